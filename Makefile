@@ -1,0 +1,51 @@
+GO      ?= go
+SHORT   ?= 30s
+LINT    := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+APT     := $(if $(filter 0,$(shell id -u)),,sudo )apt-get
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build worker, enqueue and simulator into bin/
+	$(GO) build -o bin/ ./cmd/...
+
+.PHONY: demo
+demo: ## run everything in one process, with nothing installed
+	$(GO) run ./cmd/worker demo
+
+.PHONY: setup
+setup: ## install what the tests need: redis-server, from the system's packages
+	@command -v redis-server >/dev/null 2>&1 || { \
+	  if command -v apt-get >/dev/null 2>&1; then $(APT) update -qq && $(APT) install -y -qq redis-server; \
+	  elif command -v dnf >/dev/null 2>&1; then sudo dnf install -y redis; \
+	  elif command -v brew >/dev/null 2>&1; then brew install redis; \
+	  else echo "install redis-server (7.0 or later) and run make again" >&2; exit 1; fi; }
+
+.PHONY: test
+test: setup ## set up and run all tests, with the race detector
+	$(GO) test -race ./...
+
+.PHONY: lint
+lint: ## gofmt, vet and golangci-lint
+	@out=$$(gofmt -l cmd internal pkg *.go); test -z "$$out" || { echo "not gofmt: $$out" >&2; exit 1; }
+	$(GO) vet ./...
+	$(LINT) run
+
+.PHONY: check
+check: setup lint ## everything that CI checks
+	$(GO) mod tidy -diff
+	$(GO) test -race ./...
+	$(MAKE) bench ARGS=-short
+	$(MAKE) fuzz SHORT=3s
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target for SHORT (30s) each
+	@for pkg in $$($(GO) list ./...); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(SHORT) $$pkg || exit 1; \
+	  done; \
+	done

@@ -1,0 +1,142 @@
+// Command simulator plays the push vendors on this machine, with faults on
+// demand. It knows flags and signals only; what it plays is internal/simulator.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/postrider/postrider/internal/simulator"
+)
+
+// patience is how long requests in flight may take at the end.
+const patience = 5 * time.Second
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// errServe marks a failure to serve: everything else is wrong usage.
+var errServe = errors.New("serve")
+
+// run returns the exit code: 0 after a signal, 1 when serving failed, 2 for
+// wrong flags or rules.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	cmd := command(stdout, stderr)
+	cmd.SetArgs(args)
+	cmd.SetOut(stdout)
+	cmd.SetErr(stderr)
+	err := cmd.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintln(stderr, "simulator:", err) //nolint:errcheck // nowhere is left to complain
+	if errors.Is(err, errServe) {
+		return 1
+	}
+	return 2
+}
+
+type flags struct {
+	listen, faults string
+	json           bool
+	opt            simulator.Options
+}
+
+func command(stdout, stderr io.Writer) *cobra.Command {
+	var f flags
+	demo := simulator.DemoCredential()
+	cmd := &cobra.Command{
+		Use:   "simulator",
+		Short: "Play the push vendors on this machine",
+		Long: "Play the push vendors on this machine, on one address for all.\n\n" +
+			fmt.Sprintf("Without --any-credentials every vendor knows one app: id %s, secret %s, project %s.\n", demo.App, demo.Secret, demo.Project) +
+			"Tokens that begin with \"bad-\" are invalid.",
+		Args:          cobra.NoArgs,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), f, stdout, stderr) },
+	}
+	fs := cmd.Flags()
+	fs.StringVar(&f.listen, "listen", "127.0.0.1:8081", "address to listen on")
+	fs.StringVar(&f.faults, "faults", "", "JSON file of fault rules to begin with")
+	fs.Float64Var(&f.opt.Invalid, "invalid", 0, "share of push tokens that are invalid, 0 to 1")
+	fs.DurationVar(&f.opt.Latency, "latency", 0, "how long every answer takes")
+	fs.Float64Var(&f.opt.Rate, "rate", 0, "what an app may send in a second, in the vendor's unit; 0 is no limit")
+	fs.Uint64Var(&f.opt.Seed, "seed", 1, "seed of all chances")
+	fs.BoolVar(&f.opt.AnyCredentials, "any-credentials", false, "accept any id and secret")
+	fs.BoolVar(&f.opt.Sink, "sink", false, "answer sends with success, unread and uncounted")
+	fs.BoolVar(&f.json, "json", false, "print the address as JSON")
+	return cmd
+}
+
+func serve(ctx context.Context, f flags, stdout, stderr io.Writer) error {
+	sim, err := open(f)
+	if err != nil {
+		return err
+	}
+	url, stop, err := sim.Listen(f.listen)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errServe, err)
+	}
+	err = announce(f, url, stdout, stderr)
+	if err == nil {
+		<-ctx.Done()
+	}
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
+	if err = errors.Join(err, stop(bounded)); err != nil {
+		return fmt.Errorf("%w: %w", errServe, err)
+	}
+	return nil
+}
+
+func open(f flags) (*simulator.Simulator, error) {
+	switch {
+	case !(f.opt.Invalid >= 0 && f.opt.Invalid <= 1):
+		return nil, errors.New("--invalid: must be between 0 and 1")
+	case !(f.opt.Rate >= 0):
+		return nil, errors.New("--rate: must not be negative")
+	case f.opt.Latency < 0:
+		return nil, errors.New("--latency: must not be negative")
+	}
+	sim := simulator.New(f.opt)
+	if f.faults == "" {
+		return sim, nil
+	}
+	text, err := os.ReadFile(f.faults)
+	if err != nil {
+		return nil, fmt.Errorf("--faults: %w", err)
+	}
+	faults, err := simulator.ParseFaults(text)
+	if err == nil {
+		err = sim.SetFaults(faults)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("--faults: %w", err)
+	}
+	return sim, nil
+}
+
+func announce(f flags, url string, stdout, stderr io.Writer) error {
+	if _, err := fmt.Fprintf(stderr, "faults: POST %[1]s/_simulator/faults; what was seen: GET %[1]s/_simulator/report\n", url); err != nil {
+		return fmt.Errorf("write: %w", err)
+	}
+	if f.json {
+		return json.NewEncoder(stdout).Encode(map[string]string{"url": url})
+	}
+	_, err := fmt.Fprintln(stdout, url)
+	return err
+}

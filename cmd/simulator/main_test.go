@@ -1,0 +1,92 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestWrongUsageIsRefused(t *testing.T) {
+	t.Parallel()
+	bad := filepath.Join(t.TempDir(), "faults.json")
+	if err := os.WriteFile(bad, []byte(`[{"status":99}]`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		name string
+		args []string
+		code int
+		want string
+	}{
+		{"an unknown flag", []string{"--nothing"}, 2, "unknown flag"},
+		{"an argument", []string{"x"}, 2, "unknown command"},
+		{"a share over 1", []string{"--invalid", "2"}, 2, "--invalid: must be between 0 and 1"},
+		{"a share that is no number", []string{"--invalid", "NaN"}, 2, "--invalid: must be between 0 and 1"},
+		{"a negative rate", []string{"--rate", "-1"}, 2, "--rate: must not be negative"},
+		{"a negative latency", []string{"--latency", "-1s"}, 2, "--latency: must not be negative"},
+		{"a file that is missing", []string{"--faults", bad + "x"}, 2, "--faults: open"},
+		{"a bad rule", []string{"--faults", bad}, 2, "--faults: faults[0].status: must be between 200 and 599"},
+		{"an address that is none", []string{"--listen", "256.0.0.1:1"}, 1, "serve: listen"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var out, errs bytes.Buffer
+			if got := run(t.Context(), tt.args, &out, &errs); got != tt.code || !strings.Contains(errs.String(), tt.want) {
+				t.Errorf("got %d, %s; want %d, %s", got, &errs, tt.code, tt.want)
+			}
+			if out.Len() != 0 {
+				t.Errorf("got %q on stdout, want nothing", &out)
+			}
+		})
+	}
+}
+
+func TestItServesUntilTheSignal(t *testing.T) {
+	t.Parallel()
+	faults := filepath.Join(t.TempDir(), "faults.json")
+	if err := os.WriteFile(faults, []byte(`[{"name":"from a file","status":503}]`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, signal := context.WithCancel(t.Context())
+	defer signal()
+	out, in := io.Pipe()
+	done := make(chan int, 1)
+	go func() {
+		done <- run(ctx, []string{"--json", "--listen", "127.0.0.1:0", "--faults", faults}, in, io.Discard)
+	}()
+	var started struct{ URL string }
+	if err := json.NewDecoder(out).Decode(&started); err != nil {
+		t.Fatal(err)
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, started.URL+"/_simulator/faults", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || !strings.Contains(string(body), "from a file") {
+		t.Errorf("got %s, %v; want the rule", body, err)
+	}
+	if err := resp.Body.Close(); err != nil {
+		t.Error(err)
+	}
+	signal()
+	if got := <-done; got != 0 {
+		t.Errorf("got exit code %d, want 0", got)
+	}
+}

@@ -1,0 +1,88 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/goccy/go-yaml/ast"
+
+	"github.com/postrider/postrider/pkg/classify"
+)
+
+// override is one row of the block codes. It begins as the table's row, so that
+// what is left out stays.
+type override struct {
+	Class   classify.Class  `yaml:"class"`
+	Remedy  classify.Remedy `yaml:"remedy"`
+	Scope   classify.Scope  `yaml:"scope"`
+	Tries   int             `yaml:"tries"`
+	Action  classify.Action `yaml:"action"`
+	Meaning string          `yaml:"meaning"`
+}
+
+// codes reads an operator's own rules into the vendors' tables:
+//
+//	codes:
+//	  huawei:
+//	    response/80100003: {class: retryable, remedy: backoff, tries: 2}
+func (d *decoder) codes(tables map[string]*classify.Table) func(string, ast.Node) {
+	keys := map[string]key{}
+	for _, spec := range d.specs {
+		keys[spec.Name] = key{read: func(path string, n ast.Node) {
+			if t := d.table(path, n, tables[spec.Name]); t != nil {
+				tables[spec.Name] = t
+			}
+		}}
+	}
+	return func(path string, n ast.Node) { d.mapping(path, n, keys) }
+}
+
+func (d *decoder) table(path string, n ast.Node, t *classify.Table) *classify.Table {
+	var rows []classify.Row
+	for _, p := range d.pairs(path, n) {
+		at := join(path, p.key)
+		level, code, ok := strings.Cut(p.key, "/")
+		if !ok || level == "" || code == "" {
+			d.fault(at, "wants a key like response/80100003: the code's level, a slash, the code")
+			continue
+		}
+		rows = append(rows, d.row(at, p.value, known(t, classify.Level(level), code)))
+	}
+	if t == nil || len(rows) == 0 || len(d.faults) > 0 {
+		return nil
+	}
+	t, err := t.Override(rows...)
+	if err != nil {
+		d.foreign(path, err.Error())
+	}
+	return t
+}
+
+// known returns the row that an override begins with.
+func known(t *classify.Table, level classify.Level, code string) classify.Row {
+	if t != nil {
+		if row, ok := t.Lookup(level, code); ok {
+			return row
+		}
+		row, _ := t.Lookup(level, code)
+		row.Meaning = "an operator's rule"
+		return row
+	}
+	return classify.Row{Level: level, Code: code}
+}
+
+func (d *decoder) row(path string, n ast.Node, row classify.Row) classify.Row {
+	o := override{Class: row.Class, Remedy: row.Remedy, Scope: row.Scope, Tries: row.Tries, Action: row.Action, Meaning: row.Meaning}
+	before := len(d.faults)
+	d.mapping(path, n, d.bind(&o))
+	if o.Action == "none" {
+		o.Action = classify.NoAction
+	}
+	d.want(o.Tries >= 0, path+".tries", "wants a number of requests, or 0 for the policy's")
+	row.Class, row.Remedy, row.Scope, row.Tries, row.Action, row.Meaning = o.Class, o.Remedy, o.Scope, o.Tries, o.Action, o.Meaning
+	row.Source = fmt.Sprintf("%s:%d", d.file, d.line(path, nil))
+	if err := row.Check(); err != nil && len(d.faults) == before {
+		d.foreign(path, err.Error())
+	}
+	return row
+}

@@ -1,0 +1,80 @@
+package config_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/goccy/go-yaml"
+	"pgregory.net/rapid"
+)
+
+// secretFile has every secret key of the file, each given in another way, and
+// the secret in places where it does not belong.
+const secretFile = `
+redis: {url_file: redis.txt}
+http: {username: ops, password: %[1]s, listen: "%[2]s"}
+log: {level: "%[3]s"}
+retry: {attempts: "%[4]s"}
+feedback:
+  webhook: {url: "https://feed.example/${S}", secret: "x${S}x"}
+apps:
+  shop:
+    huawei:
+      client_id: "104"
+      base_url: "%[5]s"
+      client_secret_file: s.txt
+      receipts: {secret: "${S}", key: "%[6]s"}
+    tim: {identifier: "%[7]s", secret_key: "${S}", sandbox: "%[8]s"}
+codes:
+  huawei: {response/80300007: {class: "%[9]s"}}
+`
+
+// Whatever the secret is and wherever the file is wrong, no error and no print
+// of the configuration holds it.
+func TestSecretsNeverShow(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		// The letters make sure that no word of ours is part of it.
+		secret := "Zq" + rapid.StringMatching(`[A-Za-z0-9 :{}\[\]#&*!|>'"%@\\$\n/-]{6,40}`).Draw(t, "secret") + "qZ"
+		or := func(label, right string) string {
+			return rapid.SampledFrom([]string{right, right, right, right, "${S}"}).Draw(t, label)
+		}
+		text := fmt.Sprintf(secretFile, strconv.Quote(strings.ReplaceAll(secret, "${", "$${")), or("listen", "127.0.0.1:1"), or("level", "info"),
+			or("attempts", "3"), or("base url", ""), or("key", "utf8"), or("identifier", "administrator"), or("sandbox", "true"), or("class", "token-invalid"))
+		if rapid.IntRange(0, 9).Draw(t, "cut") == 0 {
+			text = text[:rapid.IntRange(0, len(text)-1).Draw(t, "at")]
+		}
+		cfg, err := parse(text, environ{"S": secret}, disk{"conf/s.txt": secret, "conf/redis.txt": "redis://:" + secret})
+		all := []string{fmt.Sprint(err)}
+		if err == nil {
+			all = append(all, prints(t, cfg)...)
+			for _, app := range cfg.Apps {
+				for _, a := range app.Vendors {
+					all = append(all, prints(t, a)...)
+					all = append(all, prints(t, a.Settings)...)
+				}
+			}
+		}
+		for _, s := range all {
+			if strings.Contains(s, secret) || strings.Contains(s, strings.Trim(strconv.Quote(secret), `"`)) {
+				t.Fatalf("the secret shows in %s", s)
+			}
+		}
+	})
+}
+
+// prints returns v in every way that a log or a page might print it.
+func prints(t *rapid.T, v any) []string {
+	j, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	y, err := yaml.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []string{fmt.Sprintf("%v", v), fmt.Sprintf("%+v", v), fmt.Sprintf("%#v", v), string(j), string(y)}
+}

@@ -1,0 +1,206 @@
+package dispatch
+
+import (
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/postrider/postrider/internal/ledger"
+	"github.com/postrider/postrider/internal/queue"
+	"github.com/postrider/postrider/pkg/classify"
+	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/push/wire"
+	"github.com/postrider/postrider/pkg/retry"
+)
+
+// claim is a chunk in work: what became of its tokens so far, and what of that
+// is not recorded yet.
+type claim struct {
+	header   wire.Header
+	open     *ledger.Open
+	vendor   string
+	priority push.Priority
+
+	mu     sync.Mutex
+	states []byte
+	left   int // tokens without an outcome
+	cap    int
+	gen    uint32
+	step   *ledger.Step // not recorded yet; nil: nothing
+	jobs   map[int]int  // entries to indices of step.Jobs
+	busy   bool         // a step is being recorded
+	lost   bool         // another run recorded a step: this one has no say any more
+	// intents are the attempts behind tokens that are marked Sent.
+	intents map[int]byte
+
+	next    time.Time // when what is left comes again
+	counted bool
+	reason  string
+	dead    int
+}
+
+func newClaim(h wire.Header, open *ledger.Open, vendor string, p push.Priority) *claim {
+	c := &claim{
+		header: h, open: open, vendor: vendor, priority: p, states: open.Chunk.States, cap: open.Chunk.Cap,
+		gen: open.Chunk.Gen, left: len(open.Chunk.States),
+	}
+	for _, s := range c.states {
+		if s == wire.Resolved {
+			c.left--
+		}
+	}
+	return c
+}
+
+// pending returns the step that collects what is to be recorded.
+func (c *claim) pending() *ledger.Step {
+	if c.step == nil {
+		c.step = &ledger.Step{Ref: c.open.Ref, Offset: c.open.Chunk.StatesOffset()}
+		c.jobs = map[int]int{}
+	}
+	return c.step
+}
+
+// job returns the entry's part of the step.
+func (c *claim) job(entry int) *ledger.JobStep {
+	s := c.pending()
+	i, ok := c.jobs[entry]
+	if !ok {
+		i = len(s.Jobs)
+		c.jobs[entry] = i
+		e := c.open.Chunk.Entries[entry]
+		s.Jobs = append(s.Jobs, ledger.JobStep{
+			Job: e.Job, Single: e.Single, Outcomes: map[wire.Outcome]int{}, Codes: map[string]int{},
+		})
+	}
+	return &s.Jobs[i]
+}
+
+// forget takes out a token whose outcome is already in its ledger.
+func (c *claim) forget(at int) {
+	c.pending()
+	c.states[at] = wire.Resolved
+	c.left--
+}
+
+// verdictRow is a row with what is made of it often.
+type verdictRow struct {
+	classify.Row
+	key  string
+	text string
+}
+
+// end gives a token its outcome. row is what the vendor said, nil if it was not asked.
+func (c *claim) end(entry, at int, token string, d retry.Decision, row *verdictRow) {
+	j := c.job(entry)
+	j.Outcomes[d.Outcome]++
+	attempts := int(c.states[at])
+	if row != nil {
+		attempts++
+	}
+	c.states[at] = wire.Resolved
+	c.left--
+	switch d.Outcome {
+	case wire.Invalid:
+		c.step.Invalid = append(c.step.Invalid, ledger.InvalidToken{
+			App: c.header.App, Vendor: c.vendor, Token: token, Code: row.key, Reason: row.reason(), Job: j.Job, Action: string(row.Action),
+		})
+	case wire.Dead:
+		c.dead++
+		c.bury(entry, token, d.Reason, attempts, row)
+	case wire.Delivered, wire.Dropped, wire.Expired, wire.Canceled, wire.Pending:
+	}
+}
+
+// reason is the vendor's own words, or the table's.
+func (r *verdictRow) reason() string {
+	if r.text != "" {
+		return r.text
+	}
+	return r.Meaning
+}
+
+// bury adds a token to the dead letter of its entry and reason.
+func (c *claim) bury(entry int, token, reason string, attempts int, row *verdictRow) {
+	e := c.open.Chunk.Entries[entry]
+	letter := ledger.DeadLetter{
+		App: c.header.App, Vendor: c.vendor, Job: e.Job, Reason: reason, Attempts: attempts,
+		Message: c.message(e), Priority: string(c.priority), Delivery: string(push.AtLeastOnce), Start: e.Start, Expires: e.Expires,
+	}
+	if e.AtMostOnce {
+		letter.Delivery = string(push.AtMostOnce)
+	}
+	if attempts >= wire.Sent {
+		letter.Attempts = 1
+	}
+	if row != nil {
+		letter.Code, letter.Class = row.key, string(row.Class)
+		if row.text != "" {
+			letter.Reason += ": " + row.text
+		}
+	}
+	dead := c.step.Dead
+	if n := len(dead); n > 0 && dead[n-1].Job == letter.Job && dead[n-1].Code == letter.Code &&
+		dead[n-1].Reason == letter.Reason && dead[n-1].Attempts == letter.Attempts {
+		dead[n-1].Tokens += "\n" + token
+		return
+	}
+	letter.Tokens = token
+	c.step.Dead = append(dead, letter)
+}
+
+func (c *claim) message(e wire.Entry) string {
+	if e.Message < 0 {
+		return c.open.Message
+	}
+	return c.open.Chunk.Messages[e.Message]
+}
+
+// again notes when what is left comes again: at the latest time that any of it needs.
+func (c *claim) again(at time.Time, reason string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.later(at, reason, false)
+}
+
+// later is again for who holds the lock.
+func (c *claim) later(at time.Time, reason string, counted bool) {
+	if at.After(c.next) {
+		c.next = at
+		c.reason = reason
+	}
+	c.counted = c.counted || counted
+}
+
+// verdict is the handler's answer.
+func (c *claim) verdict(now time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.lost:
+		return &queue.AgainError{At: now.Add(time.Second), Reason: "another worker took this chunk over"}
+	case c.left > 0 || c.step != nil:
+		return &queue.AgainError{At: c.next, Counted: c.counted, Reason: c.reason}
+	case c.dead > 0:
+		return &queue.DeadError{Reason: strings.TrimSpace(c.reason + " dead letters were written: see enqueue dead list --job")}
+	}
+	return nil
+}
+
+// intend marks a token of an at-most-once job before its request; unmark takes
+// the mark back when there is an answer. The attempts behind the token are kept
+// beside it meanwhile.
+func (c *claim) intend(at int) {
+	if c.intents == nil {
+		c.intents = map[int]byte{}
+	}
+	c.intents[at] = c.states[at]
+	c.states[at] = wire.Sent
+}
+
+func (c *claim) unmark(at int) {
+	if s, ok := c.intents[at]; ok {
+		c.states[at] = s
+		delete(c.intents, at)
+	}
+}

@@ -1,0 +1,238 @@
+// Package dispatch takes one task of a lane to its end: load the chunk, leave
+// out what is expired or canceled, wait for a permit, make the vendor's
+// request, look the answer up, decide, and record. It does not know any
+// vendor's protocol, how Redis keeps the books, or what asynq does.
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/postrider/postrider/internal/ledger"
+	"github.com/postrider/postrider/internal/queue"
+	"github.com/postrider/postrider/pkg/classify"
+	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/push/wire"
+	"github.com/postrider/postrider/pkg/retry"
+	"github.com/postrider/postrider/pkg/vendors"
+)
+
+// Account is one app at one vendor.
+type Account struct {
+	App    string
+	Spec   vendors.Spec
+	Vendor vendors.Vendor
+	Codes  *classify.Table
+	// Batch is the most tokens of one request, Timeout the longest time of one.
+	Batch   int
+	Timeout time.Duration
+	// Rate is how many Spec.Units a second the app may send; 0: no limit.
+	Rate float64
+	// Fingerprint changes with the credentials.
+	Fingerprint string
+}
+
+// Units is what a request with n tokens takes of the rate.
+func (a *Account) Units(n int) int {
+	if a.Spec.Unit == vendors.Requests {
+		return 1
+	}
+	return n
+}
+
+// Book keeps chunks and ledgers.
+type Book interface {
+	Load(ctx context.Context, h wire.Header) (*ledger.Open, error)
+	Settle(ctx context.Context, steps []*ledger.Step) ([]bool, error)
+}
+
+// Access keeps the access tokens.
+type Access interface {
+	Access(ctx context.Context, app, vendor string, g vendors.Granter, fingerprint string) (string, error)
+	Invalidate(ctx context.Context, app, vendor, access string) error
+}
+
+// Gate gives permits.
+type Gate interface {
+	// Admit answers 0 when units may be sent now, else how long to wait and why.
+	Admit(ctx context.Context, a *Account, p push.Priority, units int) (time.Duration, string, error)
+	// Answered tells the gate what the vendor said of its load.
+	Answered(ctx context.Context, a *Account, row classify.Row, retryAfter time.Duration)
+}
+
+// Meter counts.
+type Meter interface {
+	Request(a *Account, row classify.Row, tokens int, took time.Duration)
+	Outcome(app, vendor string, o wire.Outcome, tokens int)
+	Again(app, vendor string, row classify.Row, tokens int)
+}
+
+// Config holds what a Dispatcher needs.
+type Config struct {
+	Book   Book
+	Access Access
+	Gate   Gate
+	Meter  Meter
+	// Account finds an app's settings at a vendor; they may change at any time.
+	Account func(app, vendor string) (*Account, bool)
+	Policy  retry.Policy
+	// Linger is how long small tasks wait for others with the same message; 0: not at all.
+	Linger time.Duration
+	// Requests is how many requests are in flight at one vendor.
+	Requests int
+	Log      zerolog.Logger
+	// Now is the clock; nil: time.Now.
+	Now func() time.Time
+}
+
+// Dispatcher works tasks. It is safe for concurrent use.
+type Dispatcher struct {
+	Config
+	joiner joiner
+	slots  slots
+	// draining is closed when waiting tasks are to leave.
+	draining chan struct{}
+	once     sync.Once
+}
+
+// New returns a Dispatcher.
+func New(c Config) *Dispatcher {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	d := &Dispatcher{Config: c, draining: make(chan struct{})}
+	d.joiner.open = map[joinKey]*batch{}
+	d.slots.limit = max(1, c.Requests)
+	return d
+}
+
+// Drain makes every task that waits go back; those that send go on.
+func (d *Dispatcher) Drain() { d.once.Do(func() { close(d.draining) }) }
+
+// unknownApp is how long a task waits for an app or version that this worker lacks.
+const unknownApp = 30 * time.Second
+
+// Handle works one task. It is a queue.Handler.
+func (d *Dispatcher) Handle(ctx context.Context, lane string, t queue.Task) error {
+	h, err := wire.DecodeHeader(t.Payload)
+	if err != nil {
+		return d.unreadable(lane, t, err)
+	}
+	open, err := d.Book.Load(ctx, h)
+	if err != nil {
+		return d.unreadable(lane, t, err)
+	}
+	if open == nil {
+		return nil // an earlier run finished it
+	}
+	vendor, priority := wire.SplitLane(lane)
+	c := newClaim(h, open, vendor, push.Priority(priority))
+	d.sweep(c)
+	d.settle(ctx, c)
+	if c.left > 0 && !c.lost {
+		a, ok := d.Account(h.App, vendor)
+		if !ok {
+			at := d.Now().Add(unknownApp)
+			return &queue.AgainError{At: at, Reason: fmt.Sprintf("this worker has no settings for app %s at %s", h.App, vendor)}
+		}
+		d.deliver(ctx, a, c)
+	}
+	return c.verdict(d.Now())
+}
+
+// unreadable puts back what a newer version wrote or Redis could not give, and
+// archives what nobody can read.
+func (d *Dispatcher) unreadable(lane string, t queue.Task, err error) error {
+	var corrupt *ledger.CorruptError
+	switch {
+	case errors.Is(err, wire.ErrNewer):
+		return &queue.AgainError{At: d.Now().Add(unknownApp), Reason: err.Error()}
+	case errors.As(err, &corrupt):
+		d.Log.Error().Err(err).Str("lane", lane).Str("task", t.ID).Msg("unreadable task archived")
+		return &queue.DeadError{Reason: err.Error()}
+	}
+	return err
+}
+
+// sweep ends the tokens that are not to be sent: of canceled and expired jobs,
+// and of at-most-once jobs whose earlier request has no known outcome.
+func (d *Dispatcher) sweep(c *claim) {
+	now := d.Now()
+	first := 0
+	for i, e := range c.open.Chunk.Entries {
+		states := c.states[first : first+len(e.Tokens)]
+		o := wire.Pending
+		switch {
+		case c.open.Canceled[i]:
+			o = wire.Canceled
+		case now.UnixMilli() >= e.Expires:
+			o = wire.Expired
+		}
+		for j, s := range states {
+			switch {
+			case s == wire.Resolved:
+			case c.open.Settled[i]:
+				c.forget(first + j)
+			case s == wire.Sent:
+				c.end(i, first+j, e.Tokens[j], retry.Decision{Outcome: wire.Dead, Reason: "unknown-outcome"}, nil)
+			case o != wire.Pending:
+				c.end(i, first+j, e.Tokens[j], retry.Decision{Outcome: o}, nil)
+			}
+		}
+		first += len(e.Tokens)
+	}
+}
+
+// deliver sends the chunk's parcels, as many at once as there are slots, and
+// returns when each has an answer or has to wait.
+func (d *Dispatcher) deliver(ctx context.Context, a *Account, c *claim) {
+	parcels, err := c.parcels(a, d.Now())
+	if err != nil {
+		d.Log.Error().Err(err).Str("chunk", c.open.Ref).Msg("unreadable message")
+		c.again(d.Now().Add(unknownApp), err.Error())
+		return
+	}
+	if len(parcels) == 1 {
+		d.forward(ctx, a, parcels[0])
+		return
+	}
+	var wg sync.WaitGroup
+	for _, p := range parcels {
+		if !d.slots.enter(ctx, d.draining, a.Spec.Name, p.priority) {
+			c.again(d.Now(), "the worker is stopping")
+			break
+		}
+		wg.Go(func() {
+			defer d.slots.leave(a.Spec.Name, p.priority)
+			d.send(ctx, a, p)
+		})
+	}
+	wg.Wait()
+}
+
+// forward sends a parcel, together with others of the same message where it is small.
+func (d *Dispatcher) forward(ctx context.Context, a *Account, p *parcel) {
+	if d.Linger > 0 && p.priority != push.High && p.n <= a.Batch/2 {
+		d.join(ctx, a, p)
+		return
+	}
+	d.sendInSlot(ctx, a, p)
+}
+
+func (d *Dispatcher) sendInSlot(ctx context.Context, a *Account, p *parcel) {
+	if !d.slots.enter(ctx, d.draining, a.Spec.Name, p.priority) {
+		p.again(d.Now(), "the worker is stopping")
+		return
+	}
+	defer d.slots.leave(a.Spec.Name, p.priority)
+	d.send(ctx, a, p)
+}
+
+// jitter spreads what would otherwise come back at once.
+func jitter() float64 { return rand.Float64() } //nolint:gosec // no secret hangs on it

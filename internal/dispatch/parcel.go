@@ -1,0 +1,190 @@
+package dispatch
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/push/wire"
+)
+
+// epoch is how far apart two jobs with the same message may begin and still
+// share a request, and with it the idempotency key: a later job with the same
+// words is another message.
+const epoch = 10 * time.Minute
+
+// span is tokens of one entry of a claim.
+type span struct {
+	c      *claim
+	entry  int
+	tokens []string
+	at     []int // their places in the claim's states; nil: from first on
+	first  int
+}
+
+func (s *span) place(i int) int {
+	if s.at == nil {
+		return s.first + i
+	}
+	return s.at[i]
+}
+
+// parcel is what may go in one request: tokens that get the same message.
+type parcel struct {
+	joinKey
+	priority push.Priority
+	message  *push.Message
+	until    time.Time // until when the vendor may hold it: the earliest of its jobs'
+	spans    []span
+	n        int
+}
+
+// joinKey is what parcels that share a request have in common.
+type joinKey struct {
+	app, vendor, digest string
+	epoch               int64
+}
+
+// key is the request's idempotency key.
+func (k joinKey) key() string {
+	sum := sha256.Sum256([]byte(k.digest + strconv.FormatInt(k.epoch, 10)))
+	return hex.EncodeToString(sum[:16])
+}
+
+func (p *parcel) again(at time.Time, reason string) {
+	for _, s := range p.spans {
+		s.c.again(at, reason)
+	}
+}
+
+// claims are the parcel's claims, each once.
+func (p *parcel) claims() []*claim {
+	var all []*claim
+	for _, s := range p.spans {
+		if len(all) == 0 || all[len(all)-1] != s.c {
+			all = append(all, s.c)
+		}
+	}
+	return all
+}
+
+// parcels distributes the claim's unresolved tokens over requests: one for each
+// message and start, cut to the account's limit.
+func (c *claim) parcels(a *Account, now time.Time) ([]*parcel, error) {
+	limit := a.Batch
+	if c.cap > 0 {
+		limit = min(limit, c.cap)
+	}
+	type group struct {
+		message int
+		epoch   int64
+	}
+	open := map[group]*parcel{}
+	seen := map[*parcel]map[string]struct{}{}
+	var all []*parcel
+	first := 0
+	for i, e := range c.open.Chunk.Entries {
+		rest := c.unresolved(i, first, e)
+		first += len(e.Tokens)
+		for len(rest.tokens) > 0 {
+			g := group{e.Message, e.Start / epoch.Milliseconds()}
+			p := open[g]
+			if p == nil || p.n == limit || len(c.open.Chunk.Entries) > 1 && twice(seen[p], rest.tokens) {
+				var err error
+				if p, err = c.newParcel(a, e, g.epoch); err != nil {
+					return nil, err
+				}
+				open[g] = p
+				all = append(all, p)
+			}
+			part := rest.cut(limit - p.n)
+			if len(c.open.Chunk.Entries) > 1 {
+				remember(seen, p, part.tokens)
+			}
+			p.add(part, e)
+		}
+	}
+	return all, nil
+}
+
+// unresolved is the entry's tokens that have no outcome.
+func (c *claim) unresolved(entry, first int, e wire.Entry) span {
+	s := span{c: c, entry: entry, first: first}
+	open := 0
+	for _, st := range c.states[first : first+len(e.Tokens)] {
+		if st != wire.Resolved {
+			open++
+		}
+	}
+	if open == len(e.Tokens) {
+		s.tokens = e.Tokens
+		return s
+	}
+	s.tokens, s.at = make([]string, 0, open), make([]int, 0, open)
+	for j, t := range e.Tokens {
+		if c.states[first+j] != wire.Resolved {
+			s.tokens, s.at = append(s.tokens, t), append(s.at, first+j)
+		}
+	}
+	return s
+}
+
+// cut takes up to n tokens off the front.
+func (s *span) cut(n int) span {
+	n = min(n, len(s.tokens))
+	head := *s
+	head.tokens, s.tokens = s.tokens[:n], s.tokens[n:]
+	if s.at == nil {
+		s.first += n
+	} else {
+		head.at, s.at = s.at[:n], s.at[n:]
+	}
+	return head
+}
+
+func (c *claim) newParcel(a *Account, e wire.Entry, epoch int64) (*parcel, error) {
+	text := c.message(e)
+	m, err := push.DecodeMessage([]byte(text))
+	if err != nil {
+		return nil, fmt.Errorf("message of job %s: %w", e.Job, err)
+	}
+	digest := c.header.Message
+	if digest == "" {
+		digest = push.Digest(c.header.App, []byte(text))
+	}
+	return &parcel{
+		joinKey:  joinKey{a.App, a.Spec.Name, digest, epoch},
+		priority: c.priority, message: &m, until: time.UnixMilli(e.Start).Add(m.HoldFor()),
+	}, nil
+}
+
+func (p *parcel) add(s span, e wire.Entry) {
+	p.spans = append(p.spans, s)
+	p.n += len(s.tokens)
+	if at := time.UnixMilli(e.Start).Add(p.message.HoldFor()); at.Before(p.until) {
+		p.until = at
+	}
+}
+
+func twice(seen map[string]struct{}, tokens []string) bool {
+	for _, t := range tokens {
+		if _, ok := seen[t]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+func remember(seen map[*parcel]map[string]struct{}, p *parcel, tokens []string) {
+	m := seen[p]
+	if m == nil {
+		m = map[string]struct{}{}
+		seen[p] = m
+	}
+	for _, t := range tokens {
+		m[t] = struct{}{}
+	}
+}

@@ -1,0 +1,104 @@
+package dispatch
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+
+	"github.com/postrider/postrider/internal/ledger"
+	"github.com/postrider/postrider/pkg/push/wire"
+)
+
+// settleFor bounds how long a step is tried to be recorded while Redis is away.
+// Until then the answer is kept; after it the tokens count as never asked.
+const settleFor = 5 * time.Minute
+
+// begin takes what is to be recorded; nil if there is nothing, or if another
+// goroutine is recording for this claim and will come back for it.
+func (c *claim) begin() *ledger.Step {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.step == nil || c.busy || c.lost {
+		return nil
+	}
+	s := c.step
+	s.Gen, s.Cap, s.States, s.Done = c.gen, c.cap, slices.Clone(c.states), c.left == 0
+	c.step, c.jobs, c.busy = nil, nil, true
+	return s
+}
+
+// finish notes whether the step was recorded.
+func (c *claim) finish(ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.busy = false
+	c.gen++
+	c.lost = !ok
+}
+
+// settle records what the claims have to record. What was answered is kept
+// until it is recorded, even when the task itself has run out of time: the
+// generation tells Redis whether it still counts.
+func (d *Dispatcher) settle(ctx context.Context, claims ...*claim) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleFor)
+	defer cancel()
+	for {
+		var steps []*ledger.Step
+		var of []*claim
+		for _, c := range claims {
+			if s := c.begin(); s != nil {
+				steps, of = append(steps, s), append(of, c)
+			}
+		}
+		if len(steps) == 0 {
+			return
+		}
+		ok := d.record(ctx, steps)
+		for i, c := range of {
+			c.finish(ok[i])
+			if ok[i] {
+				d.count(c, steps[i])
+			}
+		}
+	}
+}
+
+// record tries until Redis has taken the steps or time is up. A step that
+// Redis took without our hearing of it comes back as too late, which is safe:
+// the next run finds it recorded.
+func (d *Dispatcher) record(ctx context.Context, steps []*ledger.Step) []bool {
+	b := backoff.NewExponentialBackOff(backoff.WithInitialInterval(50*time.Millisecond), backoff.WithMaxInterval(5*time.Second), backoff.WithMaxElapsedTime(0))
+	told := false
+	for {
+		ok, err := d.Book.Settle(ctx, steps)
+		if err == nil {
+			return ok
+		}
+		if !told {
+			told = true
+			d.Log.Error().Err(err).Msg("results cannot be recorded: waiting for redis")
+		}
+		t := time.NewTimer(b.NextBackOff())
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return make([]bool, len(steps))
+		}
+	}
+}
+
+// count tells the meter what was recorded.
+func (d *Dispatcher) count(c *claim, s *ledger.Step) {
+	sum := map[wire.Outcome]int{}
+	for _, j := range s.Jobs {
+		for o, n := range j.Outcomes {
+			sum[o] += n
+		}
+	}
+	for o, n := range sum {
+		d.Meter.Outcome(c.header.App, c.vendor, o, n)
+	}
+}

@@ -1,0 +1,140 @@
+// Package ledger keeps the books: it reads a chunk with what its jobs say of
+// it, records in one atomic step what became of its tokens, and tells a job's
+// balance. It does not know what a code means or when to try again.
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/postrider/postrider/pkg/push/wire"
+)
+
+// DefaultKeep is how long a finished job's ledger is kept.
+const DefaultKeep = 7 * 24 * time.Hour
+
+// singleKeep is how long that of a job with one token is kept.
+const singleKeep = 24 * time.Hour
+
+// Store reads and writes ledgers and chunks. It is safe for concurrent use.
+type Store struct {
+	Redis redis.UniversalClient
+	// Keep is how long a finished job's ledger is kept; 0: DefaultKeep.
+	Keep time.Duration
+	// Now is the clock; nil: time.Now.
+	Now func() time.Time
+}
+
+func (s *Store) now() time.Time {
+	if s.Now == nil {
+		return time.Now()
+	}
+	return s.Now()
+}
+
+func (s *Store) keep() time.Duration {
+	if s.Keep <= 0 {
+		return DefaultKeep
+	}
+	return s.Keep
+}
+
+// CorruptError says that a chunk lies in Redis but cannot be read, and why.
+type CorruptError struct {
+	Chunk string
+	Err   error
+}
+
+// Error names the chunk.
+func (e *CorruptError) Error() string { return fmt.Sprintf("load chunk %s: %v", e.Chunk, e.Err) }
+
+// Unwrap returns the cause.
+func (e *CorruptError) Unwrap() error { return e.Err }
+
+// Open is a chunk as it was read.
+type Open struct {
+	Ref   string
+	Chunk *wire.Chunk
+	// Message is the message of entries that refer to the job's own.
+	Message string
+	// Canceled tells of each entry whether its job was canceled; Settled,
+	// whether its single token already has its outcome.
+	Canceled, Settled []bool
+}
+
+// Load reads the chunk of a task; nil means that nothing is left of it.
+func (s *Store) Load(ctx context.Context, h wire.Header) (*Open, error) {
+	pipe := s.Redis.Pipeline()
+	chunk := pipe.Get(ctx, wire.ChunkKey(h.Chunk))
+	var message, single, state *redis.StringCmd
+	if h.Job != "" {
+		message = pipe.Get(ctx, wire.MessageKey(h.Job))
+		// One of the two answers WRONGTYPE; which one, only the chunk tells.
+		single, state = pipe.Get(ctx, wire.JobKey(h.Job)), pipe.HGet(ctx, wire.JobKey(h.Job), wire.FieldState)
+	}
+	_, err := pipe.Exec(ctx)
+	raw, chunkErr := chunk.Result()
+	switch {
+	case errors.Is(chunkErr, redis.Nil):
+		return nil, nil
+	case chunkErr != nil:
+		return nil, fmt.Errorf("load chunk %s: %w", h.Chunk, chunkErr)
+	case err != nil && !errors.Is(err, redis.Nil) && !redis.HasErrorPrefix(err, "WRONGTYPE"):
+		return nil, fmt.Errorf("load chunk %s: %w", h.Chunk, err)
+	}
+	c, err := wire.DecodeChunk(raw)
+	if errors.Is(err, wire.ErrNewer) {
+		return nil, fmt.Errorf("load chunk %s: %w", h.Chunk, err)
+	}
+	if err != nil {
+		return nil, &CorruptError{Chunk: h.Chunk, Err: err}
+	}
+	o := &Open{Ref: h.Chunk, Chunk: c, Canceled: make([]bool, len(c.Entries)), Settled: make([]bool, len(c.Entries))}
+	if h.Job == "" {
+		return o, s.loadJobs(ctx, o)
+	}
+	o.Message = message.Val()
+	o.note(0, single.Val(), state.Val())
+	if c.Entries[0].Message < 0 && o.Message == "" {
+		return nil, &CorruptError{Chunk: h.Chunk, Err: errors.New("the job's message is gone")}
+	}
+	return o, nil
+}
+
+// loadJobs reads what the jobs of a shared chunk say.
+func (s *Store) loadJobs(ctx context.Context, o *Open) error {
+	pipe := s.Redis.Pipeline()
+	cmds := make([]*redis.StringCmd, len(o.Chunk.Entries))
+	for i, e := range o.Chunk.Entries {
+		if e.Single {
+			cmds[i] = pipe.Get(ctx, wire.JobKey(e.Job))
+		} else {
+			cmds[i] = pipe.HGet(ctx, wire.JobKey(e.Job), wire.FieldState)
+		}
+	}
+	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
+		return fmt.Errorf("load jobs of chunk %s: %w", o.Ref, err)
+	}
+	for i, cmd := range cmds {
+		o.note(i, cmd.Val(), cmd.Val())
+	}
+	return nil
+}
+
+// note reads an entry's ledger: the whole string, or the state.
+func (o *Open) note(i int, single, state string) {
+	if !o.Chunk.Entries[i].Single {
+		o.Canceled[i] = state == wire.Canceling
+		return
+	}
+	l, err := wire.DecodeSingle(single)
+	if err != nil {
+		return
+	}
+	o.Canceled[i] = l.Canceling
+	o.Settled[i] = l.Outcome != wire.Pending
+}

@@ -1,0 +1,232 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/postrider/postrider/pkg/push/wire"
+)
+
+// Step is what one run has found out about a chunk, to be recorded at once or,
+// if somebody else recorded a step in between, not at all.
+type Step struct {
+	Ref string
+	// Gen is the generation that the step follows; it becomes Gen+1.
+	Gen    uint32
+	Cap    int
+	States []byte
+	// Offset is where the states stand.
+	Offset int
+	// Done: every token is resolved; the chunk goes.
+	Done    bool
+	Jobs    []JobStep
+	Invalid []InvalidToken
+	Dead    []DeadLetter
+}
+
+// JobStep is what a step changes in one job's ledger.
+type JobStep struct {
+	Job    string
+	Single bool
+	// Counts has tokens by outcome and answers by code.
+	Outcomes map[wire.Outcome]int
+	Codes    map[string]int
+}
+
+// InvalidToken is one entry of the invalid-token feed.
+type InvalidToken struct {
+	App, Vendor, Token, Code, Reason, Job string
+	Action, Replacement                   string
+}
+
+// DeadLetter is one entry of the dead letters: tokens that ended dead for one reason.
+type DeadLetter struct {
+	App, Vendor, Job, Code, Reason, Class string
+	Attempts                              int
+	Tokens                                string // newline-separated
+	// What a replay needs.
+	Message, Priority, Delivery string
+	Start, Expires              int64 // Unix milliseconds
+}
+
+// settleScript records one step of a chunk.
+//
+//	KEYS: chunk, invalid stream, dead stream, then of each job: ledger, message
+//	ARGV: generation expected (4 bytes), head to write (6 bytes), states, their offset,
+//	      "1" if the chunk is done, now (Unix s), now (base 36),
+//	      keep (s), keep of a single ledger (s), number of jobs, number of entries,
+//	      of each job: "s" or "h", number of fields, then field and count;
+//	        fields are outcomes and codes, an outcome's letter instead of its name for "s"
+//	      of each entry: index of its stream in KEYS, number of words, words
+//	Returns 1, or 0 if the step comes too late.
+var settleScript = redis.NewScript(`
+if redis.call('GETRANGE', KEYS[1], 2, 5) ~= ARGV[1] then return 0 end
+if ARGV[5] == '1' then
+  redis.call('DEL', KEYS[1])
+else
+  redis.call('SETRANGE', KEYS[1], ARGV[4], ARGV[3])
+  redis.call('SETRANGE', KEYS[1], 2, ARGV[2])
+end
+
+local function single(key, a, n)
+  local v = redis.call('GET', key)
+  if not v then return end
+  local letter, number, rest = string.match(v, '^1(%a)(%w+)(.*)$')
+  if letter ~= 'p' and letter ~= 'q' then return end
+  local outcome
+  for i = a, a + 2 * n - 2, 2 do
+    local field, count = ARGV[i], tonumber(ARGV[i + 1])
+    if #field == 1 then
+      outcome = field
+    else
+      local from, to = string.find(rest .. ' ', ' ' .. field, 1, true)
+      if from and string.find(rest .. ' ', '^[ =]', to + 1) then
+        local before, have, after = string.sub(rest, 1, to), 1, string.sub(rest, to + 1)
+        local text = string.match(after, '^=(%d+)')
+        if text then have, after = tonumber(text), string.sub(after, #text + 2) end
+        rest = before .. '=' .. (have + count) .. after
+      elseif count == 1 then
+        rest = rest .. ' ' .. field
+      else
+        rest = rest .. ' ' .. field .. '=' .. count
+      end
+    end
+  end
+  if outcome then
+    local keep = math.max(tonumber(number, 36), tonumber(ARGV[9]))
+    redis.call('SET', key, '1' .. outcome .. ARGV[7] .. rest, 'EX', keep)
+  else
+    redis.call('SET', key, '1' .. letter .. number .. rest, 'KEEPTTL')
+  end
+end
+
+local function hash(key, message, a, n)
+  if redis.call('EXISTS', key) == 0 then return end
+  for i = a, a + 2 * n - 2, 2 do
+    redis.call('HINCRBY', key, ARGV[i], ARGV[i + 1])
+  end
+  local v = redis.call('HMGET', key, 'accepted', 'delivered', 'invalid', 'dropped', 'expired', 'dead', 'canceled', 'state', 'keep')
+  local pending = tonumber(v[1])
+  for i = 2, 7 do pending = pending - tonumber(v[i] or 0) end
+  if pending > 0 or v[8] == 'staging' or v[8] == 'sealed' then return end
+  if v[8] == 'running' then redis.call('HSET', key, 'state', 'done') end
+  redis.call('HSET', key, 'ended', ARGV[6])
+  redis.call('EXPIRE', key, math.max(tonumber(v[9] or 0), tonumber(ARGV[8])))
+  redis.call('DEL', message)
+end
+
+local a = 12
+for j = 1, tonumber(ARGV[10]) do
+  local n = tonumber(ARGV[a + 1])
+  if ARGV[a] == 's' then
+    single(KEYS[2 + 2 * j], a + 2, n)
+  else
+    hash(KEYS[2 + 2 * j], KEYS[3 + 2 * j], a + 2, n)
+  end
+  a = a + 2 + 2 * n
+end
+for _ = 1, tonumber(ARGV[11]) do
+  local n = tonumber(ARGV[a + 1])
+  redis.call('XADD', KEYS[tonumber(ARGV[a])], '*', unpack(ARGV, a + 2, a + 1 + n))
+  a = a + 2 + n
+end
+return 1
+`)
+
+// Settle records the steps, each for itself, in one round trip. It answers of
+// each whether it was recorded; false means that another run was first.
+func (s *Store) Settle(ctx context.Context, steps []*Step) ([]bool, error) {
+	now := s.now()
+	out := make([]bool, len(steps))
+	for again := false; ; again = true {
+		cmds := make([]*redis.Cmd, len(steps))
+		_, err := s.Redis.Pipelined(ctx, func(p redis.Pipeliner) error {
+			for i, st := range steps {
+				keys, args := s.settleArgs(st, now)
+				cmds[i] = settleScript.EvalSha(ctx, p, keys, args...)
+			}
+			return nil
+		})
+		if err != nil && !again && redis.HasErrorPrefix(err, "NOSCRIPT") {
+			if err := settleScript.Load(ctx, s.Redis).Err(); err != nil {
+				return nil, fmt.Errorf("load settle script: %w", err)
+			}
+			continue
+		}
+		var faults []error
+		for i, cmd := range cmds {
+			n, err := cmd.Int()
+			if err != nil {
+				faults = append(faults, fmt.Errorf("settle chunk %s: %w", steps[i].Ref, err))
+			}
+			out[i] = n == 1
+		}
+		return out, errors.Join(faults...)
+	}
+}
+
+func (s *Store) settleArgs(st *Step, now time.Time) ([]string, []any) {
+	keys := make([]string, 0, 3+2*len(st.Jobs))
+	keys = append(keys, wire.ChunkKey(st.Ref), wire.InvalidStream, wire.DeadStream)
+	done := "0"
+	if st.Done {
+		done = "1"
+	}
+	args := make([]any, 0, 11+8*len(st.Jobs)+20*(len(st.Invalid)+len(st.Dead)))
+	args = append(args,
+		wire.Head(st.Gen, 0)[:wire.GenLength], wire.Head(st.Gen+1, st.Cap), string(st.States),
+		st.Offset, done, now.Unix(), strconv.FormatInt(now.Unix(), 36),
+		int64(s.keep()/time.Second), int64(singleKeep/time.Second), len(st.Jobs), len(st.Invalid)+len(st.Dead))
+	for _, j := range st.Jobs {
+		keys = append(keys, wire.JobKey(j.Job), wire.MessageKey(j.Job))
+		form := "h"
+		if j.Single {
+			form = "s"
+		}
+		args = append(args, form, len(j.Outcomes)+len(j.Codes))
+		for o, n := range j.Outcomes {
+			field := string(o)
+			if j.Single {
+				field = o.Letter()
+			}
+			args = append(args, field, n)
+		}
+		for code, n := range j.Codes {
+			args = append(args, code, n)
+		}
+	}
+	at := now.UTC().Format("2006-01-02T15:04:05.000Z07:00")
+	for _, t := range st.Invalid {
+		args = append(args, t.words(at)...)
+	}
+	for _, d := range st.Dead {
+		args = append(args, d.words(at)...)
+	}
+	return keys, args
+}
+
+// words are the entry's stream (an index into KEYS), the number of its words, and those.
+func (t InvalidToken) words(at string) []any {
+	w := []any{
+		2, 16, "app", t.App, "vendor", t.Vendor, "token", t.Token, "code", t.Code, "reason", t.Reason,
+		"job", t.Job, "at", at, "action", t.Action,
+	}
+	if t.Replacement != "" {
+		w[1] = 18
+		w = append(w, "replacement", t.Replacement)
+	}
+	return w
+}
+
+func (d DeadLetter) words(at string) []any {
+	return []any{
+		3, 28, "app", d.App, "vendor", d.Vendor, "job", d.Job, "code", d.Code, "reason", d.Reason, "class", d.Class,
+		"attempts", d.Attempts, "at", at, "tokens", d.Tokens, "message", d.Message, "priority", d.Priority,
+		"delivery", d.Delivery, "start", d.Start, "expires", d.Expires,
+	}
+}

@@ -1,0 +1,129 @@
+// Package limit keeps all workers together under one rate limit per (app,
+// vendor), and holds the pauses that they all respect.
+//
+// It knows permits, rates and pauses, and keeps them in Redis. It does not know
+// what a permit is for (the vendor's own unit: tokens, requests or messages),
+// which answer calls for a pause, or how long a quota's window is: the caller
+// says so. It never waits: it says how long the caller should.
+package limit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Key is what is limited: one app at one vendor.
+type Key struct{ App, Vendor string }
+
+// tag keeps all keys of ours about it in one slot of a cluster.
+func (k Key) tag() string { return "{" + k.App + ":" + k.Vendor + "}" }
+
+func (k Key) rate() string  { return "postrider:rate:" + k.tag() }
+func (k Key) pause() string { return "postrider:pause:" + k.tag() }
+
+// Limit is a rate limit shared by all workers.
+type Limit struct {
+	// Rate is permits a second; 0: no limit.
+	Rate float64
+	// Burst is one block: the most permits that one request takes. What goes out
+	// in any second is at most Rate + Burst. 0: 1. A request may take more than
+	// Burst; then that is the block.
+	Burst int
+}
+
+// Limiter hands out permits and keeps pauses. Redis must be set; it is safe for
+// concurrent use, starts no goroutines and makes no Redis call unless asked.
+type Limiter struct {
+	Redis redis.UniversalClient
+	// Now is the clock; nil: time.Now. Only its differences count, so workers'
+	// clocks may differ: the limiter runs on Redis's own.
+	Now func() time.Time
+
+	// redisNow is the time in µs that scripts are told, for tests; nil: they ask Redis.
+	redisNow func() int64
+
+	mu      sync.Mutex
+	entries map[Key]*entry
+}
+
+// entry is what this worker knows of one key.
+type entry struct {
+	permits permits
+	pauses  pauses
+}
+
+// Take takes n permits and answers 0, or takes nothing and answers how long to
+// wait before asking again. high gets its permits before everybody else: others
+// are refused while it could be granted. Permits are leased from Redis in
+// blocks of up to 50 ms' worth, so that most calls need no round trip.
+//
+// After an error nothing was taken.
+func (l *Limiter) Take(ctx context.Context, k Key, lim Limit, n int, high bool) (wait time.Duration, err error) {
+	if lim.Rate <= 0 || n <= 0 {
+		return 0, nil
+	}
+	p := &l.entry(k).permits
+	if wait, ok := p.local(l.now(), n, high); ok {
+		return wait, nil
+	}
+	// Of all who find nothing here one asks Redis; the others have its answer.
+	if err := p.asking.Acquire(ctx, 1); err != nil {
+		return 0, fmt.Errorf("take permits: %w", err)
+	}
+	defer p.asking.Release(1)
+	now := l.now()
+	if wait, ok := p.local(now, n, high); ok {
+		return wait, nil
+	}
+	want, back := p.plan(now, n, lim)
+	wait, factor, err := l.lease(ctx, k, lim, request{take: want, back: back, high: high, success: p.succeeded()})
+	if err != nil {
+		return 0, fmt.Errorf("take permits: %w", err)
+	}
+	p.leased(now, lease{n: n, got: want, wait: wait, high: high, factor: factor})
+	return wait, nil
+}
+
+// Close gives the permits that were leased and not used back to the other
+// workers. The Limiter can still be used.
+func (l *Limiter) Close(ctx context.Context) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var errs []error
+	for k, e := range l.entries {
+		lim, back := e.permits.returnAll(l.now())
+		if back == 0 {
+			continue
+		}
+		if _, _, err := l.lease(ctx, k, lim, request{back: back}); err != nil {
+			errs = append(errs, fmt.Errorf("return permits: %w", err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (l *Limiter) entry(k Key) *entry {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e, ok := l.entries[k]
+	if !ok {
+		if l.entries == nil {
+			l.entries = map[Key]*entry{}
+		}
+		e = newEntry()
+		l.entries[k] = e
+	}
+	return e
+}
+
+func (l *Limiter) now() time.Time {
+	if l.Now == nil {
+		return time.Now()
+	}
+	return l.Now()
+}

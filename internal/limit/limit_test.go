@@ -1,0 +1,274 @@
+package limit
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/postrider/postrider/internal/redistest"
+	"github.com/redis/go-redis/v9"
+)
+
+// worker is a Limiter that several goroutines use as hard as they can.
+type worker struct {
+	*Limiter
+	n    int
+	stop context.Context
+}
+
+// run takes permits until the worker's context ends, and reports when it got them.
+func (w worker) run(t *testing.T, lim Limit, got func(at time.Time, n int)) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-w.stop.Done():
+			return
+		case <-timer.C:
+		}
+		wait, err := w.Take(context.WithoutCancel(w.stop), shop(), lim, w.n, false)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if wait == 0 {
+			got(time.Now(), w.n)
+		}
+		timer.Reset(wait)
+	}
+}
+
+// measure lets all workers run for d and returns the times of all permits.
+func measure(t *testing.T, workers []worker, lim Limit, goroutines int) []time.Time {
+	t.Helper()
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	var times []time.Time
+	for _, w := range workers {
+		for range goroutines {
+			wg.Go(func() {
+				w.run(t, lim, func(at time.Time, n int) {
+					mu.Lock()
+					defer mu.Unlock()
+					times = append(times, slices.Repeat([]time.Time{at}, n)...)
+				})
+			})
+		}
+	}
+	wg.Wait()
+	slices.SortFunc(times, time.Time.Compare)
+	return times
+}
+
+// busiest returns the most permits in any second.
+func busiest(times []time.Time) int {
+	most, first := 0, 0
+	for i := range times {
+		for times[i].Sub(times[first]) > time.Second {
+			first++
+		}
+		most = max(most, i-first+1)
+	}
+	return most
+}
+
+// Not parallel: they measure real time.
+func TestFourWorkersKeepOneRateLimit(t *testing.T) {
+	const seconds = 3
+	for _, c := range []struct {
+		name string
+		lim  Limit
+		n    int
+		skew time.Duration
+	}{
+		{"single permits", Limit{2000, 100}, 1, 0},
+		{"blocks of a chunk", Limit{2000, 100}, 100, 0},
+		{"clocks seconds apart", Limit{2000, 100}, 1, 5 * time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			client := redistest.Client(t)
+			stop, cancel := context.WithTimeout(t.Context(), seconds*time.Second)
+			defer cancel()
+			var workers []worker
+			for i := range 4 {
+				now := func() time.Time { return time.Now().Add(time.Duration(i) * c.skew) }
+				workers = append(workers, worker{&Limiter{Redis: client, Now: now}, c.n, stop})
+			}
+			times := measure(t, workers, c.lim, 8)
+			if got, most := busiest(times), int(c.lim.Rate)+c.lim.Burst; got > most {
+				t.Errorf("a second had %d permits, want at most %d", got, most)
+			}
+			if got, least := len(times), int(0.95*c.lim.Rate*seconds); got < least {
+				t.Errorf("%d permits in %d s, want at least %d", got, seconds, least)
+			}
+			calls, _ := client.Info(t.Context(), "commandstats").Result()
+			t.Logf("%d permits, %d in the busiest second; %s", len(times), busiest(times), evals(calls))
+		})
+	}
+}
+
+func TestKilledWorkersLeasesAreNotMissed(t *testing.T) {
+	client := redistest.Client(t)
+	stop, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	lim := Limit{2000, 100}
+	dies, kill := context.WithTimeout(stop, time.Second)
+	defer kill()
+	doomed := worker{&Limiter{Redis: client}, 1, dies}
+	times := measure(t, []worker{{&Limiter{Redis: client}, 1, stop}, doomed}, lim, 8) // doomed is never closed
+	if got := busiest(times); got > 2100 {
+		t.Errorf("a second had %d permits, want at most 2,100", got)
+	}
+	if got := len(times); got < 3800 {
+		t.Errorf("%d permits in 2 s, want at least 3,800", got)
+	}
+}
+
+func TestHighPriorityIsNotStarvedByABulkJob(t *testing.T) {
+	t.Parallel()
+	client := redistest.Client(t)
+	c := newClock()
+	bulk, urgent := timed(client, c, 1)[0], timed(client, c, 1)[0]
+	lim := Limit{2000, 1000}
+	var longest, waited time.Duration
+	sent := 0
+	for range 10_000 { // ms
+		c.forward(time.Millisecond)
+		if take(t, bulk, lim, 1000, false) == 0 {
+			sent += 1000
+		}
+		if c.us.Load()/1000%10 == 0 || waited > 0 { // 100 requests a second
+			if take(t, urgent, lim, 1, true) == 0 {
+				sent, longest, waited = sent+1, max(longest, waited), 0
+			} else {
+				waited += time.Millisecond
+			}
+		}
+	}
+	if longest > 20*time.Millisecond {
+		t.Errorf("an urgent request waited %v, want at most 20 ms", longest)
+	}
+	if sent < 19_000 || sent > 21_000 {
+		t.Errorf("%d permits in 10 s, want 2,000/s", sent)
+	}
+}
+
+func TestALeaseServesManyRequests(t *testing.T) {
+	t.Parallel()
+	client := redistest.Client(t)
+	c := newClock()
+	l := timed(client, c, 1)[0]
+	lim := Limit{10_000, 1000}
+	calls := 0
+	client.AddHook(counter{&calls})
+	for range 5000 { // a request every 0.2 ms, half the rate
+		c.forward(200 * time.Microsecond)
+		if wait := take(t, l, lim, 1, false); wait > 0 {
+			c.forward(wait)
+		}
+	}
+	if calls > 150 {
+		t.Errorf("5,000 requests in a second took %d calls, want about 50", calls)
+	}
+}
+
+func TestNoRateNoRedis(t *testing.T) {
+	t.Parallel()
+	l := &Limiter{} // a call would panic
+	if wait := take(t, l, Limit{}, 1000, false); wait != 0 {
+		t.Errorf("wait is %v, want 0", wait)
+	}
+	if wait := take(t, l, Limit{Rate: 1}, 0, false); wait != 0 {
+		t.Errorf("for no permits wait is %v, want 0", wait)
+	}
+}
+
+func TestARefusalIsRememberedWithoutAskingAgain(t *testing.T) {
+	t.Parallel()
+	client := redistest.Client(t)
+	c := newClock()
+	l := timed(client, c, 1)[0]
+	lim := Limit{1000, 100}
+	take(t, l, lim, 100, false)
+	first := take(t, l, lim, 1, false)
+	calls := 0
+	client.AddHook(counter{&calls})
+	c.forward(10 * time.Millisecond)
+	if wait := take(t, l, lim, 50, false); calls != 0 || wait != first-10*time.Millisecond {
+		t.Errorf("10 ms later %d calls and a wait of %v, want none and 10 ms less than %v", calls, wait, first)
+	}
+	if take(t, l, lim, 100, true); calls != 1 {
+		t.Errorf("high priority made %d calls, want 1 of its own", calls)
+	}
+	c.forward(first)
+	if wait := take(t, l, lim, 1, false); wait != 0 {
+		t.Errorf("after the wait it is %v more, want 0", wait)
+	}
+}
+
+func TestCloseGivesUnusedPermitsBack(t *testing.T) {
+	t.Parallel()
+	client := redistest.Client(t)
+	c := newClock()
+	both := timed(client, c, 2)
+	lim := Limit{1000, 100}
+	both[0].entry(shop()).permits.goal = 50
+	take(t, both[0], lim, 1, false)
+	before := take(t, both[1], lim, 1, false)
+	if err := both[0].Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	c.forward(rememberTime)
+	if err := both[0].Close(t.Context()); err != nil { // nothing is left to give back
+		t.Fatal(err)
+	}
+	if wait := take(t, both[1], lim, 1, false); before < 40*time.Millisecond || wait != 0 {
+		t.Errorf("the other worker waits %v before and %v after, want over 40 ms and 0", before, wait)
+	}
+}
+
+func TestTakeFailsWithoutRedis(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	client := redis.NewClient(&redis.Options{Addr: server.Addr(), MaxRetries: -1, DialerRetries: 1})
+	defer client.Close() //nolint:errcheck // nothing to lose
+	server.Kill()
+	if _, err := (&Limiter{Redis: client}).Take(t.Context(), shop(), Limit{1000, 100}, 1, false); err == nil {
+		t.Error("a permit was granted by nobody")
+	}
+}
+
+func TestItWorksOnAClusterAndOnTheEmbeddedRedis(t *testing.T) {
+	t.Parallel()
+	embedded := redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()})
+	t.Cleanup(func() { _ = embedded.Close() })
+	for name, client := range map[string]redis.UniversalClient{"cluster": redistest.Cluster(t), "embedded": embedded} {
+		t.Run(name, func(t *testing.T) {
+			l := &Limiter{Redis: client}
+			if wait := take(t, l, Limit{1000, 1000}, 1000, false); wait != 0 {
+				t.Errorf("the first block waits %v, want 0", wait)
+			}
+			if wait := take(t, l, Limit{1000, 1000}, 1, false); wait < 900*time.Millisecond || wait > 1100*time.Millisecond {
+				t.Errorf("the second waits %v, want a second", wait)
+			}
+			if _, err := l.SlowDown(t.Context(), shop(), 0, "HTTP 503"); err != nil {
+				t.Error(err)
+			}
+			if err := l.Pause(t.Context(), shop(), "marketing", time.Now().Add(time.Hour), "quota"); err != nil {
+				t.Error(err)
+			}
+			if all, err := l.Pauses(t.Context(), shop()); err != nil || len(all) != 2 {
+				t.Errorf("Pauses = %v, %v, want two", all, err)
+			}
+			if err := l.Resume(t.Context(), shop(), ""); err != nil {
+				t.Error(err)
+			}
+			if _, reason, ok := l.Paused(t.Context(), shop(), ""); ok {
+				t.Errorf("after Resume it is paused: %s", reason)
+			}
+		})
+	}
+}

@@ -1,0 +1,169 @@
+package limit
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/postrider/postrider/internal/redistest"
+	"github.com/redis/go-redis/v9"
+)
+
+func paused(t *testing.T, l *Limiter, bucket string, want time.Duration, why string) {
+	t.Helper()
+	until, reason, ok := l.Paused(t.Context(), shop(), bucket)
+	left := until.Sub(l.now())
+	if ok != (want > 0) || ok && (left > want || left < want-2*time.Millisecond || reason != why) {
+		t.Errorf("bucket %q is paused %v for %v (%q), want %v (%q)", bucket, ok, left, reason, want, why)
+	}
+}
+
+func pause(t *testing.T, l *Limiter, bucket string, d time.Duration, why string) {
+	t.Helper()
+	if err := l.Pause(t.Context(), shop(), bucket, l.now().Add(d), why); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestABucketIsPausedWithItsWholeKey(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	l := timed(redistest.Client(t), c, 1)[0]
+	paused(t, l, "marketing", 0, "")
+	pause(t, l, "marketing", time.Minute, "quota used up")
+	paused(t, l, "marketing", time.Minute, "quota used up")
+	paused(t, l, "service", 0, "")
+	paused(t, l, "", 0, "")
+	pause(t, l, "", time.Hour, "wrong credentials: see the log")
+	for _, bucket := range []string{"", "marketing", "service"} {
+		paused(t, l, bucket, time.Hour, "wrong credentials: see the log")
+	}
+	pause(t, l, "", time.Second, "shorter")
+	paused(t, l, "", time.Hour, "wrong credentials: see the log")
+	if err := l.Resume(t.Context(), shop(), ""); err != nil {
+		t.Fatal(err)
+	}
+	paused(t, l, "", 0, "")
+	paused(t, l, "marketing", time.Minute, "quota used up")
+	c.forward(time.Minute)
+	paused(t, l, "marketing", 0, "")
+	pause(t, l, "past", -time.Minute, "long ago")
+	paused(t, l, "past", 0, "")
+}
+
+func TestOtherWorkersSeeAPauseAndItsEnd(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	both := timed(redistest.Client(t), c, 2)
+	paused(t, both[1], "", 0, "")
+	pause(t, both[0], "", time.Minute, "why")
+	c.forward(freshTime)
+	paused(t, both[1], "", time.Minute-freshTime, "why")
+	if err := both[0].Resume(t.Context(), shop(), ""); err != nil {
+		t.Fatal(err)
+	}
+	c.forward(freshTime)
+	paused(t, both[1], "", 0, "")
+}
+
+func TestAPauseIsSeenWithin200ms(t *testing.T) {
+	t.Parallel()
+	client := redistest.Client(t)
+	one, other := &Limiter{Redis: client}, &Limiter{Redis: client}
+	paused(t, other, "", 0, "")
+	pause(t, one, "", time.Minute, "why")
+	start := time.Now()
+	again := time.NewTicker(time.Millisecond)
+	defer again.Stop()
+	for range again.C {
+		_, _, ok := other.Paused(t.Context(), shop(), "")
+		if took := time.Since(start); ok || took > 2*time.Second {
+			if took > 200*time.Millisecond {
+				t.Errorf("it took %v, want 200 ms", took)
+			}
+			return
+		}
+	}
+}
+
+func TestWorkersWhoseClocksDifferPauseForTheSameTime(t *testing.T) {
+	t.Parallel()
+	client := redistest.Client(t)
+	fast := &Limiter{Redis: client, Now: func() time.Time { return time.Now().Add(5 * time.Second) }}
+	pause(t, fast, "", time.Minute, "why")
+	until, _, ok := (&Limiter{Redis: client}).Paused(t.Context(), shop(), "")
+	if left := time.Until(until); !ok || left < 58*time.Second || left > time.Minute {
+		t.Errorf("the other worker pauses for %v, want a minute", left)
+	}
+}
+
+func TestPausesAreReadAtMostEvery100msAndNotWhenIdle(t *testing.T) {
+	t.Parallel()
+	client := redistest.Client(t)
+	c := newClock()
+	l := timed(client, c, 1)[0]
+	paused(t, l, "", 0, "")
+	calls := 0
+	client.AddHook(counter{&calls})
+	for range 1000 { // one second
+		c.forward(time.Millisecond)
+		paused(t, l, "", 0, "")
+	}
+	if calls != 10 {
+		t.Errorf("1,000 questions in a second took %d calls, want 10", calls)
+	}
+	c.forward(time.Hour)
+	if calls != 10 {
+		t.Errorf("idle it made %d calls", calls-10)
+	}
+}
+
+func TestPausesEndInRedisToo(t *testing.T) {
+	t.Parallel()
+	client := redistest.Client(t)
+	l := &Limiter{Redis: client}
+	for _, d := range []time.Duration{time.Hour, time.Minute, 24 * time.Hour, 10 * time.Minute} {
+		pause(t, l, d.String(), d, "why")
+	}
+	if left := client.PTTL(t.Context(), "postrider:pause:{shop:huawei}").Val(); left < 23*time.Hour || left > 24*time.Hour {
+		t.Errorf("the key lives %v, want as long as the longest pause", left)
+	}
+}
+
+func TestWithoutRedisEverythingPauses(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	client := redis.NewClient(&redis.Options{Addr: server.Addr(), MaxRetries: -1, DialerRetries: 1})
+	defer client.Close() //nolint:errcheck // nothing to lose
+	c := newClock()
+	l := timed(client, c, 1)[0]
+	paused(t, l, "", 0, "")
+	server.Kill()
+	paused(t, l, "", 0, "") // known for 100 ms
+	c.forward(freshTime)
+	until, reason, ok := l.Paused(t.Context(), shop(), "")
+	if !ok || until.Sub(c.now()) != unknownTime || !strings.HasPrefix(reason, "read pauses: ") {
+		t.Errorf("Paused = %v, %q, %v, want a second and why", until, reason, ok)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, _, ok := l.Paused(ctx, shop(), ""); !ok {
+		t.Error("a caller who leaves is told to go on")
+	}
+}
+
+func FuzzPauses(f *testing.F) {
+	f.Add("1800000000000000", "marketing", "1800000060000000 quota used up")
+	f.Add("", "", "")
+	f.Add("-9223372036854775808", "", "9223372036854775807 x")
+	f.Add("1", "", "9223372036854775807")
+	f.Fuzz(func(t *testing.T, redisNow, bucket, value string) {
+		now := time.Unix(1_800_000_000, 0)
+		for _, p := range parsePauses([]string{redisNow, bucket, value}, now) {
+			if p.Bucket != bucket || !p.Until.After(now) || p.Until.Sub(now) > maxPause {
+				t.Fatalf("%q at %q reads as %v", value, redisNow, p)
+			}
+		}
+	})
+}

@@ -1,0 +1,82 @@
+package limit
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+//go:embed lease.lua
+var leaseSource string
+
+//go:embed slow_down.lua
+var slowDownSource string
+
+//go:embed pause.lua
+var pauseSource string
+
+//go:embed resume.lua
+var resumeSource string
+
+//go:embed pauses.lua
+var pausesSource string
+
+var (
+	leaseScript    = redis.NewScript(leaseSource)
+	slowDownScript = redis.NewScript(slowDownSource)
+	pauseScript    = redis.NewScript(pauseSource)
+	resumeScript   = redis.NewScript(resumeSource)
+	pausesScript   = redis.NewScript(pausesSource)
+)
+
+// keepTime is how long Redis remembers the rate of a key that nobody uses.
+const keepTime = 10 * time.Minute
+
+// request is one call of lease.lua.
+type request struct {
+	take, back    int
+	high, success bool
+}
+
+// lease asks Redis for permits: wait is 0 when they were granted.
+func (l *Limiter) lease(ctx context.Context, k Key, lim Limit, r request) (wait time.Duration, factor float64, err error) {
+	reply, err := leaseScript.Run(ctx, l.Redis, []string{k.rate()},
+		lim.Rate, max(lim.Burst, 1), r.take, r.back, flag(r.high), flag(r.success),
+		pace, credit, yield, climb, keepTime.Milliseconds(), l.scriptNow(),
+	).StringSlice()
+	if err != nil {
+		return 0, 0, err
+	}
+	if len(reply) != 2 {
+		return 0, 0, fmt.Errorf("the script answered %d values, want 2", len(reply))
+	}
+	us, err := strconv.ParseInt(reply[0], 10, 64)
+	if err != nil {
+		return 0, 0, fmt.Errorf("the script answered a wait of %q", reply[0])
+	}
+	if factor, err = strconv.ParseFloat(reply[1], 64); err != nil {
+		return 0, 0, fmt.Errorf("the script answered a factor of %q", reply[1])
+	}
+	return time.Duration(us) * time.Microsecond, factor, nil
+}
+
+// scriptNow is the time that scripts go by, in µs; "" has them ask Redis. They
+// ask Redis because the workers' clocks may be seconds apart, and a limiter fed
+// with two clocks would take the faster one's permits from the slower one.
+func (l *Limiter) scriptNow() string {
+	if l.redisNow == nil {
+		return ""
+	}
+	return strconv.FormatInt(l.redisNow(), 10)
+}
+
+func flag(b bool) string {
+	if b {
+		return "1"
+	}
+	return "0"
+}

@@ -1,0 +1,86 @@
+// Package metrics holds what Prometheus is told. Labels are bounded: apps and
+// vendors come from the configuration, codes from the tables (all others count
+// as "unknown"); no token, job or secret is ever one.
+package metrics
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/postrider/postrider/internal/dispatch"
+	"github.com/postrider/postrider/pkg/classify"
+	"github.com/postrider/postrider/pkg/push/wire"
+)
+
+// Metrics counts what a worker does. It is a dispatch.Meter.
+type Metrics struct {
+	Registry *prometheus.Registry
+
+	outcomes *prometheus.CounterVec
+	again    *prometheus.CounterVec
+	requests *prometheus.CounterVec
+	tokens   *prometheus.CounterVec
+	seconds  *prometheus.HistogramVec
+}
+
+// New registers the metrics, with those of Go and of the process.
+func New() *Metrics {
+	m := &Metrics{
+		Registry: prometheus.NewRegistry(),
+		outcomes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "postrider_tokens_total", Help: "Tokens by where they ended.",
+		}, []string{"app", "vendor", "outcome"}),
+		again: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "postrider_tokens_again_total", Help: "Tokens that were put back, by what is done about it.",
+		}, []string{"app", "vendor", "remedy"}),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "postrider_requests_total", Help: "Requests by the answer's level and code.",
+		}, []string{"app", "vendor", "level", "code", "class"}),
+		tokens: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "postrider_requested_tokens_total", Help: "Tokens in requests.",
+		}, []string{"app", "vendor"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "postrider_request_seconds", Help: "How long requests took.",
+			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+		}, []string{"vendor"}),
+	}
+	m.Registry.MustRegister(m.outcomes, m.again, m.requests, m.tokens, m.seconds,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// Prepare creates an app's series at a vendor, so that a rate is never missing.
+func (m *Metrics) Prepare(app, vendor string) {
+	for _, o := range wire.Outcomes() {
+		m.outcomes.WithLabelValues(app, vendor, string(o))
+	}
+	for _, r := range []classify.Remedy{
+		classify.Backoff, classify.RefreshAuth, classify.SlowDown, classify.WaitQuota, classify.Split, classify.Config,
+	} {
+		m.again.WithLabelValues(app, vendor, string(r))
+	}
+	m.tokens.WithLabelValues(app, vendor)
+}
+
+// Request counts one request and its answer.
+func (m *Metrics) Request(a *dispatch.Account, row classify.Row, tokens int, took time.Duration) {
+	code := row.Code
+	if _, known := a.Codes.Lookup(row.Level, row.Code); !known {
+		code = "unknown"
+	}
+	m.requests.WithLabelValues(a.App, a.Spec.Name, string(row.Level), code, string(row.Class)).Inc()
+	m.tokens.WithLabelValues(a.App, a.Spec.Name).Add(float64(tokens))
+	m.seconds.WithLabelValues(a.Spec.Name).Observe(took.Seconds())
+}
+
+// Outcome counts tokens that ended.
+func (m *Metrics) Outcome(app, vendor string, o wire.Outcome, tokens int) {
+	m.outcomes.WithLabelValues(app, vendor, string(o)).Add(float64(tokens))
+}
+
+// Again counts tokens that were put back.
+func (m *Metrics) Again(app, vendor string, row classify.Row, tokens int) {
+	m.again.WithLabelValues(app, vendor, string(row.Remedy)).Add(float64(tokens))
+}

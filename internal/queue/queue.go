@@ -1,0 +1,171 @@
+// Package queue runs the lanes: one asynq server for each vendor, with a queue
+// for each priority. It is the only package that knows asynq's API. It does not
+// know what a task means; a Handler does, and answers with nil or one of this
+// package's errors.
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/push/wire"
+)
+
+// Task is one task of a lane.
+type Task struct {
+	ID      string
+	Payload []byte
+}
+
+// Handler works one task. nil acknowledges it; *AgainError and *DeadError say
+// what else; any other error puts it back with a growing delay. It must not
+// return nil before the task's result is recorded.
+type Handler func(ctx context.Context, lane string, t Task) error
+
+// AgainError puts a task back until a time.
+type AgainError struct {
+	At time.Time
+	// Counted: shown as a failed attempt in the UI. It bounds nothing.
+	Counted bool
+	Reason  string
+}
+
+// Error is what the UI shows as the task's last error.
+func (e *AgainError) Error() string { return e.Reason }
+
+// DeadError archives a task: its dead letters are written.
+type DeadError struct{ Reason string }
+
+// Error is what the UI shows as the task's last error.
+func (e *DeadError) Error() string { return e.Reason }
+
+// Is makes asynq archive the task.
+func (e *DeadError) Is(target error) bool { return target == asynq.SkipRetry } //nolint:errorlint // Is is what errors.Is calls
+
+// Config says which lanes to run.
+type Config struct {
+	// Redis serves the queues. Block serves the waiting for tasks alone: it
+	// needs a connection for each lane, and is closed by Lanes.Stop.
+	Redis, Block redis.UniversalClient
+	Vendors      []string
+	// Handlers is how many tasks of one vendor are worked at once.
+	Handlers        int
+	ShutdownTimeout time.Duration
+	Handle          Handler
+	Log             zerolog.Logger
+}
+
+// Lanes are running lanes.
+type Lanes struct {
+	servers []*asynq.Server
+	waits   []*waiter
+	block   redis.UniversalClient
+}
+
+// Weights of the priorities: of twenty-five looks for a task twenty begin with
+// high, four with normal and one with bulk, so that none starves another.
+func weights() map[push.Priority]int {
+	return map[push.Priority]int{push.High: 20, push.Normal: 4, push.Bulk: 1}
+}
+
+// room is how many of the handlers a priority may hold: the rest is kept free
+// for those above it.
+func room(p push.Priority, handlers int) int {
+	switch p {
+	case push.Normal:
+		return max(1, handlers*3/4)
+	case push.Bulk:
+		return max(1, handlers/2)
+	case push.High:
+	}
+	return handlers
+}
+
+// Start runs the lanes until Stop.
+func Start(c Config) (*Lanes, error) {
+	l := &Lanes{block: c.Block}
+	for _, vendor := range c.Vendors {
+		w, queues := newWaiter(c.Redis, c.Block), map[string]int{}
+		for p, weight := range weights() {
+			lane := wire.Lane(vendor, string(p))
+			queues[lane] = weight
+			w.add(lane, room(p, c.Handlers))
+		}
+		srv := asynq.NewServerFromRedisClient(w, asynq.Config{
+			Concurrency:     c.Handlers,
+			Queues:          queues,
+			RetryDelayFunc:  retryDelay,
+			IsFailure:       isFailure,
+			ShutdownTimeout: c.ShutdownTimeout,
+			Logger:          logger{c.Log.With().Str("vendor", vendor).Logger()},
+			LogLevel:        logLevel(c.Log),
+			// The waiter sleeps instead, and wakes at once.
+			TaskCheckInterval:        time.Millisecond,
+			DelayedTaskCheckInterval: 2 * time.Second,
+			JanitorInterval:          10 * time.Minute,
+		})
+		if err := srv.Start(handler(w, c.Handle)); err != nil {
+			return nil, errors.Join(fmt.Errorf("start lanes of %s: %w", vendor, err), l.Stop())
+		}
+		w.start()
+		l.servers, l.waits = append(l.servers, srv), append(l.waits, w)
+	}
+	return l, nil
+}
+
+// handler hands asynq's tasks to ours, and counts those in each lane.
+func handler(w *waiter, h Handler) asynq.HandlerFunc {
+	return func(ctx context.Context, t *asynq.Task) error {
+		lane, _ := asynq.GetQueueName(ctx)
+		id, _ := asynq.GetTaskID(ctx)
+		defer w.leave(lane)
+		return h(ctx, lane, Task{ID: id, Payload: t.Payload()})
+	}
+}
+
+// Stop takes no new task, waits for those in work within the shutdown timeout,
+// and puts the rest back.
+func (l *Lanes) Stop() error {
+	for _, w := range l.waits {
+		w.stop()
+	}
+	err := l.block.Close() // ends the blocked waits
+	var g errgroup.Group
+	for _, s := range l.servers {
+		g.Go(func() error { s.Shutdown(); return nil })
+	}
+	for _, w := range l.waits {
+		w.wg.Wait()
+	}
+	return errors.Join(err, g.Wait())
+}
+
+// retryDelay is when a task comes again. asynq cuts times to whole seconds, so
+// ours are rounded up.
+func retryDelay(n int, err error, _ *asynq.Task) time.Duration {
+	var again *AgainError
+	switch {
+	case errors.As(err, &again):
+		return max(0, time.Until(again.At.Add(time.Second-1)))
+	case errors.Is(err, asynq.ErrLeaseExpired):
+		return 0
+	}
+	return min(time.Minute, time.Second<<min(n, 6))
+}
+
+// isFailure tells asynq whether to count an attempt; nothing hangs on it.
+func isFailure(err error) bool {
+	var again *AgainError
+	if errors.As(err, &again) {
+		return again.Counted
+	}
+	return !errors.Is(err, asynq.ErrLeaseExpired) && !errors.Is(err, context.Canceled)
+}

@@ -1,0 +1,45 @@
+package simulator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"time"
+)
+
+// Listen serves on addr, like "127.0.0.1:0", and returns the base URL. stop
+// takes no new request, ends those that hang, waits for the others until ctx
+// ends, and returns once the server's goroutine is gone. A simulator that was
+// stopped still answers through ServeHTTP, but no longer delays or hangs.
+func (s *Simulator) Listen(addr string) (url string, stop func(context.Context) error, err error) {
+	var lc net.ListenConfig
+	l, err := lc.Listen(context.Background(), "tcp", addr)
+	if err != nil {
+		return "", nil, fmt.Errorf("listen: %w", err)
+	}
+	srv := &http.Server{
+		Handler:           s,
+		ReadHeaderTimeout: 10 * time.Second,
+		// A half body or a reset on demand is nothing to complain about.
+		ErrorLog: log.New(io.Discard, "", 0),
+	}
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(l) }()
+	return "http://" + l.Addr().String(), func(ctx context.Context) error { return s.stop(ctx, srv, served) }, nil
+}
+
+func (s *Simulator) stop(ctx context.Context, srv *http.Server, served <-chan error) error {
+	s.closeOnce.Do(func() { close(s.closing) })
+	err := srv.Shutdown(ctx)
+	if err != nil {
+		err = errors.Join(fmt.Errorf("shut down: %w", err), srv.Close())
+	}
+	if e := <-served; !errors.Is(e, http.ErrServerClosed) {
+		err = errors.Join(err, fmt.Errorf("serve: %w", e))
+	}
+	return err
+}

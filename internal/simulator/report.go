@@ -1,0 +1,90 @@
+package simulator
+
+// Report is what the simulator saw since its start or the last Reset.
+type Report struct {
+	Vendors map[string]VendorReport `json:"vendors"`
+	// Strays are requests to paths that no vendor has; the first 100, with their
+	// number in StrayCount.
+	Strays     []Violation `json:"strays"`
+	StrayCount int64       `json:"stray_count"`
+}
+
+// VendorReport is what one vendor saw.
+type VendorReport struct {
+	Requests  int64            `json:"requests"`
+	Endpoints map[string]int64 `json:"endpoints"` // requests by endpoint
+
+	// Accepted counts the push tokens that messages were accepted for, Distinct
+	// each token once, Duplicates every time after a token's first.
+	Accepted   int64            `json:"accepted"`
+	Distinct   int64            `json:"distinct"`
+	Duplicates int64            `json:"duplicates"`
+	Apps       map[string]int64 `json:"apps"` // accepted, by app
+	// Invalid counts the tokens that were answered as invalid in requests whose
+	// other tokens, if any, were accepted.
+	Invalid int64 `json:"invalid"`
+
+	RateRefused int64            `json:"rate_refused"` // requests refused for the app's rate
+	Grants      int64            `json:"grants"`       // access tokens issued
+	Faults      map[string]int64 `json:"faults"`       // times fired, by rule
+
+	// Violations are what the client did wrong, whether or not the vendor minds:
+	// the first 100, with their number in ViolationCount.
+	Violations     []Violation `json:"violations"`
+	ViolationCount int64       `json:"violation_count"`
+
+	InFlightPeak int `json:"in_flight_peak"` // most requests open at once
+	// The peaks are the most in any second, measured in steps of 10 ms: push
+	// tokens presented (accepted or not) and requests.
+	TokensPerSecondPeak   int64 `json:"tokens_per_second_peak"`
+	RequestsPerSecondPeak int64 `json:"requests_per_second_peak"`
+}
+
+// Violation is something that a client must not do. It names no token or secret.
+type Violation struct {
+	Vendor   string `json:"vendor,omitempty"`
+	Endpoint string `json:"endpoint"` // a path for strays
+	What     string `json:"what"`
+}
+
+// Violations counts everything that clients did wrong at any vendor, strays too.
+func (r Report) Violations() int64 {
+	n := r.StrayCount
+	for _, v := range r.Vendors {
+		n += v.ViolationCount
+	}
+	return n
+}
+
+// Report returns what was seen so far. Every request that was answered is in it.
+func (s *Simulator) Report() Report {
+	r := Report{Vendors: map[string]VendorReport{}}
+	r.Strays, r.StrayCount = s.strays.list()
+	for name, p := range s.players {
+		v := p.stats.report()
+		v.Violations, v.ViolationCount = p.stats.violations.list()
+		r.Vendors[name] = v
+	}
+	return r
+}
+
+// Count returns how often a vendor accepted a token, at most 65,535; 0 also for
+// a vendor that is not played here.
+func (s *Simulator) Count(vendor, token string) int {
+	p := s.players[vendor]
+	if p == nil {
+		return 0
+	}
+	return p.seen.of(token)
+}
+
+// Reset forgets all that was counted, the journal and the use of rates. Faults,
+// access tokens and the windows of grants stay.
+func (s *Simulator) Reset() {
+	s.strays.reset()
+	s.journal.reset()
+	for _, p := range s.players {
+		p.stats.reset()
+		p.seen.reset()
+	}
+}

@@ -1,0 +1,59 @@
+package worker
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"reflect"
+
+	"github.com/postrider/postrider/internal/config"
+	"github.com/postrider/postrider/internal/dispatch"
+	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/registry"
+)
+
+// accounts are every app's settings at every vendor, opened.
+type accounts map[accountKey]*dispatch.Account
+
+type accountKey struct{ app, vendor string }
+
+// use opens the accounts of a configuration and puts them in force.
+func (w *Worker) use(c *config.Config) {
+	all := accounts{}
+	client := vendors.NewClient(c.Worker.Concurrency)
+	for app, a := range c.Apps {
+		for _, spec := range registry.All() {
+			s, ok := a.Vendors[spec.Name]
+			if !ok {
+				continue
+			}
+			all[accountKey{app, spec.Name}] = &dispatch.Account{
+				App: app, Spec: spec, Vendor: s.Settings.Open(client), Codes: c.Tables[spec.Name],
+				Batch: s.Batch, Timeout: s.Timeout, Rate: s.RateOf(spec), Fingerprint: fingerprint(s.Settings),
+			}
+			w.metrics.Prepare(app, spec.Name)
+		}
+	}
+	w.accounts.Store(&all)
+}
+
+func (w *Worker) account(app, vendor string) (*dispatch.Account, bool) {
+	a, ok := (*w.accounts.Load())[accountKey{app, vendor}]
+	return a, ok
+}
+
+// fingerprint is a hash of all settings, secrets included.
+func fingerprint(s vendors.Settings) string {
+	h := sha256.New()
+	v := reflect.Indirect(reflect.ValueOf(s))
+	for i := range v.NumField() {
+		f := v.Field(i)
+		if f.Kind() == reflect.String {
+			// Not by printing: a Secret prints as "<secret>".
+			fmt.Fprintf(h, "%q\n", []byte(f.String()))
+			continue
+		}
+		fmt.Fprintf(h, "%v\n", f.Interface())
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}

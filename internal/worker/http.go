@@ -1,0 +1,81 @@
+package worker
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// listen starts the HTTP server: the UI behind its password, and what machines
+// ask without one.
+func (w *Worker) listen(ctx context.Context) error {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(rw http.ResponseWriter, _ *http.Request) { say(rw, http.StatusOK, "ok") })
+	mux.HandleFunc("GET /readyz", w.ready)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(w.metrics.Registry, promhttp.HandlerOpts{}))
+	mux.Handle("/", w.protected(w.ui))
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", w.cfg.HTTP.Listen)
+	if err != nil {
+		return fmt.Errorf("listen on http.listen: %w", err)
+	}
+	w.listener = l
+	w.http = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute}
+	go func() {
+		if err := w.http.Serve(l); err != nil && !errors.Is(err, http.ErrServerClosed) {
+			w.log.Error().Err(err).Msg("the HTTP server ended")
+		}
+	}()
+	return nil
+}
+
+// ready answers 200 when Redis is reachable and the lanes run.
+func (w *Worker) ready(rw http.ResponseWriter, r *http.Request) {
+	if w.draining.Load() {
+		say(rw, http.StatusServiceUnavailable, "draining")
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+	defer cancel()
+	if err := w.rdb.Ping(ctx).Err(); err != nil {
+		say(rw, http.StatusServiceUnavailable, "redis is not reachable")
+		return
+	}
+	say(rw, http.StatusOK, "ready")
+}
+
+func say(rw http.ResponseWriter, status int, text string) {
+	rw.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	rw.WriteHeader(status)
+	_, _ = fmt.Fprintln(rw, text)
+}
+
+// protected asks for the configured user and password, if there are any.
+func (w *Worker) protected(h http.Handler) http.Handler {
+	user, password := w.cfg.HTTP.Username, w.cfg.HTTP.Password.Reveal()
+	if user == "" && password == "" {
+		return h
+	}
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		u, p, _ := r.BasicAuth()
+		if !same(u, user) || !same(p, password) {
+			rw.Header().Set("WWW-Authenticate", `Basic realm="postrider"`)
+			say(rw, http.StatusUnauthorized, "user and password are wanted")
+			return
+		}
+		h.ServeHTTP(rw, r)
+	})
+}
+
+// same compares in a time that tells nothing of either.
+func same(a, b string) bool {
+	x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b))
+	return subtle.ConstantTimeCompare(x[:], y[:]) == 1
+}

@@ -1,0 +1,114 @@
+// Package worker puts a worker together: lanes, dispatcher, shared state and
+// the HTTP server, from one configuration. It decides nothing that one of them
+// decides.
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/rs/zerolog"
+
+	"github.com/postrider/postrider/internal/config"
+	"github.com/postrider/postrider/internal/credential"
+	"github.com/postrider/postrider/internal/dispatch"
+	"github.com/postrider/postrider/internal/ledger"
+	"github.com/postrider/postrider/internal/limit"
+	"github.com/postrider/postrider/internal/metrics"
+	"github.com/postrider/postrider/internal/queue"
+	"github.com/postrider/postrider/pkg/retry"
+)
+
+// handlersPerRequest is how many tasks a lane works for each request that may
+// be in flight: those beyond wait for others to share a request with.
+const handlersPerRequest = 4
+
+// Options are what a worker needs.
+type Options struct {
+	Config *config.Config
+	// Redis opens a client with room for n connections in use at once.
+	Redis func(n int) redis.UniversalClient
+	Log   zerolog.Logger
+}
+
+// Worker runs the lanes and the HTTP server.
+type Worker struct {
+	log      zerolog.Logger
+	cfg      *config.Config
+	rdb      redis.UniversalClient
+	accounts atomic.Pointer[accounts]
+	metrics  *metrics.Metrics
+	limiter  *limit.Limiter
+	dispatch *dispatch.Dispatcher
+	lanes    *queue.Lanes
+	ui       queue.UI
+	http     *http.Server
+	listener net.Listener
+	draining atomic.Bool
+}
+
+// Start connects to Redis, starts the lanes and the HTTP server, and returns.
+// The caller has checked the configuration with CheckWorker.
+func Start(ctx context.Context, o Options) (*Worker, error) {
+	c := o.Config
+	handlers := c.Worker.Concurrency * handlersPerRequest
+	vendors := c.Served()
+	w := &Worker{log: o.Log, cfg: c, metrics: metrics.New(), rdb: o.Redis(handlers)}
+	if err := w.rdb.Ping(ctx).Err(); err != nil {
+		return nil, errors.Join(fmt.Errorf("reach redis: %w: check redis.url", err), w.rdb.Close())
+	}
+	w.use(c)
+	w.limiter = newLimiter(w.rdb)
+	w.dispatch = dispatch.New(dispatch.Config{
+		Book:     &ledger.Store{Redis: w.rdb, Keep: c.Ledger.Keep},
+		Access:   &credential.Store{Redis: w.rdb},
+		Gate:     gate{w.limiter, w.log},
+		Meter:    w.metrics,
+		Account:  w.account,
+		Policy:   retry.Policy{Attempts: c.Retry.Attempts, First: c.Retry.First, Max: c.Retry.Max},
+		Linger:   c.Worker.Linger,
+		Requests: c.Worker.Concurrency,
+		Log:      w.log,
+	})
+	var err error
+	w.lanes, err = queue.Start(queue.Config{
+		Redis: w.rdb, Block: o.Redis(3 * len(vendors)), Vendors: vendors, Handlers: handlers,
+		ShutdownTimeout: c.Worker.ShutdownTimeout, Handle: w.dispatch.Handle, Log: w.log,
+	})
+	if err != nil {
+		return nil, errors.Join(err, w.rdb.Close())
+	}
+	w.ui = queue.NewUI(func() redis.UniversalClient { return o.Redis(4) })
+	if err := w.listen(ctx); err != nil {
+		return nil, errors.Join(err, w.Stop())
+	}
+	return w, nil
+}
+
+// URL is where the HTTP server listens.
+func (w *Worker) URL() string { return "http://" + w.listener.Addr().String() }
+
+// Reload uses a new configuration's credentials and rates. Tasks in work end
+// with the old ones.
+func (w *Worker) Reload(c *config.Config) { w.use(c) }
+
+// Stop takes nothing new, finishes what is in flight within the shutdown
+// timeout, and gives the rest back.
+func (w *Worker) Stop() error {
+	w.draining.Store(true)
+	w.dispatch.Drain()
+	err := w.lanes.Stop()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	err = errors.Join(err, w.limiter.Close(ctx))
+	if w.http != nil {
+		err = errors.Join(err, w.http.Shutdown(ctx))
+	}
+	return errors.Join(err, w.ui.Close(), w.rdb.Close())
+}

@@ -1,0 +1,214 @@
+package push
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Limits of a job that hold for every vendor.
+const (
+	// MaxTokenBytes is the longest token that is accepted.
+	MaxTokenBytes = 4096
+	// MaxIDBytes is the longest job id.
+	MaxIDBytes = 200
+)
+
+// Vendor is what a Client has to know of a vendor.
+type Vendor struct {
+	Name string
+	// Batch is the most tokens of one request.
+	Batch int
+	// Check reports what in a message breaks a hard limit of the vendor; nil: nothing does.
+	Check func(*Message) []Fault
+}
+
+// App is what a Client has to know of an app: its vendors by name.
+type App map[string]AppVendor
+
+// AppVendor holds an app's settings at one vendor that concern enqueueing.
+type AppVendor struct {
+	Batch    int      // most tokens of one request; 0: the vendor's limit
+	Delivery Delivery // for jobs that name none; empty: AtLeastOnce
+}
+
+// check reports everything wrong with the job except its tokens, which are
+// judged one by one. named are the vendors that the job has targets for.
+func (c *Client) check(j *Job, named []string, now time.Time) []Fault {
+	var f faults
+	if j.ID != "" {
+		f.id("id", j.ID)
+	}
+	f.word("priority", string(j.Priority), string(High), string(Normal), string(Bulk))
+	f.word("delivery", string(j.Delivery), string(AtLeastOnce), string(AtMostOnce))
+	f.times(j, now)
+	f.message(&j.Message)
+	f.id("app", j.App)
+	app, known := c.app(j.App)
+	switch {
+	case j.App == "":
+		f.add("app", "is missing: name the app that the job belongs to")
+	case !known:
+		f.add("app", fmt.Sprintf("%q is not configured; configured are %s", j.App, c.appNames()))
+	}
+	if len(named) == 0 {
+		f.add("targets", "are missing: give at least one token, as {\"<vendor>\": [\"<token>\"]}")
+	}
+	for _, name := range named {
+		v, ok := c.vendors[name]
+		if !ok {
+			f.add("targets."+name, "is not a vendor; vendors are "+c.vendorNames())
+			continue
+		}
+		if _, has := app[name]; known && app != nil && !has {
+			f.add("targets."+name, fmt.Sprintf("app %s has no settings for %s", j.App, name))
+			continue
+		}
+		if v.Check != nil {
+			f = append(f, v.Check(&j.Message)...)
+		}
+	}
+	for name := range j.Message.Overrides {
+		if _, ok := c.vendors[name]; !ok {
+			f.add("message.overrides."+name, "is not a vendor; vendors are "+c.vendorNames())
+		}
+	}
+	slices.SortStableFunc(f, func(a, b Fault) int { return strings.Compare(a.Field, b.Field) })
+	return slices.Compact(f)
+}
+
+type faults []Fault
+
+func (f *faults) add(field, reason string) { *f = append(*f, Fault{field, reason}) }
+
+// word demands one of the words, or nothing.
+func (f *faults) word(field, v string, words ...string) {
+	if v != "" && !slices.Contains(words, v) {
+		f.add(field, fmt.Sprintf("is %q, want %s", v, strings.Join(words, ", ")))
+	}
+}
+
+func (f *faults) id(field, id string) {
+	switch {
+	case len(id) > MaxIDBytes:
+		f.add(field, fmt.Sprintf("has %d bytes, at most %d", len(id), MaxIDBytes))
+	case !utf8.ValidString(id):
+		f.add(field, "is not UTF-8")
+	case strings.ContainsFunc(id, func(r rune) bool { return !unicode.IsPrint(r) || r == ' ' || r == '{' || r == '}' }):
+		f.add(field, "may hold printable characters only, no white space and no { or }")
+	}
+}
+
+func (f *faults) times(j *Job, now time.Time) {
+	switch {
+	case j.ExpiresAt.IsZero():
+	case !j.ExpiresAt.After(now):
+		f.add("expires_at", fmt.Sprintf("%s is in the past", j.ExpiresAt.Format(time.RFC3339)))
+	case !j.ExpiresAt.After(j.NotBefore):
+		f.add("expires_at", "is not after not_before: nothing could ever be sent")
+	}
+}
+
+func (f *faults) message(m *Message) {
+	f.word("message.kind", string(m.Kind), string(Notification), string(Data))
+	f.word("message.class", string(m.Class), string(Service), string(Marketing))
+	if strings.ContainsFunc(m.Category, func(r rune) bool { return (r < 'A' || r > 'Z') && r != '_' && (r < '0' || r > '9') }) {
+		f.add("message.category", fmt.Sprintf("is %q, want upper-case letters like ORDER or DEVICE_REMINDER", m.Category))
+	}
+	if m.Kind != Data {
+		if strings.TrimSpace(m.Title) == "" {
+			f.add("message.title", "is missing: a notification needs one")
+		}
+		if strings.TrimSpace(m.Body) == "" {
+			f.add("message.body", "is missing: a notification needs one")
+		}
+	} else if len(m.Data) == 0 {
+		f.add("message.data", "is missing: a data message needs some")
+	}
+	for field, s := range map[string]string{"message.title": m.Title, "message.body": m.Body, "message.channel": m.Channel, "message.collapse_id": m.CollapseID} {
+		if !utf8.ValidString(s) {
+			f.add(field, "is not UTF-8")
+		}
+	}
+	if m.TTL < 0 {
+		f.add("message.ttl", "is negative")
+	}
+	if m.Badge != nil && *m.Badge < 0 {
+		f.add("message.badge", "is negative: 0 clears the badge")
+	}
+	f.click(m.Click)
+	if u, err := url.Parse(m.Image); m.Image != "" && (err != nil || u.Scheme != "https" || u.Host == "") {
+		f.add("message.image", "is not an https URL")
+	}
+	for name, raw := range m.Overrides {
+		var object map[string]json.RawMessage
+		if err := json.Unmarshal(raw, &object); err != nil || object == nil {
+			f.add("message.overrides."+name, "is not a JSON object")
+		}
+	}
+}
+
+func (f *faults) click(c *Click) {
+	if c == nil {
+		return
+	}
+	f.word("message.click.action", string(c.Action), string(ClickApp), string(ClickURL), string(ClickIntent), string(ClickActivity))
+	switch {
+	case c.Action == "":
+		f.add("message.click.action", "is missing: want app, url, intent or activity")
+	case c.Action != ClickApp && c.Target == "":
+		f.add("message.click.target", fmt.Sprintf("is missing: action %s needs one", c.Action))
+	}
+}
+
+// checkToken says why a token cannot be accepted, or "".
+func checkToken(t []byte) string {
+	if len(t) == 0 {
+		return "is empty"
+	}
+	if len(t) > MaxTokenBytes {
+		return fmt.Sprintf("has %d bytes, at most %d", len(t), MaxTokenBytes)
+	}
+	for _, b := range t {
+		if b <= ' ' || b == 0x7f || b == ',' || b == ';' {
+			return badByte(b)
+		}
+		if b >= utf8.RuneSelf {
+			return checkRunes(t)
+		}
+	}
+	return ""
+}
+
+func badByte(b byte) string {
+	switch {
+	case b == ',' || b == ';':
+		return fmt.Sprintf("holds %q, which separates tokens at the vendors", b)
+	case b == ' ' || b >= '\t' && b <= '\r':
+		return "holds white space"
+	}
+	return "holds a control character"
+}
+
+// checkRunes judges a token that has bytes outside ASCII.
+func checkRunes(t []byte) string {
+	if !utf8.Valid(t) {
+		return "is not UTF-8"
+	}
+	for _, r := range string(t) {
+		switch {
+		case unicode.IsSpace(r):
+			return "holds white space"
+		case unicode.IsControl(r):
+			return "holds a control character"
+		case r == ',' || r == ';':
+			return badByte(byte(r))
+		}
+	}
+	return ""
+}

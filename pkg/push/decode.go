@@ -1,0 +1,87 @@
+package push
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// DecodeJob reads one job from JSON, strictly: an unknown or misspelled field
+// is an error, and so is anything after the job. The error is an *InvalidError
+// that names the field.
+func DecodeJob(data []byte) (Job, error) {
+	var j Job
+	if err := decode(data, &j); err != nil {
+		return Job{}, &InvalidError{Job: looseID(data), Faults: []Fault{*err}}
+	}
+	return j, nil
+}
+
+// DecodeMessage reads one message from JSON, strictly.
+func DecodeMessage(data []byte) (Message, error) {
+	var m Message
+	if err := decode(data, &m); err != nil {
+		return Message{}, &InvalidError{Faults: []Fault{*err}}
+	}
+	return m, nil
+}
+
+func decode(data []byte, v any) *Fault {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		return jsonFault(err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return &Fault{Reason: "something follows the JSON object: want one object alone"}
+	}
+	return nil
+}
+
+// jsonFault turns an error of encoding/json into one that names the field.
+func jsonFault(err error) *Fault {
+	var typ *json.UnmarshalTypeError
+	var syntax *json.SyntaxError
+	switch {
+	case errors.As(err, &typ):
+		return &Fault{Field: typ.Field, Reason: fmt.Sprintf("is a JSON %s, want %s", typ.Value, jsonName(typ.Type.String()))}
+	case errors.As(err, &syntax):
+		return &Fault{Reason: fmt.Sprintf("is not JSON: %v at byte %d", syntax, syntax.Offset)}
+	case errors.Is(err, io.EOF):
+		return &Fault{Reason: "is empty: want a JSON object"}
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return &Fault{Reason: "is not JSON: it breaks off"}
+	}
+	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		return &Fault{Field: strings.Trim(name, `"`), Reason: "is not a field: see docs/job.md for those that are"}
+	}
+	return &Fault{Reason: strings.TrimPrefix(err.Error(), "json: ")}
+}
+
+func jsonName(goType string) string {
+	switch {
+	case strings.HasPrefix(goType, "map"), strings.HasPrefix(goType, "push."), strings.HasPrefix(goType, "*push."):
+		return "an object or word as documented"
+	case strings.HasPrefix(goType, "[]"):
+		return "an array"
+	case strings.Contains(goType, "int"):
+		return "a whole number"
+	case goType == "bool":
+		return "true or false"
+	}
+	return "a string"
+}
+
+// looseID finds the id of a job that cannot be decoded otherwise, for error reports.
+func looseID(data []byte) string {
+	var j struct {
+		ID string `json:"id"`
+	}
+	if json.Unmarshal(data, &j) != nil {
+		return ""
+	}
+	return j.ID
+}

@@ -1,0 +1,165 @@
+package push
+
+import "github.com/redis/go-redis/v9"
+
+// luaTaken tells whether a job's id is taken: known, and not finished longer
+// ago than the window.
+const luaTaken = `
+local function taken(key, now, window)
+  local kind = redis.call('TYPE', key)
+  kind = kind.ok or kind
+  if kind == 'none' then return false end
+  if kind == 'string' then
+    local letter, number = string.match(redis.call('GET', key), '^1(%a)(%w+)')
+    if not letter or letter == 'p' or letter == 'q' then return true end
+    return tonumber(number, 36) + window > now
+  end
+  local ended = redis.call('HGET', key, 'ended')
+  if not ended then return true end
+  return tonumber(ended) + window > now
+end
+`
+
+// luaTask lays down a task as asynq's own client does, unless its id exists.
+const luaTask = `
+local function task(taskkey, queuekey, id, msg, nanos, score)
+  if redis.call('EXISTS', taskkey) == 1 then return end
+  if score == '0' then
+    redis.call('HSET', taskkey, 'msg', msg, 'state', 'pending', 'pending_since', nanos)
+    redis.call('LPUSH', queuekey, id)
+  else
+    redis.call('HSET', taskkey, 'msg', msg, 'state', 'scheduled')
+    redis.call('ZADD', queuekey, score, id)
+  end
+end
+`
+
+// enqueueScript enqueues small jobs whole: ledgers, chunks and tasks in one
+// step, or nothing at all if any of the ids is taken.
+//
+//	KEYS: J ledgers; then of each chunk: chunk, asynq task, asynq pending or scheduled
+//	ARGV: J, number of chunks, now (Unix s), window (s), now (ns),
+//	      of each job: "s" and the ledger's string, or "h" and the app; tokens; TTL (s); keep (s)
+//	      of each chunk: bytes, TTL (s), asynq task id, asynq task, due (Unix s, 0: now)
+//	Returns the indices, from 1, of the jobs whose ids are taken.
+var enqueueScript = redis.NewScript(luaTaken + luaTask + `
+local jobs, chunks = tonumber(ARGV[1]), tonumber(ARGV[2])
+local now, window, nanos = tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
+local dup = {}
+for i = 1, jobs do
+  if taken(KEYS[i], now, window) then dup[#dup + 1] = i end
+end
+if #dup > 0 then return dup end
+local a = 6
+for i = 1, jobs do
+  if ARGV[a] == 's' then
+    redis.call('SET', KEYS[i], ARGV[a + 1], 'EX', ARGV[a + 3])
+  else
+    redis.call('DEL', KEYS[i])
+    redis.call('HSET', KEYS[i], 'state', 'running', 'app', ARGV[a + 1], 'accepted', ARGV[a + 2],
+      'created', ARGV[3], 'keep', ARGV[a + 4])
+    redis.call('EXPIRE', KEYS[i], ARGV[a + 3])
+  end
+  a = a + 5
+end
+local k = jobs + 1
+for i = 1, chunks do
+  redis.call('SET', KEYS[k], ARGV[a], 'EX', ARGV[a + 1])
+  task(KEYS[k + 1], KEYS[k + 2], ARGV[a + 2], ARGV[a + 3], nanos, ARGV[a + 4])
+  k, a = k + 3, a + 5
+end
+return dup
+`)
+
+// stageScript lays down one chunk of a large job and marks it in the ledger,
+// which it creates if need be. Doing it again changes nothing.
+//
+//	KEYS: ledger, staged, message, chunk
+//	ARGV: now (Unix s), window (s), TTL (s), app, keep (s), digest of the job, owner, message,
+//	      chunk's name, digest and bytes, tokens
+//	Returns {"ok" | "duplicate" | "conflict", owner}.
+var stageScript = redis.NewScript(luaTaken + `
+local ledger, staged, message, chunk = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local kind = redis.call('TYPE', ledger)
+kind = kind.ok or kind
+local state = kind == 'hash' and redis.call('HGET', ledger, 'state')
+if state ~= 'staging' and state ~= 'sealed' then
+  if taken(ledger, tonumber(ARGV[1]), tonumber(ARGV[2])) then return {'duplicate', ''} end
+  redis.call('DEL', ledger, staged)
+  redis.call('HSET', ledger, 'state', 'staging', 'app', ARGV[4], 'accepted', 0, 'created', ARGV[1],
+    'keep', ARGV[5], 'digest', ARGV[6], 'owner', ARGV[7])
+  redis.call('EXPIRE', ledger, ARGV[3])
+  redis.call('SET', message, ARGV[8], 'EX', ARGV[3])
+elseif redis.call('HGET', ledger, 'digest') ~= ARGV[6] then
+  return {'conflict', ''}
+end
+local owner = redis.call('HGET', ledger, 'owner')
+local have = redis.call('HGET', staged, ARGV[9])
+if have then
+  return {have == ARGV[10] and 'ok' or 'conflict', owner}
+end
+if state == 'sealed' then return {'conflict', owner} end
+redis.call('SET', chunk, ARGV[11], 'EX', ARGV[3])
+redis.call('HSET', staged, ARGV[9], ARGV[10])
+redis.call('EXPIRE', staged, ARGV[3])
+redis.call('HINCRBY', ledger, 'accepted', ARGV[12])
+return {'ok', owner}
+`)
+
+// sealScript ends the laying down of chunks: from now on tasks may exist.
+//
+//	KEYS: ledger, staged
+//	ARGV: number of chunks
+//	Returns {"ok" | "duplicate" | "conflict", owner}.
+var sealScript = redis.NewScript(`
+local state = redis.call('HGET', KEYS[1], 'state')
+if state ~= 'staging' and state ~= 'sealed' then return {'duplicate', ''} end
+if redis.call('HLEN', KEYS[2]) ~= tonumber(ARGV[1]) then return {'conflict', ''} end
+redis.call('HSET', KEYS[1], 'state', 'sealed')
+return {'ok', redis.call('HGET', KEYS[1], 'owner')}
+`)
+
+// taskScript enqueues one task of a sealed job, unless it is there.
+//
+//	KEYS: asynq task, asynq pending or scheduled
+//	ARGV: asynq task id, asynq task, now (ns), due (Unix s, 0: now)
+var taskScript = redis.NewScript(luaTask + `
+task(KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV[3], ARGV[4])
+return 1
+`)
+
+// commitScript ends an enqueue: all tasks exist. A job whose chunks have all
+// been finished meanwhile ends here.
+//
+//	KEYS: ledger, staged, message
+//	ARGV: now (Unix s), how long to keep a finished ledger (s)
+//	Returns "ok" or, if somebody else was first, "duplicate".
+var commitScript = redis.NewScript(`
+if redis.call('HGET', KEYS[1], 'state') ~= 'sealed' then return 'duplicate' end
+redis.call('DEL', KEYS[2])
+redis.call('HDEL', KEYS[1], 'digest', 'owner')
+redis.call('HSET', KEYS[1], 'state', 'running')
+local v = redis.call('HMGET', KEYS[1], 'accepted', 'delivered', 'invalid', 'dropped', 'expired', 'dead', 'canceled', 'keep')
+local pending = tonumber(v[1])
+for i = 2, 7 do pending = pending - tonumber(v[i] or 0) end
+if pending == 0 then
+  redis.call('HSET', KEYS[1], 'state', 'done', 'ended', ARGV[1])
+  redis.call('EXPIRE', KEYS[1], math.max(tonumber(v[8]), tonumber(ARGV[2])))
+  redis.call('DEL', KEYS[3])
+end
+return 'ok'
+`)
+
+// abortScript takes back what its owner laid down, unless the job was sealed.
+//
+//	KEYS: ledger, staged, message
+//	ARGV: owner, what a chunk's key has before its name
+var abortScript = redis.NewScript(`
+local v = redis.call('HMGET', KEYS[1], 'state', 'owner')
+if v[1] ~= 'staging' or v[2] ~= ARGV[1] then return 0 end
+for _, name in ipairs(redis.call('HKEYS', KEYS[2])) do
+  redis.call('DEL', ARGV[2] .. name)
+end
+redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
+return 1
+`)

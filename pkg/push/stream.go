@@ -1,0 +1,312 @@
+package push
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/zeebo/xxh3"
+
+	"github.com/postrider/postrider/pkg/push/wire"
+)
+
+// stageAhead is how many chunks go to Redis in one round trip, about 1 MB.
+const stageAhead = 8
+
+// enqueueAhead is how many tasks go to Redis in one round trip.
+const enqueueAhead = 500
+
+// Stream enqueues one job whose targets come one by one: chunks are laid down
+// while they come, and nothing is sent before Commit. It is not safe for
+// concurrent use.
+type Stream struct {
+	c       *Client
+	p       *prepared
+	digest  string
+	owner   string
+	lanes   map[string]*lane
+	ready   []staged // full, not yet in Redis
+	names   []staged // in Redis; without bytes
+	result  Result
+	created bool // something of the job lies in Redis
+	sealed  bool // tasks may exist
+}
+
+// lane fills one vendor's chunks.
+type lane struct {
+	vendor string
+	limit  int
+	seen   seen
+	tokens wire.TokenList
+	next   int
+}
+
+// staged is one chunk of the stream.
+type staged struct {
+	vendor, name string
+	digest       string
+	bytes        []byte
+	tokens       int
+}
+
+// Open begins a job whose targets follow by Add; j.Targets must be empty. The
+// error is an *InvalidError if the job is at fault.
+func (c *Client) Open(j Job) (*Stream, error) {
+	now := c.now()
+	f := c.check(&j, []string{}, now)
+	for i := 0; i < len(f); i++ {
+		if f[i].Field == "targets" {
+			f = append(f[:i], f[i+1:]...)
+			i--
+		}
+	}
+	if len(j.Targets) > 0 {
+		f = append(f, Fault{"targets", "must be empty: they follow one by one"})
+	}
+	if len(f) > 0 {
+		return nil, &InvalidError{Job: j.ID, Faults: f}
+	}
+	p, err := prepare(&j, now)
+	if err != nil {
+		return nil, err
+	}
+	return c.stream(p), nil
+}
+
+func (c *Client) stream(p *prepared) *Stream {
+	// Everything that a chunk's fate hangs on, but not the clock: the same job
+	// sent again must meet its own first part.
+	d := xxh3.HashString128(strings.Join([]string{
+		p.digest, p.App, string(p.Priority), string(p.Delivery), p.NotBefore.String(), p.ExpiresAt.String(),
+	}, "\x00")).Bytes()
+	return &Stream{
+		c: c, p: p, digest: fmt.Sprintf("%x", d), owner: NewID()[:12], lanes: map[string]*lane{},
+		result: Result{Job: p.ID, Refused: []Refusal{}},
+	}
+}
+
+// ID is the job's id, made up if the job had none.
+func (s *Stream) ID() string { return s.p.ID }
+
+// Add takes the next target; position, from 1, is for reports. A token that
+// cannot be sent to is refused in the result; the error is an *InvalidError for
+// a vendor that the job cannot have, or wraps ErrDuplicate, ErrConflict or the
+// fault of Redis. After an error the job is to be aborted. token is copied.
+func (s *Stream) Add(ctx context.Context, position int, vendor string, token []byte) error {
+	if why := checkToken(token); why != "" {
+		s.result.Refused = append(s.result.Refused, Refusal{Position: position, Vendor: vendor, Reason: why})
+		// The vendor is judged all the same: a job with a wrong one is refused whole.
+		_, err := s.lane(vendor)
+		return err
+	}
+	return s.add(ctx, vendor, token)
+}
+
+func (s *Stream) lane(vendor string) (*lane, error) {
+	if l := s.lanes[vendor]; l != nil {
+		return l, nil
+	}
+	if f := s.c.check(s.p.Job, []string{vendor}, s.p.start); len(f) > 0 {
+		return nil, &InvalidError{Job: s.p.ID, Faults: f}
+	}
+	l := &lane{vendor: vendor, limit: s.c.batch(s.p.App, vendor)}
+	s.lanes[vendor] = l
+	return l, nil
+}
+
+func (s *Stream) add(ctx context.Context, vendor string, token []byte) error {
+	l, err := s.lane(vendor)
+	if err != nil {
+		return err
+	}
+	if !l.seen.add(token) {
+		return nil
+	}
+	if l.tokens.Len() == l.limit {
+		if err := s.cut(ctx, l); err != nil {
+			return err
+		}
+	}
+	l.tokens.Add(token)
+	s.result.Accepted++
+	return nil
+}
+
+// cut ends the lane's chunk.
+func (s *Stream) cut(ctx context.Context, l *lane) error {
+	d := xxh3.Hash128(l.tokens.Bytes()).Bytes()
+	s.ready = append(s.ready, staged{
+		vendor: l.vendor, name: l.vendor + ":" + strconv.Itoa(l.next), digest: string(d[:]), tokens: l.tokens.Len(),
+		bytes: wire.EncodeEntry(wire.Entry{
+			Job: s.p.ID, AtMostOnce: s.c.atMostOnce(s.p.Job, l.vendor),
+			Start: s.p.start.UnixMilli(), Expires: s.p.expires.UnixMilli(),
+		}, &l.tokens),
+	})
+	l.tokens.Reset()
+	l.next++
+	if len(s.ready) < stageAhead {
+		return nil
+	}
+	return s.stage(ctx)
+}
+
+// stage lays the full chunks down.
+func (s *Stream) stage(ctx context.Context) error {
+	if len(s.ready) == 0 {
+		return nil
+	}
+	now := s.c.now()
+	life := ttl(s.p.expires, now)
+	keep := int64(s.c.window / time.Second)
+	cmds, err := runAll(ctx, s.c.rdb, stageScript, len(s.ready), func(i int) ([]string, []any) {
+		r := s.ready[i]
+		return []string{wire.JobKey(s.p.ID), wire.StagedKey(s.p.ID), wire.MessageKey(s.p.ID), wire.ChunkKey(wire.JobChunk(s.p.ID, r.name))},
+			[]any{
+				now.Unix(), int64(s.c.window / time.Second), life, s.p.App, keep, s.digest, s.owner, s.p.message,
+				r.name, r.digest, r.bytes, r.tokens,
+			}
+	})
+	s.created = true
+	if err != nil {
+		return fmt.Errorf("stage job %s: %w", s.p.ID, err)
+	}
+	for i, cmd := range cmds {
+		if _, err := s.verdict(cmd); err != nil {
+			return err
+		}
+		s.ready[i].bytes = nil
+		s.names = append(s.names, s.ready[i])
+	}
+	s.ready = s.ready[:0]
+	return nil
+}
+
+// verdict reads {"ok" | "duplicate" | "conflict", owner}.
+func (s *Stream) verdict(cmd *redis.Cmd) (owner string, err error) {
+	v, err := cmd.StringSlice()
+	if err != nil || len(v) != 2 {
+		return "", fmt.Errorf("stage job %s: unexpected answer: %w", s.p.ID, errors.Join(err))
+	}
+	switch v[0] {
+	case "ok":
+		return v[1], nil
+	case "duplicate":
+		return "", duplicate(s.p.ID)
+	}
+	return "", fmt.Errorf("job %s: %w: send it as it was, or under a new id", s.p.ID, ErrConflict)
+}
+
+// Commit enqueues the job's tasks and answers what became of the job. Until it
+// returns nil the job may be sent again, and is then completed.
+func (s *Stream) Commit(ctx context.Context) (Result, error) {
+	if s.result.Accepted == 0 {
+		return s.result, &InvalidError{Job: s.p.ID, Faults: []Fault{{Field: "targets", Reason: "no token can be sent to: " + firstRefusal(s.result.Refused)}}}
+	}
+	for _, l := range s.lanes {
+		if l.tokens.Len() > 0 {
+			if err := s.cut(ctx, l); err != nil {
+				return s.result, err
+			}
+		}
+	}
+	if err := s.stage(ctx); err != nil {
+		return s.result, err
+	}
+	s.result.Chunks = len(s.names)
+	keys := []string{wire.JobKey(s.p.ID), wire.StagedKey(s.p.ID)}
+	owner, err := s.verdict(sealScript.Run(ctx, s.c.rdb, keys, len(s.names)))
+	if err != nil {
+		return s.result, err
+	}
+	s.sealed = true
+	if err := s.enqueue(ctx, owner); err != nil {
+		return s.result, fmt.Errorf("enqueue job %s: %w", s.p.ID, err)
+	}
+	state, err := commitScript.Run(ctx, s.c.rdb, append(keys, wire.MessageKey(s.p.ID)), s.c.now().Unix(), int64(grace/time.Second)).Text()
+	if err != nil {
+		return s.result, fmt.Errorf("enqueue job %s: %w", s.p.ID, err)
+	}
+	if state != "ok" {
+		return s.result, duplicate(s.p.ID)
+	}
+	return s.result, nil
+}
+
+// enqueue puts a task for every chunk on its lane. owner, the same for every
+// sender of this job, makes the tasks' ids.
+func (s *Stream) enqueue(ctx context.Context, owner string) error {
+	for _, l := range s.lanes {
+		if err := s.c.publish(ctx, wire.Lane(l.vendor, string(s.p.Priority))); err != nil {
+			return err
+		}
+	}
+	now := s.c.now()
+	due := s.p.scheduled(now)
+	for names := s.names; len(names) > 0; {
+		part := names[:min(len(names), enqueueAhead)]
+		names = names[len(part):]
+		_, err := runAll(ctx, s.c.rdb, taskScript, len(part), func(i int) ([]string, []any) {
+			t := s.task(part[i], owner)
+			return []string{wire.TaskKey(t.Queue, t.ID), queueKey(t.Queue, due)}, []any{t.ID, t.Encode(), now.UnixNano(), due}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Stream) task(r staged, owner string) wire.Task {
+	h := wire.Header{
+		Job: s.p.ID, App: s.p.App, Chunk: wire.JobChunk(s.p.ID, r.name), Tokens: r.tokens,
+		Message: s.p.digest, Expires: s.p.expires.Unix(),
+	}
+	_, number, _ := strings.Cut(r.name, ":")
+	return wire.Task{
+		ID:      wire.TaskID(s.p.ID+"."+number, owner+":"+r.name),
+		Queue:   wire.Lane(r.vendor, string(s.p.Priority)),
+		Payload: h.Encode(),
+	}
+}
+
+// Abort takes back what was laid down of a job that will not be committed. A
+// job that an earlier attempt began is left to be completed.
+func (s *Stream) Abort(ctx context.Context) error {
+	if !s.created {
+		return nil
+	}
+	keys := []string{wire.JobKey(s.p.ID), wire.StagedKey(s.p.ID), wire.MessageKey(s.p.ID)}
+	if err := abortScript.Run(ctx, s.c.rdb, keys, s.owner, wire.ChunkKey(wire.JobChunk(s.p.ID, ""))).Err(); err != nil {
+		return fmt.Errorf("take back job %s: %w", s.p.ID, err)
+	}
+	return nil
+}
+
+// runAll runs a script n times in one round trip, loading it first if Redis
+// has lost it.
+func runAll(ctx context.Context, rdb redis.UniversalClient, script *redis.Script, n int, call func(i int) ([]string, []any)) ([]*redis.Cmd, error) {
+	for again := false; ; again = true {
+		cmds := make([]*redis.Cmd, n)
+		_, err := rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+			for i := range cmds {
+				keys, args := call(i)
+				cmds[i] = script.EvalSha(ctx, p, keys, args...)
+			}
+			return nil
+		})
+		if err == nil || again || !redis.HasErrorPrefix(err, "NOSCRIPT") {
+			return cmds, err
+		}
+		if err := script.Load(ctx, rdb).Err(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// Unsealed tells whether no task of the job exists yet, so that Abort takes
+// all of it back.
+func (s *Stream) Unsealed() bool { return !s.sealed }

@@ -1,0 +1,90 @@
+package wire
+
+import "encoding/binary"
+
+// TokenList collects the encoded tokens of one entry. The zero value is empty.
+type TokenList struct {
+	b     []byte
+	n     int
+	width int // of every token; -1: they differ, and each has its length before it
+}
+
+// Len is how many tokens the list has.
+func (l *TokenList) Len() int { return l.n }
+
+// Bytes is the list as it will be stored; it shares the list's memory.
+func (l *TokenList) Bytes() []byte { return l.b }
+
+// Reset empties the list and keeps its memory.
+func (l *TokenList) Reset() { l.b, l.n, l.width = l.b[:0], 0, 0 }
+
+// Add appends a token, which is not empty. t is copied.
+func (l *TokenList) Add(t []byte) {
+	if l.n == 0 {
+		l.width = len(t)
+	} else if l.width >= 0 && l.width != len(t) {
+		l.spell()
+	}
+	if l.width < 0 {
+		l.b = binary.AppendUvarint(l.b, uint64(len(t)))
+	}
+	l.b = append(l.b, t...)
+	l.n++
+}
+
+// spell puts its length before every token so far.
+func (l *TokenList) spell() {
+	spelled := make([]byte, 0, len(l.b)+3*l.n)
+	for at := 0; at < len(l.b); at += l.width {
+		spelled = binary.AppendUvarint(spelled, uint64(l.width))
+		spelled = append(spelled, l.b[at:at+l.width]...)
+	}
+	l.b, l.width = spelled, -1
+}
+
+// EncodeEntry writes a chunk of one entry whose tokens are in the list, and
+// whose message lies at the job's MessageKey. e.Tokens and e.Message are not read.
+func EncodeEntry(e Entry, l *TokenList) []byte {
+	e.Message = -1
+	head := appendEntry(appendMessages(make([]byte, 0, 64+len(e.Job)), nil), e, &TokenList{n: l.n, width: l.width})
+	length := len(head) + len(l.b)
+	b := appendHeader(make([]byte, 0, chunkHeader+length), 0, 0, l.n, length)
+	return append(append(b, head...), l.b...)
+}
+
+func appendHeader(b []byte, gen uint32, requestCap, tokens, length int) []byte {
+	b = append(b, 'p', '0'+Version)
+	b = binary.BigEndian.AppendUint32(b, gen)
+	b = binary.BigEndian.AppendUint16(b, uint16(requestCap))
+	b = binary.BigEndian.AppendUint16(b, uint16(tokens))
+	return binary.BigEndian.AppendUint32(b, uint32(length))
+}
+
+func appendMessages(b []byte, m []string) []byte {
+	b = binary.AppendUvarint(b, uint64(len(m)))
+	for _, s := range m {
+		b = binary.AppendUvarint(b, uint64(len(s)))
+		b = append(b, s...)
+	}
+	return b
+}
+
+func appendEntry(b []byte, e Entry, l *TokenList) []byte {
+	b = binary.AppendUvarint(b, uint64(len(e.Job)))
+	b = append(b, e.Job...)
+	var flags uint64
+	for flag, on := range map[uint64]bool{flagSingle: e.Single, flagAtMostOnce: e.AtMostOnce, flagOneLength: l.width > 0} {
+		if on {
+			flags |= flag
+		}
+	}
+	b = binary.AppendUvarint(b, flags)
+	b = binary.AppendUvarint(b, uint64(e.Start))
+	b = binary.AppendUvarint(b, uint64(e.Expires))
+	b = binary.AppendUvarint(b, uint64(e.Message+1))
+	if l.width > 0 {
+		b = binary.AppendUvarint(b, uint64(l.width))
+	}
+	b = binary.AppendUvarint(b, uint64(l.n))
+	return append(b, l.b...)
+}

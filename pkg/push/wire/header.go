@@ -1,0 +1,57 @@
+package wire
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// Version is the newest version of headers and chunks that this build understands.
+const Version = 1
+
+// ErrNewer means that a newer postrider wrote this: put it back for one that understands it.
+var ErrNewer = errors.New("written by a newer version of postrider")
+
+// Header is the payload of a task: small, readable in asynq's UI, without tokens.
+type Header struct {
+	Version int `json:"v"`
+	// Job is the job's id; empty when the chunk is shared by Jobs many.
+	Job  string `json:"job,omitempty"`
+	Jobs int    `json:"jobs,omitempty"`
+	App  string `json:"app"`
+	// Chunk is the reference for ChunkKey.
+	Chunk  string `json:"chunk"`
+	Tokens int    `json:"tokens"`
+	// Message identifies the message by content where the chunk has only one; else "".
+	Message string `json:"message,omitempty"`
+	// Expires is when the last of the chunk's jobs expires, Unix seconds.
+	Expires int64 `json:"expires"`
+}
+
+// Encode writes the header as JSON.
+func (h Header) Encode() []byte {
+	h.Version = Version
+	b, err := json.Marshal(h)
+	if err != nil {
+		panic(err) // strings and numbers only: cannot happen
+	}
+	return b
+}
+
+// DecodeHeader reads a task's payload. It answers ErrNewer, wrapped, for a
+// version that it does not know.
+func DecodeHeader(b []byte) (Header, error) {
+	var h Header
+	if err := json.Unmarshal(b, &h); err != nil {
+		return Header{}, fmt.Errorf("decode task header: %w", err)
+	}
+	switch {
+	case h.Version > Version:
+		return h, fmt.Errorf("decode task header: version %d: %w", h.Version, ErrNewer)
+	case h.Version < 1:
+		return Header{}, fmt.Errorf("decode task header: version %d is none", h.Version)
+	case h.App == "" || h.Chunk == "":
+		return Header{}, errors.New("decode task header: app and chunk are missing")
+	}
+	return h, nil
+}

@@ -1,0 +1,49 @@
+// Package wire is what postrider keeps in Redis: the names of the keys and the
+// encodings of the values, each with its version. It knows no Redis client and
+// gives no meaning to what it carries.
+package wire
+
+import "strings"
+
+// Streams that applications and operators read.
+const (
+	InvalidStream = "postrider:invalid"
+	DeadStream    = "postrider:dead"
+)
+
+// TaskType is the asynq type of every task.
+const TaskType = "push"
+
+// JobKey is the ledger of a job: a string for a job of one token, else a hash.
+func JobKey(job string) string { return "postrider:job:{" + job + "}" }
+
+// MessageKey holds the message of a job whose chunks carry none themselves.
+func MessageKey(job string) string { return "postrider:message:{" + job + "}" }
+
+// StagedKey holds, while a job is being enqueued, the digest of each chunk that is laid down.
+func StagedKey(job string) string { return "postrider:staged:{" + job + "}" }
+
+// ChunkKey is where the chunk with the given reference lies.
+func ChunkKey(ref string) string { return "postrider:chunk:" + ref }
+
+// JobChunk is the reference of a chunk of one job; it shares the job's slot.
+func JobChunk(job, name string) string { return "{" + job + "}:" + name }
+
+// PackChunk is the reference of a chunk that many jobs share.
+func PackChunk(id string) string { return "{" + id + "}" }
+
+// Lane is the name of a queue.
+func Lane(vendor, priority string) string { return vendor + ":" + priority }
+
+// SplitLane takes a lane's name apart.
+func SplitLane(lane string) (vendor, priority string) {
+	vendor, priority, _ = strings.Cut(lane, ":")
+	return vendor, priority
+}
+
+// TaskID is the asynq id of a chunk's task. asynq's UI shows an id up to its
+// first "-", so what stands before it is for people: the job and the chunk's
+// name. What stands after it is the reference, which makes the id unique.
+func TaskID(title, ref string) string {
+	return strings.ReplaceAll(title, "-", "_") + "-" + ref
+}

@@ -1,0 +1,138 @@
+package wire
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Outcome is where a token ended.
+type Outcome string
+
+// The outcomes. A token without one is Pending.
+const (
+	Pending   Outcome = "pending"
+	Delivered Outcome = "delivered" // the vendor accepted it
+	Invalid   Outcome = "invalid"   // the token is dead; it went to the feed
+	Dropped   Outcome = "dropped"   // the message was refused for good
+	Expired   Outcome = "expired"
+	Dead      Outcome = "dead" // given up; it went to the dead letters
+	Canceled  Outcome = "canceled"
+)
+
+// Outcomes lists every outcome that ends a token.
+func Outcomes() []Outcome {
+	return []Outcome{Delivered, Invalid, Dropped, Expired, Dead, Canceled}
+}
+
+// Fields of a ledger that is a hash. Outcomes are fields of their own names,
+// and codes are fields like "huawei/response/80000000".
+const (
+	FieldState    = "state"
+	FieldApp      = "app"
+	FieldAccepted = "accepted"
+	FieldCreated  = "created" // Unix seconds
+	FieldEnded    = "ended"   // Unix seconds
+	FieldKeep     = "keep"    // seconds to keep the ledger after the end, at least
+	FieldDigest   = "digest"  // of everything but the targets
+	FieldOwner    = "owner"   // who created it, until it is sealed
+)
+
+// States of a ledger that is a hash.
+const (
+	Staging   = "staging"  // chunks are being laid down; no task exists
+	Sealed    = "sealed"   // all chunks are there; tasks are being enqueued
+	Running   = "running"  // all tasks were enqueued
+	Done      = "done"     // every token has its outcome
+	Canceling = "canceled" // what is not sent yet will not be
+)
+
+// letters of the outcomes in a single ledger.
+var letters = map[Outcome]string{
+	Pending: "p", Delivered: "d", Invalid: "i", Dropped: "r", Expired: "x", Dead: "e", Canceled: "c",
+}
+
+// CanceledSingle is the letter of a single job that was canceled but has no outcome yet.
+const CanceledSingle = "q"
+
+// Letter is how a single ledger writes the outcome.
+func (o Outcome) Letter() string { return letters[o] }
+
+// Single is the ledger of a job with one token, kept as one short string
+//
+//	"1" letter number " " app { " " code [ "=" n ] }
+//
+// where number, in base 36, is the keep time in seconds while the token is
+// pending, and afterwards the Unix second of its end.
+type Single struct {
+	Outcome Outcome
+	// Canceling: canceled while pending.
+	Canceling bool
+	App       string
+	Keep      time.Duration // while pending: how long to keep it afterwards, at least
+	Ended     time.Time     // afterwards
+	Codes     map[string]int
+}
+
+// Encode writes the ledger.
+func (l Single) Encode() string {
+	number := int64(l.Keep / time.Second)
+	letter := l.Outcome.Letter()
+	if l.Outcome != Pending {
+		number = l.Ended.Unix()
+	} else if l.Canceling {
+		letter = CanceledSingle
+	}
+	var b strings.Builder
+	b.WriteString("1" + letter + strconv.FormatInt(number, 36) + " " + l.App)
+	for code, n := range l.Codes {
+		b.WriteString(" " + code)
+		if n != 1 {
+			b.WriteString("=" + strconv.Itoa(n))
+		}
+	}
+	return b.String()
+}
+
+// DecodeSingle reads a single ledger.
+func DecodeSingle(s string) (Single, error) {
+	parts := strings.Split(s, " ")
+	if len(parts) < 2 || len(parts[0]) < 2 || parts[0][0] < '1' {
+		return Single{}, errors.New("decode ledger: not a ledger")
+	}
+	if parts[0][0] > '0'+Version {
+		return Single{}, fmt.Errorf("decode ledger: version %c: %w", parts[0][0], ErrNewer)
+	}
+	l := Single{App: parts[1], Codes: map[string]int{}}
+	letter := parts[0][1:2]
+	for o, have := range letters {
+		if have == letter {
+			l.Outcome = o
+		}
+	}
+	if letter == CanceledSingle {
+		l.Outcome, l.Canceling = Pending, true
+	}
+	number, err := strconv.ParseInt(parts[0][2:], 36, 64)
+	if err != nil || l.Outcome == "" {
+		return Single{}, errors.New("decode ledger: no outcome or no number")
+	}
+	if l.Outcome == Pending {
+		l.Keep = time.Duration(number) * time.Second
+	} else {
+		l.Ended = time.Unix(number, 0)
+	}
+	for _, p := range parts[2:] {
+		code, count, counted := strings.Cut(p, "=")
+		n := 1
+		if counted {
+			if n, err = strconv.Atoi(count); err != nil {
+				return Single{}, errors.New("decode ledger: a code's count is no number")
+			}
+		}
+		l.Codes[code] += n
+	}
+	return l, nil
+}

@@ -1,0 +1,137 @@
+package retry
+
+import (
+	"time"
+
+	"github.com/postrider/postrider/pkg/classify"
+	"github.com/postrider/postrider/pkg/push/wire"
+)
+
+// Waits that no vendor documents.
+const (
+	// slowDown is the least wait after flow control that names no time.
+	slowDown = time.Second
+	// configProbe is how often a stopped (app, vendor) is tried again.
+	configProbe = time.Minute
+	// authAgain is the wait for a token whose request needs a new access token
+	// that could not be had in the same run.
+	authAgain = time.Second
+)
+
+// Result is one token's answer, looked up.
+type Result struct {
+	Row classify.Row
+	// Uncertain: the vendor may have accepted the token all the same.
+	Uncertain bool
+	// RetryAfter is what the vendor asked to wait, or 0.
+	RetryAfter time.Duration
+}
+
+// State is what is known of the token besides.
+type State struct {
+	// Attempt counts the attempts, this one included, that count.
+	Attempt int
+	// Tokens is how many tokens shared the request.
+	Tokens int
+	// AtMostOnce: never again after an uncertain outcome.
+	AtMostOnce   bool
+	Now, Expires time.Time
+	Jitter       float64 // in [0, 1)
+	// QuotaReset is the next window of the quota that the answer concerns.
+	QuotaReset time.Time
+}
+
+// Verdict is what happens next.
+type Verdict string
+
+// The verdicts.
+const (
+	// End gives the token its Outcome.
+	End Verdict = "end"
+	// Again sends it again at At.
+	Again Verdict = "again"
+	// Halve sends it again at once, in requests of half the size.
+	Halve Verdict = "halve"
+)
+
+// Decision is what happens to the token.
+type Decision struct {
+	Verdict Verdict
+	Outcome wire.Outcome // for End
+	At      time.Time    // for Again
+	// Counted: the attempt counts.
+	Counted bool
+	// Reason is set for tokens that end dead: "attempts", "unknown-outcome".
+	Reason string
+}
+
+// Decide says what happens to a token after an answer.
+func Decide(p Policy, r Result, s State) Decision {
+	switch r.Row.Remedy {
+	case classify.None:
+		if r.Row.Class == classify.Success {
+			return end(wire.Delivered)
+		}
+		return end(wire.Dropped)
+	case classify.DropToken:
+		if r.Row.Class == classify.TokenInvalid {
+			return end(wire.Invalid)
+		}
+		return end(wire.Dropped)
+	case classify.DropBatch:
+		return end(wire.Dropped)
+	}
+	if s.AtMostOnce && r.Uncertain {
+		return Decision{Verdict: End, Outcome: wire.Dead, Counted: true, Reason: "unknown-outcome"}
+	}
+	switch r.Row.Remedy {
+	case classify.Split:
+		if s.Tokens > 1 {
+			return Decision{Verdict: Halve}
+		}
+		return end(wire.Dropped)
+	case classify.SlowDown:
+		return again(s, max(r.RetryAfter, slowDown+jittered(slowDown, s)), false)
+	case classify.WaitQuota:
+		return again(s, max(s.QuotaReset.Sub(s.Now), slowDown)+jittered(time.Minute, s), false)
+	case classify.RefreshAuth:
+		return again(s, authAgain, false)
+	case classify.Config:
+		return again(s, max(r.RetryAfter, configProbe)+jittered(configProbe/4, s), false)
+	case classify.Backoff, classify.None, classify.DropBatch, classify.DropToken:
+	}
+	return backOff(p, r, s)
+}
+
+// backOff is also what an unknown remedy comes to: it neither deletes nor succeeds.
+func backOff(p Policy, r Result, s State) Decision {
+	most := p.Attempts
+	if r.Row.Tries > 0 {
+		most = min(most, r.Row.Tries)
+	}
+	if s.Attempt >= most {
+		return Decision{Verdict: End, Outcome: wire.Dead, Counted: true, Reason: "attempts"}
+	}
+	return again(s, max(r.RetryAfter, p.Delay(s.Attempt, s.Jitter)), true)
+}
+
+func end(o wire.Outcome) Decision { return Decision{Verdict: End, Outcome: o, Counted: true} }
+
+// again waits, unless the job expires first.
+func again(s State, wait time.Duration, counted bool) Decision {
+	at := s.Now.Add(wait)
+	if !at.Before(s.Expires) {
+		return Decision{Verdict: End, Outcome: wire.Expired, Counted: counted}
+	}
+	return Decision{Verdict: Again, At: at, Counted: counted}
+}
+
+func jittered(d time.Duration, s State) time.Duration { return time.Duration(float64(d) * s.Jitter) }
+
+// BeijingMidnight is the next midnight in Asia/Shanghai after now: when the
+// vendors' daily quotas begin anew.
+func BeijingMidnight(now time.Time) time.Time {
+	beijing := time.FixedZone("CST", 8*3600)
+	y, m, d := now.In(beijing).Date()
+	return time.Date(y, m, d+1, 0, 0, 0, 0, beijing)
+}

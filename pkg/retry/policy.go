@@ -1,0 +1,36 @@
+// Package retry decides what happens to a token after an answer. It is pure:
+// no clock, no Redis, no log, no chance; all of that comes in as values.
+package retry
+
+import (
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+)
+
+// Policy says how often and how soon a request is repeated.
+type Policy struct {
+	// Attempts is the most requests for a token, the first included; those that
+	// met flow control, quotas or configuration errors do not count.
+	Attempts int
+	// First is the wait after the first attempt; it doubles up to Max.
+	First, Max time.Duration
+}
+
+// Default is the policy where the configuration names none: eight requests
+// within about two minutes.
+func Default() Policy { return Policy{Attempts: 8, First: time.Second, Max: 10 * time.Minute} }
+
+// Delay is the wait after the given attempt, which counts from 1. jitter in
+// [0, 1) spreads it over the upper half: from half the full wait to all of it.
+func (p Policy) Delay(attempt int, jitter float64) time.Duration {
+	b := backoff.ExponentialBackOff{
+		InitialInterval: p.First, MaxInterval: p.Max, Multiplier: 2, Stop: backoff.Stop, Clock: backoff.SystemClock,
+	}
+	b.Reset()
+	var full time.Duration
+	for range min(attempt, 64) {
+		full = b.NextBackOff()
+	}
+	return full/2 + time.Duration(float64(full/2)*jitter)
+}

@@ -1,0 +1,171 @@
+package vendors
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/postrider/postrider/pkg/classify"
+)
+
+// MaxAnswer is the longest answer that is read, in bytes: a partial failure
+// that names 1,000 tokens of 4,096 bytes would have 4 MB; real ones have 200 kB.
+const MaxAnswer = 8 << 20
+
+// Reply is a vendor's HTTP answer, read whole.
+type Reply struct {
+	Status     int
+	Body       []byte
+	RetryAfter time.Duration
+}
+
+// Do sends one HTTP request and reads its answer whole. Redirects are not
+// followed. An error is an *Error with a transport code; it names no URL, since
+// vendors put secrets there.
+func Do(client *http.Client, op string, req *http.Request) (Reply, error) {
+	resp, err := client.Do(req)
+	if err != nil {
+		return Reply{}, &Error{Op: op, Code: classify.Code{Level: classify.Transport, Code: transportCode(err)}, Err: cause(err)}
+	}
+	defer resp.Body.Close() //nolint:errcheck // the answer was read; a failed close changes nothing
+	body, err := readAll(resp)
+	if err != nil {
+		return Reply{}, &Error{Op: op, Code: classify.Code{Level: classify.Transport, Code: brokenCode(err)}, Err: cause(err)}
+	}
+	if len(body) > MaxAnswer {
+		return Reply{}, &Error{
+			Op: op, Code: classify.Code{Level: classify.Transport, Code: classify.Oversized},
+			Err: fmt.Errorf("HTTP %d with more than %d bytes", resp.StatusCode, MaxAnswer),
+		}
+	}
+	return Reply{Status: resp.StatusCode, Body: body, RetryAfter: retryAfter(resp.Header.Get("Retry-After"), time.Now())}, nil
+}
+
+// Post builds a POST request with a body that net/http can send again should an
+// idle connection turn out closed before a byte was written.
+func Post(ctx context.Context, op, address, contentType string, body []byte) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
+	if err != nil {
+		return nil, &Error{Op: op, Code: classify.Code{Level: classify.Transport, Code: classify.Dial}, Err: cause(err)}
+	}
+	req.Header.Set("Content-Type", contentType)
+	// Without an idempotency key in its sense net/http never repeats a POST by itself.
+	return req, nil
+}
+
+func readAll(resp *http.Response) ([]byte, error) {
+	if n := resp.ContentLength; n >= 0 && n <= MaxAnswer {
+		body := make([]byte, n)
+		_, err := io.ReadFull(resp.Body, body)
+		return body, err
+	}
+	return io.ReadAll(io.LimitReader(resp.Body, MaxAnswer+1))
+}
+
+// transportCode tells a request that was never sent from one whose outcome is unknown.
+func transportCode(err error) string {
+	var op *net.OpError
+	var dns *net.DNSError
+	var cert *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &op) && op.Op == "dial", errors.As(err, &dns), errors.As(err, &cert):
+		return classify.Dial
+	}
+	return brokenCode(err)
+}
+
+func brokenCode(err error) string {
+	var netErr net.Error
+	if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &netErr) && netErr.Timeout() {
+		return classify.Timeout
+	}
+	return classify.Broken
+}
+
+// cause takes the URL out of an error of net/http.
+func cause(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}
+
+// retryAfter reads seconds or an HTTP date; anything else, or the past, is 0.
+func retryAfter(header string, now time.Time) time.Duration {
+	if header == "" {
+		return 0
+	}
+	if n, err := strconv.Atoi(header); err == nil && n > 0 {
+		return time.Duration(min(n, 24*3600)) * time.Second
+	}
+	if at, err := http.ParseTime(header); err == nil && at.After(now) {
+		return min(at.Sub(now), 24*time.Hour)
+	}
+	return 0
+}
+
+// HTTPCode is the code for an answer whose body says nothing.
+func HTTPCode(status int) classify.Code {
+	return classify.Code{Level: classify.HTTP, Code: strconv.Itoa(status)}
+}
+
+// MalformedError is the error for a 200 whose body is not in the vendor's format.
+func MalformedError(op string, err error) error {
+	return &Error{Op: op, Code: classify.Code{Level: classify.Transport, Code: classify.Malformed}, Err: err}
+}
+
+// Text shortens a vendor's words for logs and dead letters, and takes out any
+// of the given tokens or secrets.
+func Text(s string, hide ...string) string {
+	for _, h := range hide {
+		if len(h) > 3 {
+			s = strings.ReplaceAll(s, h, "…")
+		}
+	}
+	const longest = 200
+	if len(s) > longest {
+		cut := longest
+		for cut > 0 && !utf8.RuneStart(s[cut]) {
+			cut--
+		}
+		s = s[:cut] + "…"
+	}
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, s)
+}
+
+// NewClient returns the HTTP client that adapters use: TLS verified, redirects
+// answered as they are, at most conns connections to one host.
+func NewClient(conns int) *http.Client {
+	return &http.Client{
+		Transport: &http.Transport{
+			Proxy:                 http.ProxyFromEnvironment,
+			DialContext:           (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+			TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12},
+			TLSHandshakeTimeout:   5 * time.Second,
+			ForceAttemptHTTP2:     true,
+			MaxIdleConns:          0,
+			MaxIdleConnsPerHost:   conns,
+			MaxConnsPerHost:       conns,
+			IdleConnTimeout:       90 * time.Second,
+			ExpectContinueTimeout: time.Second,
+			WriteBufferSize:       64 << 10,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}

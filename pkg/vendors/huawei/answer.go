@@ -1,0 +1,186 @@
+package huawei
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/postrider/postrider/pkg/classify"
+	"github.com/postrider/postrider/pkg/vendors"
+)
+
+// The codes that this file branches on; what they lead to stands in codes.tsv.
+const (
+	codeSuccess    = "80000000"
+	codePartial    = "80100000"
+	codeAllInvalid = "80300007"
+)
+
+var (
+	codeForm   = regexp.MustCompile(`^[0-9]{1,10}$`)
+	reasonForm = regexp.MustCompile(`^[A-Za-z]{1,64}$`)
+)
+
+var errNoCode = errors.New("a successful HTTP status without a code in the body")
+
+// envelope is the answer of every Push Kit API. Its parts are raw since code
+// and msg were seen as strings, numbers and objects.
+type envelope struct {
+	Code      json.RawMessage `json:"code"`
+	Msg       json.RawMessage `json:"msg"`
+	RequestID json.RawMessage `json:"requestId"`
+}
+
+// readAnswer looks at the body first and at the HTTP status only when the body
+// has no code: failures come with status 200, and what matters of a 4xx is inside.
+func readAnswer(reply vendors.Reply, tokens []string, secrets ...string) (vendors.Answer, error) {
+	var e envelope
+	if err := json.Unmarshal(reply.Body, &e); err != nil {
+		e = envelope{}
+	}
+	code := codeOf(e.Code)
+	switch {
+	case code != "":
+	case reply.Status/100 == 2:
+		return vendors.Answer{}, vendors.MalformedError(opSend, errNoCode)
+	default:
+		return vendors.Answer{Code: vendors.HTTPCode(reply.Status), RetryAfter: reply.RetryAfter}, nil
+	}
+	answer := vendors.Answer{
+		Code:       classify.Code{Level: classify.Response, Code: code},
+		RequestID:  requestID(e.RequestID),
+		RetryAfter: reply.RetryAfter,
+	}
+	if code != codeSuccess {
+		msg := text(e.Msg)
+		answer.Code.Text = words(msg, tokens, secrets)
+		answer.Tokens = tokenCodes(code, msg, tokens)
+	}
+	return answer, nil
+}
+
+// codeOf reads a code that is a string or a number of digits; else it is "".
+func codeOf(raw json.RawMessage) string {
+	if code := text(raw); codeForm.MatchString(code) {
+		return code
+	}
+	return ""
+}
+
+// text is a JSON string's value, or any other value as it stands.
+func text(raw json.RawMessage) string {
+	if len(raw) == 0 || raw[0] != '"' {
+		return string(raw)
+	}
+	var s string
+	if json.Unmarshal(raw, &s) != nil {
+		return ""
+	}
+	return s
+}
+
+func requestID(raw json.RawMessage) string {
+	id := text(raw)
+	printable := func(r rune) bool { return r > ' ' && r < 0x7f }
+	if len(id) > 128 || id == "null" || strings.ContainsFunc(id, func(r rune) bool { return !printable(r) }) {
+		return ""
+	}
+	return id
+}
+
+// words are the vendor's, for people. A list of tokens is not words, and
+// neither is a page of them.
+func words(msg string, tokens, secrets []string) string {
+	const page = 8 << 10
+	if len(msg) > page || strings.HasPrefix(strings.TrimSpace(msg), "{") {
+		return ""
+	}
+	var hide []string
+	for _, t := range tokens {
+		if strings.Contains(msg, t) {
+			hide = append(hide, t)
+		}
+	}
+	hide = append(hide, secrets...)
+	// Long ones first: hiding one that begins another would leave the other's tail.
+	slices.SortFunc(hide, func(a, b string) int { return len(b) - len(a) })
+	return vendors.Text(msg, hide...)
+}
+
+// tokenCodes finds the tokens of which the answer says something of their own.
+// What cannot be read, or was never sent, names no token: deleting needs proof.
+func tokenCodes(code, msg string, tokens []string) []vendors.TokenCode {
+	if code != codePartial && code != codeAllInvalid {
+		return nil
+	}
+	named := namedTokens(msg)
+	if code == codeAllInvalid {
+		// A bare list adds nothing to the code; a reason may say that a token is good.
+		maps.DeleteFunc(named, func(_, reason string) bool { return reason == codePartial })
+	}
+	if len(named) == 0 {
+		return nil
+	}
+	var list []vendors.TokenCode
+	for i, t := range tokens {
+		if reason, ok := named[t]; ok {
+			list = append(list, vendors.TokenCode{Index: i, Code: classify.Code{Level: classify.Token, Code: reason}})
+		}
+	}
+	return list
+}
+
+// namedTokens reads the msg of a partial failure, JSON in a string: token to
+// code. API v1 has a list; API v3's object from reason to list is read too.
+func namedTokens(msg string) map[string]string {
+	var detail struct {
+		V1 json.RawMessage `json:"illegal_tokens"`
+		V3 json.RawMessage `json:"illegalTokens"`
+	}
+	if json.Unmarshal([]byte(msg), &detail) != nil {
+		return nil
+	}
+	raw := detail.V1
+	if len(raw) == 0 {
+		raw = detail.V3
+	}
+	named := map[string]string{}
+	if bytes.HasPrefix(raw, []byte("{")) {
+		byReason(named, raw)
+		return named
+	}
+	var list []string
+	if json.Unmarshal(raw, &list) == nil {
+		addNamed(named, codePartial, list)
+	}
+	return named
+}
+
+// byReason adds API v3's form. Its keys were seen with blanks around them.
+func byReason(named map[string]string, raw json.RawMessage) {
+	var lists map[string][]string
+	if json.Unmarshal(raw, &lists) != nil {
+		return
+	}
+	for _, key := range slices.Sorted(maps.Keys(lists)) {
+		reason := strings.TrimSpace(key)
+		if !reasonForm.MatchString(reason) {
+			reason = "unreadable" // in no table, so it deletes nothing
+		}
+		addNamed(named, reason, lists[key])
+	}
+}
+
+// addNamed keeps the first code of a token that is named twice.
+func addNamed(named map[string]string, code string, list []string) {
+	for _, t := range list {
+		t = strings.TrimSpace(t)
+		if _, twice := named[t]; !twice {
+			named[t] = code
+		}
+	}
+}

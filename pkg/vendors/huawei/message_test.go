@@ -1,0 +1,182 @@
+package huawei
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/vendors"
+)
+
+const testKey = "0123456789abcdef0123456789abcdef"
+
+func request(m *push.Message, tokens ...string) *vendors.Request {
+	return &vendors.Request{Message: m, Tokens: tokens, TTL: time.Hour, Key: testKey}
+}
+
+func TestTTLIsWholeSecondsBetweenOneAndFifteenDays(t *testing.T) {
+	t.Parallel()
+	tests := map[time.Duration]string{
+		time.Nanosecond:         "1s",
+		1500 * time.Millisecond: "1s",
+		24 * time.Hour:          "86400s",
+		15 * 24 * time.Hour:     "1296000s",
+		16 * 24 * time.Hour:     "1296000s",
+	}
+	for d, want := range tests {
+		if got := ttl(d); got != want {
+			t.Errorf("ttl(%v) is %q, want %q", d, got, want)
+		}
+	}
+}
+
+func TestNotifyIDIsTheSameOnEveryRetry(t *testing.T) {
+	t.Parallel()
+	plain, collapsing := &push.Message{}, &push.Message{CollapseID: "order-42"}
+	first, again, other := notifyID(plain, "a"), notifyID(plain, "a"), notifyID(plain, "b")
+	if first != again || first == other {
+		t.Error("without a collapse id, want one id a key")
+	}
+	if notifyID(collapsing, "a") != notifyID(collapsing, "b") {
+		t.Error("with a collapse id, want one id whatever the key")
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		if id := notifyID(plain, rapid.String().Draw(t, "key")); id < 1 || id > 1<<31-1 {
+			t.Fatalf("got %d, want 1 to 2147483647", id)
+		}
+	})
+}
+
+func TestCategories(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name string
+		m    push.Message
+		want string
+	}{
+		{"none for a service message", push.Message{}, ""},
+		{"none for a marketing message", push.Message{Class: push.Marketing}, "MARKETING"},
+		{"Huawei's own stays", push.Message{Category: "TRAVEL"}, "TRAVEL"},
+		{"a marketing message keeps its own", push.Message{Class: push.Marketing, Category: "SUBSCRIPTION"}, "SUBSCRIPTION"},
+		{"an order is among orders and logistics", push.Message{Category: "ORDER"}, "EXPRESS"},
+		{"news are marketing, even as a service message", push.Message{Category: "NEWS", Class: push.Service}, "MARKETING"},
+		{"what Huawei lacks is left out", push.Message{Category: "TODO"}, ""},
+		{"a voice message is data", push.Message{Category: "PLAY_VOICE", Kind: push.Data}, "PLAY_VOICE"},
+		{"a voice notification does not exist", push.Message{Category: "PLAY_VOICE"}, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if got := category(&tt.m); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// Tokens come back from the body as they went in, whatever they hold.
+func TestTokensSurviveTheBody(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		want := rapid.SliceOfN(rapid.String(), 1, 20).Draw(t, "tokens")
+		body, err := requestBody(request(&push.Message{Title: "t", Body: "b"}, want...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := tokensOf(t, body); !slices.Equal(got, want) {
+			t.Fatalf("got %q, want %q", got, want)
+		}
+	})
+}
+
+func tokensOf(t interface{ Fatalf(string, ...any) }, body []byte) []string {
+	var doc struct {
+		Message struct {
+			Token []string `json:"token"`
+		} `json:"message"`
+	}
+	if err := json.Unmarshal(body, &doc); err != nil {
+		t.Fatalf("the body %s is not JSON: %v", body, err)
+	}
+	return doc.Message.Token
+}
+
+func TestATokenWithBrokenUTF8StaysJSON(t *testing.T) {
+	t.Parallel()
+	body, err := requestBody(request(&push.Message{Title: "t", Body: "b"}, "a\xffb\xc3", "c\u2028\x01"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := tokensOf(t, body), []string{"a\ufffdb\ufffd", "c\u2028\x01"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestAnOverrideThatEmptiesTheMessageLeavesTheTokens(t *testing.T) {
+	t.Parallel()
+	m := &push.Message{Title: "t", Body: "b", Overrides: map[string]json.RawMessage{Name: json.RawMessage(`{"android":null}`)}}
+	body, err := requestBody(request(m, "a"))
+	if got, want := string(body), `{"message":{"token":["a"]}}`; got != want || err != nil {
+		t.Errorf("got %s (%v), want %s", got, err, want)
+	}
+}
+
+// Allocations are counted alone: a parallel test would add its own.
+func TestAllocationsDoNotGrowWithTheTokens(t *testing.T) {
+	m := &push.Message{Title: "t", Body: "b", Data: map[string]string{"k": "v"}}
+	count := func(n int) float64 {
+		tokens := make([]string, n)
+		for i := range tokens {
+			tokens[i] = fmt.Sprintf("%0130d", i)
+		}
+		r := request(m, tokens...)
+		ok := vendors.Reply{Status: 200, Body: []byte(`{"code":"80000000","msg":"Success","requestId":"157440955549500001002006"}`)}
+		return testing.AllocsPerRun(50, func() {
+			if _, err := requestBody(r); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := readAnswer(ok, tokens, "access", "secret"); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	if few, many := count(1), count(1000); many > few+1 || few > 60 {
+		t.Errorf("got %v allocations for 1 token and %v for 1,000, want the same and under 60", few, many)
+	}
+}
+
+func FuzzAppendString(f *testing.F) {
+	for _, seed := range []string{"", "plain", `quote " and \`, "\x00\x1f\x7f", "汉字🚚", "\xff\xfe", "<&>"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		var got string
+		if err := json.Unmarshal(appendString(nil, s), &got); err != nil {
+			t.Fatalf("%q: %v", s, err)
+		}
+		want, err := json.Marshal(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var same string
+		if err := json.Unmarshal(want, &same); err != nil || got != same {
+			t.Errorf("%q came back as %q, want %q", s, got, same)
+		}
+	})
+}
+
+func TestSendThatCannotBeEncodedMakesNoRequest(t *testing.T) {
+	t.Parallel()
+	s := Settings{ClientID: "1", ClientSecret: "s", BaseURL: "http://127.0.0.1:1"}
+	m := &push.Message{Overrides: map[string]json.RawMessage{Name: json.RawMessage(`{"token":["x"]}`)}}
+	_, err := s.Open(nil).Send(t.Context(), request(m, "a"))
+	if err == nil || !strings.Contains(err.Error(), "send: transport/dial: merge overrides") {
+		t.Errorf("got %v, want a refusal before any request", err)
+	}
+}

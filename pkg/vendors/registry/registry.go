@@ -1,0 +1,25 @@
+// Package registry lists the vendors. Adding one is a folder beside this one
+// and a line here.
+package registry
+
+import (
+	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/huawei"
+)
+
+// All returns every vendor, in the order in which they are shown.
+func All() []vendors.Spec {
+	return []vendors.Spec{
+		huawei.Spec(),
+	}
+}
+
+// Find returns the vendor with the given name.
+func Find(name string) (vendors.Spec, bool) {
+	for _, s := range All() {
+		if s.Name == name {
+			return s, true
+		}
+	}
+	return vendors.Spec{}, false
+}

@@ -1,0 +1,169 @@
+// Package vendors says what an adapter for a push vendor is, and makes the one
+// HTTP call that all adapters share.
+//
+// An adapter turns a message and tokens into exactly one request, and the
+// answer into one code per token. It does not retry, sleep, log, count, cache,
+// or know Redis, and it gives no verdict: what a code means stands in the
+// codes.tsv beside it.
+package vendors
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/postrider/postrider/pkg/classify"
+	"github.com/postrider/postrider/pkg/push"
+)
+
+// Unit is what a vendor's rate limit counts.
+type Unit string
+
+// The units.
+const (
+	Tokens   Unit = "tokens"
+	Requests Unit = "requests"
+	Messages Unit = "messages"
+)
+
+// Spec is everything that the rest of postrider has to know of a vendor.
+// The registry holds one for each; metric labels, configuration, simulator,
+// documents and the conformance suite follow from it.
+type Spec struct {
+	Name  string // as in jobs, lanes and metrics: "huawei"
+	Title string // for people: "Huawei Push Kit (HMS)"
+	// Batch is the vendor's own limit of tokens in one request.
+	Batch int
+	// Unit and Rate are the vendor's documented rate limit: Rate Units a second
+	// is the lowest that an app is granted.
+	Unit Unit
+	Rate float64
+	// Codes says what every documented code means.
+	Codes *classify.Table
+	// Check reports what in a message breaks a hard limit of the vendor:
+	// lengths, payload bytes, overrides that cannot be merged.
+	Check func(m *push.Message) []push.Fault
+	// Settings returns a new, empty block of the vendor's own settings, as a
+	// pointer to a struct with yaml tags, to be filled by the configuration.
+	Settings func() Settings
+	// Mapping lists what becomes of the message's fields, for docs/mapping.md.
+	Mapping []Mapping
+}
+
+// Mapping says where one field of push.Message goes.
+type Mapping struct {
+	Field string // as in the job: "message.ttl"
+	To    string // the vendor's field, with its unit; "-" where the vendor has none
+}
+
+// Settings are the credentials and addresses of one app at one vendor. Fields
+// that hold secrets have the type Secret.
+type Settings interface {
+	// Faults reports missing or malformed settings, by their keys in the file.
+	Faults() []push.Fault
+	// Open returns the adapter for these settings, which are valid. It makes no call.
+	Open(client *http.Client) Vendor
+}
+
+// Secret is a setting that never prints.
+type Secret string
+
+// String hides the secret.
+func (s Secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return "<secret>"
+}
+
+// GoString hides the secret from %#v.
+func (s Secret) GoString() string { return s.String() }
+
+// MarshalText hides the secret from encoders.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// Reveal returns the secret itself, for signing and authenticating only.
+func (s Secret) Reveal() string { return string(s) }
+
+// Request is one request to be made: one message to between 1 and Batch
+// distinct tokens. Adapters only read it.
+type Request struct {
+	Message *push.Message
+	Tokens  []string
+	// TTL is how long the vendor may still hold the message, over 0: the
+	// message's own less what the job waited with us.
+	TTL time.Duration
+	// Key identifies the message towards the vendor: the same on every retry,
+	// another for another message. It has 32 lower-case hex digits; adapters
+	// derive from it what their vendor de-duplicates by.
+	Key string
+	// Access is the access token, for vendors that are Granters; else "".
+	Access string
+	Now    time.Time
+}
+
+// Answer is what the vendor said to one request.
+type Answer struct {
+	// Code is the answer to the request: the body's code where there is one,
+	// else the HTTP status.
+	Code classify.Code
+	// Tokens holds the codes of tokens of which the vendor said something
+	// else; all others have the request's.
+	Tokens []TokenCode
+	// RequestID is the vendor's name for the request, for support cases and receipts.
+	RequestID string
+	// RetryAfter is the Retry-After header's wait, or 0.
+	RetryAfter time.Duration
+}
+
+// TokenCode is the code of one token of a request.
+type TokenCode struct {
+	Index int // into Request.Tokens
+	Code  classify.Code
+}
+
+// Vendor is an adapter with the settings of one app.
+type Vendor interface {
+	// Send makes exactly one request for at most Batch tokens. It honours ctx,
+	// is safe for concurrent use, and reports every token's code in Answer. The
+	// error is non-nil only when there is no answer; it is then an *Error.
+	Send(ctx context.Context, r *Request) (Answer, error)
+}
+
+// Granter is a Vendor whose requests carry an access token that is obtained
+// with a request of its own.
+type Granter interface {
+	// Grant makes exactly one request for a new access token. A refusal is an
+	// *Error whose code has the level auth (or http, or transport).
+	Grant(ctx context.Context, now time.Time) (Grant, error)
+}
+
+// Grant is an access token and how long it lives from the moment of the request.
+type Grant struct {
+	Access   string
+	Lifetime time.Duration
+}
+
+// Error says why a request has no answer, or why a grant was refused. errors.As finds it.
+type Error struct {
+	Op         string // "send" or "fetch access token"
+	Code       classify.Code
+	RetryAfter time.Duration
+	Err        error // the cause, if it was not the vendor's word; holds no URL, token or secret
+}
+
+// Error formats the operation, the code and the cause.
+func (e *Error) Error() string {
+	s := e.Op + ": " + e.Code.String()
+	if e.Code.Text != "" {
+		s += " (" + e.Code.Text + ")"
+	}
+	if e.Err != nil {
+		s += fmt.Sprintf(": %v", e.Err)
+	}
+	return s
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
