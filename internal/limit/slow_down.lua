@@ -19,7 +19,7 @@ if now >= quiet then
   if hold == 0 then
     hold = math.min(ARGV[2] * 2 ^ math.min(fails, 30), ARGV[3])
   end
-  
+  fails = fails + 1
   factor = math.max(factor / 2, ARGV[4])
 end
 if now + hold * 1000 > quiet then

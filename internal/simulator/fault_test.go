@@ -38,8 +38,9 @@ func TestFaultsAsAClientSeesThem(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				r := newRig(t, Options{AnyCredentials: true})
-				tt.fault.Accept = accept
-				if err := r.SetFaults([]Fault{tt.fault}); err != nil {
+				fault := tt.fault
+				fault.Accept = accept
+				if err := r.SetFaults([]Fault{fault}); err != nil {
 					t.Fatal(err)
 				}
 				got, err := r.do("POST", "/v1/1/messages:send", good("a"), sendHeader("x"))

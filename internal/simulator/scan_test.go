@@ -48,7 +48,7 @@ func TestScannerFindsWhatADecoderFinds(t *testing.T) {
 
 func TestScannerRefusesWhatIsNoListOfStrings(t *testing.T) {
 	t.Parallel()
-	for _, body := range []string{``, `[`, `["a"`, `["a",`, `["a",]`, `[,]`, `["a" "b"]`, `["a"}`, `{"a"]`, `[1]`, `[["a"]]`, `["\x"]`, "[\"\t\"]", `"a"`, `["a\"]`} {
+	for _, body := range []string{``, `[`, `["a"`, `["a",`, `["a",]`, `[,]`, `["a" "b"]`, `["a"}`, `{"a"]`, `[1]`, `[["a"]]`, `["\x"]`, "[\"\t\"]", "[\"0123456789\x1fabcdef\"]", `"a"`, `["a\"]`} {
 		if got, _, err := texts([]byte(body), 0, nil); err == nil {
 			t.Errorf("%s: got %q, want an error", body, got)
 		}

@@ -62,28 +62,31 @@ func TestOnlyTheFirstHundredViolationsAreKept(t *testing.T) {
 func TestRatesAreCountedInTokensASecond(t *testing.T) {
 	t.Parallel()
 	clk := newClock()
-	s := New(Options{AnyCredentials: true, Now: clk.now, Rate: 1, Rates: map[string]float64{"huawei": 3}})
+	s := New(Options{AnyCredentials: true, Now: clk.now, Rate: 1, Rates: map[string]float64{"huawei": 4}})
 	steps := []struct {
-		wait time.Duration
-		app  string
-		want int
+		wait   time.Duration
+		app    string
+		tokens []string
+		want   int
 	}{
-		{0, "1", 200},
-		{0, "1", 200}, // over the rate by one request
-		{0, "1", 503},
-		{0, "2", 200}, // another app's rate is its own
-		{980 * time.Millisecond, "1", 503},
-		{20 * time.Millisecond, "1", 200},
+		{0, "1", []string{"a", "b"}, 200},
+		{0, "1", []string{"a", "b"}, 200},
+		{0, "1", []string{"a"}, 503},
+		{0, "2", []string{"a", "b", "c"}, 200}, // another app's rate is its own
+		{0, "2", []string{"a", "b"}, 200},      // one request may go over
+		{0, "2", []string{"a"}, 503},
+		{980 * time.Millisecond, "1", []string{"a"}, 503},
+		{20 * time.Millisecond, "1", []string{"a"}, 200},
 	}
 	for i, step := range steps {
 		clk.pass(step.wait)
-		w := record(s, post("/v1/"+step.app+"/messages:send", []byte(good("a", "b")), sendHeader("x")))
+		w := record(s, post("/v1/"+step.app+"/messages:send", []byte(good(step.tokens...)), sendHeader("x")))
 		if w.Code != step.want {
 			t.Errorf("request %d: got %d %s, want %d", i+1, w.Code, w.Body, step.want)
 		}
 	}
 	got := s.Report().Vendors["huawei"]
-	if got.RateRefused != 2 || got.Accepted != 8 || got.TokensPerSecondPeak != 10 || got.RequestsPerSecondPeak != 5 || got.ViolationCount != 0 {
+	if got.RateRefused != 3 || got.Accepted != 10 || got.TokensPerSecondPeak != 12 || got.RequestsPerSecondPeak != 7 || got.ViolationCount != 0 {
 		t.Errorf("got %+v", got)
 	}
 }

@@ -2,6 +2,7 @@ package vendors
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -51,15 +53,14 @@ func Do(client *http.Client, op string, req *http.Request) (Reply, error) {
 	return Reply{Status: resp.StatusCode, Body: body, RetryAfter: retryAfter(resp.Header.Get("Retry-After"), time.Now())}, nil
 }
 
-// Post builds a POST request with a body that net/http can send again should an
-// idle connection turn out closed before a byte was written.
+// Post builds a POST request. net/http sends it again by itself only when an
+// idle connection turns out closed before a byte of it was written.
 func Post(ctx context.Context, op, address, contentType string, body []byte) (*http.Request, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
 	if err != nil {
 		return nil, &Error{Op: op, Code: classify.Code{Level: classify.Transport, Code: classify.Dial}, Err: cause(err)}
 	}
 	req.Header.Set("Content-Type", contentType)
-	// Without an idempotency key in its sense net/http never repeats a POST by itself.
 	return req, nil
 }
 
@@ -92,14 +93,26 @@ func brokenCode(err error) string {
 	return classify.Broken
 }
 
-// cause takes the URL out of an error of net/http.
+// cause takes the URL out of an error of net/http, and the vendor's bytes that
+// it quotes when an answer is not HTTP.
 func cause(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {
-		return u.Err
+		err = u.Err
 	}
-	return err
+	var op *net.OpError
+	var dns *net.DNSError
+	var cert *tls.CertificateVerificationError
+	var netErr net.Error
+	switch {
+	case errors.As(err, &op), errors.As(err, &dns), errors.As(err, &cert), errors.As(err, &netErr),
+		errors.Is(err, context.Canceled), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return err
+	}
+	return errNotHTTP
 }
+
+var errNotHTTP = errors.New("the answer is not HTTP")
 
 // retryAfter reads seconds or an HTTP date; anything else, or the past, is 0.
 func retryAfter(header string, now time.Time) time.Duration {
@@ -128,7 +141,8 @@ func MalformedError(op string, err error) error {
 // Text shortens a vendor's words for logs and dead letters, and takes out any
 // of the given tokens or secrets.
 func Text(s string, hide ...string) string {
-	for _, h := range hide {
+	// Longest first: hiding a part of another would leave the other's rest.
+	for _, h := range slices.SortedFunc(slices.Values(hide), func(a, b string) int { return cmp.Compare(len(b), len(a)) }) {
 		if len(h) > 3 {
 			s = strings.ReplaceAll(s, h, "…")
 		}

@@ -35,6 +35,13 @@ type Spec struct {
 	Title string // for people: "Huawei Push Kit (HMS)"
 	// Batch is the vendor's own limit of tokens in one request.
 	Batch int
+	// Least is the fewest tokens of the request that Batch is for, where one
+	// token alone needs another kind of request: a client cuts 1,001 tokens into
+	// 999 and 2. 0: 1.
+	Least int
+	// Many is the most tokens of one request with different messages, for
+	// vendors that are Multis; else 0.
+	Many int
 	// Unit and Rate are the vendor's documented rate limit: Rate Units a second
 	// is the lowest that an app is granted.
 	Unit Unit
@@ -66,8 +73,12 @@ type Settings interface {
 	Open(client *http.Client) Vendor
 }
 
-// Secret is a setting that never prints.
+// Secret is a setting that never prints. It must stay in an exported field:
+// package fmt asks nobody before it prints an unexported one.
 type Secret string
+
+// Format hides the secret from every verb of package fmt.
+func (s Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(s.String())) }
 
 // String hides the secret.
 func (s Secret) String() string {
@@ -100,7 +111,10 @@ type Request struct {
 	Key string
 	// Access is the access token, for vendors that are Granters; else "".
 	Access string
-	Now    time.Time
+	// Saved is the vendor's name for the message that Save laid up there, where
+	// Saves said that the request needs it; else "".
+	Saved string
+	Now   time.Time
 }
 
 // Answer is what the vendor said to one request.
@@ -115,6 +129,9 @@ type Answer struct {
 	RequestID string
 	// RetryAfter is the Retry-After header's wait, or 0.
 	RetryAfter time.Duration
+	// SavedGone says that the vendor no longer knows Request.Saved: the message
+	// has to be saved again, once, and the request repeated.
+	SavedGone bool
 }
 
 // TokenCode is the code of one token of a request.
@@ -137,6 +154,32 @@ type Granter interface {
 	// Grant makes exactly one request for a new access token. A refusal is an
 	// *Error whose code has the level auth (or http, or transport).
 	Grant(ctx context.Context, now time.Time) (Grant, error)
+}
+
+// Saver is a Vendor some of whose requests refer to a message that was laid up
+// at the vendor with a request of its own: once for a message, by whichever
+// worker comes first, and used by all chunks, workers and retries.
+type Saver interface {
+	// Saves tells whether Send needs r.Saved for a request like r.
+	Saves(r *Request) bool
+	// Save makes exactly one request that lays r.Message up; r.Tokens is not
+	// sent. A refusal is an *Error with the vendor's code.
+	Save(ctx context.Context, r *Request) (Saved, error)
+}
+
+// Saved is the vendor's name for a message, and how long it may be used.
+type Saved struct {
+	ID       string
+	Lifetime time.Duration
+}
+
+// Multi is a Vendor that takes different messages in one request.
+type Multi interface {
+	// SendMany makes exactly one request for several messages of one app, with
+	// Spec.Many tokens in all at most. Indices in Answer.Tokens count through the
+	// tokens of all requests in order. Access is the same in all; Saved is not
+	// used. Otherwise it is like Send.
+	SendMany(ctx context.Context, rs []*Request) (Answer, error)
 }
 
 // Grant is an access token and how long it lives from the moment of the request.
