@@ -45,6 +45,55 @@ func TestOneWorkerRenewsEarlyAndTheOthersGoOn(t *testing.T) {
 	}
 }
 
+func TestALongRenewalKeepsNobodyOfTheSameWorkerWaiting(t *testing.T) {
+	t.Parallel()
+	client := redistest.Client(t)
+	c := &clock{}
+	s := &Store{Redis: client, Now: c.now}
+	access(t, s, &vendorFake{}, "access-1")
+	age(t, client, time.Minute)
+	c.forward(recheckEvery)
+	g := &vendorFake{during: func(int64) {
+		c.forward(recheckEvery)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if got, err := s.Access(ctx, app, vendor, nil, print1); err != nil || got != "access-1" {
+			t.Errorf("during the renewal Access = %q, %v, want the live access-1", got, err)
+		}
+	}}
+	g.grants.Store(1)
+	access(t, s, g, "access-2")
+}
+
+func TestALockGotJustAfterAGrantIsNotUsed(t *testing.T) {
+	t.Parallel()
+	client := redistest.Client(t)
+	access(t, &Store{Redis: client}, &vendorFake{}, "access-1")
+	s := &Store{Redis: client}
+	sl := s.slot(app, vendor, print1)
+	lock, err := s.lock(t.Context(), sl)
+	if err != nil || lock == "" {
+		t.Fatalf("lock = %q, %v", lock, err)
+	}
+	g := &vendorFake{}
+	if got, err := s.renew(t.Context(), sl, g, lock); err != nil || got != "access-1" || g.grants.Load() != 0 {
+		t.Errorf("renew = %q, %v after %d grants, want access-1 after none", got, err, g.grants.Load())
+	}
+	if n := client.Exists(t.Context(), sl.lock).Val(); n != 0 {
+		t.Error("the lock was kept")
+	}
+}
+
+func TestNobodyElsesValueIsDeleted(t *testing.T) {
+	t.Parallel()
+	client := redistest.Client(t)
+	client.Set(t.Context(), key().lock, "another worker", time.Minute)
+	(&Store{Redis: client}).unlock(t.Context(), key(), "ours")
+	if got := client.Get(t.Context(), key().lock).Val(); got != "another worker" {
+		t.Errorf("the lock holds %q, want another worker", got)
+	}
+}
+
 func TestAWorkerTakesOverWhatAnotherRenewed(t *testing.T) {
 	t.Parallel()
 	client := redistest.Client(t)
@@ -72,7 +121,7 @@ func TestALiveTokenOutlastsRedis(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	client := redis.NewClient(&redis.Options{Addr: server.Addr(), MaxRetries: -1, DialerRetries: 1})
-	defer client.Close() //nolint:errcheck // nothing to lose
+	defer client.Close()
 	c := &clock{}
 	s := &Store{Redis: client, Now: c.now}
 	g := &vendorFake{}

@@ -31,10 +31,10 @@ type slot struct {
 	asking *semaphore.Weighted
 
 	mu      sync.Mutex
-	access  string    // "": none
-	expires time.Time // when the token ends
-	renew   time.Time // when one worker should renew it
-	check   time.Time // when to look into Redis again
+	access  string        // "": none
+	expires time.Time     // when the token ends
+	early   time.Duration // before expires one worker should renew it
+	check   time.Time     // when to look into Redis again
 }
 
 // slot returns the slot for these credentials. The encryption key is part of
@@ -85,11 +85,11 @@ func (sl *slot) learn(t token, now time.Time, left time.Duration) (due bool) {
 	if t.Access != sl.access {
 		sl.access = t.Access
 		// Up to half earlier than the others: they need not all try at once.
-		early := min(renewBefore, lifetime/10)
-		sl.renew = sl.expires.Add(-early - time.Duration(rand.Int64N(int64(early/2)+1)))
+		sl.early = min(renewBefore, lifetime/10)
+		sl.early += time.Duration(rand.Int64N(int64(sl.early/2) + 1))
 	}
 	sl.check = now.Add(min(recheckEvery, lifetime/20))
-	return !now.Before(sl.renew)
+	return left <= sl.early
 }
 
 // postpone keeps others from asking what is being asked just now.

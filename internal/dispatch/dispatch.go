@@ -16,35 +16,13 @@ import (
 
 	"github.com/postrider/postrider/internal/ledger"
 	"github.com/postrider/postrider/internal/queue"
+	"github.com/postrider/postrider/internal/saved"
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/push/wire"
 	"github.com/postrider/postrider/pkg/retry"
 	"github.com/postrider/postrider/pkg/vendors"
 )
-
-// Account is one app at one vendor.
-type Account struct {
-	App    string
-	Spec   vendors.Spec
-	Vendor vendors.Vendor
-	Codes  *classify.Table
-	// Batch is the most tokens of one request, Timeout the longest time of one.
-	Batch   int
-	Timeout time.Duration
-	// Rate is how many Spec.Units a second the app may send; 0: no limit.
-	Rate float64
-	// Fingerprint changes with the credentials.
-	Fingerprint string
-}
-
-// Units is what a request with n tokens takes of the rate.
-func (a *Account) Units(n int) int {
-	if a.Spec.Unit == vendors.Requests {
-		return 1
-	}
-	return n
-}
 
 // Book keeps chunks and ledgers.
 type Book interface {
@@ -56,6 +34,12 @@ type Book interface {
 type Access interface {
 	Access(ctx context.Context, app, vendor string, g vendors.Granter, fingerprint string) (string, error)
 	Invalidate(ctx context.Context, app, vendor, access string) error
+}
+
+// Saved keeps the vendors' names for messages that were laid up there.
+type Saved interface {
+	ID(ctx context.Context, m saved.Message, save func(context.Context) (vendors.Saved, error)) (string, error)
+	Forget(ctx context.Context, m saved.Message, id string) error
 }
 
 // Gate gives permits.
@@ -77,6 +61,7 @@ type Meter interface {
 type Config struct {
 	Book   Book
 	Access Access
+	Saved  Saved
 	Gate   Gate
 	Meter  Meter
 	// Account finds an app's settings at a vendor; they may change at any time.
@@ -189,8 +174,8 @@ func (d *Dispatcher) sweep(c *claim) {
 	}
 }
 
-// deliver sends the chunk's parcels, as many at once as there are slots, and
-// returns when each has an answer or has to wait.
+// deliver sends the chunk's parcels, as many requests at once as there are
+// slots, and returns when each has an answer or has to wait.
 func (d *Dispatcher) deliver(ctx context.Context, a *Account, c *claim) {
 	parcels, err := c.parcels(a, d.Now())
 	if err != nil {
@@ -203,35 +188,40 @@ func (d *Dispatcher) deliver(ctx context.Context, a *Account, c *claim) {
 		return
 	}
 	var wg sync.WaitGroup
-	for _, p := range parcels {
-		if !d.slots.enter(ctx, d.draining, a.Spec.Name, p.priority) {
-			c.again(d.Now(), "the worker is stopping")
+	for _, s := range a.bundle(parcels, c.cap) {
+		if !d.slots.enter(ctx, d.draining, a.Spec.Name, c.priority) {
+			c.again(d.Now(), stopping)
 			break
 		}
 		wg.Go(func() {
-			defer d.slots.leave(a.Spec.Name, p.priority)
-			d.send(ctx, a, p)
+			defer d.slots.leave(a.Spec.Name, c.priority)
+			d.send(ctx, a, s)
 		})
 	}
 	wg.Wait()
 }
 
-// forward sends a parcel, together with others of the same message where it is small.
+// stopping is the reason of tasks that go back because the worker ends.
+const stopping = "the worker is stopping"
+
+// forward sends a parcel, together with others where it is small.
 func (d *Dispatcher) forward(ctx context.Context, a *Account, p *parcel) {
-	if d.Linger > 0 && p.priority != push.High && p.n <= a.Batch/2 {
+	c := p.spans[0].c
+	if d.Linger > 0 && p.priority != push.High && p.n <= a.Batch/2 && c.cap == 0 {
 		d.join(ctx, a, p)
 		return
 	}
-	d.sendInSlot(ctx, a, p)
+	d.sendInSlot(ctx, a, shipment{p})
 }
 
-func (d *Dispatcher) sendInSlot(ctx context.Context, a *Account, p *parcel) {
-	if !d.slots.enter(ctx, d.draining, a.Spec.Name, p.priority) {
-		p.again(d.Now(), "the worker is stopping")
+func (d *Dispatcher) sendInSlot(ctx context.Context, a *Account, s shipment) {
+	p := s.priority()
+	if !d.slots.enter(ctx, d.draining, a.Spec.Name, p) {
+		s.again(d.Now(), stopping)
 		return
 	}
-	defer d.slots.leave(a.Spec.Name, p.priority)
-	d.send(ctx, a, p)
+	defer d.slots.leave(a.Spec.Name, p)
+	d.send(ctx, a, s)
 }
 
 // jitter spreads what would otherwise come back at once.

@@ -4,15 +4,14 @@ import (
 	"context"
 	"sync"
 	"time"
-
-	"github.com/postrider/postrider/pkg/push"
 )
 
-// probe is how long the first task with a message waits for a second one; only
-// if one comes does it wait the whole linger. An idle lane is hardly slowed.
+// probe is how long the first of several small tasks waits for a second one;
+// only if one comes does it wait the whole linger. An idle lane is hardly slowed.
 const probe = time.Millisecond
 
-// joiner lets small parcels of one message share a request.
+// joiner lets small parcels share a request: those of one message or, where the
+// vendor takes different messages at once, of one app.
 type joiner struct {
 	mu   sync.Mutex
 	open map[joinKey]*batch
@@ -20,9 +19,12 @@ type joiner struct {
 
 // batch is parcels that will share a request. The first one's handler sends it.
 type batch struct {
-	parcel
+	key    joinKey
+	all    shipment
+	n      int
 	seen   map[string]struct{}
-	joined chan struct{} // closed when a second parcel comes
+	shared bool
+	joined chan struct{} // closed when a second parcel comes: shared
 	full   chan struct{} // closed when no more fit
 	sent   chan struct{} // closed when every answer is recorded
 }
@@ -30,7 +32,11 @@ type batch struct {
 // join sends the parcel together with others that come within the linger, and
 // returns when its answer is recorded.
 func (d *Dispatcher) join(ctx context.Context, a *Account, p *parcel) {
-	b, mine := d.joiner.enter(p, a.Batch)
+	k, limit := p.joinKey, a.Batch
+	if a.mixes(p) {
+		k, limit = joinKey{app: p.app, vendor: p.vendor}, a.many()
+	}
+	b, mine := d.joiner.enter(k, p, limit)
 	if !mine {
 		select {
 		case <-b.sent:
@@ -41,7 +47,7 @@ func (d *Dispatcher) join(ctx context.Context, a *Account, p *parcel) {
 	d.gather(ctx, b)
 	d.joiner.close(b)
 	defer close(b.sent)
-	d.sendInSlot(ctx, a, &b.parcel)
+	d.sendInSlot(ctx, a, b.all)
 }
 
 // gather waits for others.
@@ -69,32 +75,32 @@ func (d *Dispatcher) gather(ctx context.Context, b *batch) {
 	}
 }
 
-// enter adds the parcel to an open batch, or opens one that is mine to send.
-func (j *joiner) enter(p *parcel, limit int) (b *batch, mine bool) {
+// enter adds the parcel to the open batch of its key, or opens one that is mine
+// to send.
+func (j *joiner) enter(k joinKey, p *parcel, limit int) (b *batch, mine bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	b = j.open[p.joinKey]
-	if b != nil && b.n+p.n <= limit && !b.holds(p) {
-		if b.alone() {
+	b = j.open[k]
+	if b != nil && b.n+p.n <= limit && !twice(b.seen, p.tokens()) {
+		if !b.shared {
+			b.shared = true
 			close(b.joined)
 		}
 		b.take(p)
 		if b.n == limit {
-			delete(j.open, p.joinKey)
+			delete(j.open, k)
 			close(b.full)
 		}
 		return b, false
 	}
 	if b != nil {
-		// It is as full as it gets.
-		close(b.full)
+		close(b.full) // as full as it gets
 	}
 	b = &batch{
-		parcel: parcel{joinKey: p.joinKey, priority: p.priority, message: p.message, until: p.until},
-		seen:   map[string]struct{}{}, joined: make(chan struct{}), full: make(chan struct{}), sent: make(chan struct{}),
+		key: k, seen: map[string]struct{}{}, joined: make(chan struct{}), full: make(chan struct{}), sent: make(chan struct{}),
 	}
 	b.take(p)
-	j.open[p.joinKey] = b
+	j.open[k] = b
 	return b, true
 }
 
@@ -102,42 +108,23 @@ func (j *joiner) enter(p *parcel, limit int) (b *batch, mine bool) {
 func (j *joiner) close(b *batch) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.open[b.joinKey] == b {
-		delete(j.open, b.joinKey)
+	if j.open[b.key] == b {
+		delete(j.open, b.key)
 	}
 }
 
-// alone tells whether nobody has joined yet.
-func (b *batch) alone() bool {
-	select {
-	case <-b.joined:
-		return false
-	default:
-		return true
-	}
-}
-
-func (b *batch) holds(p *parcel) bool {
-	for _, s := range p.spans {
-		if twice(b.seen, s.tokens) {
-			return true
-		}
-	}
-	return false
-}
-
+// take puts a parcel into the batch: into the one with the same message, if
+// there is one.
 func (b *batch) take(p *parcel) {
-	for _, s := range p.spans {
-		for _, t := range s.tokens {
-			b.seen[t] = struct{}{}
+	for _, t := range p.tokens() {
+		b.seen[t] = struct{}{}
+	}
+	b.n += p.n
+	for _, have := range b.all {
+		if have.joinKey == p.joinKey {
+			have.merge(p)
+			return
 		}
 	}
-	b.spans = append(b.spans, p.spans...)
-	b.n += p.n
-	if p.until.Before(b.until) {
-		b.until = p.until
-	}
-	if p.priority == push.Normal {
-		b.priority = push.Normal // never slower than its most urgent part
-	}
+	b.all = append(b.all, p)
 }

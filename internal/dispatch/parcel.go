@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -54,18 +55,51 @@ func (k joinKey) key() string {
 	return hex.EncodeToString(sum[:16])
 }
 
-func (p *parcel) again(at time.Time, reason string) {
-	for _, s := range p.spans {
-		s.c.again(at, reason)
+// shipment is the parcels of one request.
+type shipment []*parcel
+
+func (s shipment) again(at time.Time, reason string) {
+	for _, p := range s.spans() {
+		p.c.again(at, reason)
 	}
 }
 
-// claims are the parcel's claims, each once.
-func (p *parcel) claims() []*claim {
+// spans are those of all parcels, in the order of the request's tokens.
+func (s shipment) spans() []span {
+	if len(s) == 1 {
+		return s[0].spans
+	}
+	var all []span
+	for _, p := range s {
+		all = append(all, p.spans...)
+	}
+	return all
+}
+
+func (s shipment) count() int {
+	n := 0
+	for _, p := range s {
+		n += p.n
+	}
+	return n
+}
+
+// priority is that of the most urgent parcel.
+func (s shipment) priority() push.Priority {
+	all := push.Priorities()
+	return all[slices.IndexFunc(all, func(have push.Priority) bool {
+		return slices.ContainsFunc(s, func(p *parcel) bool { return p.priority == have })
+	})]
+}
+
+// claims are those of all parcels, each once.
+func (s shipment) claims() []*claim {
 	var all []*claim
-	for _, s := range p.spans {
-		if len(all) == 0 || all[len(all)-1] != s.c {
-			all = append(all, s.c)
+	seen := map[*claim]bool{}
+	for _, p := range s.spans() {
+		if !seen[p.c] {
+			seen[p.c] = true
+			all = append(all, p.c)
 		}
 	}
 	return all
@@ -132,6 +166,18 @@ func (c *claim) unresolved(entry, first int, e wire.Entry) span {
 	return s
 }
 
+// tokens are those of all spans; of a single one without copying.
+func (p *parcel) tokens() []string {
+	if len(p.spans) == 1 {
+		return p.spans[0].tokens
+	}
+	all := make([]string, 0, p.n)
+	for _, s := range p.spans {
+		all = append(all, s.tokens...)
+	}
+	return all
+}
+
 // cut takes up to n tokens off the front.
 func (s *span) cut(n int) span {
 	n = min(n, len(s.tokens))
@@ -166,6 +212,18 @@ func (p *parcel) add(s span, e wire.Entry) {
 	p.n += len(s.tokens)
 	if at := time.UnixMilli(e.Start).Add(p.message.HoldFor()); at.Before(p.until) {
 		p.until = at
+	}
+}
+
+// merge adds the tokens of a parcel with the same message.
+func (p *parcel) merge(q *parcel) {
+	p.spans = append(p.spans, q.spans...)
+	p.n += q.n
+	if q.until.Before(p.until) {
+		p.until = q.until
+	}
+	if q.priority == push.Normal {
+		p.priority = push.Normal // never slower than its most urgent part
 	}
 }
 

@@ -20,9 +20,9 @@ const (
 	// holdTime, and for vendors who measure with their own clock.
 	pace = 0.97
 	// credit is how late, in µs, a caller may come back without losing throughput.
-	credit = 10_000
+	credit = 20_000
 	// yield is how much later than high priority, in µs, others are granted; within credit.
-	yield = 5_000
+	yield = 2_000
 )
 
 // tat is what Redis keeps: the theoretical arrival time in µs since 1970, and

@@ -71,10 +71,17 @@ func TestNoSecondHasMoreThanTheRateAndOneBlock(t *testing.T) {
 	})
 }
 
+func TestThePacePaysForWhatIsHeldAndForLateness(t *testing.T) {
+	t.Parallel()
+	if got := pace * (1e6 + credit + float64(holdTime.Microseconds())) / 1e6; got > 1 {
+		t.Errorf("a second may have %.3f of the rate, want at most 1", got)
+	}
+}
+
 func TestWhoComesBackInTimeHasTheWholeRate(t *testing.T) {
 	t.Parallel()
-	for _, n := range []int{1, 7, 1000} {
-		now, s, got, late := 1.8e15, tat{}, 0, 4000.0 // µs
+	for _, n := range []int{40, 100, 1000} {
+		now, s, got, late := 1.8e15, tat{}, 0, 15e3 // µs
 		start := now
 		for now < start+60e6 {
 			var wait float64
@@ -85,12 +92,7 @@ func TestWhoComesBackInTimeHasTheWholeRate(t *testing.T) {
 				now += wait + late
 			}
 		}
-		// A request of one permit in the sole caller's hands cannot do better than one per lateness.
-		want := 0.95 * 2000 * 60
-		if n == 1 {
-			want = 60e6 / (late + 1e6/2000) * 0.9
-		}
-		if float64(got) < want {
+		if want := 0.965 * 2000 * 60; float64(got) < want {
 			t.Errorf("requests of %d: %d permits in a minute, want %.0f", n, got, want)
 		}
 	}
@@ -99,8 +101,8 @@ func TestWhoComesBackInTimeHasTheWholeRate(t *testing.T) {
 func TestGCRA(t *testing.T) {
 	t.Parallel()
 	const now = 1.8e15
-	ms := func(d float64) float64 { return d * 1000 }
-	per := 1e6 / (1000 * pace) // µs a permit at 1,000/s
+	ms := func(d float64) float64 { return d * 1e3 } // in µs
+	per := 1e6 / (1000 * pace)                       // µs a permit at 1,000/s
 	for _, c := range []struct {
 		name  string
 		ahead float64 // of now, µs
@@ -109,8 +111,8 @@ func TestGCRA(t *testing.T) {
 		high  bool
 		wait  float64
 	}{
-		{"an idle key grants any number", ms(-5000), 1000, 0, false, 0},
-		{"to high priority too", ms(-5000), 1000, 0, true, 0},
+		{"an idle key grants any number", ms(-5), 1000, 0, false, 0},
+		{"to high priority too", ms(-5), 1000, 0, true, 0},
 		{"before its time nobody else is served", 0, 1, 0, false, yield},
 		{"high priority is, with a whole block of debt", 0, 1000, 0, true, 0},
 		{"after a full block high priority waits for one permit's time", 1000 * per, 1, 0, true, math.Ceil(per)},

@@ -2,7 +2,6 @@ package limit
 
 import (
 	"context"
-	"strings"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -21,14 +20,4 @@ func (c counter) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 
 func (c counter) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return next
-}
-
-// evals is the line of INFO commandstats about scripts.
-func evals(info string) string {
-	for line := range strings.Lines(info) {
-		if strings.HasPrefix(line, "cmdstat_evalsha:") {
-			return strings.TrimSpace(line)
-		}
-	}
-	return ""
 }

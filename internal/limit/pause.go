@@ -133,7 +133,7 @@ func parsePauses(reply []string, now time.Time) []Pause {
 		end, reason, _ := strings.Cut(pair[1], " ")
 		us, err := strconv.ParseInt(end, 10, 64)
 		if left := us - redisNow; err == nil && us > redisNow && left > 0 && left <= maxPause.Microseconds() {
-			all = append(all, Pause{pair[0], now.Add(time.Duration(us-now.UnixMicro()) * time.Microsecond), reason})
+			all = append(all, Pause{pair[0], now.Add(time.Duration(left) * time.Microsecond), reason})
 		}
 	}
 	slices.SortFunc(all, func(a, b Pause) int { return cmp.Compare(a.Bucket, b.Bucket) })

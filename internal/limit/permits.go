@@ -10,7 +10,7 @@ import (
 const (
 	// holdTime is how long a leased permit may be used: what is held back now
 	// comes on top of what the limiter grants later.
-	holdTime = 20 * time.Millisecond
+	holdTime = 10 * time.Millisecond
 	// returnTime is how long an unused permit can be given back.
 	returnTime = 200 * time.Millisecond
 	// leaseShare of a second's permits is the largest lease.

@@ -123,6 +123,24 @@ func TestTheRateClimbsBackWhileRequestsSucceed(t *testing.T) {
 	slowDown(t, both[0], 0, time.Second) // the first in a row again
 }
 
+func TestASuccessFromBeforeThePauseDoesNotEndTheRow(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	both := timed(redistest.Client(t), c, 2)
+	slowDown(t, both[0], 0, time.Second)
+	both[0].Succeeded(shop())                       // it knows of the pause
+	both[1].Succeeded(shop())                       // it does not
+	take(t, both[1], Limit{1000, 1}, 1, false)      // and tells Redis
+	paused(t, both[1], "", time.Second, "HTTP 503") // now it does
+	both[1].Succeeded(shop())
+	c.forward(time.Second)
+	for _, l := range both {
+		c.forward(10 * time.Millisecond)
+		take(t, l, Limit{1000, 1}, 1, false)
+	}
+	slowDown(t, both[0], 0, 2*time.Second)
+}
+
 func TestAResumedKeyStartsAnewWithItsLoweredRate(t *testing.T) {
 	t.Parallel()
 	c := newClock()

@@ -92,8 +92,12 @@ func room(p push.Priority, handlers int) int {
 // Start runs the lanes until Stop.
 func Start(c Config) (*Lanes, error) {
 	l := &Lanes{block: c.Block}
+	pipe, err := c.Redis.AutoPipeline()
+	if err != nil {
+		return nil, fmt.Errorf("pipeline: %w", err)
+	}
 	for _, vendor := range c.Vendors {
-		w, queues := newWaiter(c.Redis, c.Block), map[string]int{}
+		w, queues := newWaiter(c.Redis, pipe, c.Block), map[string]int{}
 		for p, weight := range weights() {
 			lane := wire.Lane(vendor, string(p))
 			queues[lane] = weight

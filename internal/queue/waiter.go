@@ -28,6 +28,8 @@ const (
 // It also answers "empty" for a lane that has its share of the handlers in work.
 type waiter struct {
 	redis.UniversalClient
+	// pipe sends what many goroutines ask at once in one go.
+	pipe  redis.UniversalClient
 	block redis.UniversalClient
 
 	mu    sync.Mutex
@@ -49,9 +51,9 @@ type waitLane struct {
 	woke          bool // a wait ended; the next look must find a task
 }
 
-func newWaiter(rdb, block redis.UniversalClient) *waiter {
+func newWaiter(rdb, pipe, block redis.UniversalClient) *waiter {
 	return &waiter{
-		UniversalClient: rdb, block: block, lanes: map[string]*waitLane{},
+		UniversalClient: rdb, pipe: pipe, block: block, lanes: map[string]*waitLane{},
 		wake: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 }
@@ -89,28 +91,25 @@ func (w *waiter) signal() {
 
 // EvalSha runs a script; asynq's look for a task may wait.
 func (w *waiter) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
-	return w.look(ctx, keys, func() *redis.Cmd { return w.UniversalClient.EvalSha(ctx, sha, keys, args...) })
+	return w.look(ctx, keys, func(c redis.Scripter) *redis.Cmd { return c.EvalSha(ctx, sha, keys, args...) })
 }
 
 // Eval runs a script that Redis does not have yet.
 func (w *waiter) Eval(ctx context.Context, script string, keys []string, args ...any) *redis.Cmd {
-	return w.look(ctx, keys, func() *redis.Cmd { return w.UniversalClient.Eval(ctx, script, keys, args...) })
+	return w.look(ctx, keys, func(c redis.Scripter) *redis.Cmd { return c.Eval(ctx, script, keys, args...) })
 }
 
 // look runs a script and, if it is asynq's look for a task and found none in
 // any lane, waits for one before it says so.
-func (w *waiter) look(ctx context.Context, keys []string, run func() *redis.Cmd) *redis.Cmd {
-	if len(keys) != 4 || !strings.HasSuffix(keys[1], ":paused") {
-		return run()
-	}
+func (w *waiter) look(ctx context.Context, keys []string, run func(redis.Scripter) *redis.Cmd) *redis.Cmd {
 	l := w.lanes[keys[0]]
-	if l == nil {
-		return run()
+	if l == nil || len(keys) != 4 || !strings.HasSuffix(keys[1], ":paused") {
+		return run(w.pipe)
 	}
 	cmd := redis.NewCmd(ctx)
 	cmd.SetErr(redis.Nil)
 	if w.hasRoom(l) {
-		cmd = run()
+		cmd = run(w.UniversalClient)
 	}
 	switch err := cmd.Err(); {
 	case err == nil:

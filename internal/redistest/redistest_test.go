@@ -63,7 +63,7 @@ func TestAPausedServerAnswersWhenItIsResumed(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	impatient := redis.NewClient(&redis.Options{Addr: s.Addr(), ContextTimeoutEnabled: true, MaxRetries: -1})
-	defer impatient.Close() //nolint:errcheck // nothing to lose
+	defer impatient.Close()
 	if err := impatient.Ping(ctx).Err(); err == nil {
 		t.Error("a paused server answered")
 	}
@@ -99,7 +99,7 @@ func TestOrphan(t *testing.T) {
 		return
 	}
 	pid := field(redistest.Client(t).Info(t.Context(), "server").Val(), "process_id")
-	os.Stdout.WriteString("pid " + pid + "\n") //nolint:errcheck // the parent sees what is missing
+	os.Stdout.WriteString("pid " + pid + "\n")
 	_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 }
 
@@ -114,13 +114,14 @@ func TestAKilledTestBinaryLeavesNoServerBehind(t *testing.T) {
 	}
 	again := time.NewTicker(5 * time.Millisecond)
 	defer again.Stop()
+	deadline := time.After(5 * time.Second)
 	for {
 		if b, err := os.ReadFile("/proc/" + pid + "/cmdline"); err != nil || len(b) == 0 { // gone, or dead and unread
 			return
 		}
 		select {
 		case <-again.C:
-		case <-time.After(5 * time.Second):
+		case <-deadline:
 			t.Fatalf("redis-server %s still runs", pid)
 		}
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/postrider/postrider/internal/limit"
 	"github.com/postrider/postrider/internal/metrics"
 	"github.com/postrider/postrider/internal/queue"
+	"github.com/postrider/postrider/internal/saved"
 	"github.com/postrider/postrider/pkg/retry"
 )
 
@@ -68,6 +69,7 @@ func Start(ctx context.Context, o Options) (*Worker, error) {
 	w.dispatch = dispatch.New(dispatch.Config{
 		Book:     &ledger.Store{Redis: w.rdb, Keep: c.Ledger.Keep},
 		Access:   &credential.Store{Redis: w.rdb},
+		Saved:    &saved.Store{Redis: w.rdb},
 		Gate:     gate{w.limiter, w.log},
 		Meter:    w.metrics,
 		Account:  w.account,

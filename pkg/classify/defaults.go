@@ -56,14 +56,16 @@ func httpFamily(code string) (Row, bool) {
 }
 
 // Uncertain tells whether a request that ended with this code may nevertheless
-// have been accepted by the vendor.
+// have been accepted by the vendor. Of server errors only those that refuse the
+// request say that it was not; a proxy in between may have lost the answer.
 func Uncertain(level Level, code string) bool {
 	switch level {
 	case Transport:
 		return code != Dial
 	case HTTP:
 		n, err := strconv.Atoi(code)
-		return err == nil && (n < 300 || n == 500 || n == 502 || n == 504 || n == 408)
+		refused := n == 501 || n == 503 || n == 505
+		return err == nil && (n < 300 || n == 408 || n >= 500 && !refused)
 	case Auth, Response, Token, Receipt, Callback:
 	}
 	return false

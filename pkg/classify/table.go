@@ -58,6 +58,9 @@ func Parse(vendor, tsv string) (*Table, error) {
 		}
 		t.rows[k] = row
 	}
+	if !header {
+		return nil, fmt.Errorf("%s codes: the table has no header, want %q", vendor, columns)
+	}
 	if len(faults) > 0 {
 		return nil, fmt.Errorf("%s codes: %s", vendor, strings.Join(faults, "; "))
 	}

@@ -72,13 +72,7 @@ func appendMessages(b []byte, m []string) []byte {
 func appendEntry(b []byte, e Entry, l *TokenList) []byte {
 	b = binary.AppendUvarint(b, uint64(len(e.Job)))
 	b = append(b, e.Job...)
-	var flags uint64
-	for flag, on := range map[uint64]bool{flagSingle: e.Single, flagAtMostOnce: e.AtMostOnce, flagOneLength: l.width > 0} {
-		if on {
-			flags |= flag
-		}
-	}
-	b = binary.AppendUvarint(b, flags)
+	b = binary.AppendUvarint(b, flag(flagSingle, e.Single)|flag(flagAtMostOnce, e.AtMostOnce)|flag(flagOneLength, l.width > 0))
 	b = binary.AppendUvarint(b, uint64(e.Start))
 	b = binary.AppendUvarint(b, uint64(e.Expires))
 	b = binary.AppendUvarint(b, uint64(e.Message+1))
@@ -87,4 +81,11 @@ func appendEntry(b []byte, e Entry, l *TokenList) []byte {
 	}
 	b = binary.AppendUvarint(b, uint64(l.n))
 	return append(b, l.b...)
+}
+
+func flag(f uint64, on bool) uint64 {
+	if on {
+		return f
+	}
+	return 0
 }

@@ -1,0 +1,81 @@
+package dispatch
+
+import (
+	"time"
+
+	"github.com/postrider/postrider/pkg/classify"
+	"github.com/postrider/postrider/pkg/vendors"
+)
+
+// Account is one app at one vendor.
+type Account struct {
+	App    string
+	Spec   vendors.Spec
+	Vendor vendors.Vendor
+	Codes  *classify.Table
+	// Batch is the most tokens of one request, Timeout the longest time of one.
+	Batch   int
+	Timeout time.Duration
+	// Rate is how many Spec.Units a second the app may send; 0: no limit.
+	Rate float64
+	// Fingerprint changes with the credentials.
+	Fingerprint string
+}
+
+// Units is what a request with n tokens takes of the rate.
+func (a *Account) Units(n int) int {
+	if a.Spec.Unit == vendors.Requests {
+		return 1
+	}
+	return n
+}
+
+// many is the most tokens of a request with different messages; 0: the vendor
+// has no such request.
+func (a *Account) many() int {
+	if _, ok := a.Vendor.(vendors.Multi); !ok {
+		return 0
+	}
+	return min(a.Spec.Many, a.Batch)
+}
+
+// mixes tells whether the parcel may share a request with other messages.
+func (a *Account) mixes(p *parcel) bool {
+	if a.many() == 0 {
+		return false
+	}
+	s, ok := a.Vendor.(vendors.Saver)
+	return !ok || !s.Saves(&vendors.Request{Message: p.message, Tokens: p.tokens(), Key: p.key()})
+}
+
+// bundle distributes parcels over requests: one each or, where the vendor takes
+// different messages at once, as many as fit. limit, if not 0, is the most
+// tokens of a request.
+func (a *Account) bundle(parcels []*parcel, limit int) []shipment {
+	most := a.many()
+	if limit > 0 {
+		most = min(most, limit)
+	}
+	var all []shipment
+	open, seen := shipment(nil), map[string]struct{}{}
+	for _, p := range parcels {
+		tokens := p.tokens()
+		if p.n > most/2 || !a.mixes(p) {
+			all = append(all, shipment{p})
+			continue
+		}
+		// A token twice in one request could not be told apart in the answer.
+		if len(open) > 0 && (open.count()+p.n > most || twice(seen, tokens)) {
+			all = append(all, open)
+			open, seen = nil, map[string]struct{}{}
+		}
+		open = append(open, p)
+		for _, t := range tokens {
+			seen[t] = struct{}{}
+		}
+	}
+	if len(open) > 0 {
+		all = append(all, open)
+	}
+	return all
+}

@@ -1,0 +1,74 @@
+package dispatch
+
+import (
+	"time"
+
+	"github.com/postrider/postrider/pkg/push/wire"
+	"github.com/postrider/postrider/pkg/retry"
+)
+
+// apply decides for every token of the parcels.
+func (d *Dispatcher) apply(a *Account, p shipment, ans answer) {
+	now, i, n := d.Now(), 0, p.count()
+	spans := p.spans()
+	for k := range spans {
+		s := &spans[k]
+		s.c.mu.Lock()
+		e := s.c.open.Chunk.Entries[s.entry]
+		state := retry.State{
+			Tokens: n, AtMostOnce: e.AtMostOnce, Now: now, Expires: time.UnixMilli(e.Expires), Jitter: jitter(),
+			QuotaReset: retry.BeijingMidnight(now),
+		}
+		d.applySpan(a, s, state, ans, i)
+		i += len(s.tokens)
+		s.c.mu.Unlock()
+	}
+}
+
+// applySpan decides for the tokens of one span, of which the first is number
+// base of the request. Tokens of the same row and attempt share a decision.
+func (d *Dispatcher) applySpan(a *Account, s *span, state retry.State, ans answer, base int) {
+	var last retry.Decision
+	var lastRow *verdictRow
+	common := &ans.row
+	lastAttempt, again := -1, 0
+	job := s.c.job(s.entry)
+	for i, token := range s.tokens {
+		row := common
+		if special, ok := ans.special[base+i]; ok {
+			row = &special
+		}
+		at := s.place(i)
+		s.c.unmark(at)
+		attempt := min(int(s.c.states[at])+1, wire.MaxAttempts)
+		if row != lastRow || attempt != lastAttempt {
+			state.Attempt = attempt
+			last = retry.Decide(d.Policy, retry.Result{Row: row.Row, Uncertain: ans.uncertain && row == common, RetryAfter: ans.retryAfter}, state)
+			lastRow, lastAttempt = row, attempt
+		}
+		job.Codes[row.key]++
+		if last.Verdict == retry.End {
+			s.c.end(s.entry, at, token, last, row)
+			continue
+		}
+		again++
+		s.c.putBack(at, attempt, last, row, state)
+	}
+	if again > 0 {
+		d.Meter.Again(a.App, a.Spec.Name, common.Row, again)
+	}
+}
+
+// putBack notes that a token is to be sent again.
+func (c *claim) putBack(at, attempt int, d retry.Decision, row *verdictRow, s retry.State) {
+	if d.Counted {
+		c.states[at] = byte(attempt)
+	}
+	when := d.At
+	if d.Verdict == retry.Halve {
+		c.cap = max(1, s.Tokens/2)
+		when = s.Now
+	}
+	reason := row.key + ": " + row.reason()
+	c.later(when, reason, d.Counted)
+}

@@ -1,0 +1,174 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/postrider/postrider/internal/saved"
+	"github.com/postrider/postrider/pkg/classify"
+	"github.com/postrider/postrider/pkg/vendors"
+)
+
+// answer is what one request came to: a row for all its tokens, others for some.
+type answer struct {
+	row        verdictRow
+	uncertain  bool
+	retryAfter time.Duration
+	special    map[int]verdictRow // by index of the token
+	savedGone  bool
+}
+
+// request asks the vendor once; and once more with a new access token if the
+// old one was refused, or with a message saved anew if the vendor lost it.
+func (d *Dispatcher) request(ctx context.Context, a *Account, reqs []*vendors.Request) answer {
+	for again := false; ; again = true {
+		if ans, ok := d.prepare(ctx, a, reqs, again); !ok {
+			return ans
+		}
+		ans := d.ask(ctx, a, reqs)
+		var err error
+		switch {
+		case ans.savedGone && !again:
+			err = d.Saved.Forget(ctx, saving(a, reqs[0]), reqs[0].Saved)
+		case ans.row.Remedy != classify.RefreshAuth:
+			return ans
+		case reqs[0].Access == "" || again:
+			return stopped(ans)
+		default:
+			err = d.Access.Invalidate(ctx, a.App, a.Spec.Name, reqs[0].Access)
+		}
+		if err != nil {
+			d.Log.Error().Err(err).Str("app", a.App).Str("vendor", a.Spec.Name).Msg("what the vendor refused cannot be taken back")
+			return ans
+		}
+	}
+}
+
+// prepare gets the access token and the saved message that the requests need;
+// false means that one could not be had, and the answer says why.
+func (d *Dispatcher) prepare(ctx context.Context, a *Account, reqs []*vendors.Request, again bool) (answer, bool) {
+	first := reqs[0]
+	if g, ok := a.Vendor.(vendors.Granter); ok {
+		access, err := d.Access.Access(ctx, a.App, a.Spec.Name, g, a.Fingerprint)
+		if err != nil {
+			return d.refused(a, count(reqs), err), false
+		}
+		if again && access == first.Access && first.Saved == "" {
+			return stop(a), false // the vendor has none that it would take
+		}
+		for _, r := range reqs {
+			r.Access = access
+		}
+	}
+	if s, ok := a.Vendor.(vendors.Saver); ok && len(reqs) == 1 && s.Saves(first) {
+		id, err := d.Saved.ID(ctx, saving(a, first), func(ctx context.Context) (vendors.Saved, error) { return s.Save(ctx, first) })
+		if err != nil {
+			ans := d.lookupError(a, err)
+			ans.uncertain = false // no token was sent
+			d.report(ctx, a, ans, 0, 0)
+			return ans, false
+		}
+		first.Saved = id
+	}
+	return answer{}, true
+}
+
+func saving(a *Account, r *vendors.Request) saved.Message {
+	return saved.Message{App: a.App, Vendor: a.Spec.Name, Key: r.Key}
+}
+
+func count(reqs []*vendors.Request) int {
+	n := 0
+	for _, r := range reqs {
+		n += len(r.Tokens)
+	}
+	return n
+}
+
+// stopped turns an answer about the access token that a new one did not mend
+// into a configuration error.
+func stopped(ans answer) answer {
+	ans.row.Class, ans.row.Remedy, ans.row.Scope = classify.Permanent, classify.Config, classify.ScopeApp
+	return ans
+}
+
+func stop(a *Account) answer {
+	row, _ := a.Codes.Lookup(classify.HTTP, "401")
+	return stopped(answer{row: verdictRow{Row: row, key: row.Key()}})
+}
+
+// ask makes the request and looks the answer up.
+func (d *Dispatcher) ask(ctx context.Context, a *Account, reqs []*vendors.Request) answer {
+	ctx, cancel := context.WithTimeout(ctx, a.Timeout)
+	defer cancel()
+	start := time.Now()
+	got, err := ship(ctx, a, reqs)
+	took := time.Since(start)
+	if err != nil {
+		ans := d.lookupError(a, err)
+		d.report(ctx, a, ans, count(reqs), took)
+		return ans
+	}
+	ans := answer{row: d.lookup(a, got.Code), retryAfter: got.RetryAfter, savedGone: got.SavedGone}
+	ans.uncertain = classify.Uncertain(got.Code.Level, got.Code.Code)
+	if len(got.Tokens) > 0 {
+		ans.special = make(map[int]verdictRow, len(got.Tokens))
+		for _, t := range got.Tokens {
+			ans.special[t.Index] = d.lookup(a, t.Code)
+		}
+	}
+	d.report(ctx, a, ans, count(reqs), took)
+	return ans
+}
+
+func ship(ctx context.Context, a *Account, reqs []*vendors.Request) (vendors.Answer, error) {
+	if len(reqs) > 1 {
+		return a.Vendor.(vendors.Multi).SendMany(ctx, reqs) //nolint:forcetypeassert // several go to a Multi only
+	}
+	return a.Vendor.Send(ctx, reqs[0])
+}
+
+// refused is the answer when no access token could be had.
+func (d *Dispatcher) refused(a *Account, tokens int, err error) answer {
+	ans := d.lookupError(a, err)
+	ans.uncertain = false // nothing was sent
+	if ans.row.Remedy == classify.RefreshAuth {
+		ans = stopped(ans)
+	}
+	if ans.row.Class == classify.Permanent || ans.row.Class == classify.TokenInvalid {
+		// Whatever is wrong with a grant, it is not the message or its tokens.
+		ans = stopped(ans)
+	}
+	d.Meter.Again(a.App, a.Spec.Name, ans.row.Row, tokens)
+	return ans
+}
+
+func (d *Dispatcher) lookupError(a *Account, err error) answer {
+	var v *vendors.Error
+	if !errors.As(err, &v) {
+		v = &vendors.Error{Code: classify.Code{Level: classify.Transport, Code: classify.Broken}, Err: err}
+	}
+	ans := answer{row: d.lookup(a, v.Code), retryAfter: v.RetryAfter}
+	ans.uncertain = classify.Uncertain(v.Code.Level, v.Code.Code)
+	if ans.row.text == "" && v.Err != nil {
+		ans.row.text = vendors.Text(v.Err.Error())
+	}
+	return ans
+}
+
+// lookup finds what a code means, and says so once a code is unknown.
+func (d *Dispatcher) lookup(a *Account, c classify.Code) verdictRow {
+	row, known := a.Codes.Lookup(c.Level, c.Code)
+	if !known {
+		d.Log.Warn().Str("app", a.App).Str("vendor", a.Spec.Name).Str("code", c.String()).Str("text", c.Text).
+			Msg("the vendor answered a code that no table has")
+	}
+	return verdictRow{Row: row, key: row.Key(), text: c.Text}
+}
+
+// report tells meter and gate how the request went.
+func (d *Dispatcher) report(ctx context.Context, a *Account, ans answer, tokens int, took time.Duration) {
+	d.Meter.Request(a, ans.row.Row, tokens, took)
+	d.Gate.Answered(ctx, a, ans.row.Row, ans.retryAfter)
+}

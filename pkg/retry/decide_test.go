@@ -1,0 +1,167 @@
+package retry_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/postrider/postrider/pkg/classify"
+	"github.com/postrider/postrider/pkg/push/wire"
+	"github.com/postrider/postrider/pkg/retry"
+)
+
+// situation is everything that Decide is told.
+type situation struct {
+	p retry.Policy
+	r retry.Result
+	s retry.State
+}
+
+func (x situation) decide() retry.Decision { return retry.Decide(x.p, x.r, x.s) }
+
+// situations also draws words that no table may hold: a table from a newer
+// version must not have tokens deleted or counted as sent.
+func situations() *rapid.Generator[situation] {
+	words := []string{"", "later", "none", "delete"}
+	class, remedy := slices.Clone(classes()), slices.Clone(remedies())
+	for _, w := range words {
+		class, remedy = append(class, classify.Class(w)), append(remedy, classify.Remedy(w))
+	}
+	return rapid.Custom(func(t *rapid.T) situation {
+		wait := func(name string, most time.Duration) time.Duration {
+			return time.Duration(rapid.Int64Range(0, int64(most)).Draw(t, name))
+		}
+		first := 1 + wait("first", time.Hour)
+		return situation{
+			retry.Policy{Attempts: rapid.IntRange(1, 20).Draw(t, "attempts"), First: first, Max: first + wait("max", 24*time.Hour)},
+			retry.Result{
+				Row: classify.Row{
+					Class: rapid.SampledFrom(class).Draw(t, "class"), Remedy: rapid.SampledFrom(remedy).Draw(t, "remedy"),
+					Tries: rapid.IntRange(-1, 10).Draw(t, "tries"),
+				},
+				Uncertain: rapid.Bool().Draw(t, "uncertain"), RetryAfter: wait("retry after", 48*time.Hour),
+			},
+			retry.State{
+				Attempt: rapid.IntRange(0, 100).Draw(t, "attempt"), Tokens: rapid.IntRange(1, 1000).Draw(t, "tokens"),
+				AtMostOnce: rapid.Bool().Draw(t, "at most once"), Now: now(),
+				Expires: now().Add(wait("expires", 72*time.Hour) - time.Hour), Jitter: rapid.Float64Range(0, 0.999999).Draw(t, "jitter"),
+				QuotaReset: rapid.SampledFrom([]time.Time{{}, now().Add(-time.Hour), now().Add(wait("reset", 24*time.Hour))}).Draw(t, "quota"),
+			},
+		}
+	})
+}
+
+// holds checks that a rule holds in every situation.
+func holds(t *testing.T, rule func(situation, retry.Decision) bool) {
+	t.Helper()
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		x := situations().Draw(t, "situation")
+		if d := x.decide(); !rule(x, d) {
+			t.Fatalf("got %+v for %+v", d, x)
+		}
+	})
+}
+
+func TestOnlyASuccessIsDelivered(t *testing.T) {
+	holds(t, func(x situation, d retry.Decision) bool {
+		return d.Outcome != wire.Delivered || x.r.Row.Class == classify.Success && x.r.Row.Remedy == classify.None
+	})
+}
+
+func TestOnlyATokenInvalidRowMakesATokenInvalid(t *testing.T) {
+	holds(t, func(x situation, d retry.Decision) bool {
+		return d.Outcome != wire.Invalid || x.r.Row.Class == classify.TokenInvalid && x.r.Row.Remedy == classify.DropToken
+	})
+}
+
+func TestFlowControlQuotaAndConfigurationNeverCountAnAttempt(t *testing.T) {
+	free := []classify.Remedy{classify.SlowDown, classify.WaitQuota, classify.RefreshAuth, classify.Config}
+	holds(t, func(x situation, d retry.Decision) bool {
+		if !slices.Contains(free, x.r.Row.Remedy) || d.Reason == "unknown-outcome" {
+			return true
+		}
+		return !d.Counted && (d.Verdict == retry.Again || d.Outcome == wire.Expired)
+	})
+}
+
+func TestTheNumberOfAttemptsDoesNotChangeAnAnswerThatDoesNotCount(t *testing.T) {
+	holds(t, func(x situation, d retry.Decision) bool {
+		if d.Counted {
+			return true
+		}
+		x.s.Attempt = 1 << 40
+		return x.decide() == d
+	})
+}
+
+func TestAgainIsNeverBeforeNowAndAlwaysBeforeTheJobExpires(t *testing.T) {
+	holds(t, func(x situation, d retry.Decision) bool {
+		return d.Verdict != retry.Again || d.At.After(x.s.Now) && d.At.Before(x.s.Expires)
+	})
+}
+
+func TestTheVendorsRetryAfterIsTheLeastWait(t *testing.T) {
+	// A quota's window and a new access token have times of their own.
+	own := []classify.Remedy{classify.WaitQuota, classify.RefreshAuth}
+	holds(t, func(x situation, d retry.Decision) bool {
+		return d.Verdict != retry.Again || slices.Contains(own, x.r.Row.Remedy) || !d.At.Before(x.s.Now.Add(x.r.RetryAfter))
+	})
+}
+
+func TestAnUnknownOutcomeIsNeverRepeatedAtMostOnce(t *testing.T) {
+	holds(t, func(x situation, d retry.Decision) bool {
+		return !x.s.AtMostOnce || !x.r.Uncertain || d.Verdict == retry.End
+	})
+}
+
+func TestEveryDecisionIsWhole(t *testing.T) {
+	holds(t, func(_ situation, d retry.Decision) bool {
+		switch d.Verdict {
+		case retry.End:
+			dead := d.Outcome == wire.Dead
+			return slices.Contains(wire.Outcomes(), d.Outcome) && d.At.IsZero() && dead == (d.Reason != "")
+		case retry.Again:
+			return d.Outcome == "" && d.Reason == ""
+		case retry.Halve:
+			return d.Outcome == "" && d.Reason == "" && d.At.IsZero() && !d.Counted
+		}
+		return false
+	})
+}
+
+func TestARequestOfOneTokenIsNotHalved(t *testing.T) {
+	holds(t, func(x situation, d retry.Decision) bool {
+		return d.Verdict != retry.Halve || x.s.Tokens > 1 && x.r.Row.Remedy == classify.Split
+	})
+}
+
+func TestAJobWithoutEndIsStillGivenUpAfterItsAttempts(t *testing.T) {
+	t.Parallel()
+	r := retry.Result{Row: classify.Row{Class: classify.Retryable, Remedy: classify.Backoff}}
+	for tries, want := range map[int]int{0: 8, 3: 3, 20: 8} {
+		r.Row.Tries = tries
+		n := 1
+		for retry.Decide(policy(), r, retry.State{Attempt: n, Tokens: 1, Now: now(), Expires: now().AddDate(10, 0, 0)}).Verdict == retry.Again {
+			n++
+		}
+		if n != want {
+			t.Errorf("with tries %d: %d requests, want %d", tries, n, want)
+		}
+	}
+}
+
+func TestAWaitThatEndsWhenTheJobExpiresIsTooLong(t *testing.T) {
+	t.Parallel()
+	r := retry.Result{Row: classify.Row{Class: classify.Retryable, Remedy: classify.Backoff}, RetryAfter: time.Minute}
+	s := retry.State{Attempt: 1, Tokens: 1, Now: now(), Expires: now().Add(time.Minute)}
+	if d := retry.Decide(policy(), r, s); d.Verdict != retry.End || d.Outcome != wire.Expired {
+		t.Errorf("got %+v, want expired", d)
+	}
+	s.Expires = s.Expires.Add(1)
+	if d := retry.Decide(policy(), r, s); d.Verdict != retry.Again || !d.At.Equal(now().Add(time.Minute)) {
+		t.Errorf("a nanosecond later: got %+v, want again in a minute", d)
+	}
+}

@@ -1,0 +1,187 @@
+package retry_test
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"text/tabwriter"
+	"time"
+
+	"github.com/postrider/postrider/pkg/classify"
+	"github.com/postrider/postrider/pkg/push/wire"
+	"github.com/postrider/postrider/pkg/retry"
+)
+
+// The golden file is the specification of Decide: read it, not the code, when
+// you want to know what happens, and read its diff when it changes.
+var update = flag.Bool("update", false, "write testdata/decide.golden anew")
+
+const goldenFile = "testdata/decide.golden"
+
+// now is the moment of every decision: ten in the evening in Beijing.
+func now() time.Time { return time.Date(2026, 11, 21, 14, 0, 0, 0, time.UTC) }
+
+func policy() retry.Policy {
+	return retry.Policy{Attempts: 8, First: time.Second, Max: 10 * time.Minute}
+}
+
+const goldenHeader = `# What retry.Decide says to every answer that a table may hold, with at most 8 attempts, 1s after the first and
+# 10m at the longest, jitter in the middle of its range, and the quota's next window in 2h.
+# attempt: this one of the most that count. outcome: whether the vendor may have accepted the token all the same.
+# tokens: in the request. asked: the vendor's Retry-After. expires: the job, from now.
+`
+
+func TestDecideDoesWhatItsGoldenFileSays(t *testing.T) {
+	t.Parallel()
+	got := crossProduct()
+	if *update {
+		if err := os.WriteFile(goldenFile, got, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(goldenFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	compareLines(t, string(got), string(want))
+}
+
+// compareLines shows the first lines that differ.
+func compareLines(t *testing.T, got, want string) {
+	t.Helper()
+	g, w := strings.Split(got, "\n"), strings.Split(want, "\n")
+	if len(g) != len(w) {
+		t.Errorf("got %d lines, want %d: run the test with -update and read the diff", len(g), len(w))
+	}
+	shown := 0
+	for i := range min(len(g), len(w)) {
+		if g[i] == w[i] {
+			continue
+		}
+		if shown++; shown > 5 {
+			t.Fatal("… and more")
+		}
+		t.Errorf("line %d:\n got %s\nwant %s", i+1, g[i], w[i])
+	}
+}
+
+// crossProduct decides every case of the table.
+func crossProduct() []byte {
+	var b bytes.Buffer
+	b.WriteString(goldenHeader)
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "class\tremedy\tattempt\toutcome\tdelivery\ttokens\tasked\texpires\tverdict\tcounted\treason")
+	for _, row := range allowedRows() {
+		for _, tries := range []int{0, 3} {
+			row.Tries = tries
+			most := 8
+			if tries > 0 {
+				most = tries
+			}
+			for _, attempt := range []int{1, most - 1, most} {
+				writeCases(w, row, attempt, most)
+			}
+		}
+	}
+	_ = w.Flush() // into memory
+	return b.Bytes()
+}
+
+// writeCases writes a line for each circumstance of one row and attempt.
+func writeCases(w *tabwriter.Writer, row classify.Row, attempt, most int) {
+	for i := range 1 << 5 {
+		pick := func(bit int) bool { return i&(1<<bit) != 0 }
+		r := retry.Result{Row: row, Uncertain: pick(4)}
+		s := retry.State{
+			Attempt: attempt, AtMostOnce: pick(3), Tokens: 1, Now: now(), Expires: now().Add(24 * time.Hour),
+			Jitter: 0.5, QuotaReset: now().Add(2 * time.Hour),
+		}
+		outcome, delivery, asked, expires := "known", "at-least-once", "-", "24h"
+		if r.Uncertain {
+			outcome = "unknown"
+		}
+		if s.AtMostOnce {
+			delivery = "at-most-once"
+		}
+		if pick(2) {
+			s.Tokens = 1000
+		}
+		if pick(1) {
+			r.RetryAfter, asked = 30*time.Second, "30s"
+		}
+		if pick(0) {
+			s.Expires, expires = now().Add(20*time.Second), "20s"
+		}
+		d := retry.Decide(policy(), r, s)
+		fmt.Fprintf(w, "%s\t%s\t%d of %d\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\n",
+			row.Class, row.Remedy, attempt, most, outcome, delivery, s.Tokens, asked, expires, verdict(d, s), counted(d), orDash(d.Reason))
+	}
+}
+
+func verdict(d retry.Decision, s retry.State) string {
+	switch d.Verdict {
+	case retry.End:
+		return "end " + string(d.Outcome)
+	case retry.Again:
+		return "again in " + d.At.Sub(s.Now).String()
+	case retry.Halve:
+		return "halve"
+	}
+	return "UNKNOWN " + string(d.Verdict)
+}
+
+func counted(d retry.Decision) string {
+	if d.Counted {
+		return "counts"
+	}
+	return "free"
+}
+
+func orDash(reason string) string {
+	if reason == "" {
+		return "-"
+	}
+	return reason
+}
+
+func classes() []classify.Class {
+	return []classify.Class{classify.Success, classify.Retryable, classify.Permanent, classify.TokenInvalid}
+}
+
+func remedies() []classify.Remedy {
+	return []classify.Remedy{
+		classify.None, classify.Backoff, classify.RefreshAuth, classify.SlowDown, classify.WaitQuota,
+		classify.Split, classify.DropBatch, classify.DropToken, classify.Config,
+	}
+}
+
+// allowedRows are rows with every class and remedy that Check lets through.
+func allowedRows() []classify.Row {
+	var rows []classify.Row
+	for _, c := range classes() {
+		for _, m := range remedies() {
+			r := classify.Row{Vendor: "v", Level: classify.Response, Code: "1", Class: c, Remedy: m, Scope: classify.ScopeBatch}
+			if c == classify.TokenInvalid {
+				r.Action = classify.Delete
+			}
+			if r.Check() == nil {
+				rows = append(rows, r)
+			}
+		}
+	}
+	return rows
+}
+
+func TestTheTableHasEveryOutcomeThatAnAnswerCanHave(t *testing.T) {
+	t.Parallel()
+	b := crossProduct()
+	for _, o := range wire.Outcomes() {
+		// A job is canceled by a person, not by an answer.
+		if got, want := bytes.Contains(b, []byte("  end "+o)), o != wire.Canceled; got != want {
+			t.Errorf("outcome %s stands in the table: %v, want %v", o, got, want)
+		}
+	}
+}

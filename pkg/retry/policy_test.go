@@ -1,0 +1,108 @@
+package retry_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/postrider/postrider/pkg/retry"
+)
+
+// almost is the largest jitter there is.
+const almost = 1 - 1e-9
+
+func TestDelayDoublesAndIsSpreadOverItsUpperHalf(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		attempt     int
+		least, most string
+	}{
+		{1, "500ms", "1s"},
+		{2, "1s", "2s"},
+		{3, "2s", "4s"},
+		{4, "4s", "8s"},
+		{5, "8s", "16s"},
+		{6, "16s", "32s"},
+		{7, "32s", "1m4s"},
+		{8, "1m4s", "2m8s"},
+		{10, "4m16s", "8m32s"},
+		{11, "5m0s", "10m0s"},
+		{1000, "5m0s", "10m0s"},
+	} {
+		t.Run(fmt.Sprintf("after attempt %d", c.attempt), func(t *testing.T) {
+			t.Parallel()
+			p := retry.Default()
+			if got := p.Delay(c.attempt, 0).String(); got != c.least {
+				t.Errorf("at the least %s, want %s", got, c.least)
+			}
+			if got := p.Delay(c.attempt, almost).Round(time.Millisecond).String(); got != c.most {
+				t.Errorf("at the most %s, want %s", got, c.most)
+			}
+		})
+	}
+}
+
+func TestEightRequestsTakeAboutTwoMinutes(t *testing.T) {
+	t.Parallel()
+	p := retry.Default()
+	if p.Attempts != 8 {
+		t.Fatalf("the default is %d attempts, want 8", p.Attempts)
+	}
+	var all time.Duration
+	for n := 1; n < p.Attempts; n++ {
+		all += p.Delay(n, almost)
+	}
+	if got := all.Round(time.Second); got != 127*time.Second {
+		t.Errorf("got %v, want 2m7s", got)
+	}
+}
+
+func TestAnAttemptThatNeverWasHasNoDelay(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{0, -1} {
+		if got := retry.Default().Delay(n, almost); got != 0 {
+			t.Errorf("attempt %d: got %v, want 0", n, got)
+		}
+	}
+}
+
+func TestDelayStaysWithinItsBounds(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		p := retry.Policy{First: time.Duration(rapid.Int64Range(1, int64(time.Hour)).Draw(t, "first"))}
+		p.Max = p.First + time.Duration(rapid.Int64Range(0, int64(1000*time.Hour)).Draw(t, "more"))
+		n := rapid.IntRange(1, 1000).Draw(t, "attempt")
+		jitter := rapid.Float64Range(0, almost).Draw(t, "jitter")
+		got, next := p.Delay(n, jitter), p.Delay(n+1, jitter)
+		if got < p.First/2 || got > p.Max || next < got {
+			t.Fatalf("got %v and then %v, want them to grow from %v to %v", got, next, p.First/2, p.Max)
+		}
+	})
+}
+
+func TestBeijingMidnight(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, now, want string }{
+		{"in the evening", "2026-11-21T22:00:00+08:00", "2026-11-22T00:00:00+08:00"},
+		{"just before midnight", "2026-11-21T23:59:59.999999999+08:00", "2026-11-22T00:00:00+08:00"},
+		{"at midnight it is the next one", "2026-11-22T00:00:00+08:00", "2026-11-23T00:00:00+08:00"},
+		{"when Beijing is a day ahead of Greenwich", "2026-11-21T16:00:00Z", "2026-11-23T00:00:00+08:00"},
+		{"when it is not yet", "2026-11-21T15:59:59Z", "2026-11-22T00:00:00+08:00"},
+		{"when it is still yesterday in New York", "2026-11-20T19:00:00-05:00", "2026-11-22T00:00:00+08:00"},
+		{"at the end of a leap February", "2028-02-29T12:00:00+08:00", "2028-03-01T00:00:00+08:00"},
+		{"at the end of the year", "2026-12-31T12:00:00+08:00", "2027-01-01T00:00:00+08:00"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			now, err := time.Parse(time.RFC3339, c.now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := retry.BeijingMidnight(now).Format(time.RFC3339); got != c.want {
+				t.Errorf("got %s, want %s", got, c.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,173 @@
+package harmony
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"regexp"
+	"strings"
+
+	"github.com/postrider/postrider/pkg/classify"
+	"github.com/postrider/postrider/pkg/vendors"
+)
+
+// The codes that this file branches on; what they lead to stands in codes.tsv.
+const (
+	codeSuccess    = "80000000"
+	codePartial    = "80100000"
+	codeAllInvalid = "80300007"
+)
+
+// unreadable stands for a reason that is no word, and for two reasons at once.
+// It is in no table, so it deletes nothing.
+const unreadable = "unreadable"
+
+var (
+	codeForm   = regexp.MustCompile(`^[0-9]{1,10}$`)
+	reasonForm = regexp.MustCompile(`^[A-Za-z]{1,64}$`)
+)
+
+var errNoCode = errors.New("a successful HTTP status without a code in the body")
+
+// envelope is the answer of every Push Kit API. Its parts are raw: v1's code
+// and msg were seen as strings, numbers and objects.
+type envelope struct {
+	Code      json.RawMessage `json:"code"`
+	Msg       json.RawMessage `json:"msg"`
+	RequestID json.RawMessage `json:"requestId"`
+}
+
+// readAnswer looks at the body first and at the HTTP status only when the body
+// has no code: failures come with status 200, and what matters of a 4xx is inside.
+func readAnswer(reply vendors.Reply, tokens []string, access string) (vendors.Answer, error) {
+	var e envelope
+	if err := json.Unmarshal(reply.Body, &e); err != nil {
+		e = envelope{}
+	}
+	code := text(e.Code)
+	switch {
+	case codeForm.MatchString(code):
+	case reply.Status/100 == 2:
+		return vendors.Answer{}, vendors.MalformedError(opSend, errNoCode)
+	default:
+		return vendors.Answer{Code: vendors.HTTPCode(reply.Status), RetryAfter: reply.RetryAfter}, nil
+	}
+	answer := vendors.Answer{
+		Code:       classify.Code{Level: classify.Response, Code: code},
+		RequestID:  requestID(e.RequestID),
+		RetryAfter: reply.RetryAfter,
+	}
+	if code != codeSuccess {
+		msg := text(e.Msg)
+		answer.Code.Text = words(msg, tokens, access)
+		answer.Tokens = tokenCodes(code, msg, tokens)
+	}
+	return answer, nil
+}
+
+// text is a JSON string's value, or any other value as it stands.
+func text(raw json.RawMessage) string {
+	if len(raw) == 0 || raw[0] != '"' {
+		return string(raw)
+	}
+	var s string
+	if json.Unmarshal(raw, &s) != nil {
+		return ""
+	}
+	return s
+}
+
+func requestID(raw json.RawMessage) string {
+	id := text(raw)
+	odd := func(r rune) bool { return r <= ' ' || r >= 0x7f }
+	if len(id) > 128 || id == "null" || strings.ContainsFunc(id, odd) {
+		return ""
+	}
+	return id
+}
+
+// words are the vendor's, for people. A list of tokens is not words, and
+// neither is a page of them. The private key is not looked for: the vendor
+// never gets it.
+func words(msg string, tokens []string, access string) string {
+	const page = 8 << 10
+	if len(msg) > page || strings.HasPrefix(strings.TrimSpace(msg), "{") {
+		return ""
+	}
+	hide := []string{access}
+	for _, t := range tokens {
+		if strings.Contains(msg, t) {
+			hide = append(hide, t)
+		}
+	}
+	return vendors.Text(msg, hide...)
+}
+
+// tokenCodes finds the tokens of which the answer says something of their own.
+// What cannot be read, or was never sent, names no token: deleting needs proof.
+func tokenCodes(code, msg string, tokens []string) []vendors.TokenCode {
+	if code != codePartial && code != codeAllInvalid {
+		return nil
+	}
+	named := namedTokens(msg)
+	if len(named) == 0 {
+		return nil
+	}
+	var list []vendors.TokenCode
+	for i, t := range tokens {
+		reason, ok := named[t]
+		if !ok || code == codeAllInvalid && reason == codePartial {
+			continue // a bare list adds nothing to the code that all are invalid
+		}
+		list = append(list, vendors.TokenCode{Index: i, Code: classify.Code{Level: classify.Token, Code: reason}})
+	}
+	return list
+}
+
+// namedTokens reads the msg of a failure, JSON in a string: token to reason.
+// API v3 has an object from reason to list; API v1's bare list is read too.
+func namedTokens(msg string) map[string]string {
+	var detail struct {
+		V3 json.RawMessage `json:"illegalTokens"`
+		V1 json.RawMessage `json:"illegal_tokens"`
+	}
+	if json.Unmarshal([]byte(msg), &detail) != nil {
+		return nil
+	}
+	named := map[string]string{}
+	var lists map[string]json.RawMessage
+	if bytes.HasPrefix(detail.V3, []byte("{")) && json.Unmarshal(detail.V3, &lists) == nil {
+		for key, list := range lists {
+			name(named, reasonOf(key), list)
+		}
+		return named
+	}
+	for _, list := range []json.RawMessage{detail.V3, detail.V1} {
+		name(named, codePartial, list)
+	}
+	return named
+}
+
+// reasonOf trims a key: the document's own example has blanks around it.
+func reasonOf(key string) string {
+	if reason := strings.TrimSpace(key); reasonForm.MatchString(reason) {
+		return reason
+	}
+	return unreadable
+}
+
+// name adds the tokens of a list, if it is one of strings.
+func name(named map[string]string, reason string, raw json.RawMessage) {
+	var list []string
+	if json.Unmarshal(raw, &list) != nil {
+		return
+	}
+	for _, t := range list {
+		t = strings.TrimSpace(t)
+		if old, twice := named[t]; twice && old != reason {
+			named[t] = unreadable
+			continue
+		}
+		named[t] = reason
+	}
+}

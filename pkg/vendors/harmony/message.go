@@ -1,0 +1,156 @@
+package harmony
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"strings"
+	"time"
+
+	"github.com/postrider/postrider/pkg/push"
+)
+
+// content is the body of a request without its target:
+// https://developer.huawei.com/consumer/cn/doc/harmonyos-references/push-scenariozed-api-request-param
+// A field whose zero is not its default is a pointer or has no omitempty.
+type content struct {
+	Payload payloadBody `json:"payload"`
+	Options options     `json:"pushOptions"`
+}
+
+// payloadBody has a notification for push-type 0, extra data for push-type 6.
+type payloadBody struct {
+	Notification *notification `json:"notification,omitempty"`
+	ExtraData    string        `json:"extraData,omitempty"`
+}
+
+type notification struct {
+	Category     string      `json:"category"`
+	Title        string      `json:"title"`
+	Body         string      `json:"body"`
+	Image        string      `json:"image,omitempty"`
+	ClickAction  clickAction `json:"clickAction"`
+	NotifyID     *uint32     `json:"notifyId,omitempty"`
+	AppMessageID string      `json:"appMessageId"`
+	Badge        *badge      `json:"badge,omitempty"`
+	Sound        string      `json:"sound,omitempty"`
+}
+
+type clickAction struct {
+	ActionType int               `json:"actionType"`
+	Action     string            `json:"action,omitempty"`
+	URI        string            `json:"uri,omitempty"`
+	Data       map[string]string `json:"data,omitempty"`
+}
+
+type badge struct {
+	SetNum int `json:"setNum"`
+}
+
+type options struct {
+	TestMessage bool   `json:"testMessage,omitempty"`
+	TTL         int64  `json:"ttl"` // seconds
+	BiTag       string `json:"biTag"`
+}
+
+// ident is what tells one request's message from another's.
+type ident struct {
+	ttl time.Duration
+	key string
+}
+
+// payload is the body as it goes out, overrides merged, without its target.
+func payload(m *push.Message, id ident) ([]byte, error) {
+	c, err := newContent(m, id)
+	if err != nil {
+		return nil, err
+	}
+	base, err := encode(c)
+	if err != nil {
+		return nil, fmt.Errorf("encode message: %w", err)
+	}
+	if override := m.Overrides[Name]; len(override) > 0 {
+		return merge(base, override)
+	}
+	return base, nil
+}
+
+func newContent(m *push.Message, id ident) (*content, error) {
+	c := &content{Options: options{TestMessage: m.Test, TTL: ttl(id.ttl), BiTag: id.key}}
+	if m.Kind != push.Data {
+		c.Payload.Notification = newNotification(m, id)
+		return c, nil
+	}
+	data := m.Data
+	if data == nil {
+		data = map[string]string{} // extraData is required
+	}
+	extra, err := encode(data)
+	if err != nil {
+		return nil, fmt.Errorf("encode message data: %w", err)
+	}
+	c.Payload.ExtraData = string(extra)
+	return c, nil
+}
+
+// newNotification gives every notification an appMessageId: of those with the
+// same one the phone shows the first in 24 hours, so a request that is sent
+// again shows nothing twice. The vendor's collapseKey is never set: it works on
+// messages that wait for a phone, in 101 groups an app, so two collapse ids
+// could fall into one and lose a message.
+func newNotification(m *push.Message, id ident) *notification {
+	n := &notification{
+		Category: category(m), Title: m.Title, Body: m.Body, Image: m.Image, Sound: m.Sound,
+		ClickAction: newClickAction(m), AppMessageID: id.key,
+	}
+	if m.CollapseID != "" {
+		n.NotifyID = new(notifyID(m.CollapseID))
+	}
+	if m.Badge != nil {
+		n.Badge = &badge{SetNum: min(*m.Badge, maxBadge)}
+	}
+	return n
+}
+
+func newClickAction(m *push.Message) clickAction {
+	home := clickAction{ActionType: 0, Data: m.Data}
+	if m.Click == nil {
+		return home
+	}
+	switch m.Click.Action {
+	case push.ClickURL:
+		return clickAction{ActionType: 1, URI: m.Click.Target, Data: m.Data}
+	case push.ClickIntent:
+		if strings.HasPrefix(m.Click.Target, "intent:") {
+			return home // Android's form, which no page of a HarmonyOS app has
+		}
+		return clickAction{ActionType: 1, URI: m.Click.Target, Data: m.Data}
+	case push.ClickActivity:
+		return clickAction{ActionType: 1, Action: m.Click.Target, Data: m.Data}
+	case push.ClickApp:
+	}
+	return home
+}
+
+// notifyID is 31 bits of a collapse id: a later message with the same one
+// replaces the notification.
+func notifyID(collapseID string) uint32 {
+	h := fnv.New32a()
+	h.Write([]byte(collapseID))
+	return h.Sum32() & 0x7fffffff
+}
+
+// ttl is in seconds and at least one: what 0 means is not documented.
+func ttl(d time.Duration) int64 { return min(max(int64(d/time.Second), 1), maxTTL) }
+
+// encode is JSON without HTML escapes, which would use up the vendor's limit.
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}

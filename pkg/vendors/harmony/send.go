@@ -1,0 +1,60 @@
+package harmony
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/postrider/postrider/pkg/classify"
+	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/vendors"
+)
+
+const opSend = "send"
+
+// Values of the header push-type:
+// https://developer.huawei.com/consumer/cn/doc/harmonyos-references/push-scenariozed-api-request-struct
+const (
+	pushTypeAlert      = "0"
+	pushTypeBackground = "6"
+)
+
+// adapter is immutable, and safe for concurrent use.
+type adapter struct {
+	client  *http.Client
+	sendURL string
+	signer  signer
+}
+
+// Format prints the adapter without its fields: fmt shows unexported fields
+// with no regard for their String methods, and one of them is the key.
+func (a *adapter) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte("harmony adapter")) }
+
+// Send makes exactly one request for at most 1,000 tokens.
+func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer, error) {
+	body, err := requestBody(r)
+	if err != nil {
+		// Nothing was sent, which is what Dial says; Check keeps such messages out.
+		return vendors.Answer{}, &vendors.Error{
+			Op: opSend, Code: classify.Code{Level: classify.Transport, Code: classify.Dial}, Err: err,
+		}
+	}
+	req, err := vendors.Post(ctx, opSend, a.sendURL, "application/json", body)
+	if err != nil {
+		return vendors.Answer{}, err
+	}
+	req.Header.Set("Authorization", "Bearer "+r.Access)
+	req.Header.Set("Push-Type", pushType(r.Message))
+	reply, err := vendors.Do(a.client, opSend, req)
+	if err != nil {
+		return vendors.Answer{}, err
+	}
+	return readAnswer(reply, r.Tokens, r.Access)
+}
+
+func pushType(m *push.Message) string {
+	if m.Kind == push.Data {
+		return pushTypeBackground
+	}
+	return pushTypeAlert
+}

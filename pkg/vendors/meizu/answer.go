@@ -1,0 +1,109 @@
+package meizu
+
+import (
+	"encoding/json"
+	"errors"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/postrider/postrider/pkg/classify"
+	"github.com/postrider/postrider/pkg/vendors"
+)
+
+// The codes that this file branches on; what they lead to stands in codes.tsv.
+const codeSuccess = "200"
+
+// ofToken are the codes of a whole answer that speak of one push id. Since
+// 2025 the vendor's document has them at both levels.
+var ofToken = []string{"110002", "110003"}
+
+var codeForm = regexp.MustCompile(`^[0-9]{1,10}$`)
+
+var errNoCode = errors.New("a successful HTTP status without a code in the body")
+
+// envelope is the answer of every API. Its parts are raw: code is a string and
+// was a number, value is an object, "" or true.
+type envelope struct {
+	Code    json.RawMessage `json:"code"`
+	Message json.RawMessage `json:"message"`
+	Value   json.RawMessage `json:"value"`
+	MsgID   json.RawMessage `json:"msgId"`
+}
+
+// readAnswer believes the body's code, whatever the HTTP status, but for
+// success, which needs both. The same number means different things at the top
+// and inside value, so the levels are kept apart.
+func readAnswer(reply vendors.Reply, tokens []string, secret string) (vendors.Answer, error) {
+	var e envelope
+	if err := json.Unmarshal(reply.Body, &e); err != nil {
+		e = envelope{}
+	}
+	code := codeOf(e.Code)
+	switch fine := reply.Status/100 == 2; {
+	case code == "" && fine:
+		return vendors.Answer{}, vendors.MalformedError(opSend, errNoCode)
+	case code == "", code == codeSuccess && !fine:
+		return vendors.Answer{Code: vendors.HTTPCode(reply.Status), RetryAfter: reply.RetryAfter}, nil
+	}
+	answer := vendors.Answer{
+		Code:       classify.Code{Level: classify.Response, Code: code},
+		RequestID:  messageID(e.MsgID),
+		RetryAfter: reply.RetryAfter,
+	}
+	switch {
+	case code == codeSuccess:
+		answer.Tokens = tokenCodes(e.Value, tokens)
+	case len(tokens) == 1 && slices.Contains(ofToken, code):
+		answer.Tokens = []vendors.TokenCode{{Code: classify.Code{Level: classify.Token, Code: code}}}
+		fallthrough
+	default:
+		answer.Code.Text = words(text(e.Message), tokens, secret)
+	}
+	return answer, nil
+}
+
+// codeOf reads a code that is a string or a number of digits; else it is "".
+func codeOf(raw json.RawMessage) string {
+	if code := text(raw); codeForm.MatchString(code) {
+		return code
+	}
+	return ""
+}
+
+// text is a JSON string's value, or any other value as it stands.
+func text(raw json.RawMessage) string {
+	if len(raw) == 0 || raw[0] != '"' {
+		return string(raw)
+	}
+	var s string
+	if json.Unmarshal(raw, &s) != nil {
+		return ""
+	}
+	return s
+}
+
+// messageID is the vendor's name for the message, which receipts begin with.
+func messageID(raw json.RawMessage) string {
+	id := text(raw)
+	printable := func(r rune) bool { return r > ' ' && r < 0x7f }
+	if len(id) > 128 || id == "null" || strings.ContainsFunc(id, func(r rune) bool { return !printable(r) }) {
+		return ""
+	}
+	return id
+}
+
+// words are the vendor's, for people; a page of them is none.
+func words(msg string, tokens []string, secret string) string {
+	const page = 8 << 10
+	if len(msg) > page {
+		return ""
+	}
+	hide := []string{secret}
+	for _, t := range tokens {
+		if strings.Contains(msg, t) {
+			hide = append(hide, t)
+		}
+	}
+	return vendors.Text(msg, hide...)
+}

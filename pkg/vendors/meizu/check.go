@@ -1,0 +1,117 @@
+package meizu
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"unicode/utf16"
+
+	"github.com/postrider/postrider/pkg/push"
+)
+
+const overridesField = "message.overrides." + Name
+
+// check reports what in a message breaks a hard limit of Meizu's. A text that
+// an override replaces is judged as it goes out: that is how one job can have
+// a longer title for everybody else.
+func check(m *push.Message) []push.Fault {
+	var own override
+	if raw := m.Overrides[Name]; len(raw) > 0 {
+		if faults := overrideFaults(raw); len(faults) > 0 {
+			return faults // what cannot be merged cannot be measured
+		}
+		own = readOverride(raw)
+	}
+	if m.Kind == push.Data {
+		return dataFaults(m, own)
+	}
+	faults := own.textFaults("message.title", "noticeBarInfo.title", m.Title, own.NoticeBarInfo.Title, maxTitle)
+	faults = append(faults, own.textFaults("message.body", "noticeBarInfo.content", m.Body, own.NoticeBarInfo.Content, maxBody)...)
+	return append(faults, clickFaults(m.Click)...)
+}
+
+// override is what an override may replace of the texts that have limits.
+type override struct {
+	Title         *string `json:"title"`
+	Content       *string `json:"content"`
+	NoticeBarInfo struct {
+		Title   *string `json:"title"`
+		Content *string `json:"content"`
+	} `json:"noticeBarInfo"`
+}
+
+// readOverride leaves out what has another type: that is the vendor's to judge.
+func readOverride(raw []byte) override {
+	var o override
+	if err := json.Unmarshal(raw, &o); err != nil {
+		return override{}
+	}
+	return o
+}
+
+// textFaults judges a text that a notification must have, or what replaces it.
+func (override) textFaults(field, key, text string, replaced *string, most int) []push.Fault {
+	if replaced != nil {
+		field, text = overridesField+"."+key, *replaced
+	}
+	if text == "" {
+		return []push.Fault{{Field: field, Reason: "is required for a notification at Meizu"}}
+	}
+	return lengthFault(field, text, most)
+}
+
+func lengthFault(field, text string, most int) []push.Fault {
+	if n := len(utf16.Encode([]rune(text))); n > most {
+		return []push.Fault{{Field: field, Reason: fmt.Sprintf("has %d characters; Meizu allows %d", n, most)}}
+	}
+	return nil
+}
+
+func dataFaults(m *push.Message, own override) []push.Fault {
+	field, text := "message.data", ""
+	if own.Content != nil {
+		field, text = overridesField+".content", *own.Content
+	} else {
+		var err error
+		if text, err = content(m); err != nil {
+			return []push.Fault{{Field: field, Reason: "cannot be encoded as JSON"}}
+		}
+	}
+	faults := lengthFault(field, text, maxContent)
+	field, text = "message.title", m.Title
+	if own.Title != nil {
+		field, text = overridesField+".title", *own.Title
+	}
+	return append(faults, lengthFault(field, text, maxTitle)...)
+}
+
+func clickFaults(c *push.Click) []push.Fault {
+	if c == nil {
+		return nil
+	}
+	switch c.Action {
+	case push.ClickApp:
+		return nil
+	case push.ClickURL, push.ClickIntent, push.ClickActivity:
+		if c.Target == "" {
+			return []push.Fault{{Field: "message.click.target", Reason: fmt.Sprintf("is required for the action %q", c.Action)}}
+		}
+		return nil
+	}
+	return []push.Fault{{Field: "message.click.action", Reason: "is unknown: write app, url, intent or activity"}}
+}
+
+func overrideFaults(raw []byte) []push.Fault {
+	patch, err := object(raw)
+	if err != nil {
+		return []push.Fault{{Field: overridesField, Reason: "must be a JSON object: it is merged into messageJson"}}
+	}
+	var faults []push.Fault
+	for _, key := range slices.Sorted(maps.Keys(patch)) {
+		if isReserved(key) {
+			faults = append(faults, push.Fault{Field: overridesField + "." + key, Reason: "cannot be overridden: targets and settings say who sends to whom"})
+		}
+	}
+	return faults
+}

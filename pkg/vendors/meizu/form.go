@@ -1,0 +1,63 @@
+package meizu
+
+import (
+	"crypto/md5" //nolint:gosec // the vendor's signature is MD5, and no other is accepted
+	"encoding/hex"
+
+	"github.com/postrider/postrider/pkg/vendors"
+)
+
+// form is the whole request. What is signed is what the server decodes, so the
+// text to be signed is built first and its values are then encoded from it: no
+// allocation per token.
+//
+// The signature is the MD5 of name=value for each parameter, by name and with
+// nothing between them, and the secret behind: https://github.com/MEIZUPUSH/PushAPI
+func form(appID string, msg []byte, tokens []string, secret vendors.Secret) []byte {
+	size := len(appID) + len(msg) + len("appId=messageJson=pushIds=") + len(secret)
+	for _, t := range tokens {
+		size += len(t) + 1
+	}
+	plain := append(append(make([]byte, 0, size), "appId="...), appID...)
+	plain = append(append(plain, "messageJson="...), msg...)
+	plain = append(plain, "pushIds="...)
+	ids := len(plain)
+	for i, t := range tokens {
+		if i > 0 {
+			plain = append(plain, ',')
+		}
+		plain = append(plain, t...)
+	}
+	end := len(plain)
+	sum := sign(append(plain, secret.Reveal()...))
+
+	body := make([]byte, 0, 2*size+len("&sign=")+len(sum))
+	body = appendQuery(append(body, "appId="...), []byte(appID))
+	body = appendQuery(append(body, "&messageJson="...), msg)
+	body = appendQuery(append(body, "&pushIds="...), plain[ids:end])
+	body = append(body, "&sign="...)
+	return append(body, sum[:]...)
+}
+
+// sign is the MD5 of the text in lower-case hex.
+func sign(text []byte) (hexed [2 * md5.Size]byte) {
+	sum := md5.Sum(text) //nolint:gosec // see above
+	hex.Encode(hexed[:], sum[:])
+	return hexed
+}
+
+// appendQuery appends a form's value, percent-encoded.
+func appendQuery(b, value []byte) []byte {
+	const hex = "0123456789ABCDEF"
+	for _, c := range value {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_', c == '.', c == '~':
+			b = append(b, c)
+		case c == ' ':
+			b = append(b, '+')
+		default:
+			b = append(b, '%', hex[c>>4], hex[c&0xf])
+		}
+	}
+	return b
+}

@@ -1,0 +1,147 @@
+package meizu
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"time"
+
+	"github.com/postrider/postrider/pkg/push"
+)
+
+// notification is the messageJson of a notification:
+// https://github.com/MEIZUPUSH/PushAPI
+// A field whose zero is not its default has no omitempty.
+type notification struct {
+	NoticeBarInfo noticeBar   `json:"noticeBarInfo"`
+	ClickTypeInfo clickType   `json:"clickTypeInfo"`
+	PushTimeInfo  pushTime    `json:"pushTimeInfo"`
+	AdvanceInfo   advanceInfo `json:"advanceInfo"`
+}
+
+type noticeBar struct {
+	NoticeMsgType int    `json:"noticeMsgType"` // 0: public, at most 3 or 5 a day and phone; 1: private
+	Title         string `json:"title"`
+	Content       string `json:"content"`
+}
+
+type clickType struct {
+	ClickType  int               `json:"clickType"`
+	URL        string            `json:"url,omitempty"`
+	Activity   string            `json:"activity,omitempty"`
+	Parameters map[string]string `json:"parameters,omitempty"`
+}
+
+type pushTime struct {
+	OffLine   int   `json:"offLine"`
+	ValidTime int64 `json:"validTime"` // hours
+}
+
+type advanceInfo struct {
+	NotifyKey string `json:"notifyKey"`
+}
+
+// passThrough is the messageJson of a data message.
+type passThrough struct {
+	Title        string   `json:"title,omitempty"`
+	Content      string   `json:"content"`
+	PushTimeInfo pushTime `json:"pushTimeInfo"`
+}
+
+// ident is what tells one request's message from another's.
+type ident struct {
+	ttl time.Duration
+	key string
+}
+
+// payload is the messageJson as it goes out, overrides merged.
+func payload(m *push.Message, id ident) ([]byte, error) {
+	var msg any = newNotification(m, id)
+	if m.Kind == push.Data {
+		content, err := content(m)
+		if err != nil {
+			return nil, err
+		}
+		msg = &passThrough{Title: m.Title, Content: content, PushTimeInfo: waiting(id.ttl)}
+	}
+	base, err := encode(msg)
+	if err != nil {
+		return nil, fmt.Errorf("encode message: %w", err)
+	}
+	if override := m.Overrides[Name]; len(override) > 0 {
+		return merge(base, override)
+	}
+	return base, nil
+}
+
+func newNotification(m *push.Message, id ident) *notification {
+	n := &notification{
+		NoticeBarInfo: noticeBar{NoticeMsgType: 1, Title: m.Title, Content: m.Body},
+		ClickTypeInfo: newClickType(m.Click),
+		PushTimeInfo:  waiting(id.ttl),
+		AdvanceInfo:   advanceInfo{NotifyKey: notifyKey(m, id.key)},
+	}
+	if m.Class == push.Marketing {
+		n.NoticeBarInfo.NoticeMsgType = 0
+	}
+	n.ClickTypeInfo.Parameters = m.Data
+	return n
+}
+
+func newClickType(c *push.Click) clickType {
+	if c != nil {
+		switch c.Action {
+		case push.ClickActivity:
+			return clickType{ClickType: 1, Activity: c.Target}
+		case push.ClickURL, push.ClickIntent: // an intent is a URI, too
+			return clickType{ClickType: 2, URL: c.Target}
+		case push.ClickApp:
+		}
+	}
+	return clickType{ClickType: 0}
+}
+
+// content is the data of a data message as JSON in a string.
+func content(m *push.Message) (string, error) {
+	if m.Data == nil {
+		return "{}", nil
+	}
+	data, err := encode(m.Data)
+	if err != nil {
+		return "", fmt.Errorf("encode message data: %w", err)
+	}
+	return string(data), nil
+}
+
+// waiting is how long the message waits for a phone: whole hours, rounded down
+// lest it come after its time. A minute is forgiven, or a message of 24 h that
+// was a moment on its way would get 23.
+func waiting(ttl time.Duration) pushTime {
+	hours := int64((min(ttl, maxHours*time.Hour) + time.Minute) / time.Hour)
+	return pushTime{OffLine: 1, ValidTime: min(max(hours, 1), maxHours)}
+}
+
+// notifyKey is 8 of the characters that Meizu allows, made from what replaces
+// the notification (the collapse id), or else from what identifies it: Meizu
+// repeats a repeated request, and of notifications with one key only the last stays.
+func notifyKey(m *push.Message, key string) string {
+	if m.CollapseID != "" {
+		key = "collapse " + m.CollapseID
+	}
+	h := fnv.New64a()
+	h.Write([]byte(key))
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:6])
+}
+
+// encode is JSON without HTML escapes, which would use up the vendor's limits.
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}

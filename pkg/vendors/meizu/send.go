@@ -1,0 +1,50 @@
+package meizu
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/postrider/postrider/pkg/classify"
+	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/vendors"
+)
+
+const opSend = "send"
+
+// adapter is immutable, and safe for concurrent use.
+type adapter struct {
+	client *http.Client
+	base   string
+	appID  string
+	secret vendors.Secret
+}
+
+// Format prints the adapter without its fields: fmt shows unexported fields
+// with no regard for their String methods, and one of them is the secret.
+func (a *adapter) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte("meizu adapter")) }
+
+// Send makes exactly one request for at most 100 tokens.
+func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer, error) {
+	msg, err := payload(r.Message, ident{ttl: r.TTL, key: r.Key})
+	if err != nil {
+		// Nothing was sent, which is what Dial says; Check keeps such messages out.
+		return vendors.Answer{}, &vendors.Error{
+			Op: opSend, Code: classify.Code{Level: classify.Transport, Code: classify.Dial}, Err: err,
+		}
+	}
+	path := showPath
+	if r.Message.Kind == push.Data {
+		path = passPath
+	}
+	body := form(a.appID, msg, r.Tokens, a.secret)
+	req, err := vendors.Post(ctx, opSend, a.base+path, "application/x-www-form-urlencoded;charset=UTF-8", body)
+	if err != nil {
+		return vendors.Answer{}, err
+	}
+	reply, err := vendors.Do(a.client, opSend, req)
+	if err != nil {
+		return vendors.Answer{}, err
+	}
+	return readAnswer(reply, r.Tokens, a.secret.Reveal())
+}
