@@ -129,7 +129,7 @@ func (p *program) work(ctx context.Context) error {
 	for {
 		select {
 		case <-hup:
-			p.reload(w, log)
+			p.reload(ctx, w, log)
 		case <-ctx.Done():
 			log.Info().Msg("stopping: what is in flight is finished first")
 			err := w.Stop()
@@ -140,7 +140,7 @@ func (p *program) work(ctx context.Context) error {
 }
 
 // reload puts a changed configuration in force, unless it is a bad one.
-func (p *program) reload(w *worker.Worker, log zerolog.Logger) {
+func (p *program) reload(ctx context.Context, w *worker.Worker, log zerolog.Logger) {
 	cfg, err := p.load()
 	if err == nil {
 		err = cfg.CheckWorker()
@@ -149,7 +149,9 @@ func (p *program) reload(w *worker.Worker, log zerolog.Logger) {
 		log.Error().Err(err).Msg("the new configuration is bad: the old one stays in force")
 		return
 	}
-	w.Reload(cfg)
+	if err := w.Reload(ctx, cfg); err != nil {
+		log.Error().Err(err).Msg("pauses cannot be ended")
+	}
 	log.Info().Int("apps", len(cfg.Apps)).Msg("credentials and rates were read anew")
 }
 

@@ -97,8 +97,19 @@ func Start(ctx context.Context, o Options) (*Worker, error) {
 func (w *Worker) URL() string { return "http://" + w.listener.Addr().String() }
 
 // Reload uses a new configuration's credentials and rates. Tasks in work end
-// with the old ones.
-func (w *Worker) Reload(c *config.Config) { w.use(c) }
+// with the old ones. What a configuration error had stopped goes on at once
+// where the credentials changed.
+func (w *Worker) Reload(ctx context.Context, c *config.Config) error {
+	old := *w.accounts.Load()
+	w.use(c)
+	var errs []error
+	for k, a := range *w.accounts.Load() {
+		if was := old[k]; was == nil || was.Fingerprint != a.Fingerprint {
+			errs = append(errs, w.limiter.Resume(ctx, key(a), ""))
+		}
+	}
+	return errors.Join(errs...)
+}
 
 // Stop takes nothing new, finishes what is in flight within the shutdown
 // timeout, and gives the rest back.

@@ -48,11 +48,12 @@ func (c *Client) check(j *Job, named []string, now time.Time) []Fault {
 	f.word("delivery", string(j.Delivery), string(AtLeastOnce), string(AtMostOnce))
 	f.times(j, now)
 	f.message(&j.Message)
-	f.id("app", j.App)
 	app, known := c.app(j.App)
 	switch {
 	case j.App == "":
 		f.add("app", "is missing: name the app that the job belongs to")
+	case !appName(j.App):
+		f.add("app", "is not an app's name: letters, digits, dots, dashes and underscores, 64 at most")
 	case !known:
 		f.add("app", fmt.Sprintf("%q is not configured; configured are %s", j.App, c.appNames()))
 	}
@@ -80,6 +81,13 @@ func (c *Client) check(j *Job, named []string, now time.Time) []Fault {
 	}
 	slices.SortStableFunc(f, func(a, b Fault) int { return strings.Compare(a.Field, b.Field) })
 	return slices.Compact(f)
+}
+
+// appName tells whether an app can be named so; the configuration has the same rule.
+func appName(s string) bool {
+	return len(s) <= 64 && !strings.ContainsFunc(s, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '.' && r != '-' && r != '_'
+	})
 }
 
 type faults []Fault

@@ -14,8 +14,8 @@ import (
 // The codes that this file branches on; what they lead to stands in codes.tsv.
 const codeSuccess = "200"
 
-// ofToken are the codes of a whole answer that speak of one push id. Since
-// 2025 the vendor's document has them at both levels.
+// ofToken are codes that speak of one push id. Since 2025 the vendor's document
+// has them at the top as well, where with many ids they do not say which.
 var ofToken = []string{"110002", "110003"}
 
 var codeForm = regexp.MustCompile(`^[0-9]{1,10}$`)
@@ -51,14 +51,13 @@ func readAnswer(reply vendors.Reply, tokens []string, secret string) (vendors.An
 		RequestID:  messageID(e.MsgID),
 		RetryAfter: reply.RetryAfter,
 	}
-	switch {
-	case code == codeSuccess:
+	if code == codeSuccess {
 		answer.Tokens = tokenCodes(e.Value, tokens)
-	case len(tokens) == 1 && slices.Contains(ofToken, code):
+		return answer, nil
+	}
+	answer.Code.Text = words(text(e.Message), tokens, secret)
+	if len(tokens) == 1 && slices.Contains(ofToken, code) {
 		answer.Tokens = []vendors.TokenCode{{Code: classify.Code{Level: classify.Token, Code: code}}}
-		fallthrough
-	default:
-		answer.Code.Text = words(text(e.Message), tokens, secret)
 	}
 	return answer, nil
 }

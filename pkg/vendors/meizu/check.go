@@ -26,8 +26,8 @@ func check(m *push.Message) []push.Fault {
 	if m.Kind == push.Data {
 		return dataFaults(m, own)
 	}
-	faults := own.textFaults("message.title", "noticeBarInfo.title", m.Title, own.NoticeBarInfo.Title, maxTitle)
-	faults = append(faults, own.textFaults("message.body", "noticeBarInfo.content", m.Body, own.NoticeBarInfo.Content, maxBody)...)
+	faults := textFaults("message.title", "noticeBarInfo.title", m.Title, own.NoticeBarInfo.Title, maxTitle)
+	faults = append(faults, textFaults("message.body", "noticeBarInfo.content", m.Body, own.NoticeBarInfo.Content, maxBody)...)
 	return append(faults, clickFaults(m.Click)...)
 }
 
@@ -51,7 +51,7 @@ func readOverride(raw []byte) override {
 }
 
 // textFaults judges a text that a notification must have, or what replaces it.
-func (override) textFaults(field, key, text string, replaced *string, most int) []push.Fault {
+func textFaults(field, key, text string, replaced *string, most int) []push.Fault {
 	if replaced != nil {
 		field, text = overridesField+"."+key, *replaced
 	}

@@ -35,7 +35,7 @@ type bench struct {
 	settings vendors.Settings
 	vendor   vendors.Vendor
 	tokens   []string // testdata/tokens.txt, one a line
-	secrets  []string // the Secret fields of the settings
+	secrets  []string // the Secret fields of the settings, a private key line by line
 
 	respond  atomic.Value // http.HandlerFunc
 	requests atomic.Int64
@@ -82,10 +82,22 @@ func secretsOf(s vendors.Settings) []string {
 	var secrets []string
 	for _, field := range reflect.ValueOf(s).Elem().Fields() {
 		if secret, ok := reflect.TypeAssert[vendors.Secret](field); ok && secret != "" {
-			secrets = append(secrets, secret.Reveal())
+			secrets = append(secrets, linesOf(secret)...)
 		}
 	}
 	return secrets
+}
+
+// linesOf returns a secret whole, or the lines of a PEM block: each gives the
+// key away, and encoders break the block up.
+func linesOf(secret vendors.Secret) []string {
+	var lines []string
+	for line := range strings.Lines(secret.Reveal()) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "-----") {
+			lines = append(lines, line)
+		}
+	}
+	return lines
 }
 
 func (b *bench) serve(w http.ResponseWriter, r *http.Request) {
@@ -145,6 +157,12 @@ func (b *bench) send(ctx context.Context, t *testing.T) (vendors.Answer, error) 
 	}
 	b.noLeak(t, answer, err)
 	return answer, err
+}
+
+// granter returns the adapter if it has a token endpoint.
+func (b *bench) granter() (vendors.Granter, bool) {
+	g, ok := b.vendor.(vendors.Granter)
+	return g, ok && !signs(b.spec)
 }
 
 // grant is send for the token endpoint.

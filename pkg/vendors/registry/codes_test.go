@@ -94,7 +94,7 @@ func TestEveryTokenRowCanBeAnswered(t *testing.T) {
 func TestEveryAuthRowCanBeAnswered(t *testing.T) {
 	each(t, func(t *testing.T, spec vendors.Spec) {
 		b := newBench(t, spec)
-		granter, ok := b.vendor.(vendors.Granter)
+		granter, ok := b.granter()
 		if !ok {
 			return
 		}

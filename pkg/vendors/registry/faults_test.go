@@ -29,7 +29,7 @@ func eachCall(t *testing.T, test func(t *testing.T, b *bench, c call)) {
 			})
 		})
 		b := newBench(t, spec)
-		granter, ok := b.vendor.(vendors.Granter)
+		granter, ok := b.granter()
 		if !ok {
 			return
 		}

@@ -4,13 +4,17 @@ package registry
 
 import (
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/harmony"
 	"github.com/postrider/postrider/pkg/vendors/huawei"
+	"github.com/postrider/postrider/pkg/vendors/meizu"
 )
 
 // All returns every vendor, in the order in which they are shown.
 func All() []vendors.Spec {
 	return []vendors.Spec{
 		huawei.Spec(),
+		harmony.Spec(),
+		meizu.Spec(),
 	}
 }
 

@@ -50,7 +50,7 @@ func TestGoldenRequests(t *testing.T) {
 func TestGoldenGrantRequest(t *testing.T) {
 	each(t, func(t *testing.T, spec vendors.Spec) {
 		b := newBench(t, spec)
-		granter, ok := b.vendor.(vendors.Granter)
+		granter, ok := b.granter()
 		if !ok {
 			return
 		}
