@@ -109,6 +109,19 @@ func (d *Dispatcher) Handle(ctx context.Context, lane string, t queue.Task) erro
 	if err != nil {
 		return d.unreadable(lane, t, err)
 	}
+	vendor, priority := wire.SplitLane(lane)
+	if h.Jobs > 1 && h.Message == "" {
+		turn := d.slots.of(vendor).wide[push.Priority(priority)]
+		if !take(ctx, d.draining, turn) {
+			return &queue.AgainError{At: d.Now(), Reason: stopping}
+		}
+		defer func() { <-turn }()
+	}
+	return d.work(ctx, h, lane, t)
+}
+
+// work takes one chunk as far as it goes now.
+func (d *Dispatcher) work(ctx context.Context, h wire.Header, lane string, t queue.Task) error {
 	open, err := d.Book.Load(ctx, h)
 	if err != nil {
 		return d.unreadable(lane, t, err)

@@ -7,6 +7,11 @@ import (
 	"github.com/postrider/postrider/pkg/push"
 )
 
+// wideChunks is how many chunks of one lane with many messages each are sent at
+// once. More would not be faster, since they share the slots, but their answers
+// would be recorded one by one instead of many together.
+const wideChunks = 2
+
 // slots bounds the requests in flight at each vendor. An eighth of them is for
 // high priority alone.
 type slots struct {
@@ -15,7 +20,10 @@ type slots struct {
 	vendors map[string]*vendorSlots
 }
 
-type vendorSlots struct{ all, low chan struct{} }
+type vendorSlots struct {
+	all, low chan struct{}
+	wide     map[push.Priority]chan struct{}
+}
 
 func (s *slots) of(vendor string) *vendorSlots {
 	s.mu.Lock()
@@ -25,7 +33,13 @@ func (s *slots) of(vendor string) *vendorSlots {
 	}
 	v := s.vendors[vendor]
 	if v == nil {
-		v = &vendorSlots{all: make(chan struct{}, s.limit), low: make(chan struct{}, max(1, s.limit-s.limit/8))}
+		v = &vendorSlots{
+			all: make(chan struct{}, s.limit), low: make(chan struct{}, max(1, s.limit-s.limit/8)),
+			wide: map[push.Priority]chan struct{}{},
+		}
+		for _, p := range push.Priorities() {
+			v.wide[p] = make(chan struct{}, wideChunks)
+		}
 		s.vendors[vendor] = v
 	}
 	return v

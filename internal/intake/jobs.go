@@ -124,6 +124,8 @@ func readLots(ctx context.Context, l *lines, out chan<- lot) {
 			}
 		case <-pause:
 			flush()
+		case <-ctx.Done(): // the next line may never come
+			return
 		}
 	}
 }

@@ -78,7 +78,7 @@ func (l *lines) rest(head []byte) ([]byte, error) {
 		part, err := l.r.ReadSlice('\n')
 		l.long = append(l.long, part...)
 		if len(l.long) > l.longest {
-			return nil, fmt.Errorf("is longer than %d bytes", l.longest)
+			return nil, tooLong(l.longest)
 		}
 		if !errors.Is(err, bufio.ErrBufferFull) {
 			return l.long, err
@@ -86,8 +86,17 @@ func (l *lines) rest(head []byte) ([]byte, error) {
 	}
 }
 
+// tooLong is the fault of a line that has more bytes than this.
+type tooLong int
+
+func (n tooLong) Error() string { return fmt.Sprintf("is longer than %d bytes", int(n)) }
+
+// brokenOff says why a line could not be read to its end.
 func brokenOff(err error) error {
-	if errors.Is(err, io.ErrUnexpectedEOF) {
+	switch {
+	case errors.As(err, new(tooLong)):
+		return err
+	case errors.Is(err, io.ErrUnexpectedEOF):
 		return errors.New("the gzip stream breaks off")
 	}
 	return fmt.Errorf("read: %w", err)

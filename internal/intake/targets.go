@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/postrider/postrider/pkg/push"
 )
@@ -18,15 +19,16 @@ const longestTarget = 1 << 20
 
 // Targets reads a list of targets and calls add for each with its line. The
 // format is NDJSON, {"vendor":…,"token":…} a line, if the first character is
-// "{", else CSV, vendor,token a line, the header optional. vendor and token are
-// valid during the call only. It ends with the first error, of the input (a
-// *LineError, which a *push.InvalidError of add becomes too) or of add.
+// "{", else CSV, vendor,token a line, the header optional; blank lines are left
+// out. vendor and token are valid during the call only. It ends with the first
+// error, of the input (a *LineError, which a *push.InvalidError of add becomes
+// too) or of add.
 func Targets(r io.Reader, add func(line int, vendor, token []byte) error) error {
 	l, err := open(r, longestTarget)
 	if err != nil {
 		return err
 	}
-	parse := parseCSV
+	parse, first := parseCSV, true
 	for {
 		line, err := l.next()
 		if errors.Is(err, io.EOF) {
@@ -35,11 +37,13 @@ func Targets(r io.Reader, add func(line int, vendor, token []byte) error) error 
 		if err != nil {
 			return err
 		}
-		if len(bytes.TrimSpace(line)) == 0 {
+		text := bytes.TrimSpace(line)
+		if len(text) == 0 {
 			continue
 		}
-		if l.n == 1 {
-			if line[0] == '{' {
+		if first {
+			first = false
+			if text[0] == '{' {
 				parse = parseJSON
 			} else if header(line) {
 				continue
@@ -85,6 +89,9 @@ func parseQuoted(line []byte) (vendor, token []byte, err error) {
 }
 
 func parseJSON(line []byte) (vendor, token []byte, err error) {
+	if !utf8.Valid(line) { // encoding/json would read another token
+		return nil, nil, errors.New(`is not {"vendor":…,"token":…}: it is not UTF-8`)
+	}
 	var t struct {
 		Vendor *string `json:"vendor"`
 		Token  *string `json:"token"`

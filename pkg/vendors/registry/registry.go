@@ -7,6 +7,7 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/harmony"
 	"github.com/postrider/postrider/pkg/vendors/huawei"
 	"github.com/postrider/postrider/pkg/vendors/meizu"
+	"github.com/postrider/postrider/pkg/vendors/xiaomi"
 )
 
 // All returns every vendor, in the order in which they are shown.
@@ -14,6 +15,7 @@ func All() []vendors.Spec {
 	return []vendors.Spec{
 		huawei.Spec(),
 		harmony.Spec(),
+		xiaomi.Spec(),
 		meizu.Spec(),
 	}
 }

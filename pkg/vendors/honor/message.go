@@ -1,0 +1,158 @@
+package honor
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"strconv"
+	"time"
+
+	"github.com/postrider/postrider/pkg/push"
+)
+
+// content is the body of a request without its tokens:
+// https://developer.honor.com/cn/docs/11002/reference/downlink-message
+// A field whose zero is not its default is a pointer or has no omitempty.
+type content struct {
+	Data    string  `json:"data,omitempty"`
+	Android android `json:"android"`
+}
+
+type android struct {
+	TTL            string        `json:"ttl"`
+	BiTag          string        `json:"biTag"`
+	TargetUserType int           `json:"targetUserType,omitempty"` // 1: test message
+	Notification   *notification `json:"notification,omitempty"`
+}
+
+type notification struct {
+	Title       string      `json:"title"`
+	Body        string      `json:"body"`
+	Image       string      `json:"image,omitempty"`
+	ClickAction clickAction `json:"clickAction"`
+	Importance  string      `json:"importance"`
+	NotifyID    uint32      `json:"notifyId"`
+	Tag         string      `json:"tag,omitempty"`
+	Badge       *badge      `json:"badge,omitempty"`
+}
+
+type clickAction struct {
+	Type   int    `json:"type"`
+	Intent string `json:"intent,omitempty"`
+	Action string `json:"action,omitempty"`
+	URL    string `json:"url,omitempty"`
+}
+
+type badge struct {
+	SetNum int `json:"setNum"`
+}
+
+// ident is what tells one request's message from another's.
+type ident struct {
+	ttl      time.Duration
+	key      string
+	notifyID uint32
+}
+
+// payload is the body as it goes out, overrides merged, without its tokens.
+func payload(m *push.Message, id ident) ([]byte, error) {
+	c, err := newContent(m, id)
+	if err != nil {
+		return nil, err
+	}
+	base, err := encode(c)
+	if err != nil {
+		return nil, fmt.Errorf("encode message: %w", err)
+	}
+	if override := m.Overrides[Name]; len(override) > 0 {
+		return merge(base, override)
+	}
+	return base, nil
+}
+
+func newContent(m *push.Message, id ident) (*content, error) {
+	c := &content{Android: android{TTL: ttl(id.ttl), BiTag: id.key}}
+	if m.Test {
+		c.Android.TargetUserType = 1
+	}
+	// A data message is one that has data and no notification, so it always has data.
+	if len(m.Data) > 0 || m.Kind == push.Data {
+		data, err := encode(m.Data)
+		if err != nil {
+			return nil, fmt.Errorf("encode message data: %w", err)
+		}
+		c.Data = string(data)
+		if m.Data == nil {
+			c.Data = "{}"
+		}
+	}
+	if m.Kind != push.Data {
+		c.Android.Notification = newNotification(m, id)
+	}
+	return c, nil
+}
+
+// newNotification gives every notification a notifyId: a request that is sent
+// again then replaces what it showed the first time.
+func newNotification(m *push.Message, id ident) *notification {
+	n := &notification{
+		Title: m.Title, Body: m.Body, Image: m.Image, Importance: importance(m.Class),
+		Tag: m.CollapseID, NotifyID: id.notifyID, ClickAction: newClickAction(m.Click),
+	}
+	// A badge needs the class of the start activity, which the job does not have.
+	if m.Badge != nil && namesBadgeClass(m.Overrides[Name]) {
+		n.Badge = &badge{SetNum: min(*m.Badge, maxBadge)}
+	}
+	return n
+}
+
+// importance is Honor's only word for the class; there is no category.
+func importance(c push.Class) string {
+	if c == push.Marketing {
+		return "LOW"
+	}
+	return "NORMAL"
+}
+
+func newClickAction(c *push.Click) clickAction {
+	if c != nil {
+		switch c.Action {
+		case push.ClickURL:
+			return clickAction{Type: 2, URL: c.Target}
+		case push.ClickIntent:
+			return clickAction{Type: 1, Intent: c.Target}
+		case push.ClickActivity:
+			return clickAction{Type: 1, Action: c.Target}
+		case push.ClickApp:
+		}
+	}
+	return clickAction{Type: 3}
+}
+
+// notifyID is the same on every retry, and over 0: 31 bits of what replaces
+// the notification (the collapse id), or of what identifies it (the key).
+func notifyID(m *push.Message, key string) uint32 {
+	if m.CollapseID != "" {
+		key = m.CollapseID
+	}
+	h := fnv.New32a()
+	h.Write([]byte(key))
+	return max(h.Sum32()&0x7fffffff, 1)
+}
+
+// ttl is at least a second: 0 would mean the vendor's default, a day.
+func ttl(d time.Duration) string {
+	return strconv.FormatInt(min(max(int64(d/time.Second), 1), maxTTL), 10) + "s"
+}
+
+// encode is JSON without HTML escapes, which would use up the vendor's limit.
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}

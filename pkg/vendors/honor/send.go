@@ -1,0 +1,50 @@
+package honor
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"github.com/postrider/postrider/pkg/classify"
+	"github.com/postrider/postrider/pkg/vendors"
+)
+
+const opSend = "send"
+
+// adapter is immutable, and safe for concurrent use.
+type adapter struct {
+	client   *http.Client
+	sendURL  string
+	grantURL string
+	clientID string
+	secret   vendors.Secret
+}
+
+// Format prints the adapter without its fields: fmt shows unexported fields
+// with no regard for their String methods, and one of them is the secret.
+func (a *adapter) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte("honor adapter")) }
+
+// Send makes exactly one request for at most 1,000 tokens, which are distinct:
+// Honor refuses a request that names one twice.
+func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer, error) {
+	body, err := requestBody(r)
+	if err != nil {
+		// Nothing was sent, which is what Dial says; Check keeps such messages out.
+		return vendors.Answer{}, &vendors.Error{
+			Op: opSend, Code: classify.Code{Level: classify.Transport, Code: classify.Dial}, Err: err,
+		}
+	}
+	req, err := vendors.Post(ctx, opSend, a.sendURL, "application/json; charset=UTF-8", body)
+	if err != nil {
+		return vendors.Answer{}, err
+	}
+	req.Header.Set("Authorization", "Bearer "+r.Access)
+	// Milliseconds, of this very attempt: an old one is refused.
+	req.Header.Set("Timestamp", strconv.FormatInt(r.Now.UnixMilli(), 10))
+	reply, err := vendors.Do(a.client, opSend, req)
+	if err != nil {
+		return vendors.Answer{}, err
+	}
+	return readAnswer(reply, r.Tokens, r.Access, a.secret.Reveal())
+}

@@ -1,0 +1,123 @@
+package oppo
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/postrider/postrider/pkg/push"
+)
+
+const overridesField = "message.overrides." + Name
+
+// longest says how many characters a field of the notification may have, and
+// which field of the job it comes from:
+// https://open.oppomobile.com/new/developmentDoc/info?id=11236
+var longest = []struct {
+	field string
+	most  int
+	from  string // "": overrides only
+}{
+	{"title", 50, "message.title"},
+	{"sub_title", 10, ""},
+	{"click_action_activity", 500, "message.click.target"},
+	{"click_action_url", 2000, "message.click.target"},
+	{"action_parameters", 4000, "message.data"},
+	{"call_back_url", 200, ""},
+	{"call_back_parameter", 100, ""},
+}
+
+// check reports what in a message breaks a hard limit of OPPO's.
+func check(m *push.Message) []push.Fault {
+	if m.Kind == push.Data {
+		return []push.Fault{{Field: "message.kind", Reason: "OPPO has no data messages: send a notification, or leave oppo out of the targets"}}
+	}
+	faults := clickFaults(m.Click)
+	override := m.Overrides[Name]
+	if len(override) > 0 {
+		if f := overrideFaults(override); len(f) > 0 {
+			return append(faults, f...) // what cannot be merged cannot be measured
+		}
+	}
+	key := strings.Repeat("0", 32)
+	raw, err := payload(m, key, key, maxTTL*time.Second)
+	if err != nil {
+		return append(faults, push.Fault{Field: "message", Reason: "cannot be encoded as JSON"})
+	}
+	return append(faults, sizeFaults(raw, override)...)
+}
+
+func clickFaults(c *push.Click) []push.Fault {
+	if c == nil {
+		return nil
+	}
+	switch c.Action {
+	case push.ClickApp:
+		return nil
+	case push.ClickURL, push.ClickIntent, push.ClickActivity:
+		if c.Target == "" {
+			return []push.Fault{{Field: "message.click.target", Reason: fmt.Sprintf("is required for the action %q", c.Action)}}
+		}
+		return nil
+	}
+	return []push.Fault{{Field: "message.click.action", Reason: "is unknown: write app, url, intent or activity"}}
+}
+
+func overrideFaults(override []byte) []push.Fault {
+	change, err := object(override)
+	if err != nil {
+		return []push.Fault{{Field: overridesField, Reason: "must be a JSON object: it is merged into the notification"}}
+	}
+	var faults []push.Fault
+	for _, key := range slices.Sorted(maps.Keys(change)) {
+		if isReserved(key) {
+			faults = append(faults, push.Fault{Field: overridesField + "." + key, Reason: "cannot be overridden: the job says who gets the message, and its id which message it is"})
+		}
+	}
+	return faults
+}
+
+// sizeFaults measures the notification that would be sent, overrides merged.
+func sizeFaults(raw, override []byte) []push.Fault {
+	var n, own map[string]any
+	if json.Unmarshal(raw, &n) != nil || len(override) > 0 && json.Unmarshal(override, &own) != nil {
+		return []push.Fault{{Field: "message", Reason: "cannot be encoded as JSON"}}
+	}
+	// A field is to blame where it was written.
+	blame := func(field, from string) string {
+		if _, overridden := own[field]; overridden || from == "" {
+			return overridesField + "." + field
+		}
+		return from
+	}
+	var faults []push.Fault
+	for _, field := range []string{"title", "content"} {
+		if s, _ := n[field].(string); s == "" {
+			from := map[string]string{"title": "message.title", "content": "message.body"}[field]
+			faults = append(faults, push.Fault{Field: blame(field, from), Reason: "is required at OPPO"})
+		}
+	}
+	for _, l := range longest {
+		s, _ := n[l.field].(string)
+		if size := utf8.RuneCountInString(s); size > l.most {
+			faults = append(faults, push.Fault{Field: blame(l.field, l.from), Reason: tooLong(size, l.most)})
+		}
+	}
+	content, _ := n["content"].(string)
+	most := maxBody
+	if n["style"] == float64(styleLong) {
+		most = maxLong
+	}
+	if size := utf8.RuneCountInString(content); size > most {
+		faults = append(faults, push.Fault{Field: blame("content", "message.body"), Reason: tooLong(size, most)})
+	}
+	return faults
+}
+
+func tooLong(size, most int) string {
+	return fmt.Sprintf("has %d characters at OPPO; %d are allowed", size, most)
+}

@@ -1,0 +1,167 @@
+package oppo
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/postrider/postrider/pkg/vendors"
+)
+
+// Bodies are forms, some of whose values are JSON. They are written in one
+// piece: what all tokens share is escaped once, so that the number of
+// allocations does not grow with the tokens.
+
+const (
+	targetHead = `{"target_type":2,"target_value":` // 2: registration_id
+	targetTail = `,"verify_registration_id":false,"notification":`
+)
+
+// unicastBody is one message to the request's only token.
+func unicastBody(r *vendors.Request) ([]byte, error) {
+	n, err := payload(r.Message, r.Key, r.Key, r.TTL)
+	if err != nil {
+		return nil, err
+	}
+	body := make([]byte, 0, 256+3*(len(n)+len(r.Tokens[0])))
+	body = appendForm(append(body, "auth_token="...), r.Access)
+	body = append(body, "&message="...)
+	target, _ := appendTarget(body, nil, r.Tokens[0], escaped(append(n, '}')))
+	return target, nil
+}
+
+// batchBody is every request's message to every one of its tokens.
+func batchBody(rs []*vendors.Request) ([]byte, error) {
+	shared := make([][]byte, len(rs)) // each message, behind its token
+	size := 256
+	for i, r := range rs {
+		n, err := payload(r.Message, r.Key, r.Key, r.TTL)
+		if err != nil {
+			return nil, err
+		}
+		shared[i] = escaped(append(n, '}'))
+		for _, t := range r.Tokens {
+			size += len(shared[i]) + len(t) + 3*len(targetHead+targetTail)
+		}
+	}
+	body := make([]byte, 0, size)
+	body = appendForm(append(body, "auth_token="...), rs[0].Access)
+	body = append(body, "&messages="...)
+	var quoted []byte
+	between := "["
+	for i, r := range rs {
+		for _, t := range r.Tokens {
+			body = appendForm(body, between)
+			body, quoted = appendTarget(body, quoted, t, shared[i])
+			between = ","
+		}
+	}
+	return appendForm(body, "]"), nil
+}
+
+// appendTarget appends one element of messages. scratch is for the token as
+// JSON; it is returned to be used again.
+func appendTarget(b, scratch []byte, token string, shared []byte) (body, _ []byte) {
+	b = append(b, escapedHead...)
+	scratch = appendString(scratch[:0], token)
+	b = appendForm(b, scratch)
+	b = append(b, escapedTail...)
+	return append(b, shared...), scratch
+}
+
+var (
+	escapedHead = escaped([]byte(targetHead))
+	escapedTail = escaped([]byte(targetTail))
+)
+
+// broadcastBody sends what was laid up.
+func broadcastBody(r *vendors.Request) []byte {
+	size := 256 + len(r.Access)
+	for _, t := range r.Tokens {
+		size += len(t) + len("%3B")
+	}
+	body := make([]byte, 0, size)
+	body = appendForm(append(body, "auth_token="...), r.Access)
+	body = appendForm(append(body, "&message_id="...), r.Saved)
+	body = append(body, "&target_type=2&target_value="...)
+	for i, t := range r.Tokens {
+		if i > 0 {
+			body = append(body, "%3B"...) // a semicolon
+		}
+		body = appendForm(body, t)
+	}
+	return body
+}
+
+// saveBody is the notification with each field in a form field of its own.
+func saveBody(r *vendors.Request) ([]byte, error) {
+	n, err := payload(r.Message, savedID(r), r.Key, r.TTL)
+	if err != nil {
+		return nil, err
+	}
+	doc, err := object(n)
+	if err != nil {
+		return nil, err
+	}
+	body := appendForm([]byte("auth_token="), r.Access)
+	for _, field := range slices.Sorted(maps.Keys(doc)) {
+		value, ok := doc[field].(string)
+		if !ok {
+			raw, err := encode(doc[field])
+			if err != nil {
+				return nil, fmt.Errorf("encode message: %w", err)
+			}
+			value = string(raw)
+		}
+		body = appendForm(append(body, '&'), field)
+		body = appendForm(append(body, '='), value)
+	}
+	return body, nil
+}
+
+func escaped(b []byte) []byte { return appendForm(make([]byte, 0, len(b)+len(b)/2), b) }
+
+// plain says which bytes stand for themselves in a form.
+var plain = func() (p [256]bool) {
+	for _, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~") {
+		p[c] = true
+	}
+	return p
+}()
+
+// appendForm appends a value as a form has it. A blank is %20, which every
+// decoder takes for one.
+func appendForm[S ~string | ~[]byte](b []byte, s S) []byte {
+	const hex = "0123456789ABCDEF"
+	for i := range len(s) {
+		if c := s[i]; plain[c] {
+			b = append(b, c)
+		} else {
+			b = append(b, '%', hex[c>>4], hex[c&0xf])
+		}
+	}
+	return b
+}
+
+// appendString appends s as a JSON string. Bytes that are not UTF-8 become the
+// replacement character, as encoding/json has them.
+func appendString(b []byte, s string) []byte {
+	if !utf8.ValidString(s) {
+		s = strings.ToValidUTF8(s, "\ufffd")
+	}
+	const hex = "0123456789abcdef"
+	b = append(b, '"')
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c < ' ':
+			b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&0xf])
+		case c == '"', c == '\\':
+			b = append(b, '\\', c)
+		default:
+			b = append(b, c)
+		}
+	}
+	return append(b, '"')
+}

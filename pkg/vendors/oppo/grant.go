@@ -1,0 +1,72 @@
+package oppo
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/postrider/postrider/pkg/classify"
+	"github.com/postrider/postrider/pkg/vendors"
+)
+
+const opGrant = "fetch access token"
+
+// lifetime of an auth_token: the answer only says when it was made, by OPPO's
+// clock: https://open.oppomobile.com/new/developmentDoc/info?id=11234
+const lifetime = 24 * time.Hour
+
+var errGrant = errors.New("a success without a usable auth_token")
+
+// Grant makes one request for an access token, signed for the time now, which
+// OPPO accepts 10 minutes either side of its own.
+func (a *adapter) Grant(ctx context.Context, now time.Time) (vendors.Grant, error) {
+	timestamp := strconv.FormatInt(now.UnixMilli(), 10)
+	form := url.Values{
+		"app_key":   {a.appKey},
+		"timestamp": {timestamp},
+		"sign":      {sign(a.appKey, timestamp, a.secret.Reveal())},
+	}
+	reply, err := a.post(ctx, opGrant, pathAuth, []byte(form.Encode()))
+	if err != nil {
+		return vendors.Grant{}, err
+	}
+	return readGrant(reply, a.secret.Reveal())
+}
+
+// sign is the lower-case hex SHA-256 of the three, joined without separators.
+func sign(appKey, timestamp, masterSecret string) string {
+	sum := sha256.Sum256([]byte(appKey + timestamp + masterSecret))
+	return hex.EncodeToString(sum[:])
+}
+
+// readGrant looks at the body's code first: failures come with HTTP 200.
+func readGrant(reply vendors.Reply, secret string) (vendors.Grant, error) {
+	e := parse(reply.Body)
+	var data struct {
+		AuthToken json.RawMessage `json:"auth_token"`
+	}
+	if json.Unmarshal(e.Data, &data) != nil {
+		data.AuthToken = nil
+	}
+	access := name(data.AuthToken)
+	switch code := codeOf(e.Code); {
+	case code == "" && reply.Status/100 == 2:
+		return vendors.Grant{}, vendors.MalformedError(opGrant, errNoCode)
+	case code == "":
+		return vendors.Grant{}, &vendors.Error{Op: opGrant, Code: vendors.HTTPCode(reply.Status), RetryAfter: reply.RetryAfter}
+	case code != codeSuccess:
+		return vendors.Grant{}, &vendors.Error{
+			Op:         opGrant,
+			Code:       classify.Code{Level: classify.Auth, Code: code, Text: words(text(e.Message), nil, []string{secret, access})},
+			RetryAfter: reply.RetryAfter,
+		}
+	case access == "":
+		return vendors.Grant{}, vendors.MalformedError(opGrant, errGrant)
+	}
+	return vendors.Grant{Access: access, Lifetime: lifetime}, nil
+}

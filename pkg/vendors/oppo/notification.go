@@ -1,0 +1,168 @@
+package oppo
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/vendors"
+)
+
+// The limits: https://open.oppomobile.com/new/developmentDoc/info?id=11236
+const (
+	maxTTL     = 864000 // seconds: 10 days
+	maxBody    = 50     // characters of content in styles 1 and 3
+	maxLong    = 128    // characters of content in style 2
+	styleShort = 1
+	styleLong  = 2
+)
+
+// The values of click_action_type that the message's actions become.
+const (
+	clickApp      = 0
+	clickURL      = 2
+	clickActivity = 4
+	clickIntent   = 5
+)
+
+// notification is what unicast calls "notification", and the form of
+// save_message_content: https://open.oppomobile.com/new/developmentDoc/info?id=11236
+// Its names are in snake case there; a sample of page 11238 is not.
+type notification struct {
+	AppMessageID        string `json:"app_message_id"`
+	Style               int    `json:"style"`
+	Title               string `json:"title"`
+	Content             string `json:"content"`
+	ClickActionType     int    `json:"click_action_type"`
+	ClickActionActivity string `json:"click_action_activity,omitempty"`
+	ClickActionURL      string `json:"click_action_url,omitempty"`
+	ActionParameters    string `json:"action_parameters,omitempty"`
+	OffLine             bool   `json:"off_line"`
+	OffLineTTL          int64  `json:"off_line_ttl"`
+	ChannelID           string `json:"channel_id,omitempty"`
+	Category            string `json:"category,omitempty"`
+	NotifyID            uint32 `json:"notify_id"`
+}
+
+// payload is the notification as it goes out, overrides merged.
+func payload(m *push.Message, appMessageID, key string, ttl time.Duration) ([]byte, error) {
+	n, err := newNotification(m, appMessageID, key, ttl)
+	if err != nil {
+		return nil, err
+	}
+	base, err := encode(n)
+	if err != nil {
+		return nil, fmt.Errorf("encode message: %w", err)
+	}
+	if override := m.Overrides[Name]; len(override) > 0 {
+		return merge(base, override)
+	}
+	return base, nil
+}
+
+func newNotification(m *push.Message, appMessageID, key string, ttl time.Duration) (*notification, error) {
+	n := &notification{
+		AppMessageID: appMessageID,
+		Style:        style(m.Body),
+		Title:        m.Title, Content: m.Body,
+		OffLine: true, OffLineTTL: seconds(ttl),
+		ChannelID: m.Channel, Category: category(m),
+		NotifyID: notifyID(m, key),
+	}
+	n.click(m.Click)
+	if len(m.Data) > 0 {
+		data, err := encode(m.Data)
+		if err != nil {
+			return nil, fmt.Errorf("encode message data: %w", err)
+		}
+		n.ActionParameters = string(data)
+	}
+	return n, nil
+}
+
+// style is long text for what the standard style is too short for.
+func style(body string) int {
+	if utf8.RuneCountInString(body) > maxBody {
+		return styleLong
+	}
+	return styleShort
+}
+
+func (n *notification) click(c *push.Click) {
+	if c == nil {
+		return
+	}
+	switch c.Action {
+	case push.ClickURL:
+		n.ClickActionType, n.ClickActionURL = clickURL, c.Target
+	case push.ClickActivity:
+		n.ClickActionType, n.ClickActionActivity = clickActivity, c.Target
+	case push.ClickIntent:
+		n.ClickActionType, n.ClickActionURL = clickIntent, c.Target
+	case push.ClickApp:
+		n.ClickActionType = clickApp
+	}
+}
+
+// categories maps the vendors' common vocabulary, which is OPPO's own, to the
+// class that OPPO has each in: https://open.oppomobile.com/new/developmentDoc/info?id=11236
+var categories = map[string]push.Class{
+	"IM": push.Service, "ACCOUNT": push.Service, "TODO": push.Service,
+	"DEVICE_REMINDER": push.Service, "ORDER": push.Service, "SUBSCRIPTION": push.Service,
+	"NEWS": push.Marketing, "CONTENT": push.Marketing, "MARKETING": push.Marketing, "SOCIAL": push.Marketing,
+}
+
+// category is the message's if OPPO has it in the message's class, else "": a
+// category of the other class is answered with 67.
+func category(m *push.Message) string {
+	class := m.Class
+	if class == "" {
+		class = push.Service
+	}
+	if categories[m.Category] != class {
+		return ""
+	}
+	return m.Category
+}
+
+// notifyID is the same on every retry, and over 0: 31 bits of what replaces
+// the notification (the collapse id), or of what identifies it (the key). A
+// broadcast that is sent again then replaces what it showed the first time.
+func notifyID(m *push.Message, key string) uint32 {
+	if m.CollapseID != "" {
+		key = m.CollapseID
+	}
+	h := fnv.New32a()
+	h.Write([]byte(key))
+	return max(h.Sum32()&0x7fffffff, 1)
+}
+
+// seconds are whole, at least one and at most ten days.
+func seconds(d time.Duration) int64 { return min(max(int64(d/time.Second), 1), maxTTL) }
+
+// savedID is the app_message_id of a message that is laid up. One that is laid
+// up again since OPPO lost it needs another id: OPPO stores each id once.
+func savedID(r *vendors.Request) string {
+	if r.Saved == "" {
+		return r.Key
+	}
+	sum := sha256.Sum256([]byte(r.Key + " instead of " + r.Saved))
+	return hex.EncodeToString(sum[:16])
+}
+
+// encode is JSON without HTML escapes, which would use up the vendor's limits.
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}

@@ -1,0 +1,69 @@
+package oppo
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/postrider/postrider/pkg/classify"
+	"github.com/postrider/postrider/pkg/vendors"
+)
+
+// savedFor is how long a message_id is used. OPPO documents no lifetime; a name
+// that is gone earlier is answered with 31 and saved anew.
+const savedFor = 24 * time.Hour
+
+var errNoMessageID = errors.New("a success without a message_id")
+
+// Save lays the message up for broadcasts. A refusal is an *vendors.Error with
+// the level response; where the code means another thing than it does in a
+// send, it is written "save/" and the code.
+func (a *adapter) Save(ctx context.Context, r *vendors.Request) (vendors.Saved, error) {
+	body, err := saveBody(r)
+	if err != nil {
+		return vendors.Saved{}, unsent(opSave, err)
+	}
+	reply, err := a.post(ctx, opSave, pathSave, body)
+	if err != nil {
+		return vendors.Saved{}, err
+	}
+	return readSaved(reply, r.Access, a.secret.Reveal())
+}
+
+func readSaved(reply vendors.Reply, hide ...string) (vendors.Saved, error) {
+	e := parse(reply.Body)
+	code := codeOf(e.Code)
+	switch {
+	case code == "" && reply.Status/100 == 2:
+		return vendors.Saved{}, vendors.MalformedError(opSave, errNoCode)
+	case code == "":
+		return vendors.Saved{}, &vendors.Error{Op: opSave, Code: vendors.HTTPCode(reply.Status), RetryAfter: reply.RetryAfter}
+	case code != codeSuccess:
+		return vendors.Saved{}, &vendors.Error{
+			Op:         opSave,
+			Code:       classify.Code{Level: classify.Response, Code: saveCode(code), Text: words(text(e.Message), nil, hide)},
+			RetryAfter: reply.RetryAfter,
+		}
+	}
+	var data struct {
+		ID json.RawMessage `json:"message_id"`
+	}
+	if json.Unmarshal(e.Data, &data) != nil {
+		data.ID = nil
+	}
+	id := name(data.ID)
+	if id == "" {
+		return vendors.Saved{}, vendors.MalformedError(opSave, errNoMessageID)
+	}
+	return vendors.Saved{ID: id, Lifetime: savedFor}, nil
+}
+
+// saveCode prefers the row of its own that a code may have for saving: none of
+// these answers speaks of a token.
+func saveCode(code string) string {
+	if _, known := codes().Lookup(classify.Response, "save/"+code); known {
+		return "save/" + code
+	}
+	return code
+}

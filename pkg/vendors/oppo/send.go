@@ -1,0 +1,117 @@
+package oppo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/postrider/postrider/pkg/classify"
+	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/vendors"
+)
+
+const (
+	opSend = "send"
+	opSave = "save message"
+
+	formType = "application/x-www-form-urlencoded; charset=UTF-8"
+)
+
+// The paths: https://open.oppomobile.com/new/developmentDoc/info?id=11235
+const (
+	pathAuth      = "/auth"
+	pathUnicast   = "/message/notification/unicast"
+	pathBatch     = "/message/notification/unicast_batch"
+	pathSave      = "/message/notification/save_message_content"
+	pathBroadcast = "/message/notification/broadcast"
+)
+
+var errNotSaved = errors.New("the message was not laid up")
+
+// adapter is immutable, and safe for concurrent use.
+type adapter struct {
+	client *http.Client
+	base   string
+	appKey string
+	secret vendors.Secret
+}
+
+// Format prints the adapter without its fields: fmt shows unexported fields
+// with no regard for their String methods, and one of them is the secret.
+func (a *adapter) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte("oppo adapter")) }
+
+// Send makes exactly one request for at most 1,000 tokens. Marketing needs
+// r.Saved: https://open.oppomobile.com/new/developmentDoc/info?id=11238 has
+// messages of the service class go to single users only.
+func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer, error) {
+	switch {
+	case a.Saves(r) && r.Saved == "":
+		return vendors.Answer{}, unsent(opSend, errNotSaved)
+	case a.Saves(r):
+		return a.ship(ctx, pathBroadcast, broadcastBody(r), r.Tokens, r)
+	case len(r.Tokens) == 1:
+		body, err := unicastBody(r)
+		if err != nil {
+			return vendors.Answer{}, unsent(opSend, err)
+		}
+		return a.ship(ctx, pathUnicast, body, r.Tokens, r)
+	}
+	return a.SendMany(ctx, []*vendors.Request{r})
+}
+
+// SendMany makes exactly one unicast_batch request, whatever the messages' class.
+func (a *adapter) SendMany(ctx context.Context, rs []*vendors.Request) (vendors.Answer, error) {
+	if len(rs) == 0 {
+		return vendors.Answer{}, unsent(opSend, errors.New("no messages"))
+	}
+	body, err := batchBody(rs)
+	if err != nil {
+		return vendors.Answer{}, unsent(opSend, err)
+	}
+	return a.ship(ctx, pathBatch, body, allTokens(rs), rs[0])
+}
+
+// Saves tells whether the message goes by broadcast.
+func (a *adapter) Saves(r *vendors.Request) bool { return r.Message.Class == push.Marketing }
+
+// ship posts a body and reads the answer for the tokens in it.
+func (a *adapter) ship(ctx context.Context, path string, body []byte, tokens []string, r *vendors.Request) (vendors.Answer, error) {
+	reply, err := a.post(ctx, opSend, path, body)
+	if err != nil {
+		return vendors.Answer{}, err
+	}
+	answer, err := readAnswer(reply, tokens, r.Access, a.secret.Reveal())
+	answer.SavedGone = path == pathBroadcast && answer.Code.Level == classify.Response && answer.Code.Code == codeNotExist
+	return answer, err
+}
+
+func (a *adapter) post(ctx context.Context, op, path string, body []byte) (vendors.Reply, error) {
+	req, err := vendors.Post(ctx, op, a.base+path, formType, body)
+	if err != nil {
+		return vendors.Reply{}, err
+	}
+	return vendors.Do(a.client, op, req)
+}
+
+// allTokens lists the tokens of all requests in order; of a single one without copying.
+func allTokens(rs []*vendors.Request) []string {
+	if len(rs) == 1 {
+		return rs[0].Tokens
+	}
+	n := 0
+	for _, r := range rs {
+		n += len(r.Tokens)
+	}
+	all := make([]string, 0, n)
+	for _, r := range rs {
+		all = append(all, r.Tokens...)
+	}
+	return all
+}
+
+// unsent is the error for a request that was never made, which is what Dial
+// says. Check keeps messages that cannot be encoded out.
+func unsent(op string, err error) error {
+	return &vendors.Error{Op: op, Code: classify.Code{Level: classify.Transport, Code: classify.Dial}, Err: err}
+}

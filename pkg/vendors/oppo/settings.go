@@ -1,0 +1,62 @@
+package oppo
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/vendors"
+)
+
+// OPPO's production addresses in China. The newest page names
+// https://api-push-cn.heytapmobi.com too, with the same paths; overseas it is
+// https://api-intl.push.oppomobile.com.
+const (
+	// https://open.oppomobile.com/new/developmentDoc/info?id=11235
+	sendBase = "https://api.push.oppomobile.com"
+	// https://open.oppomobile.com/new/developmentDoc/info?id=11235
+	feedbackBase = "https://feedback.push.oppomobile.com"
+)
+
+// Settings are one app's credentials and addresses.
+type Settings struct {
+	// AppKey is the app's key from the console.
+	AppKey string `yaml:"app_key"`
+	// MasterSecret signs grants. It is not the AppSecret, which phones have.
+	MasterSecret vendors.Secret `yaml:"master_secret"`
+	// BaseURL replaces scheme and host of the push API; empty: OPPO's in China.
+	BaseURL string `yaml:"base_url"`
+	// FeedbackURL replaces scheme and host of the feedback API; empty: OPPO's.
+	FeedbackURL string `yaml:"feedback_url"`
+}
+
+// Format prints the app key alone, whatever the verb.
+func (s Settings) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "oppo app %s", s.AppKey) }
+
+// Faults reports missing or malformed settings, by their keys in the file.
+func (s *Settings) Faults() []push.Fault {
+	var faults []push.Fault
+	if s.AppKey == "" || strings.TrimSpace(s.AppKey) != s.AppKey {
+		faults = append(faults, push.Fault{Field: "app_key", Reason: "is required, without white space around it: the AppKey from OPPO's console"})
+	}
+	if s.MasterSecret == "" || strings.TrimSpace(s.MasterSecret.Reveal()) != s.MasterSecret.Reveal() {
+		faults = append(faults, push.Fault{Field: "master_secret", Reason: "is required, without white space around it: the MasterSecret, not the AppSecret"})
+	}
+	faults = append(faults, vendors.CheckAddress("base_url", s.BaseURL, false)...)
+	return append(faults, vendors.CheckAddress("feedback_url", s.FeedbackURL, false)...)
+}
+
+// FeedbackAddress is scheme and host of the feedback API.
+func (s *Settings) FeedbackAddress() string { return vendors.BaseURL(s.FeedbackURL, feedbackBase) }
+
+// Open returns the adapter for these settings, which are valid. It is a
+// vendors.Granter, vendors.Saver and vendors.Multi too. It makes no call.
+func (s *Settings) Open(client *http.Client) vendors.Vendor {
+	return &adapter{
+		client: client,
+		base:   vendors.BaseURL(s.BaseURL, sendBase) + "/server/v1",
+		appKey: s.AppKey,
+		secret: s.MasterSecret,
+	}
+}

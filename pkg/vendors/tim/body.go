@@ -1,0 +1,133 @@
+package tim
+
+import (
+	"hash/fnv"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/vendors"
+)
+
+// pushBody is a request to the push service:
+// https://cloud.tencent.com/document/product/269/108906
+// The message is encoded once and the accounts are written behind it, so the
+// number of allocations does not grow with them. DataId comes back in callbacks.
+func (a *adapter) pushBody(r *vendors.Request) ([]byte, error) {
+	info, err := pushInfo(r.Message)
+	if err != nil {
+		return nil, err
+	}
+	b := make([]byte, 0, 256+len(a.identifier)+len(info)+sizeOf(r.Tokens))
+	b = appendString(append(b, `{"From_Account":`...), a.identifier)
+	b = strconv.AppendUint(append(b, `,"MsgRandom":`...), uint64(msgRandom(r)), 10)
+	b = appendString(append(b, `,"DataId":`...), r.Key)
+	b = append(append(b, `,"OfflinePushInfo":`...), info...)
+	return appendAccounts(b, r.Tokens), nil
+}
+
+// chatBody is a message to many accounts:
+// https://cloud.tencent.com/document/product/269/1612
+// SyncOtherMachine 2 keeps it out of the sender's own list of chats.
+func (a *adapter) chatBody(r *vendors.Request) ([]byte, error) {
+	msg, err := chatMessage(r.Message)
+	if err != nil {
+		return nil, err
+	}
+	b := make([]byte, 0, 512+len(a.identifier)+len(msg)+sizeOf(r.Tokens))
+	b = appendString(append(b, `{"SyncOtherMachine":2,"From_Account":`...), a.identifier)
+	b = strconv.AppendUint(append(b, `,"MsgSeq":`...), uint64(hashed(r.Key)), 10)
+	b = strconv.AppendUint(append(b, `,"MsgRandom":`...), uint64(msgRandom(r)), 10)
+	b = strconv.AppendInt(append(b, `,"MsgLifeTime":`...), lifeTime(r.TTL), 10)
+	b = append(append(b, ','), msg...)
+	return appendAccounts(b, r.Tokens), nil
+}
+
+// appendAccounts ends the body with its accounts.
+func appendAccounts(b []byte, tokens []string) []byte {
+	b = append(b, `,"To_Account":[`...)
+	for i, t := range tokens {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendString(b, t)
+	}
+	return append(b, `]}`...)
+}
+
+func sizeOf(tokens []string) int {
+	size := 0
+	for _, t := range tokens {
+		size += len(t) + len(`"",`)
+	}
+	return size
+}
+
+// lifeTime is in seconds, and at least one: 0 would mean only phones that are online.
+func lifeTime(ttl time.Duration) int64 { return min(max(int64(ttl/time.Second), 1), maxLife) }
+
+// msgRandom is what Tencent tells a repetition from another message by, within
+// a second: the same when the same request is repeated, and another for another
+// part of the message's accounts, which would else be taken for a repetition.
+func msgRandom(r *vendors.Request) uint32 {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(r.Key))
+	sum := h.Sum32()
+	for _, t := range r.Tokens {
+		for i := range len(t) {
+			sum = (sum ^ uint32(t[i])) * 16777619 // FNV-1a goes on, without a copy of the token
+		}
+		sum = (sum ^ ',') * 16777619
+	}
+	return positive(sum)
+}
+
+// random is the URL's parameter of that name, which no two requests should
+// share: it has nothing to do with the message's.
+func random(r *vendors.Request) uint32 {
+	return hashed(r.Key + strconv.FormatInt(r.Now.UnixNano(), 10) + strconv.FormatUint(uint64(msgRandom(r)), 10))
+}
+
+func hashed(s string) uint32 {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(s))
+	return positive(h.Sum32())
+}
+
+// positive keeps to 31 bits, which also servers that read a signed number
+// take, and off 0, which may mean none.
+func positive(n uint32) uint32 { return max(n&0x7fffffff, 1) }
+
+// isData tells whether a message is for the app alone.
+func isData(m *push.Message) bool { return m.Kind == push.Data }
+
+// appendString appends s as a JSON string. Runs that need no escape are copied whole.
+func appendString(b []byte, s string) []byte {
+	const hex = "0123456789abcdef"
+	b = append(b, '"')
+	start := 0
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c >= utf8.RuneSelf {
+			r, n := utf8.DecodeRuneInString(s[i:])
+			if r == utf8.RuneError && n == 1 {
+				b = append(append(b, s[start:i]...), "\ufffd"...)
+				start = i + 1
+			}
+			i += n
+			continue
+		}
+		if c < ' ' || c == '"' || c == '\\' {
+			b = append(b, s[start:i]...)
+			if c < ' ' {
+				b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&0xf])
+			} else {
+				b = append(b, '\\', c)
+			}
+			start = i + 1
+		}
+		i++
+	}
+	return append(append(b, s[start:]...), '"')
+}

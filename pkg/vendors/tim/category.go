@@ -1,0 +1,63 @@
+package tim
+
+import "github.com/postrider/postrider/pkg/push"
+
+const marketing = "MARKETING"
+
+// kinds are one vendor's name for a category each; "" where it has none.
+type kinds struct {
+	Huawei string // HarmonyOS has the same
+	OPPO   string
+	VIVO   string
+}
+
+// categories maps the vendors' common vocabulary to what Tencent hands on to
+// each: https://cloud.tencent.com/document/product/269/133879
+var categories = map[string]kinds{
+	"IM":              {"IM", "IM", "IM"},
+	"VOIP":            {"VOIP", "", ""},
+	"SUBSCRIPTION":    {"SUBSCRIPTION", "SUBSCRIPTION", "SUBSCRIPTION"},
+	"TRAVEL":          {"TRAVEL", "", ""},
+	"HEALTH":          {"HEALTH", "", ""},
+	"WORK":            {"WORK", "", ""},
+	"ACCOUNT":         {"ACCOUNT", "ACCOUNT", "ACCOUNT"},
+	"EXPRESS":         {"EXPRESS", "ORDER", "ORDER"},
+	"ORDER":           {"EXPRESS", "ORDER", "ORDER"},
+	"FINANCE":         {"FINANCE", "", ""},
+	"DEVICE_REMINDER": {"DEVICE_REMINDER", "DEVICE_REMINDER", "DEVICE_REMINDER"},
+	"MAIL":            {"MAIL", "", ""},
+	"TODO":            {"", "TODO", "TODO"},
+	"NEWS":            {marketing, "NEWS", "NEWS"},
+	"CONTENT":         {marketing, "CONTENT", "CONTENT"},
+	"SOCIAL":          {marketing, "SOCIAL", "SOCIAL"},
+	"MARKETING":       {marketing, marketing, marketing},
+}
+
+// category is the message's category at each vendor. A marketing message
+// without one says at least so much.
+func category(m *push.Message) kinds {
+	k := categories[m.Category]
+	if m.Class != push.Marketing {
+		return k
+	}
+	for _, name := range []*string{&k.Huawei, &k.OPPO, &k.VIVO} {
+		if *name == "" {
+			*name = marketing
+		}
+	}
+	return k
+}
+
+// vivoClass is 1 for what the user waits for and 0 for the rest. vivo refuses a
+// class that contradicts the category, so the category decides where there is one.
+func vivoClass(m *push.Message, category string) int {
+	switch category {
+	case "NEWS", "CONTENT", "SOCIAL", marketing:
+		return 0
+	case "":
+		if m.Class == push.Marketing {
+			return 0
+		}
+	}
+	return 1
+}

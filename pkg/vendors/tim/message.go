@@ -1,0 +1,174 @@
+package tim
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	"github.com/postrider/postrider/pkg/push"
+)
+
+// offlinePush is the value of OfflinePushInfo:
+// https://cloud.tencent.com/document/product/269/133879
+// A field whose zero is not its default has no omitempty.
+type offlinePush struct {
+	PushFlag    int          `json:"PushFlag"` // 0: push; 1: none
+	Title       string       `json:"Title,omitempty"`
+	Desc        string       `json:"Desc,omitempty"`
+	Ext         string       `json:"Ext,omitempty"` // JSON, or some vendors drop it
+	BadgeSetNum *int         `json:"BadgeSetNum,omitempty"`
+	AndroidInfo *androidInfo `json:"AndroidInfo,omitempty"`
+	ApnsInfo    *apnsInfo    `json:"ApnsInfo,omitempty"`
+	HarmonyInfo *harmonyInfo `json:"HarmonyInfo,omitempty"`
+}
+
+type androidInfo struct {
+	Sound              string `json:"Sound,omitempty"`
+	HuaWeiChannelID    string `json:"HuaWeiChannelID,omitempty"`
+	HuaWeiImportance   string `json:"HuaWeiImportance"`
+	HuaWeiCategory     string `json:"HuaWeiCategory,omitempty"`
+	HuaWeiImage        string `json:"HuaWeiImage,omitempty"`
+	HonorImportance    string `json:"HonorImportance"`
+	HonorImage         string `json:"HonorImage,omitempty"`
+	XiaoMiChannelID    string `json:"XiaoMiChannelID,omitempty"`
+	OPPOChannelID      string `json:"OPPOChannelID,omitempty"`
+	OPPOCategory       string `json:"OPPOCategory,omitempty"`
+	VIVOClassification int    `json:"VIVOClassification"`
+	VIVOCategory       string `json:"VIVOCategory,omitempty"`
+	MeiZuNoticeMsgType int    `json:"MeiZuNoticeMsgType"`
+	GoogleChannelID    string `json:"GoogleChannelID,omitempty"`
+	GoogleImage        string `json:"GoogleImage,omitempty"`
+}
+
+type apnsInfo struct {
+	Sound string `json:"Sound,omitempty"`
+	Image string `json:"Image,omitempty"`
+}
+
+type harmonyInfo struct {
+	Category string `json:"Category,omitempty"`
+	Image    string `json:"Image,omitempty"`
+	Sound    string `json:"Sound,omitempty"`
+}
+
+// chat is the middle of a chat message: what does not depend on the request.
+type chat struct {
+	MsgBody         []element       `json:"MsgBody"`
+	SendMsgControl  []string        `json:"SendMsgControl,omitempty"`
+	CloudCustomData string          `json:"CloudCustomData,omitempty"`
+	OfflinePushInfo json.RawMessage `json:"OfflinePushInfo"`
+}
+
+type element struct {
+	MsgType    string  `json:"MsgType"`
+	MsgContent content `json:"MsgContent"`
+}
+
+// content is of a TIMTextElem or a TIMCustomElem:
+// https://cloud.tencent.com/document/product/269/2720
+type content struct {
+	Text *string `json:"Text,omitempty"`
+	Data *string `json:"Data,omitempty"`
+}
+
+// pushInfo is OfflinePushInfo as it goes out, overrides merged.
+func pushInfo(m *push.Message) ([]byte, error) {
+	info, err := newOfflinePush(m)
+	if err != nil {
+		return nil, err
+	}
+	base, err := encode(info)
+	if err != nil {
+		return nil, fmt.Errorf("encode message: %w", err)
+	}
+	if override := m.Overrides[Name]; len(override) > 0 {
+		return merge(base, override)
+	}
+	return base, nil
+}
+
+// newOfflinePush is for a data message only the word that nothing be shown.
+func newOfflinePush(m *push.Message) (*offlinePush, error) {
+	if isData(m) {
+		return &offlinePush{PushFlag: 1}, nil
+	}
+	ext, err := dataText(m)
+	if err != nil {
+		return nil, err
+	}
+	k := category(m)
+	info := &offlinePush{Title: m.Title, Desc: m.Body, Ext: ext, BadgeSetNum: m.Badge, AndroidInfo: newAndroid(m, k)}
+	if m.Sound != "" || m.Image != "" {
+		info.ApnsInfo = &apnsInfo{Sound: m.Sound, Image: m.Image}
+	}
+	if m.Sound != "" || m.Image != "" || k.Huawei != "" {
+		info.HarmonyInfo = &harmonyInfo{Category: k.Huawei, Image: m.Image, Sound: m.Sound}
+	}
+	return info, nil
+}
+
+func newAndroid(m *push.Message, k kinds) *androidInfo {
+	a := &androidInfo{
+		Sound:           m.Sound,
+		HuaWeiChannelID: m.Channel, XiaoMiChannelID: m.Channel, OPPOChannelID: m.Channel, GoogleChannelID: m.Channel,
+		HuaWeiImage: m.Image, HonorImage: m.Image, GoogleImage: m.Image,
+		HuaWeiCategory: k.Huawei, OPPOCategory: k.OPPO, VIVOCategory: k.VIVO, VIVOClassification: vivoClass(m, k.VIVO),
+		HuaWeiImportance: "NORMAL", HonorImportance: "NORMAL", MeiZuNoticeMsgType: 1,
+	}
+	if m.Class == push.Marketing {
+		a.HuaWeiImportance, a.HonorImportance, a.MeiZuNoticeMsgType = "LOW", "LOW", 0
+	}
+	return a
+}
+
+// chatMessage is the members of a chat message, without the braces. One that
+// carries data for the app counts as nothing unread and heads no chat.
+func chatMessage(m *push.Message) ([]byte, error) {
+	info, err := pushInfo(m)
+	if err != nil {
+		return nil, err
+	}
+	data, err := dataText(m)
+	if err != nil {
+		return nil, err
+	}
+	c := chat{OfflinePushInfo: info}
+	if isData(m) {
+		if data == "" {
+			data = "{}"
+		}
+		c.MsgBody = []element{{"TIMCustomElem", content{Data: &data}}}
+		c.SendMsgControl = []string{"NoUnread", "NoLastMsg"}
+	} else {
+		c.MsgBody = []element{{"TIMTextElem", content{Text: &m.Body}}}
+		c.CloudCustomData = data
+	}
+	b, err := encode(c)
+	if err != nil {
+		return nil, fmt.Errorf("encode message: %w", err)
+	}
+	return b[1 : len(b)-1], nil
+}
+
+// dataText is the message's data as JSON in a string; "" without any.
+func dataText(m *push.Message) (string, error) {
+	if len(m.Data) == 0 {
+		return "", nil
+	}
+	data, err := encode(m.Data)
+	if err != nil {
+		return "", fmt.Errorf("encode message data: %w", err)
+	}
+	return string(data), nil
+}
+
+// encode is JSON without HTML escapes, which would use up the vendor's limit.
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}

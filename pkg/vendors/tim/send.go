@@ -1,0 +1,55 @@
+package tim
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/postrider/postrider/pkg/classify"
+	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/vendors"
+)
+
+const opSend = "send"
+
+// adapter is immutable, and safe for concurrent use.
+type adapter struct {
+	client           *http.Client
+	pushURL, chatURL string // with all of the query that is the same in every request
+	appID            int64
+	identifier       string
+	secret           vendors.Secret
+	chat             bool // notifications are chat messages
+}
+
+// Format prints the adapter without its fields: fmt shows unexported fields
+// with no regard for their String methods, and one of them is the secret.
+func (a *adapter) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte("tim adapter")) }
+
+// Send makes exactly one request for at most 500 accounts. Its URL holds the
+// UserSig, so nothing may print it.
+func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer, error) {
+	address, write := a.pushURL, a.pushBody
+	if a.chat || r.Message.Kind == push.Data {
+		address, write = a.chatURL, a.chatBody
+	}
+	body, err := write(r)
+	if err != nil {
+		// Nothing was sent, which is what Dial says; Check keeps such messages out.
+		return vendors.Answer{}, &vendors.Error{
+			Op: opSend, Code: classify.Code{Level: classify.Transport, Code: classify.Dial}, Err: err,
+		}
+	}
+	address += "&usersig=" + url.QueryEscape(r.Access) + "&random=" + strconv.FormatUint(uint64(random(r)), 10)
+	req, err := vendors.Post(ctx, opSend, address, "application/json", body)
+	if err != nil {
+		return vendors.Answer{}, err
+	}
+	reply, err := vendors.Do(a.client, opSend, req)
+	if err != nil {
+		return vendors.Answer{}, err
+	}
+	return readAnswer(reply, r.Tokens, r.Access, a.secret.Reveal())
+}

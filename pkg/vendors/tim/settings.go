@@ -1,0 +1,86 @@
+package tim
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strconv"
+
+	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/vendors"
+)
+
+// Tencent's production address, of the data center in China, and paths. Other
+// data centers have others: https://cloud.tencent.com/document/product/269/1519
+const (
+	sendBase = "https://console.tim.qq.com"
+	pushPath = "/v4/timpush/batch"
+	chatPath = "/v4/openim/batchsendmsg"
+)
+
+// The values of Settings.API.
+const (
+	apiPush = "push"
+	apiChat = "chat"
+)
+
+// admin is the administrator that every app has from the beginning.
+const admin = "administrator"
+
+// identifierForm is no more than what can stand in every request: 32 bytes are
+// Tencent's limit.
+var identifierForm = regexp.MustCompile(`^[!-~]{1,32}$`)
+
+// Settings are one app's credentials and addresses.
+type Settings struct {
+	// SDKAppID is the app's id at Tencent, over 0.
+	SDKAppID int64 `yaml:"sdk_app_id"`
+	// Identifier is an administrator of the app, who signs requests and is the
+	// sender of messages; empty: administrator.
+	Identifier string `yaml:"identifier"`
+	// SecretKey makes the UserSig.
+	SecretKey vendors.Secret `yaml:"secret_key"`
+	// API is how notifications are sent: push (empty: the same) by the push
+	// service, which leaves no trace in chats; chat as a chat message from
+	// Identifier with an offline push.
+	API string `yaml:"api"`
+	// BaseURL replaces scheme and host, also for another data center; empty:
+	// Tencent's in China.
+	BaseURL string `yaml:"base_url"`
+}
+
+// Format prints the app id alone, whatever the verb: under a verb that does not
+// fit fmt passes over Secret's own String.
+func (s Settings) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "tim app %d", s.SDKAppID) }
+
+// Faults reports missing or malformed settings, by their keys in the file.
+func (s *Settings) Faults() []push.Fault {
+	var faults []push.Fault
+	if s.SDKAppID <= 0 {
+		faults = append(faults, push.Fault{Field: "sdk_app_id", Reason: "is required: the app's SDKAppID, a number over 0"})
+	}
+	if s.Identifier != "" && !identifierForm.MatchString(s.Identifier) {
+		faults = append(faults, push.Fault{Field: "identifier", Reason: "must be an administrator's UserID, at most 32 bytes without blanks; leave it empty for " + admin})
+	}
+	if s.SecretKey == "" {
+		faults = append(faults, push.Fault{Field: "secret_key", Reason: "is required: the app's secret key"})
+	}
+	if s.API != "" && s.API != apiPush && s.API != apiChat {
+		faults = append(faults, push.Fault{Field: "api", Reason: "is unknown: write push or chat"})
+	}
+	return append(faults, vendors.CheckAddress("base_url", s.BaseURL, false)...)
+}
+
+// Open returns the adapter for these settings, which are valid. It is a
+// vendors.Granter too. It makes no call.
+func (s *Settings) Open(client *http.Client) vendors.Vendor {
+	a := &adapter{client: client, appID: s.SDKAppID, identifier: s.Identifier, secret: s.SecretKey, chat: s.API == apiChat}
+	if a.identifier == "" {
+		a.identifier = admin
+	}
+	base := vendors.BaseURL(s.BaseURL, sendBase)
+	query := "?contenttype=json&sdkappid=" + strconv.FormatInt(a.appID, 10) + "&identifier=" + url.QueryEscape(a.identifier)
+	a.pushURL, a.chatURL = base+pushPath+query, base+chatPath+query
+	return a
+}

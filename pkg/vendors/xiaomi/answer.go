@@ -1,0 +1,199 @@
+package xiaomi
+
+import (
+	"encoding/json"
+	"errors"
+	"regexp"
+	"strings"
+
+	"github.com/postrider/postrider/pkg/classify"
+	"github.com/postrider/postrider/pkg/vendors"
+)
+
+// The codes that this file branches on; what they lead to stands in codes.tsv.
+const (
+	codeSuccess   = "0"
+	codeFailed    = "20301"
+	codeNoDevice  = "10029"
+	codeBadFormat = "66007"
+	codeBad       = "bad_regids"
+
+	// What follows a slash is ours: one code that has to be read in two ways.
+	readOther = "/other" // 20301 without the proof that every token is invalid
+	readOne   = "/one"   // a code about a token, in a request with one token
+)
+
+// reasonInvalid is the one reason of 20301 that means dead tokens. Every
+// sample of that code has it, but no document says that there is no other.
+const reasonInvalid = "No valid targets!"
+
+// codeForm admits what may stand in a ledger: Xiaomi's codes are numbers, and a
+// code that came as a string would be kept as it stands.
+var codeForm = regexp.MustCompile(`^-?[0-9]{1,10}(/[a-z]{1,16})?$`)
+
+var (
+	errNoCode        = errors.New("a successful HTTP status without a code in the body")
+	errContradiction = errors.New("code 0 with another result than ok")
+)
+
+// envelope is the answer of every API:
+// https://dev.mi.com/xiaomihyperos/documentation/detail?pId=1560
+// Its parts are raw, so that one of an odd type does not hide the others.
+type envelope struct {
+	Result      json.RawMessage `json:"result"`
+	Code        json.RawMessage `json:"code"`
+	Reason      json.RawMessage `json:"reason"`
+	Description json.RawMessage `json:"description"`
+	TraceID     json.RawMessage `json:"trace_id"`
+	Data        json.RawMessage `json:"data"`
+}
+
+// details are what a success adds. Failures have none.
+type details struct {
+	ID json.RawMessage `json:"id"`
+	// BadRegIDs are rejected tokens, separated by commas.
+	BadRegIDs json.RawMessage `json:"bad_regids"`
+	// OverQuota says how many messages were thrown away, by channel: "no_channel:2 a:3".
+	OverQuota json.RawMessage `json:"channel_exceed_quota"`
+}
+
+// delivery is what a request asked for: its tokens, message by message.
+type delivery struct {
+	tokens   []string
+	messages []channelTokens
+}
+
+// readAnswer looks at the body first and at the HTTP status only when the body
+// has no code: failures come with status 200. What sends or deletes is believed
+// under a successful status alone.
+func readAnswer(reply vendors.Reply, sent delivery, secret string) (vendors.Answer, error) {
+	var e envelope
+	if err := json.Unmarshal(reply.Body, &e); err != nil {
+		e = envelope{}
+	}
+	code, ok := codeOf(e.Code), reply.Status/100 == 2
+	switch {
+	case code == "" && ok:
+		return vendors.Answer{}, vendors.MalformedError(opSend, errNoCode)
+	case code == "", code == codeSuccess && !ok:
+		return vendors.Answer{Code: vendors.HTTPCode(reply.Status), RetryAfter: reply.RetryAfter}, nil
+	case code == codeSuccess && text(e.Result) == "error":
+		return vendors.Answer{}, vendors.MalformedError(opSend, errContradiction)
+	}
+	answer := vendors.Answer{RequestID: identifier(e.TraceID), RetryAfter: reply.RetryAfter}
+	if code != codeSuccess {
+		answer.Code = classify.Code{Level: classify.Response, Code: reading(code, e, ok, len(sent.tokens)), Text: e.words(sent.tokens, secret)}
+		return answer, nil
+	}
+	answer.Code = classify.Code{Level: classify.Response, Code: code}
+	var d details
+	if json.Unmarshal(e.Data, &d) != nil {
+		return answer, nil
+	}
+	if id := identifier(d.ID); id != "" {
+		answer.RequestID = id
+	}
+	answer.Tokens = d.tokenCodes(sent, secret)
+	return answer, nil
+}
+
+// reading is the code, or which of its readings holds.
+func reading(code string, e envelope, ok bool, tokens int) string {
+	switch code {
+	case codeFailed:
+		if !ok || text(e.Result) == "ok" || strings.TrimSpace(text(e.Reason)) != reasonInvalid {
+			return code + readOther
+		}
+	case codeNoDevice, codeBadFormat:
+		if ok && tokens == 1 {
+			return code + readOne
+		}
+	}
+	return code
+}
+
+// tokenCodes finds the tokens that a success leaves out.
+func (d details) tokenCodes(sent delivery, secret string) []vendors.TokenCode {
+	bad := badTokens(text(d.BadRegIDs))
+	over := overQuota(text(d.OverQuota))
+	if len(bad) == 0 && over == nil {
+		return nil
+	}
+	var list []vendors.TokenCode
+	for i, t := range sent.tokens {
+		if bad[t] {
+			list = append(list, vendors.TokenCode{Index: i, Code: classify.Code{Level: classify.Token, Code: codeBad}})
+		}
+	}
+	if over == nil {
+		return list
+	}
+	return over.add(list, sent, vendors.Text(text(d.OverQuota), append(sent.contained(text(d.OverQuota)), secret)...))
+}
+
+func badTokens(list string) map[string]bool {
+	if list == "" || list == "null" {
+		return nil
+	}
+	bad := make(map[string]bool, 1+strings.Count(list, ","))
+	for t := range strings.SplitSeq(list, ",") {
+		if t = strings.TrimSpace(t); t != "" {
+			bad[t] = true
+		}
+	}
+	return bad
+}
+
+// codeOf reads a code that is a whole number or a string; else it is "".
+func codeOf(raw json.RawMessage) string {
+	if code := text(raw); codeForm.MatchString(code) {
+		return code
+	}
+	return ""
+}
+
+// text is a JSON string's value, or any other value as it stands.
+func text(raw json.RawMessage) string {
+	if len(raw) == 0 || raw[0] != '"' {
+		return string(raw)
+	}
+	var s string
+	if json.Unmarshal(raw, &s) != nil {
+		return ""
+	}
+	return s
+}
+
+// identifier is a message or trace id, or "" for what cannot be one.
+func identifier(raw json.RawMessage) string {
+	id := text(raw)
+	if len(id) > 128 || id == "null" || strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+		return ""
+	}
+	return id
+}
+
+// words are the vendor's, for people: the reason, which says more than the
+// description, which is the code's own text. A page is not words.
+func (e envelope) words(tokens []string, secret string) string {
+	const page = 8 << 10
+	said := text(e.Reason)
+	if said == "" || said == "null" {
+		said = text(e.Description)
+	}
+	if len(said) > page || said == "null" {
+		return ""
+	}
+	return vendors.Text(said, append(delivery{tokens: tokens}.contained(said), secret)...)
+}
+
+// contained are the tokens that stand in a text.
+func (d delivery) contained(said string) []string {
+	var list []string
+	for _, t := range d.tokens {
+		if strings.Contains(said, t) {
+			list = append(list, t)
+		}
+	}
+	return list
+}

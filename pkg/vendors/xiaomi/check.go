@@ -1,0 +1,149 @@
+package xiaomi
+
+import (
+	"fmt"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"github.com/postrider/postrider/pkg/push"
+)
+
+var (
+	activityForm = regexp.MustCompile(`^[0-9A-Za-z_.$]+$`)
+	jobKeyForm   = regexp.MustCompile(`^[0-9A-Za-z-][0-9A-Za-z_-]{0,11}$`)
+)
+
+// receiptTypes are the kinds of receipt that may be asked for, added up:
+// https://dev.mi.com/xiaomihyperos/documentation/detail?pId=1558
+const receiptTypes = 1 + 2 + 16 + 32 + 64 + 128 + 1024
+
+// check reports what in a message breaks a hard limit of Xiaomi's.
+func check(m *push.Message) []push.Fault {
+	var faults []push.Fault
+	if m.Kind != push.Data {
+		faults = clickFaults(m.Click)
+	}
+	override := m.Overrides[Name]
+	if len(override) > 0 {
+		if f := overrideFaults(override); len(f) > 0 {
+			return append(faults, f...) // what cannot be merged cannot be measured
+		}
+	}
+	longest := ident{packageName: strings.Repeat("p", maxPackage), ttl: maxPrivateTTL, key: strings.Repeat("0", 32)}
+	list, err := fields(m, longest)
+	if err != nil {
+		return append(faults, push.Fault{Field: "message.data", Reason: "cannot be encoded as JSON"})
+	}
+	where := blame(override)
+	if value(list, fieldPass) != "1" {
+		faults = append(faults, textFaults(list, where)...)
+	} else if value(list, fieldPayload) == "" {
+		faults = append(faults, push.Fault{Field: where(fieldPayload, "message.data"), Reason: "is required for a data message at Xiaomi"})
+	}
+	return append(faults, extraFaults(list, where)...)
+}
+
+// blame names the place that a field's value came from: the override if it has
+// the field, else the job's own.
+func blame(override []byte) func(name, own string) string {
+	patch, err := object(override)
+	return func(name, own string) string {
+		if _, ok := patch[name]; ok && err == nil {
+			return overridesField + "." + name
+		}
+		return own
+	}
+}
+
+func textFaults(list []field, where func(name, own string) string) []push.Fault {
+	var faults []push.Fault
+	for _, t := range []struct {
+		name, own string
+		most      int
+	}{{fieldTitle, "message.title", maxTitle}, {fieldBody, "message.body", maxBody}} {
+		s := value(list, t.name)
+		switch n := length(s); {
+		case strings.TrimSpace(s) == "":
+			faults = append(faults, push.Fault{Field: where(t.name, t.own), Reason: "is required for a notification at Xiaomi, and may not be all blank"})
+		case n > t.most:
+			faults = append(faults, push.Fault{Field: where(t.name, t.own), Reason: fmt.Sprintf("has %d characters; Xiaomi takes %d", n, t.most)})
+		}
+	}
+	return faults
+}
+
+// length counts characters as the strictest reader would: an emoji is two.
+func length(s string) int {
+	n := 0
+	for _, r := range s {
+		n += max(utf16.RuneLen(r), 1)
+	}
+	return n
+}
+
+func clickFaults(c *push.Click) []push.Fault {
+	if c == nil {
+		return nil
+	}
+	switch c.Action {
+	case push.ClickApp:
+		return nil
+	case push.ClickURL:
+		if u, err := url.Parse(c.Target); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			return []push.Fault{{Field: "message.click.target", Reason: "must be an http or https URL"}}
+		}
+		return nil
+	case push.ClickIntent:
+		if c.Target == "" {
+			return []push.Fault{{Field: "message.click.target", Reason: "is required for the action \"intent\""}}
+		}
+		return nil
+	case push.ClickActivity:
+		if !activityForm.MatchString(c.Target) {
+			return []push.Fault{{Field: "message.click.target", Reason: "must be the class name of an activity, like com.example.shop.OrderActivity"}}
+		}
+		return nil
+	}
+	return []push.Fault{{Field: "message.click.action", Reason: "is unknown: write app, url, intent or activity"}}
+}
+
+// extraFaults measures all extras, ours too: the document does not say whether
+// the vendor's own names count, and a request over the limit fails whole.
+func extraFaults(list []field, where func(name, own string) string) []push.Fault {
+	var faults []push.Fault
+	number, size := 0, 0
+	for _, f := range extrasOf(list) {
+		number++
+		size += utf8.RuneCountInString(f.name) - len(extraPrefix) + utf8.RuneCountInString(f.value)
+		if reason := extraFault(f); reason != "" {
+			faults = append(faults, push.Fault{Field: where(f.name, "message"), Reason: reason})
+		}
+	}
+	if number > maxExtras {
+		faults = append(faults, push.Fault{Field: overridesField, Reason: fmt.Sprintf("makes %d extra fields, ours included; Xiaomi takes %d", number, maxExtras)})
+	}
+	if size > maxExtraSize {
+		faults = append(faults, push.Fault{Field: "message", Reason: fmt.Sprintf("has %d characters in Xiaomi's extra fields (click target, sound, channel, overrides); %d are allowed", size, maxExtraSize)})
+	}
+	return faults
+}
+
+// extraFault judges the extras that Xiaomi would ignore without a word, or
+// refuse with the whole request.
+func extraFault(f field) string {
+	switch f.name {
+	case "extra.jobkey":
+		if !jobKeyForm.MatchString(f.value) {
+			return "may hold letters, digits, - and _ only, 12 at most, and not begin with _"
+		}
+	case "extra.callback.type":
+		if n, err := strconv.Atoi(f.value); err != nil || n < 1 || n&^receiptTypes != 0 {
+			return "must be a sum of 1, 2, 16, 32, 64, 128 and 1024: Xiaomi ignores any other"
+		}
+	}
+	return ""
+}

@@ -1,0 +1,158 @@
+package xiaomi
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/postrider/postrider/pkg/push"
+)
+
+// The fields that this package branches on; the others only pass through.
+const (
+	fieldTitle   = "title"
+	fieldBody    = "description"
+	fieldPass    = "pass_through"
+	fieldPayload = "payload"
+	extraPrefix  = "extra."
+	extraChannel = extraPrefix + "channel_id"
+)
+
+// field is one field of the form, without the receivers:
+// https://dev.mi.com/xiaomihyperos/documentation/detail?pId=1559
+type field struct{ name, value string }
+
+// ident is what tells one request's message from another's.
+type ident struct {
+	packageName string
+	ttl         time.Duration
+	key         string
+}
+
+// fields is the message as it goes out, overrides merged.
+func fields(m *push.Message, id ident) ([]field, error) {
+	list := []field{{"restricted_package_name", id.packageName}}
+	if m.Kind == push.Data {
+		list = append(list, field{fieldPass, "1"})
+	} else {
+		list = append(list,
+			field{fieldPass, "0"}, field{fieldTitle, m.Title}, field{fieldBody, m.Body},
+			field{"notify_type", "-1"}, field{"notify_id", notifyID(m, id.key)})
+	}
+	if len(m.Data) > 0 || m.Kind == push.Data {
+		text, err := payload(m.Data)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, field{fieldPayload, text})
+	}
+	list = append(list, field{"time_to_live", ttl(m, id.ttl)})
+	list = append(list, extras(m, id)...)
+	return merge(list, m.Overrides[Name])
+}
+
+// extras are the fields for the phone. Xiaomi's phones show only the first
+// message with a jobkey, so that a repeated request is not shown twice.
+func extras(m *push.Message, id ident) []field {
+	var list []field
+	if m.Channel != "" {
+		list = append(list, field{extraChannel, m.Channel})
+	}
+	if m.Kind != push.Data {
+		list = append(list, click(m.Click, id.packageName)...)
+		if m.Sound != "" {
+			list = append(list, field{"extra.sound_uri", sound(m.Sound, id.packageName)})
+		}
+	}
+	return append(list, field{"extra.jobkey", jobKey(id.key)})
+}
+
+func click(c *push.Click, packageName string) []field {
+	effect := func(n, name, target string) []field {
+		return []field{{"extra.notify_effect", n}, {extraPrefix + name, target}}
+	}
+	if c != nil {
+		switch c.Action {
+		case push.ClickURL:
+			return effect("3", "web_uri", c.Target)
+		case push.ClickIntent:
+			return effect("2", "intent_uri", c.Target)
+		case push.ClickActivity:
+			return effect("2", "intent_uri", "intent:#Intent;component="+packageName+"/"+c.Target+";end")
+		case push.ClickApp:
+		}
+	}
+	return []field{{"extra.notify_effect", "1"}}
+}
+
+// sound is the URI of a sound; Xiaomi knows no short form for the app's own.
+func sound(name, packageName string) string {
+	if strings.HasPrefix(name, "/raw/") {
+		return "android.resource://" + packageName + name
+	}
+	return name
+}
+
+// notifyID is the same on every retry, and over 0: 31 bits of what replaces
+// the notification (the collapse id), or of what identifies it (the key).
+// Without one a phone shows only the app's last notification.
+func notifyID(m *push.Message, key string) string {
+	if m.CollapseID != "" {
+		key = m.CollapseID
+	}
+	h := fnv.New32a()
+	h.Write([]byte(key))
+	return strconv.FormatUint(uint64(max(h.Sum32()&0x7fffffff, 1)), 10)
+}
+
+// jobKey is 8 letters and digits made of the request's key: older
+// documents allow 8, newer ones 12. Two messages for one phone share one once
+// in 10^12 pairs.
+func jobKey(key string) string {
+	const values = 36 * 36 * 36 * 36 * 36 * 36 * 36 * 36
+	h := fnv.New64a()
+	h.Write([]byte(key))
+	s := strconv.FormatUint(h.Sum64()%values, 36)
+	return strings.Repeat("0", 8-len(s)) + s
+}
+
+// ttl is milliseconds, at least a second's. Only a message of a private
+// channel may be held longer than a day, and those are service messages.
+func ttl(m *push.Message, d time.Duration) string {
+	longest := maxPublicTTL
+	if m.Channel != "" && m.Class != push.Marketing {
+		longest = maxPrivateTTL
+	}
+	return strconv.FormatInt(min(max(d, time.Second), longest).Milliseconds(), 10)
+}
+
+// payload is JSON without HTML escapes. It is encoded once more with the form
+// and not before: what is encoded twice arrives with its percent signs.
+func payload(data map[string]string) (string, error) {
+	if data == nil {
+		return "{}", nil
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(data); err != nil {
+		return "", fmt.Errorf("encode message data: %w", err)
+	}
+	return strings.TrimSuffix(b.String(), "\n"), nil
+}
+
+// channel is the channel that the vendor counts a message under; "": none.
+func channel(list []field) string { return value(list, extraChannel) }
+
+func value(list []field, name string) string {
+	for _, f := range list {
+		if f.name == name {
+			return f.value
+		}
+	}
+	return ""
+}

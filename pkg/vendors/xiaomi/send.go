@@ -1,0 +1,80 @@
+package xiaomi
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/postrider/postrider/pkg/classify"
+	"github.com/postrider/postrider/pkg/vendors"
+)
+
+const (
+	opSend   = "send"
+	formType = "application/x-www-form-urlencoded;charset=UTF-8"
+)
+
+// adapter is immutable, and safe for concurrent use.
+type adapter struct {
+	client      *http.Client
+	sendURL     string
+	manyURL     string
+	packageName string
+	secret      vendors.Secret
+}
+
+// Format prints the adapter without its fields: fmt shows unexported fields
+// with no regard for their String methods, and one of them is the secret.
+func (a *adapter) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte("xiaomi adapter")) }
+
+// Send makes exactly one request for at most 1,000 tokens.
+func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer, error) {
+	list, err := a.fields(r)
+	if err != nil {
+		return vendors.Answer{}, err
+	}
+	sent := delivery{tokens: r.Tokens, messages: []channelTokens{{channel(list), len(r.Tokens)}}}
+	return a.post(ctx, a.sendURL, formBody(list, r.Tokens), sent)
+}
+
+// SendMany makes exactly one request for several messages, with at most 500
+// tokens in all.
+func (a *adapter) SendMany(ctx context.Context, rs []*vendors.Request) (vendors.Answer, error) {
+	messages := make([][]field, len(rs))
+	var sent delivery
+	for i, r := range rs {
+		list, err := a.fields(r)
+		if err != nil {
+			return vendors.Answer{}, err
+		}
+		messages[i] = list
+		sent.tokens = append(sent.tokens, r.Tokens...)
+		sent.messages = append(sent.messages, channelTokens{channel(list), len(r.Tokens)})
+	}
+	return a.post(ctx, a.manyURL, manyBody(messages, rs), sent)
+}
+
+// fields fails only for messages that Check keeps out. Nothing was sent then,
+// which is what Dial says.
+func (a *adapter) fields(r *vendors.Request) ([]field, error) {
+	list, err := fields(r.Message, ident{packageName: a.packageName, ttl: r.TTL, key: r.Key})
+	if err != nil {
+		return nil, &vendors.Error{
+			Op: opSend, Code: classify.Code{Level: classify.Transport, Code: classify.Dial}, Err: err,
+		}
+	}
+	return list, nil
+}
+
+func (a *adapter) post(ctx context.Context, address string, body []byte, sent delivery) (vendors.Answer, error) {
+	req, err := vendors.Post(ctx, opSend, address, formType, body)
+	if err != nil {
+		return vendors.Answer{}, err
+	}
+	req.Header.Set("Authorization", "key="+a.secret.Reveal())
+	reply, err := vendors.Do(a.client, opSend, req)
+	if err != nil {
+		return vendors.Answer{}, err
+	}
+	return readAnswer(reply, sent, a.secret.Reveal())
+}
