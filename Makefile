@@ -42,6 +42,14 @@ check: setup lint ## everything that CI checks
 	$(MAKE) bench ARGS=-short
 	$(MAKE) fuzz SHORT=3s
 
+.PHONY: docs
+docs: ## write the documents that follow from the vendors' tables
+	$(GO) test -run TestDocumentsFollowFromTheData -update .
+
+.PHONY: bench
+bench: setup ## measure against plain asynq and plain HTTP, in one run (ARGS=-short for a brief one)
+	$(GO) test -run '^$$' -bench . -benchtime 1x $(ARGS) ./internal/bench
+
 .PHONY: fuzz
 fuzz: ## run every fuzz target for SHORT (30s) each
 	@for pkg in $$($(GO) list ./...); do \

@@ -59,7 +59,10 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err != nil && !a.begun {
+		err = usage(fmt.Errorf("%w: see %s --help", err, cmd.CommandPath()))
+	}
 	if a.rdb != nil {
 		err = errors.Join(err, a.rdb.Close())
 	}
@@ -91,6 +94,8 @@ func codeOf(err error) int {
 	switch {
 	case errors.As(err, &e):
 		return e.code
+	case errors.Is(err, context.Canceled): // the input may be at fault only because it was not read on
+		return exitFailed
 	case errors.Is(err, push.ErrDuplicate):
 		return exitDuplicate
 	case errors.As(err, &invalid), errors.Is(err, push.ErrConflict), errors.As(err, &line):
@@ -107,6 +112,8 @@ type app struct {
 	file string
 	json bool
 	job  string // the job that is talked of, for errors
+	// begun: flags and arguments are right; a fault before that is the user's.
+	begun bool
 
 	cfg *config.Config
 	rdb redis.UniversalClient
@@ -121,24 +128,26 @@ becomes of them.
 
 Exit codes: 0 done; 1 failed; 2 wrong usage, job or configuration; 3 duplicate
 job id; 4 --wait ended with tokens that were not delivered.`,
-		SilenceUsage: true, SilenceErrors: true,
+		SilenceUsage: true, SilenceErrors: true, DisableSuggestions: true,
 	}
 	c.PersistentFlags().StringVar(&a.file, "config", "", "configuration file (default $POSTRIDER_CONFIG, else ./postrider.yaml)")
 	c.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON on stdout and nothing else there")
-	c.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usage(fmt.Errorf("%w: see %s --help", err, cmd.CommandPath()))
-	})
 	c.AddCommand(a.send(), a.status(), a.explain())
+	a.begin(c)
+	return c
+}
+
+// begin has every command note that it runs.
+func (a *app) begin(c *cobra.Command) {
 	for _, sub := range c.Commands() {
-		check := sub.Args
-		sub.Args = func(cmd *cobra.Command, args []string) error {
-			if err := check(cmd, args); err != nil {
-				return usage(fmt.Errorf("%w: see %s --help", err, cmd.CommandPath()))
+		a.begin(sub)
+		if run := sub.RunE; run != nil {
+			sub.RunE = func(cmd *cobra.Command, args []string) error {
+				a.begun = true
+				return run(cmd, args)
 			}
-			return nil
 		}
 	}
-	return c
 }
 
 // load reads the configuration.
@@ -157,6 +166,9 @@ func (a *app) connect() error {
 		return err
 	}
 	o, err := a.cfg.RedisOptions()
+	if err == nil && o.IsClusterMode {
+		err = errors.New("redis.url: a cluster is not supported yet: use one Redis, or Sentinel")
+	}
 	if err != nil {
 		return usage(err)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -49,9 +50,9 @@ func (f *messageFlags) register(fl *pflag.FlagSet) {
 }
 
 // message reads the file and lays the flags over it.
-func (f *messageFlags) message(a *app) (m push.Message, err error) {
+func (f *messageFlags) message(ctx context.Context, a *app) (m push.Message, err error) {
 	if f.file != "" {
-		b, err := a.read(f.file)
+		b, err := a.read(ctx, f.file)
 		if err != nil {
 			return m, err
 		}

@@ -107,8 +107,8 @@ func (f *sendFlags) alone(cmd *cobra.Command) error {
 }
 
 // header is the job that the flags describe, without its targets.
-func (f *sendFlags) header(a *app) (push.Job, error) {
-	m, err := f.message(a)
+func (f *sendFlags) header(ctx context.Context, a *app) (push.Job, error) {
+	m, err := f.message(ctx, a)
 	if err != nil {
 		return push.Job{}, err
 	}
@@ -142,10 +142,10 @@ func (a *app) sendJob(ctx context.Context, client *push.Client, f *sendFlags) (p
 	var err error
 	if f.job != "" {
 		var data []byte
-		if data, err = a.read(f.job); err == nil {
+		if data, err = a.read(ctx, f.job); err == nil {
 			j, err = push.DecodeJob(data)
 		}
-	} else if j, err = f.header(a); err == nil {
+	} else if j, err = f.header(ctx, a); err == nil {
 		j.Targets, err = f.split()
 	}
 	if err != nil {
@@ -170,7 +170,7 @@ func (f *sendFlags) split() (map[string][]string, error) {
 
 // sendFile streams a file of targets.
 func (a *app) sendFile(ctx context.Context, client *push.Client, f *sendFlags) (r push.Result, err error) {
-	j, err := f.header(a)
+	j, err := f.header(ctx, a)
 	if err != nil {
 		return r, err
 	}
@@ -179,7 +179,7 @@ func (a *app) sendFile(ctx context.Context, client *push.Client, f *sendFlags) (
 	if err != nil {
 		return r, err
 	}
-	in, done, err := a.open(f.file)
+	in, done, err := a.open(ctx, f.file)
 	if err != nil {
 		return r, err
 	}
@@ -203,7 +203,7 @@ func (a *app) sendFile(ctx context.Context, client *push.Client, f *sendFlags) (
 
 // sendMany streams jobs and prints a result for each.
 func (a *app) sendMany(ctx context.Context, client *push.Client, file string) error {
-	in, done, err := a.open(file)
+	in, done, err := a.open(ctx, file)
 	if err != nil {
 		return err
 	}
@@ -234,20 +234,20 @@ func (a *app) sendMany(ctx context.Context, client *push.Client, file string) er
 	return nil
 }
 
-// open opens a file, or stdin for "-".
-func (a *app) open(file string) (io.Reader, func(), error) {
+// open opens a file, or stdin for "-". Reading it ends with ctx.
+func (a *app) open(ctx context.Context, file string) (io.Reader, func(), error) {
 	if file == "-" {
-		return a.in, func() {}, nil
+		return &interruptible{ctx: ctx, r: a.in}, func() {}, nil
 	}
 	f, err := os.Open(file) //nolint:gosec // the user names the file
 	if err != nil {
 		return nil, nil, usage(err)
 	}
-	return f, func() { _ = f.Close() }, nil
+	return &interruptible{ctx: ctx, r: f}, func() { _ = f.Close() }, nil
 }
 
-func (a *app) read(file string) ([]byte, error) {
-	r, done, err := a.open(file)
+func (a *app) read(ctx context.Context, file string) ([]byte, error) {
+	r, done, err := a.open(ctx, file)
 	if err != nil {
 		return nil, err
 	}

@@ -110,6 +110,9 @@ func (p *program) work(ctx context.Context) error {
 		return usageError{err}
 	}
 	o, err := cfg.RedisOptions()
+	if err == nil && o.IsClusterMode {
+		err = errors.New("redis.url: a cluster is not supported yet: use one Redis, or Sentinel")
+	}
 	if err != nil {
 		return usageError{err}
 	}
