@@ -42,7 +42,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		return 0
 	}
-	fmt.Fprintln(stderr, "simulator:", err) //nolint:errcheck // nowhere is left to complain
+	fmt.Fprintln(stderr, "simulator:", err)
 	if errors.Is(err, errServe) {
 		return 1
 	}

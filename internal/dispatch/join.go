@@ -10,6 +10,9 @@ import (
 // only if one comes does it wait the whole linger. An idle lane is hardly slowed.
 const probe = time.Millisecond
 
+// longest bounds the wait in lingers, while others keep coming.
+const longest = 20
+
 // joiner lets small parcels share a request: those of one message or, where the
 // vendor takes different messages at once, of one app.
 type joiner struct {
@@ -23,8 +26,7 @@ type batch struct {
 	all    shipment
 	n      int
 	seen   map[string]struct{}
-	shared bool
-	joined chan struct{} // closed when a second parcel comes: shared
+	joined chan struct{} // told when another parcel came
 	full   chan struct{} // closed when no more fit
 	sent   chan struct{} // closed when every answer is recorded
 }
@@ -50,28 +52,25 @@ func (d *Dispatcher) join(ctx context.Context, a *Account, p *parcel) {
 	d.sendInSlot(ctx, a, b.all)
 }
 
-// gather waits for others.
+// gather waits for others: for a first one hardly, then until none has come for
+// the linger, or the batch is full.
 func (d *Dispatcher) gather(ctx context.Context, b *batch) {
-	start := time.Now()
-	t := time.NewTimer(min(probe, d.Linger))
-	defer t.Stop()
-	select {
-	case <-t.C:
+	end := time.NewTimer(longest * d.Linger)
+	defer end.Stop()
+	next := time.NewTimer(min(probe, d.Linger))
+	defer next.Stop()
+	for {
+		select {
+		case <-b.joined:
+			next.Reset(d.Linger)
+			continue
+		case <-next.C:
+		case <-end.C:
+		case <-b.full:
+		case <-d.draining:
+		case <-ctx.Done():
+		}
 		return
-	case <-b.full:
-		return
-	case <-d.draining:
-		return
-	case <-ctx.Done():
-		return
-	case <-b.joined:
-	}
-	t.Reset(max(0, d.Linger-time.Since(start)))
-	select {
-	case <-t.C:
-	case <-b.full:
-	case <-d.draining:
-	case <-ctx.Done():
 	}
 }
 
@@ -82,11 +81,11 @@ func (j *joiner) enter(k joinKey, p *parcel, limit int) (b *batch, mine bool) {
 	defer j.mu.Unlock()
 	b = j.open[k]
 	if b != nil && b.n+p.n <= limit && !twice(b.seen, p.tokens()) {
-		if !b.shared {
-			b.shared = true
-			close(b.joined)
-		}
 		b.take(p)
+		select {
+		case b.joined <- struct{}{}:
+		default: // told already
+		}
 		if b.n == limit {
 			delete(j.open, k)
 			close(b.full)
@@ -97,7 +96,7 @@ func (j *joiner) enter(k joinKey, p *parcel, limit int) (b *batch, mine bool) {
 		close(b.full) // as full as it gets
 	}
 	b = &batch{
-		key: k, seen: map[string]struct{}{}, joined: make(chan struct{}), full: make(chan struct{}), sent: make(chan struct{}),
+		key: k, seen: map[string]struct{}{}, joined: make(chan struct{}, 1), full: make(chan struct{}), sent: make(chan struct{}),
 	}
 	b.take(p)
 	j.open[k] = b

@@ -43,15 +43,16 @@ type parcel struct {
 	n        int
 }
 
-// joinKey is what parcels that share a request have in common.
+// joinKey is what parcels that share a request have in common. Parts of a large
+// job share with each other alone: job is set, and epoch is not.
 type joinKey struct {
-	app, vendor, digest string
-	epoch               int64
+	app, vendor, digest, job string
+	epoch                    int64
 }
 
 // key is the request's idempotency key.
 func (k joinKey) key() string {
-	sum := sha256.Sum256([]byte(k.digest + strconv.FormatInt(k.epoch, 10)))
+	sum := sha256.Sum256([]byte(k.digest + strconv.FormatInt(k.epoch, 10) + k.job))
 	return hex.EncodeToString(sum[:16])
 }
 
@@ -197,12 +198,15 @@ func (c *claim) newParcel(a *Account, e wire.Entry, epoch int64) (*parcel, error
 	if err != nil {
 		return nil, fmt.Errorf("message of job %s: %w", e.Job, err)
 	}
-	digest := c.header.Message
-	if digest == "" {
-		digest = push.Digest(c.header.App, []byte(text))
+	k := joinKey{app: a.App, vendor: a.Spec.Name, digest: c.header.Message, epoch: epoch}
+	if k.digest == "" {
+		k.digest = push.Digest(c.header.App, []byte(text))
+	}
+	if e.Message < 0 {
+		k.job, k.epoch = e.Job, 0
 	}
 	return &parcel{
-		joinKey:  joinKey{a.App, a.Spec.Name, digest, epoch},
+		joinKey:  k,
 		priority: c.priority, message: &m, until: time.UnixMilli(e.Start).Add(m.HoldFor()),
 	}, nil
 }

@@ -70,8 +70,7 @@ func (b *lot) add(n int, line []byte) {
 	j, err := push.DecodeJob(line)
 	b.answers = append(b.answers, Answer{Line: n, Err: err, Result: push.Result{Job: j.ID}})
 	if err != nil {
-		var invalid *push.InvalidError
-		if errors.As(err, &invalid) {
+		if invalid, ok := errors.AsType[*push.InvalidError](err); ok {
 			b.answers[len(b.answers)-1].Job = invalid.Job
 		}
 		return

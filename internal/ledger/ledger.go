@@ -76,14 +76,12 @@ func (s *Store) Load(ctx context.Context, h wire.Header) (*Open, error) {
 		// One of the two answers WRONGTYPE; which one, only the chunk tells.
 		single, state = pipe.Get(ctx, wire.JobKey(h.Job)), pipe.HGet(ctx, wire.JobKey(h.Job), wire.FieldState)
 	}
-	_, err := pipe.Exec(ctx)
-	raw, chunkErr := chunk.Result()
-	switch {
-	case errors.Is(chunkErr, redis.Nil):
+	cmds, _ := pipe.Exec(ctx) // its error is only the first of theirs
+	raw, err := chunk.Result()
+	if errors.Is(err, redis.Nil) {
 		return nil, nil
-	case chunkErr != nil:
-		return nil, fmt.Errorf("load chunk %s: %w", h.Chunk, chunkErr)
-	case err != nil && !errors.Is(err, redis.Nil) && !redis.HasErrorPrefix(err, "WRONGTYPE"):
+	}
+	if err = errors.Join(err, fault(cmds[1:])); err != nil {
 		return nil, fmt.Errorf("load chunk %s: %w", h.Chunk, err)
 	}
 	c, err := wire.DecodeChunk(raw)
@@ -105,6 +103,16 @@ func (s *Store) Load(ctx context.Context, h wire.Header) (*Open, error) {
 	return o, nil
 }
 
+// fault is the first error but those that tell of a key's absence or type.
+func fault(cmds []redis.Cmder) error {
+	for _, c := range cmds {
+		if err := c.Err(); err != nil && !errors.Is(err, redis.Nil) && !redis.HasErrorPrefix(err, "WRONGTYPE") {
+			return err
+		}
+	}
+	return nil
+}
+
 // loadJobs reads what the jobs of a shared chunk say.
 func (s *Store) loadJobs(ctx context.Context, o *Open) error {
 	pipe := s.Redis.Pipeline()
@@ -116,10 +124,11 @@ func (s *Store) loadJobs(ctx context.Context, o *Open) error {
 			cmds[i] = pipe.HGet(ctx, wire.JobKey(e.Job), wire.FieldState)
 		}
 	}
-	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
-		return fmt.Errorf("load jobs of chunk %s: %w", o.Ref, err)
-	}
+	_, _ = pipe.Exec(ctx) // its error is only the first of theirs
 	for i, cmd := range cmds {
+		if err := cmd.Err(); err != nil && !errors.Is(err, redis.Nil) {
+			return fmt.Errorf("load jobs of chunk %s: %w", o.Ref, err)
+		}
 		o.note(i, cmd.Val(), cmd.Val())
 	}
 	return nil

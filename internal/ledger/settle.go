@@ -61,7 +61,7 @@ type DeadLetter struct {
 //	      "1" if the chunk is done, now (Unix s), now (base 36),
 //	      keep (s), keep of a single ledger (s), number of jobs, number of entries,
 //	      of each job: "s" or "h", number of fields, then field and count;
-//	        fields are outcomes and codes, an outcome's letter instead of its name for "s"
+//	        fields are outcomes and codes; for "s" outcomes' letters and short codes
 //	      of each entry: index of its stream in KEYS, number of words, words
 //	Returns 1, or 0 if the step comes too late.
 var settleScript = redis.NewScript(`
@@ -84,12 +84,17 @@ local function single(key, a, n)
     if #field == 1 then
       outcome = field
     else
-      local from, to = string.find(rest .. ' ', ' ' .. field, 1, true)
-      if from and string.find(rest .. ' ', '^[ =]', to + 1) then
-        local before, have, after = string.sub(rest, 1, to), 1, string.sub(rest, to + 1)
-        local text = string.match(after, '^=(%d+)')
-        if text then have, after = tonumber(text), string.sub(after, #text + 2) end
-        rest = before .. '=' .. (have + count) .. after
+      -- The code may stand there as the beginning of a longer one.
+      local from, to, mark = 1, 0
+      repeat
+        from, to = string.find(rest, ' ' .. field, to + 1, true)
+        mark = to and string.sub(rest, to + 1, to + 1)
+      until not from or mark == '' or mark == ' ' or mark == '='
+      if from then
+        local before, after = string.sub(rest, 1, to), string.sub(rest, to + 1)
+        local have = string.match(after, '^=(%d+)')
+        if have then after = string.sub(after, #have + 2) end
+        rest = before .. '=' .. (tonumber(have or 1) + count) .. after
       elseif count == 1 then
         rest = rest .. ' ' .. field
       else
@@ -197,6 +202,9 @@ func (s *Store) settleArgs(st *Step, now time.Time) ([]string, []any) {
 			args = append(args, field, n)
 		}
 		for code, n := range j.Codes {
+			if j.Single {
+				code = wire.ShortCode(code)
+			}
 			args = append(args, code, n)
 		}
 	}

@@ -48,7 +48,7 @@ type DeadError struct{ Reason string }
 func (e *DeadError) Error() string { return e.Reason }
 
 // Is makes asynq archive the task.
-func (e *DeadError) Is(target error) bool { return target == asynq.SkipRetry } //nolint:errorlint // Is is what errors.Is calls
+func (e *DeadError) Is(target error) bool { return target == asynq.SkipRetry }
 
 // Config says which lanes to run.
 type Config struct {
@@ -167,8 +167,7 @@ func retryDelay(n int, err error, _ *asynq.Task) time.Duration {
 
 // isFailure tells asynq whether to count an attempt; nothing hangs on it.
 func isFailure(err error) bool {
-	var again *AgainError
-	if errors.As(err, &again) {
+	if again, ok := errors.AsType[*AgainError](err); ok {
 		return again.Counted
 	}
 	return !errors.Is(err, asynq.ErrLeaseExpired) && !errors.Is(err, context.Canceled)

@@ -21,9 +21,11 @@ const (
 
 // waiter is the Redis client that one asynq server is given. asynq asks its
 // queues for a task one after another and, when all are empty, sleeps and asks
-// again. The waiter lets the last of those empty answers wait until one of the
-// queues has a task: BLMOVE from a list's right end to the same end moves
-// nothing and returns as soon as there is an element.
+// again. The waiter watches a queue that was found empty: BLMOVE from a list's
+// right end to the same end moves nothing and returns as soon as there is an
+// element. Until then it answers "empty" by itself, so that a look for a task
+// costs one round trip and not one for every lane; and when all are empty it
+// lets the last of these answers wait.
 //
 // It also answers "empty" for a lane that has its share of the handlers in work.
 type waiter struct {
@@ -108,22 +110,22 @@ func (w *waiter) look(ctx context.Context, keys []string, run func(redis.Scripte
 	}
 	cmd := redis.NewCmd(ctx)
 	cmd.SetErr(redis.Nil)
-	if w.hasRoom(l) {
+	if w.worthAsking(l) {
 		cmd = run(w.UniversalClient)
 	}
-	switch err := cmd.Err(); {
-	case err == nil:
+	switch cmd.Err() {
+	case nil:
 		w.found(l)
-	case err == redis.Nil: //nolint:errorlint // asynq compares it so
+	case redis.Nil: //nolint:errorlint // asynq compares it so
 		w.foundNone(ctx, keys[1], l)
 	}
 	return cmd
 }
 
-func (w *waiter) hasRoom(l *waitLane) bool {
+func (w *waiter) worthAsking(l *waitLane) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return l.inWork < l.room
+	return !l.armed && l.inWork < l.room
 }
 
 func (w *waiter) found(l *waitLane) {
@@ -137,7 +139,8 @@ func (w *waiter) found(l *waitLane) {
 // foundNone waits if this was the last of the lanes to be empty.
 func (w *waiter) foundNone(ctx context.Context, pausedKey string, l *waitLane) {
 	w.mu.Lock()
-	woke := l.woke && l.inWork < l.room
+	full := l.inWork >= l.room // leave wakes the server when it no longer is
+	woke := l.woke && !full
 	l.woke = false
 	w.empty++
 	last := w.empty >= len(w.lanes)
@@ -149,8 +152,21 @@ func (w *waiter) foundNone(ctx context.Context, pausedKey string, l *waitLane) {
 		l.paused = err == nil && n > 0
 		w.mu.Unlock()
 	}
+	if !full {
+		w.arm(l)
+	}
 	if last {
 		w.wait()
+	}
+}
+
+// arm has the lane watched until it has a task.
+func (w *waiter) arm(l *waitLane) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !l.armed {
+		l.armed = true
+		l.arm <- struct{}{}
 	}
 }
 
@@ -158,12 +174,6 @@ func (w *waiter) foundNone(ctx context.Context, pausedKey string, l *waitLane) {
 func (w *waiter) wait() {
 	w.mu.Lock()
 	w.empty = 0
-	for _, l := range w.lanes {
-		if !l.armed {
-			l.armed = true
-			l.arm <- struct{}{}
-		}
-	}
 	w.mu.Unlock()
 	t := time.NewTimer(2 * blockFor)
 	defer t.Stop()
@@ -202,8 +212,6 @@ func (w *waiter) hasTask(key string, l *waitLane) bool {
 	rest := time.Duration(0)
 	if l.paused {
 		rest = pausedPoll
-	} else if l.inWork >= l.room {
-		rest = blockFor // leave wakes the server before
 	}
 	w.mu.Unlock()
 	if rest == 0 {

@@ -2,8 +2,8 @@ package simulator
 
 // directory finds a vendor's apps by any of their ids.
 type directory struct {
-	any                 bool
-	clients, projectIDs map[string]Credential
+	any                         bool
+	appIDs, clients, projectIDs map[string]Credential
 }
 
 func newDirectory(o Options, vendor string) directory {
@@ -11,11 +11,12 @@ func newDirectory(o Options, vendor string) directory {
 	if !ok {
 		list = []Credential{DemoCredential()}
 	}
-	d := directory{any: o.AnyCredentials, clients: map[string]Credential{}, projectIDs: map[string]Credential{}}
+	d := directory{any: o.AnyCredentials, appIDs: map[string]Credential{}, clients: map[string]Credential{}, projectIDs: map[string]Credential{}}
 	for _, c := range list {
 		if c.Client == "" {
 			c.Client = c.App
 		}
+		d.appIDs[c.App] = c
 		d.clients[c.Client] = c
 		if c.Project != "" {
 			d.projectIDs[c.Project] = c
@@ -24,6 +25,7 @@ func newDirectory(o Options, vendor string) directory {
 	return d
 }
 
+func (d *directory) app(id string) (Credential, bool)     { return d.find(d.appIDs, id) }
 func (d *directory) client(id string) (Credential, bool)  { return d.find(d.clients, id) }
 func (d *directory) project(id string) (Credential, bool) { return d.find(d.projectIDs, id) }
 

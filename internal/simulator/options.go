@@ -46,6 +46,16 @@ type Options struct {
 
 	// Huawei holds what Huawei's documents leave open.
 	Huawei HuaweiOptions
+	// Harmony holds what the documents of Huawei's API v3 leave open.
+	Harmony HarmonyOptions
+	// Honor holds what Honor's documents leave open.
+	Honor HonorOptions
+	// Xiaomi holds what Xiaomi's documents leave open.
+	Xiaomi XiaomiOptions
+	// Meizu holds what Meizu's documents leave open.
+	Meizu MeizuOptions
+	// TIM holds what Tencent's documents leave open.
+	TIM TIMOptions
 }
 
 // Credential is what one app was given by one vendor.
@@ -54,6 +64,10 @@ type Credential struct {
 	Client  string `json:"client,omitempty"`  // the id that asks for access tokens; empty means App
 	Secret  string `json:"secret"`            // never answered, never recorded
 	Project string `json:"project,omitempty"` // for vendors whose sends may name a project
+	// PublicKey is the PEM of an RSA key, and KeyID its name, for vendors whose
+	// clients sign their access tokens; Client is then the account that signs.
+	PublicKey string `json:"public_key,omitempty"`
+	KeyID     string `json:"key_id,omitempty"`
 	// Lacks names rights that the app was not granted: RightPush, RightHighUrgency.
 	Lacks []string `json:"lacks,omitempty"`
 }
@@ -66,7 +80,7 @@ const (
 
 // DemoCredential is accepted for every vendor that Options give no credentials.
 func DemoCredential() Credential {
-	return Credential{App: "100001", Secret: "demo-secret", Project: "200001"}
+	return Credential{App: "100001", Secret: "demo-secret", Project: "200001", KeyID: demoKeyID, PublicKey: demoPublicKey}
 }
 
 func (o Options) rate(vendor string) float64 {

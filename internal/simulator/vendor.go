@@ -4,6 +4,11 @@ package simulator
 // one http.ServeMux, which panics at once when two of them collide.
 var vendors = []func(Options) vendor{
 	huawei,
+	harmony,
+	honor,
+	xiaomi,
+	meizu,
+	tim,
 }
 
 // vendor is one vendor's side of the conversation. State beyond the frame's own

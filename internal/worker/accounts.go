@@ -46,8 +46,7 @@ func (w *Worker) account(app, vendor string) (*dispatch.Account, bool) {
 func fingerprint(s vendors.Settings) string {
 	h := sha256.New()
 	v := reflect.Indirect(reflect.ValueOf(s))
-	for i := range v.NumField() {
-		f := v.Field(i)
+	for _, f := range v.Fields() {
 		if f.Kind() == reflect.String {
 			// Not by printing: a Secret prints as "<secret>".
 			fmt.Fprintf(h, "%q\n", []byte(f.String()))

@@ -3,6 +3,7 @@ package classify
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -201,9 +202,7 @@ func number(code string) int {
 // its own. Each row must pass Check.
 func (t *Table) Override(rows ...Row) (*Table, error) {
 	c := &Table{vendor: t.vendor, rows: make(map[key]Row, len(t.rows)+len(rows))}
-	for k, r := range t.rows {
-		c.rows[k] = r
-	}
+	maps.Copy(c.rows, t.rows)
 	for _, r := range rows {
 		r.Vendor = t.vendor
 		if err := r.Check(); err != nil {

@@ -66,7 +66,7 @@ func (c *Client) check(j *Job, named []string, now time.Time) []Fault {
 			f.add("targets."+name, "is not a vendor; vendors are "+c.vendorNames())
 			continue
 		}
-		if _, has := app[name]; known && app != nil && !has {
+		if _, has := app[name]; known && c.apps != nil && !has {
 			f.add("targets."+name, fmt.Sprintf("app %s has no settings for %s", j.App, name))
 			continue
 		}

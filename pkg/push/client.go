@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/postrider/postrider/pkg/push/wire"
 )
 
 // DefaultDedupWindow is how long a finished job's id stays taken.
@@ -51,6 +53,9 @@ func NewClient(rdb redis.UniversalClient, o Options) (*Client, error) {
 	}
 	c := &Client{rdb: rdb, vendors: map[string]Vendor{}, apps: o.Apps, window: o.DedupWindow, now: o.Now}
 	for _, v := range o.Vendors {
+		if v.Batch < 1 || v.Batch > wire.MaxTokens {
+			return nil, fmt.Errorf("new push client: vendor %q has a Batch of %d, want 1 to %d", v.Name, v.Batch, wire.MaxTokens)
+		}
 		c.vendors[v.Name] = v
 	}
 	if c.window <= 0 {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 )
 
 // DecodeJob reads one job from JSON, strictly: an unknown or misspelled field
@@ -33,7 +34,7 @@ func decode(data []byte, v any) *Fault {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil {
-		return jsonFault(err)
+		return jsonFault(err, data)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return &Fault{Reason: "something follows the JSON object: want one object alone"}
@@ -42,7 +43,7 @@ func decode(data []byte, v any) *Fault {
 }
 
 // jsonFault turns an error of encoding/json into one that names the field.
-func jsonFault(err error) *Fault {
+func jsonFault(err error, data []byte) *Fault {
 	var typ *json.UnmarshalTypeError
 	var syntax *json.SyntaxError
 	switch {
@@ -58,11 +59,48 @@ func jsonFault(err error) *Fault {
 	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
 		return &Fault{Field: strings.Trim(name, `"`), Reason: "is not a field: see docs/job.md for those that are"}
 	}
+	if f := timeFault(data); f != nil {
+		return f
+	}
 	return &Fault{Reason: strings.TrimPrefix(err.Error(), "json: ")}
 }
 
+// timeFault finds the time or duration that cannot be read: these read
+// themselves, and their errors do not know which field they stood in.
+func timeFault(data []byte) *Fault {
+	var have struct {
+		NotBefore json.RawMessage `json:"not_before"`
+		ExpiresAt json.RawMessage `json:"expires_at"`
+		TTL       json.RawMessage `json:"ttl"`
+		Message   struct {
+			TTL json.RawMessage `json:"ttl"`
+		} `json:"message"`
+	}
+	_ = json.Unmarshal(data, &have) // what is wrong with the rest is not asked here
+	const timeWant, durationWant = `is not a time: write it like "2026-11-21T09:00:00+08:00"`, "is not " + durationForm
+	for _, p := range []struct {
+		raw  json.RawMessage
+		into any
+		Fault
+	}{
+		{have.NotBefore, &time.Time{}, Fault{"not_before", timeWant}},
+		{have.ExpiresAt, &time.Time{}, Fault{"expires_at", timeWant}},
+		{have.Message.TTL, new(Duration), Fault{"message.ttl", durationWant}},
+		{have.TTL, new(Duration), Fault{"ttl", durationWant}},
+	} {
+		if p.raw != nil && json.Unmarshal(p.raw, p.into) != nil {
+			return &p.Fault
+		}
+	}
+	return nil
+}
+
+const durationForm = `a duration: write it like "90s", "15m" or "24h"`
+
 func jsonName(goType string) string {
 	switch {
+	case goType == "*push.Duration":
+		return durationForm
 	case strings.HasPrefix(goType, "map"), strings.HasPrefix(goType, "push."), strings.HasPrefix(goType, "*push."):
 		return "an object or word as documented"
 	case strings.HasPrefix(goType, "[]"):

@@ -30,6 +30,7 @@ const (
 
 // Outcome is what became of one job of EnqueueMany.
 type Outcome struct {
+	// Result has nothing accepted if there is an error.
 	Result Result
 	// Err is nil, an *InvalidError, or wraps ErrDuplicate or the fault of Redis.
 	Err error
@@ -56,11 +57,13 @@ func (c *Client) EnqueueMany(ctx context.Context, jobs []Job) []Outcome {
 		batch, bytes = batch[:0], 0
 	}
 	for i := range jobs {
-		s := c.admit(&jobs[i], &out[i])
+		j := jobs[i] // the defaults go into a copy
+		s := c.admit(&j, &out[i])
 		if s == nil {
 			continue
 		}
 		if !s.fits() {
+			flush() // of two jobs with one id the first is the one to go
 			out[i].Result, out[i].Err = c.enqueueLarge(ctx, s)
 			continue
 		}
@@ -70,6 +73,11 @@ func (c *Client) EnqueueMany(ctx context.Context, jobs []Job) []Outcome {
 		batch, bytes = append(batch, s), bytes+s.bytes
 	}
 	flush()
+	for i := range out {
+		if out[i].Err != nil {
+			out[i].Result.Accepted, out[i].Result.Chunks = 0, 0
+		}
+	}
 	return out
 }
 
@@ -246,8 +254,12 @@ func (c *Client) ledgerArgs(s *small, now time.Time) []any {
 	return []any{form, value, s.count, ttl(s.expires, now), keep}
 }
 
-// ttl is how many seconds what belongs to a job may stay in Redis.
-func ttl(expires, now time.Time) int64 { return int64((expires.Sub(now) + grace) / time.Second) }
+// ttl is how many seconds what belongs to a job may stay in Redis: a century
+// at most, because Redis and time.Duration both overflow on the year 9999.
+func ttl(expires, now time.Time) int64 {
+	const century = 100 * 365 * 24 * 3600
+	return min(expires.Unix()-now.Unix()+int64(grace/time.Second), century)
+}
 
 func queueKey(lane string, due int64) string {
 	if due > 0 {
@@ -326,10 +338,11 @@ func (p *pack) add(s *small, tokens []string, atMostOnce bool) {
 
 // encode names the chunk and writes it and its task.
 func (p *pack) encode() ([]byte, wire.Task, error) {
-	first, title := p.chunk.Entries[0].Job, ""
+	first := p.chunk.Entries[0].Job
+	title := first
 	vendor, _ := wire.SplitLane(p.lane)
 	if len(p.chunk.Entries) == 1 {
-		p.header.Job, title = first, first
+		p.header.Job = first
 		p.header.Chunk = wire.JobChunk(first, vendor+":"+p.nonce)
 	} else {
 		p.header.Jobs = len(p.chunk.Entries)

@@ -20,6 +20,15 @@ local function taken(key, now, window)
 end
 `
 
+// luaHash tells whether a ledger is there and a hash: somebody may have
+// enqueued another job, of one token, under the same id.
+const luaHash = `
+local function hash(key)
+  local kind = redis.call('TYPE', key)
+  return (kind.ok or kind) == 'hash'
+end
+`
+
 // luaTask lays down a task as asynq's own client does, unless its id exists.
 const luaTask = `
 local function task(taskkey, queuekey, id, msg, nanos, score)
@@ -111,8 +120,8 @@ return {'ok', owner}
 //	KEYS: ledger, staged
 //	ARGV: number of chunks
 //	Returns {"ok" | "duplicate" | "conflict", owner}.
-var sealScript = redis.NewScript(`
-local state = redis.call('HGET', KEYS[1], 'state')
+var sealScript = redis.NewScript(luaHash + `
+local state = hash(KEYS[1]) and redis.call('HGET', KEYS[1], 'state')
 if state ~= 'staging' and state ~= 'sealed' then return {'duplicate', ''} end
 if redis.call('HLEN', KEYS[2]) ~= tonumber(ARGV[1]) then return {'conflict', ''} end
 redis.call('HSET', KEYS[1], 'state', 'sealed')
@@ -154,7 +163,8 @@ return 'ok'
 //
 //	KEYS: ledger, staged, message
 //	ARGV: owner, what a chunk's key has before its name
-var abortScript = redis.NewScript(`
+var abortScript = redis.NewScript(luaHash + `
+if not hash(KEYS[1]) then return 0 end
 local v = redis.call('HMGET', KEYS[1], 'state', 'owner')
 if v[1] ~= 'staging' or v[2] ~= ARGV[1] then return 0 end
 for _, name in ipairs(redis.call('HKEYS', KEYS[2])) do

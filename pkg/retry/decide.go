@@ -80,6 +80,7 @@ func Decide(p Policy, r Result, s State) Decision {
 		return end(wire.Dropped)
 	case classify.DropBatch:
 		return end(wire.Dropped)
+	case classify.Backoff, classify.RefreshAuth, classify.SlowDown, classify.WaitQuota, classify.Split, classify.Config:
 	}
 	if s.AtMostOnce && r.Uncertain {
 		return Decision{Verdict: End, Outcome: wire.Dead, Counted: true, Reason: "unknown-outcome"}

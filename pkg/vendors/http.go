@@ -96,8 +96,7 @@ func brokenCode(err error) string {
 // cause takes the URL out of an error of net/http, and the vendor's bytes that
 // it quotes when an answer is not HTTP.
 func cause(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
+	if u, ok := errors.AsType[*url.Error](err); ok {
 		err = u.Err
 	}
 	var op *net.OpError

@@ -12,6 +12,9 @@ type TokenList struct {
 // Len is how many tokens the list has.
 func (l *TokenList) Len() int { return l.n }
 
+// Width is the length in bytes of every token, or -1 if they differ.
+func (l *TokenList) Width() int { return l.width }
+
 // Bytes is the list as it will be stored; it shares the list's memory.
 func (l *TokenList) Bytes() []byte { return l.b }
 

@@ -76,6 +76,7 @@ const (
 	flagSingle = 1 << iota
 	flagAtMostOnce
 	flagOneLength
+	flagsKnown = 1<<iota - 1
 )
 
 // Encode writes the chunk. Its States may be nil: nothing tried yet.
@@ -118,11 +119,12 @@ func DecodeChunk(s string) (*Chunk, error) {
 	head := []byte(s[:chunkHeader])
 	n, length := int(binary.BigEndian.Uint16(head[8:])), uint64(binary.BigEndian.Uint32(head[10:]))
 	states := uint64(len(s)) - chunkHeader - length // wraps around if the body is cut off
-	if n == 0 || states != 0 && states != uint64(n) {
+	gen := binary.BigEndian.Uint32(head[GenOffset:])
+	if n == 0 || states != uint64(n) && (states != 0 || gen != 0) {
 		return nil, errors.New("decode chunk: cut off")
 	}
 	c := &Chunk{
-		Gen:    binary.BigEndian.Uint32(head[GenOffset:]),
+		Gen:    gen,
 		Cap:    int(binary.BigEndian.Uint16(head[GenOffset+GenLength:])),
 		States: make([]byte, n),
 		body:   int(length),
@@ -197,6 +199,8 @@ func (r *reader) entry(messages, left int) Entry {
 	switch {
 	case r.err != nil:
 		return e
+	case flags > flagsKnown:
+		r.fail("an entry has flags that this version does not know")
 	case flags&flagOneLength != 0 && width == 0:
 		r.fail("an entry has tokens of no length")
 	case e.Message >= messages || e.Message < -1:
@@ -216,7 +220,9 @@ func (r *reader) tokens(n, width int) []string {
 	all := make([]string, n)
 	for i := range all {
 		if width == 0 {
-			all[i] = r.text()
+			if all[i] = r.text(); all[i] == "" {
+				r.fail("a token is empty")
+			}
 		} else {
 			all[i], r.s = r.s[:width], r.s[width:]
 		}

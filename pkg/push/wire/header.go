@@ -42,12 +42,12 @@ func (h Header) Encode() []byte {
 // version that it does not know.
 func DecodeHeader(b []byte) (Header, error) {
 	var h Header
-	if err := json.Unmarshal(b, &h); err != nil {
-		return Header{}, fmt.Errorf("decode task header: %w", err)
-	}
+	err := json.Unmarshal(b, &h)
 	switch {
-	case h.Version > Version:
+	case h.Version > Version: // comes first: a newer field may have another type
 		return h, fmt.Errorf("decode task header: version %d: %w", h.Version, ErrNewer)
+	case err != nil:
+		return Header{}, fmt.Errorf("decode task header: %w", err)
 	case h.Version < 1:
 		return Header{}, fmt.Errorf("decode task header: version %d is none", h.Version)
 	case h.App == "" || h.Chunk == "":

@@ -3,6 +3,7 @@ package wire
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -65,7 +66,7 @@ func (o Outcome) Letter() string { return letters[o] }
 //	"1" letter number " " app { " " code [ "=" n ] }
 //
 // where number, in base 36, is the keep time in seconds while the token is
-// pending, and afterwards the Unix second of its end.
+// pending, and afterwards the Unix second of its end; code is a ShortCode.
 type Single struct {
 	Outcome Outcome
 	// Canceling: canceled while pending.
@@ -88,7 +89,7 @@ func (l Single) Encode() string {
 	var b strings.Builder
 	b.WriteString("1" + letter + strconv.FormatInt(number, 36) + " " + l.App)
 	for code, n := range l.Codes {
-		b.WriteString(" " + code)
+		b.WriteString(" " + ShortCode(code))
 		if n != 1 {
 			b.WriteString("=" + strconv.Itoa(n))
 		}
@@ -98,12 +99,15 @@ func (l Single) Encode() string {
 
 // DecodeSingle reads a single ledger.
 func DecodeSingle(s string) (Single, error) {
-	parts := strings.Split(s, " ")
-	if len(parts) < 2 || len(parts[0]) < 2 || parts[0][0] < '1' {
+	if s == "" || s[0] < '1' || s[0] > '9' {
 		return Single{}, errors.New("decode ledger: not a ledger")
 	}
-	if parts[0][0] > '0'+Version {
-		return Single{}, fmt.Errorf("decode ledger: version %c: %w", parts[0][0], ErrNewer)
+	if s[0] > '0'+Version {
+		return Single{}, fmt.Errorf("decode ledger: version %c: %w", s[0], ErrNewer)
+	}
+	parts := strings.Split(s, " ")
+	if len(parts) < 2 || len(parts[0]) < 2 {
+		return Single{}, errors.New("decode ledger: cut off")
 	}
 	l := Single{App: parts[1], Codes: map[string]int{}}
 	letter := parts[0][1:2]
@@ -116,7 +120,7 @@ func DecodeSingle(s string) (Single, error) {
 		l.Outcome, l.Canceling = Pending, true
 	}
 	number, err := strconv.ParseInt(parts[0][2:], 36, 64)
-	if err != nil || l.Outcome == "" {
+	if err != nil || l.Outcome == "" || number < 0 || number > math.MaxInt64/int64(time.Second) {
 		return Single{}, errors.New("decode ledger: no outcome or no number")
 	}
 	if l.Outcome == Pending {
@@ -132,7 +136,7 @@ func DecodeSingle(s string) (Single, error) {
 				return Single{}, errors.New("decode ledger: a code's count is no number")
 			}
 		}
-		l.Codes[code] += n
+		l.Codes[longCode(code)] += n
 	}
 	return l, nil
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/postrider/postrider/pkg/vendors"
@@ -149,7 +148,7 @@ func appendForm[S ~string | ~[]byte](b []byte, s S) []byte {
 // replacement character, as encoding/json has them.
 func appendString(b []byte, s string) []byte {
 	if !utf8.ValidString(s) {
-		s = strings.ToValidUTF8(s, "\ufffd")
+		s = string([]rune(s))
 	}
 	const hex = "0123456789abcdef"
 	b = append(b, '"')

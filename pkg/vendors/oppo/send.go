@@ -15,7 +15,7 @@ const (
 	opSend = "send"
 	opSave = "save message"
 
-	formType = "application/x-www-form-urlencoded; charset=UTF-8"
+	formType = "application/x-www-form-urlencoded"
 )
 
 // The paths: https://open.oppomobile.com/new/developmentDoc/info?id=11235

@@ -20,7 +20,8 @@ type sheet struct {
 	failed []vendors.TokenCode
 	spoken []bool // by index of the token; nil while the answer named none
 	named  int    // how many are spoken
-	items_ bool
+	listed bool   // the answer has an item a message
+	lost   bool   // an item failed whose token is none of ours
 
 	cursor int              // where the next item is expected
 	places map[string][]int // of each token; made when an item is elsewhere
@@ -34,7 +35,7 @@ func newSheet(tokens, hide []string) *sheet { return &sheet{tokens: tokens, hide
 // the same, so errorCode decides:
 // https://open.oppomobile.com/new/developmentDoc/info?id=11238
 func (s *sheet) items(data []byte) {
-	s.items_ = true
+	s.listed = true
 	eachElement(data, func(item []byte) {
 		var id, code, message json.RawMessage
 		eachMember(item, func(key, value []byte) {
@@ -47,9 +48,12 @@ func (s *sheet) items(data []byte) {
 				message = value
 			}
 		})
-		if i := s.place(id); i >= 0 {
-			s.take(i, itemCode(code), message)
+		i := s.place(id)
+		if i < 0 {
+			s.lost = s.lost || itemCode(code) != codeSuccess
+			return
 		}
+		s.take(i, itemCode(code), message)
 	})
 }
 
@@ -159,25 +163,33 @@ func (s *sheet) say(said string) string {
 }
 
 // codes are the tokens' own codes, under the request's. Success is what an item
-// says, or the whole answer when it lists none; an answer that lists some and
-// leaves others out says nothing of those. And a request that failed for its
-// receivers, yet names some, gives no proof against the others.
+// says, or the whole answer when it lists none.
 func (s *sheet) codes(request string) []vendors.TokenCode {
 	list := s.failed
-	switch {
-	case s.named == 0:
-		return nil
-	case request == codeSuccess && s.items_ && s.named < len(s.tokens), receiverForm.MatchString(request):
+	if s.leavesOpen(request) {
 		failed := make([]bool, len(s.tokens))
 		for _, tc := range list {
 			failed[tc.Index] = true
 		}
 		for i := range s.tokens {
-			if !failed[i] && (request != codeSuccess || !s.spoken[i]) {
+			if !failed[i] && (request != codeSuccess || !s.isSpoken(i)) {
 				list = append(list, vendors.TokenCode{Index: i, Code: unclear})
 			}
 		}
 	}
 	slices.SortFunc(list, func(a, b vendors.TokenCode) int { return a.Index - b.Index })
 	return list
+}
+
+// leavesOpen tells whether the answer says nothing of the tokens that it does
+// not name. One that lists some and leaves others out does; and a request that
+// failed for its receivers, yet names some, gives no proof against the others.
+func (s *sheet) leavesOpen(request string) bool {
+	switch {
+	case request == codeSuccess:
+		return s.lost || s.listed && s.named > 0 && s.named < len(s.tokens)
+	case receiverForm.MatchString(request):
+		return s.named > 0
+	}
+	return false
 }

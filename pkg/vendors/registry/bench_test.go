@@ -25,6 +25,7 @@ import (
 const (
 	testAccess = "access-token-of-the-suite"
 	testKey    = "0123456789abcdef0123456789abcdef"
+	testSaved  = "name-of-the-saved-message"
 )
 
 // bench is one vendor's adapter, opened with its testdata/settings.yaml against
@@ -137,13 +138,30 @@ func (b *bench) fill(fixture string) string {
 }
 
 func (b *bench) request() *vendors.Request {
-	return &vendors.Request{
+	return b.ready(&vendors.Request{
 		Message: &push.Message{Title: "title", Body: "body"},
 		Tokens:  b.tokens,
 		TTL:     time.Hour,
 		Key:     testKey,
 		Access:  testAccess,
 		Now:     time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC),
+	})
+}
+
+// ready gives a request the saved message that it needs, if it needs one.
+func (b *bench) ready(r *vendors.Request) *vendors.Request {
+	if s, ok := b.vendor.(vendors.Saver); ok && s.Saves(r) {
+		r.Saved = testSaved
+	}
+	return r
+}
+
+// takeTokens replaces the tokens by a fixture's own, if it has some.
+func (b *bench) takeTokens(t *testing.T, fixture string) {
+	t.Helper()
+	name := fixture + ".tokens.txt"
+	if _, err := os.Stat(testdata(b.spec, name)); err == nil {
+		b.tokens = strings.Split(strings.TrimSpace(read(t, b.spec, name)), "\n")
 	}
 }
 

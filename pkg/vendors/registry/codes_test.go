@@ -59,6 +59,9 @@ func TestEveryResponseRowCanBeAnswered(t *testing.T) {
 		b := newBench(t, spec)
 		envelope := b.fill(read(t, spec, "envelope.txt"))
 		for _, row := range rows(spec, classify.Response) {
+			if strings.HasPrefix(row.Code, saveCode) {
+				continue // see save_test.go
+			}
 			b.answer(strings.ReplaceAll(envelope, "%CODE%", row.Code))
 			answer, err := b.send(t.Context(), t)
 			if got, want := firstLine(describe(t, answer, err)), row.Level; got != string(want)+"/"+row.Code {

@@ -5,13 +5,16 @@
 //	tokens.txt           the tokens of every request, one a line
 //	answers/NAME.http    an answer, byte for byte, as the vendor documents it
 //	answers/NAME.want    "level/code", then "index level/code" for each token
-//	                     with a code of its own; or "error level/code"
+//	                     with a code of its own; or "error level/code";
+//	                     NAME.tokens.txt replaces the tokens
 //	auth/NAME.http .want the same for the token endpoint: "grant ACCESS SECONDS" or "error level/code"
 //	auth/request.golden  the request for an access token
 //	auth/signed.golden   instead of all these, for a vendor that signs its access
 //	                     tokens itself: the token decoded
 //	requests/NAME.json   a push.Message, and .golden the request made of it;
-//	                     NAME.settings.yaml replaces the settings
+//	                     NAME.settings.yaml replaces the settings,
+//	                     NAME.tokens.txt the tokens
+//	save/                for vendors that save messages: see save_test.go
 //	envelope.txt         an answer with %CODE%, for every row of level response
 //	token-envelope.txt   the same with %CODE% and %TOKEN%, for rows of level
 //	                     token that no answer shows
@@ -42,6 +45,7 @@ func TestDocumentedAnswersAreReadAsDocumented(t *testing.T) {
 		for _, name := range fixtures(t, spec, "answers", ".http") {
 			t.Run(name, func(t *testing.T) {
 				b := newBench(t, spec)
+				b.takeTokens(t, "answers/"+name)
 				raw := read(t, spec, "answers/"+name+".http")
 				b.answer(b.fill(raw))
 				answer, err := b.send(t.Context(), t)

@@ -14,11 +14,11 @@ import (
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
-// call is one of the two things an adapter does over the network.
+// call is one of the things an adapter does over the network.
 type call func(ctx context.Context, t *testing.T, b *bench) (vendors.Answer, error)
 
-// eachCall runs a test for Send, and for Grant where the vendor has it. A
-// grant is reported as an accepted answer.
+// eachCall runs a test for Send, and for Grant and Save where the vendor has
+// them. Neither may come of what these tests answer.
 func eachCall(t *testing.T, test func(t *testing.T, b *bench, c call)) {
 	t.Helper()
 	each(t, func(t *testing.T, spec vendors.Spec) {
@@ -28,22 +28,32 @@ func eachCall(t *testing.T, test func(t *testing.T, b *bench, c call)) {
 				return b.send(ctx, t)
 			})
 		})
-		b := newBench(t, spec)
-		granter, ok := b.granter()
-		if !ok {
-			return
+		if _, ok := newBench(t, spec).granter(); ok {
+			t.Run("grant", func(t *testing.T) { test(t, newBench(t, spec), refusedGrant) })
 		}
-		t.Run("grant", func(t *testing.T) {
-			test(t, b, func(ctx context.Context, t *testing.T, b *bench) (vendors.Answer, error) {
-				t.Helper()
-				if _, err := b.grant(ctx, t, granter); err != nil {
-					return vendors.Answer{}, err
-				}
-				t.Error("an access token was granted")
-				return vendors.Answer{}, nil
-			})
-		})
+		if _, ok := newBench(t, spec).vendor.(vendors.Saver); ok {
+			t.Run("save", func(t *testing.T) { test(t, newBench(t, spec), refusedSave) })
+		}
 	})
+}
+
+func refusedGrant(ctx context.Context, t *testing.T, b *bench) (vendors.Answer, error) {
+	t.Helper()
+	granter, _ := b.granter()
+	_, err := b.grant(ctx, t, granter)
+	if err == nil {
+		t.Error("an access token was granted")
+	}
+	return vendors.Answer{}, err
+}
+
+func refusedSave(ctx context.Context, t *testing.T, b *bench) (vendors.Answer, error) {
+	t.Helper()
+	_, err := b.save(ctx, t)
+	if err == nil {
+		t.Error("a message was saved")
+	}
+	return vendors.Answer{}, err
 }
 
 func TestNoHTTPStatusAloneIsSuccess(t *testing.T) {

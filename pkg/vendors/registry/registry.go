@@ -5,8 +5,12 @@ package registry
 import (
 	"github.com/postrider/postrider/pkg/vendors"
 	"github.com/postrider/postrider/pkg/vendors/harmony"
+	"github.com/postrider/postrider/pkg/vendors/honor"
 	"github.com/postrider/postrider/pkg/vendors/huawei"
 	"github.com/postrider/postrider/pkg/vendors/meizu"
+	"github.com/postrider/postrider/pkg/vendors/oppo"
+	"github.com/postrider/postrider/pkg/vendors/tim"
+	"github.com/postrider/postrider/pkg/vendors/vivo"
 	"github.com/postrider/postrider/pkg/vendors/xiaomi"
 )
 
@@ -15,8 +19,12 @@ func All() []vendors.Spec {
 	return []vendors.Spec{
 		huawei.Spec(),
 		harmony.Spec(),
+		honor.Spec(),
+		oppo.Spec(),
+		vivo.Spec(),
 		xiaomi.Spec(),
 		meizu.Spec(),
+		tim.Spec(),
 	}
 }
 

@@ -28,6 +28,7 @@ func TestGoldenRequests(t *testing.T) {
 					settings = "requests/" + name + ".settings.yaml"
 				}
 				b := newBenchWith(t, spec, settings)
+				b.takeTokens(t, "requests/"+name)
 				b.answer(b.fill(read(t, spec, "answers/success.http")))
 				r := b.request()
 				r.Message = message(t, read(t, spec, "requests/"+name+".json"))
@@ -38,7 +39,7 @@ func TestGoldenRequests(t *testing.T) {
 				if faults := spec.Check(r.Message); len(faults) > 0 {
 					t.Fatalf("the message has faults: %v", faults)
 				}
-				if _, err := b.vendor.Send(t.Context(), r); err != nil {
+				if _, err := b.vendor.Send(t.Context(), b.ready(r)); err != nil {
 					t.Fatal(err)
 				}
 				golden(t, b, "requests/"+name+".golden")

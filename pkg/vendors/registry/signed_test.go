@@ -1,9 +1,12 @@
 package registry_test
 
 import (
+	"bytes"
+	"compress/zlib"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"testing"
@@ -51,10 +54,14 @@ func TestSignedAccessTokensSayWhatTheyShould(t *testing.T) {
 	})
 }
 
-// decoded returns a JWT's header and claims, one a line.
+// decoded returns a JWT's header and claims, one a line, or else what is in a
+// UserSig of Tencent's, its signature included.
 func decoded(t *testing.T, access string) string {
 	t.Helper()
 	parts := strings.Split(access, ".")
+	if len(parts) == 1 {
+		return unpacked(t, access)
+	}
 	if len(parts) != 3 || parts[2] == "" {
 		t.Fatalf("the access token has %d parts, want the 3 of a signed JWT", len(parts))
 	}
@@ -67,4 +74,23 @@ func decoded(t *testing.T, access string) string {
 		fmt.Fprintf(&s, "%s\n", text)
 	}
 	return s.String()
+}
+
+// unpacked returns the document in a UserSig: compressed, in a base64 whose
+// signs can stand in a URL.
+func unpacked(t *testing.T, access string) string {
+	t.Helper()
+	packed, err := base64.StdEncoding.DecodeString(strings.NewReplacer("*", "+", "-", "/", "_", "=").Replace(access))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := zlib.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(r)
+	if err != nil || !json.Valid(text) {
+		t.Fatalf("the UserSig holds no JSON (%v)", err)
+	}
+	return string(text) + "\n"
 }

@@ -1,0 +1,259 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/postrider/postrider/internal/redistest"
+)
+
+// secret stands in tokens that are refused; nothing may repeat it.
+const secret = "tok-3f9a"
+
+// refusal is an input that is refused.
+type refusal struct {
+	name  string
+	args  []string
+	stdin string
+	want  string // the whole of stderr, after "enqueue: "; a final … leaves the rest open
+}
+
+// refused checks the exit code, that stderr is one line that says what is
+// wrong, that stdout is empty or, with --json, one object, and that nothing is in Redis.
+func refused(t *testing.T, all []refusal) {
+	t.Helper()
+	for _, r := range all {
+		t.Run(r.name, func(t *testing.T) {
+			t.Parallel()
+			d := newDesk(t)
+			got := d.run(t, r.stdin, r.args...)
+			if got.code != exitUsage || got.out != "" {
+				t.Errorf("exit %d and stdout %q, want 2 and nothing", got.code, got.out)
+			}
+			if !says(got.err, r.want) {
+				t.Errorf("stderr is\n %swant\n enqueue: %s", got.err, r.want)
+			}
+			if strings.Contains(got.err, secret) {
+				t.Errorf("stderr holds the token: %s", got.err)
+			}
+			d.empty(t)
+			if strings.Contains(r.want, "unknown command") {
+				return // before any flag is read
+			}
+			asJSON := d.run(t, r.stdin, append([]string{"--json"}, r.args...)...)
+			if asJSON.code != exitUsage || asJSON.err != got.err {
+				t.Errorf("with --json exit %d and %s, want 2 and the same", asJSON.code, asJSON.err)
+			}
+			wantKeys(t, object(t, asJSON.out), "job", "error", "field")
+			d.empty(t)
+		})
+	}
+}
+
+func says(stderr, want string) bool {
+	line, rest, whole := strings.Cut(stderr, "\n")
+	if !whole || rest != "" {
+		return false
+	}
+	if head, open := strings.CutSuffix(want, "…"); open {
+		return strings.HasPrefix(line, "enqueue: "+head)
+	}
+	return line == "enqueue: "+want
+}
+
+func TestWrongUsageIsRefused(t *testing.T) {
+	t.Parallel()
+	refused(t, []refusal{
+		{"an unknown command", []string{"sent"}, "", `unknown command "sent" for "enqueue": see enqueue --help`},
+		{"an unknown flag", notification("--target", "huawei:a", "--nothing"), "", "unknown flag: --nothing: see enqueue send --help"},
+		{"an argument", notification("--target", "huawei:a", "b"), "", `unknown command "b" for "enqueue send": see enqueue send --help`},
+		{"a flag that wants a duration", notification("--target", "huawei:a", "--ttl", "tomorrow"), "", `invalid argument "tomorrow" for "--ttl" flag…`},
+		{"no targets at all", notification(), "", "at least one of the flags in the group [target targets job jobs] is required: see enqueue send --help"},
+		{"targets of two kinds", notification("--target", "huawei:a", "--targets", "-"), "huawei,b", "if any flags in the group [target targets job jobs] are set none of the others can be; [target targets] were all set: see enqueue send --help"},
+		{"a target without a vendor", notification("--target", "huawei:a", "--target", secret), "", "--target number 2 is not VENDOR:TOKEN, like huawei:IQAAAA…"},
+		{"a target with an empty vendor", notification("--target", ":"+secret), "", "--target number 1 is not VENDOR:TOKEN, like huawei:IQAAAA…"},
+		{"a job and a flag that it says itself", []string{"send", "--job", "-", "--title", "x"}, "{}", "--title does not go with --job: the job says it itself"},
+		{"jobs and a flag that they say themselves", []string{"send", "--jobs", "-", "--app", "shop"}, "{}", "--app does not go with --jobs: the job says it itself"},
+		{"waiting for a stream", []string{"send", "--jobs", "-", "--wait"}, "{}", "--wait follows one job: it does not go with --jobs"},
+		{"no window for duplicates", notification("--target", "huawei:a", "--dedup-window", "0s"), "", "--dedup-window: want a duration over 0, like 24h"},
+		{"data that is no pair", notification("--target", "huawei:a", "--data", "order"), "", `--data "order" is not key=value`},
+		{"a start that is no time", notification("--target", "huawei:a", "--at", "noon"), "", `--at: "noon" is neither a time like 2026-11-21T09:00:00+08:00 nor a duration like 2h`},
+		{"an end that is no time", notification("--target", "huawei:a", "--expires", "2026-11-21"), "", `--expires: "2026-11-21" is neither a time…`},
+		{"a file of targets that is not there", notification("--targets", "/nowhere/t.csv"), "", "open /nowhere/t.csv: no such file or directory"},
+		{"a job that is not there", []string{"send", "--job", "/nowhere/job.json"}, "", "open /nowhere/job.json: no such file or directory"},
+		{"jobs that are not there", []string{"send", "--jobs", "/nowhere/jobs.json"}, "", "open /nowhere/jobs.json: no such file or directory"},
+		{"a message that is not there", notification("--target", "huawei:a", "--message", "/nowhere/m.json"), "", "open /nowhere/m.json: no such file or directory"},
+		{"a status of nothing", []string{"status"}, "", "accepts 1 arg(s), received 0: see enqueue status --help"},
+		{"an explanation of nothing", []string{"explain"}, "", "accepts between 1 and 2 arg(s), received 0: see enqueue explain --help"},
+	})
+}
+
+func TestAJobThatIsWrongIsRefusedWithItsField(t *testing.T) {
+	t.Parallel()
+	one := func(flags ...string) []string {
+		return append([]string{"send", "--app", "shop", "--target", "huawei:" + secret, "--title", "t", "--body", "b"}, flags...)
+	}
+	refused(t, []refusal{
+		{"no app", []string{"send", "--target", "huawei:a", "--title", "t", "--body", "b"}, "", "app: is missing: name the app that the job belongs to"},
+		{"an unknown app", one("--app", "shoe"), "", `app: "shoe" is not configured; configured are shop`},
+		{"an unknown vendor", one("--target", "nokia:b"), "", "targets.nokia: is not a vendor; vendors are …"},
+		{"an id with a blank", one("--id", "order 42"), "", "id: may hold printable characters only, no white space and no { or }"},
+		{"an id with braces", one("--id", "{42}"), "", "id: may hold printable characters only, no white space and no { or }"},
+		{"an id that is too long", one("--id", strings.Repeat("x", 201)), "", "id: has 201 bytes, at most 200"},
+		{"an unknown priority", one("--priority", "urgent"), "", `priority: is "urgent", want high, normal, bulk`},
+		{"an unknown delivery", one("--delivery", "exactly-once"), "", `delivery: is "exactly-once", want at-least-once, at-most-once`},
+		{"an end in the past", one("--expires", "2020-01-01T00:00:00Z"), "", "expires_at: 2020-01-01T00:00:00Z is in the past"},
+		{"an end that has just passed", one("--expires", "-1s"), "", "expires_at: …"},
+		{"an end before the start", one("--at", "2h", "--expires", "1h"), "", "expires_at: is not after not_before: nothing could ever be sent"},
+		{"an unknown kind", one("--kind", "toast"), "", `message.kind: is "toast", want notification, data`},
+		{"an unknown class", one("--class", "news"), "", `message.class: is "news", want service, marketing`},
+		{"a category in small letters", one("--category", "order"), "", `message.category: is "order", want upper-case letters like ORDER or DEVICE_REMINDER`},
+		{"no title", one("--title", " "), "", "message.title: is missing: a notification needs one"},
+		{"neither title nor body", one("--title", "", "--body", ""), "", "message.body: is missing: a notification needs one; …"},
+		{"a data message without data", one("--kind", "data"), "", "message.data: is missing: a data message needs some"},
+		{"a negative ttl", one("--ttl", "-1h"), "", "message.ttl: is negative"},
+		{"a negative badge", one("--badge", "-1"), "", "message.badge: is negative: 0 clears the badge…"},
+		{"an image without TLS", one("--image", "http://shop.example/i.png"), "", "message.image: is not an https URL…"},
+		{"an unknown click", one("--click", "call:110"), "", `message.click.action: is "call", want app, url, intent, activity…`},
+		{"a click without a target", one("--click", "url"), "", "message.click.target: is missing: action url needs one…"},
+		{"a body over the vendor's limit", one("--body", strings.Repeat("x", 4096)), "", "message: has …"},
+		{"two faults at once", one("--app", "shoe", "--priority", "urgent"), "", `app: "shoe" is not configured; configured are shop; priority: is "urgent", want high, normal, bulk`},
+	})
+}
+
+func TestATokenThatCannotBeSentToIsRefused(t *testing.T) {
+	t.Parallel()
+	var all []refusal
+	for why, token := range map[string]string{
+		"is empty":                     "",
+		"has 4097 bytes, at most 4096": secret + strings.Repeat("x", 4097-len(secret)),
+		"holds white space":            secret + " x",
+		"holds a control character":    secret + "\x01",
+		"is not UTF-8":                 secret + "\xff",
+		"holds ',', which separates tokens at the vendors": secret + ",x",
+		"holds ';', which separates tokens at the vendors": secret + ";x",
+	} {
+		all = append(all, refusal{
+			"a token that " + why, notification("--target", "huawei:"+token), "", "targets: no token can be sent to: number 1 for huawei " + why,
+		})
+	}
+	all = append(all,
+		refusal{"a file whose tokens are all refused", notification("--targets", "-"), "huawei,\nhuawei," + secret + ";\n", "targets: no token can be sent to: number 1 for huawei is empty"},
+		refusal{"an empty file", notification("--targets", "-"), "", "targets: no token can be sent to: none is given"},
+		refusal{"a file with a header alone", notification("--targets", "-"), "vendor,token\n", "targets: no token can be sent to: none is given"})
+	refused(t, all)
+}
+
+func TestAFileThatIsWrongIsRefusedWholeWithItsLine(t *testing.T) {
+	t.Parallel()
+	many := csv(500) // 50 chunks, of which many are in Redis when the fault comes
+	z := zipped(many)
+	refused(t, []refusal{
+		{"a broken line at the end", notification("--targets", "-"), many + secret, "-: line 501: is not vendor,token"},
+		{"an unknown vendor at the end", notification("--targets", "-"), many + "nokia," + secret, "-: line 501: targets.nokia: is not a vendor; vendors are …"},
+		{"an unknown vendor with a token that is refused", notification("--targets", "-"), many + "nokia,", "-: line 501: targets.nokia: is not a vendor; vendors are …"},
+		{"NDJSON with a misspelt key", notification("--targets", "-"), `{"vendor":"huawei","tokn":"` + secret + `"}`, `-: line 1: is not {"vendor":…,"token":…}: unknown field "tokn"`},
+		{"gzip that breaks off", notification("--targets", "-"), z[:len(z)-8], "-: line 501: the gzip stream breaks off"},
+		{"gzip with a wrong sum", notification("--targets", "-"), z[:len(z)-8] + "12345678", "-: line 501: read: gzip: invalid checksum"},
+		{"gzip that is none", notification("--targets", "-"), "\x1f\x8bnot really", "-: read gzip: gzip: invalid header"},
+		{"an app that is unknown", []string{"send", "--app", "shoe", "--title", "t", "--body", "b", "--targets", "-"}, many, `app: "shoe" is not configured; configured are shop`},
+		{"an end in the past", notification("--targets", "-", "--expires", "2020-01-01T00:00:00Z"), many, "expires_at: 2020-01-01T00:00:00Z is in the past"},
+	})
+}
+
+func TestAWholeJobThatIsWrongIsRefused(t *testing.T) {
+	t.Parallel()
+	job := func(rest string) string {
+		return `{"app":"shop","message":{"title":"t","body":"b"},"targets":{"huawei":["` + secret + `"]}` + rest
+	}
+	send := []string{"send", "--job", "-"}
+	refused(t, []refusal{
+		{"nothing", send, "", "is empty: want a JSON object"},
+		{"no JSON", send, secret, "is not JSON: …"},
+		{"a job that breaks off", send, job(""), "is not JSON: it breaks off"},
+		{"two jobs", send, job("}") + job("}"), "something follows the JSON object: want one object alone"},
+		{"a list of jobs", send, "[" + job("}") + "]", "is a JSON array, want …"},
+		{"a misspelt field", send, job(`,"priorty":"high"}`), "priorty: is not a field: see docs/job.md for those that are"},
+		{"a misspelt field of the message", send, `{"app":"shop","message":{"titel":"t"}}`, "titel: is not a field: see docs/job.md for those that are"},
+		{"a number as app", send, `{"app":1}`, "app: is a JSON number, want a string"},
+		{"a ttl that is no duration", send, `{"app":"shop","message":{"ttl":"tomorrow"}}`, "message.ttl: …"},
+		{"no targets", send, `{"app":"shop","message":{"title":"t","body":"b"}}`, `targets: are missing: give at least one token, as {"<vendor>": ["<token>"]}`},
+		{"targets without a token", send, `{"app":"shop","message":{"title":"t","body":"b"},"targets":{"huawei":[]}}`, `targets: are missing: …`},
+		{"an unknown vendor beside a good one", send, `{"app":"shop","message":{"title":"t","body":"b"},"targets":{"huawei":["a"],"nokia":["b"]}}`, "targets.nokia: is not a vendor; vendors are …"},
+		{"an end in the past", send, job(`,"expires_at":"2020-01-01T00:00:00Z"}`), "expires_at: 2020-01-01T00:00:00Z is in the past"},
+		{"overrides for an unknown vendor", send, `{"app":"shop","message":{"title":"t","body":"b","overrides":{"nokia":{}}},"targets":{"huawei":["a"]}}`, "message.overrides.nokia: is not a vendor; vendors are …"},
+		{"overrides that are no object", send, `{"app":"shop","message":{"title":"t","body":"b","overrides":{"huawei":[1]}},"targets":{"huawei":["a"]}}`, "message.overrides.huawei: …"},
+		{"overridden tokens", send, `{"app":"shop","message":{"title":"t","body":"b","overrides":{"huawei":{"token":["x"]}}},"targets":{"huawei":["a"]}}`, "message.overrides.huawei.token: cannot be overridden: …"},
+		{"a message with a misspelt field", notification("--target", "huawei:a", "--message", "-"), `{"titel":"t"}`, "-: titel: is not a field: see docs/job.md for those that are"},
+	})
+}
+
+func TestAConfigurationThatIsWrongIsRefused(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, config, want string }{
+		{"a file that is not there", "/nowhere/postrider.yaml", "read configuration: open /nowhere/postrider.yaml: no such file or directory"},
+		{"a misspelt key", write(t, "a.yaml", "redsi: {}\n"), "a.yaml:1: redsi: "},
+		{"a client id that is missing", write(t, "b.yaml", "apps:\n  shop:\n    huawei: {client_secret: x}\n"), "client_id"},
+		{"a password over plain http", write(t, "c.yaml", "apps:\n  shop:\n    huawei: {client_id: \"1\", client_secret: hidden, auth_url: \"http://push.example/token\"}\n"), "plain http is accepted for loopback hosts alone"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			for _, args := range [][]string{notification("--target", "huawei:a"), {"status", "a"}} {
+				got := (&desk{config: c.config}).run(t, "", args...)
+				if got.code != exitUsage || !strings.Contains(got.err, c.want) || strings.Contains(got.err, "hidden") || got.out != "" {
+					t.Errorf("%s: exit %d, %s, want 2 and %s", args[0], got.code, got.err, c.want)
+				}
+			}
+		})
+	}
+}
+
+func TestARedisThatIsAwayIsNotTheUsersFault(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	d := &desk{config: writeConfig(t, "redis://"+server.Addr()+"/0")}
+	server.Kill()
+	for name, run := range map[string]struct {
+		args  []string
+		stdin string
+	}{
+		"send":      {notification("--target", "huawei:a"), ""},
+		"send file": {notification("--targets", "-"), csv(200)},
+		"send jobs": {[]string{"send", "--jobs", "-"}, `{"app":"shop","message":{"title":"t","body":"b"},"targets":{"huawei":["a"]}}`},
+		"status":    {[]string{"status", "a"}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := d.run(t, run.stdin, run.args...)
+			if got.code != exitFailed || got.out != "" || !strings.Contains(got.err, "refused") {
+				t.Errorf("exit %d, %q, %s, want 1 and a refused connection", got.code, got.out, got.err)
+			}
+		})
+	}
+}
+
+func TestAfterAFaultTheSameJobCanBeSent(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	args := notification("--targets", "-", "--id", "campaign")
+	if got := d.run(t, csv(500)+"broken", args...); got.code != exitUsage {
+		t.Fatalf("exit %d, want 2", got.code)
+	}
+	if got := d.good(t, csv(500), args...); got["accepted"] != 500.0 {
+		t.Errorf("got %v, want 500 accepted", got)
+	}
+	if n := len(d.tokens(t, "huawei:normal")); n != 500 {
+		t.Errorf("%d tokens wait, want 500", n)
+	}
+}
+
+func TestHelpIsNoFault(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"--help"}, {"send", "--help"}, {"help", "status"}} {
+		var d desk
+		if got := d.run(t, "", args...); got.code != 0 || got.err != "" || !strings.Contains(got.out, "Usage:") {
+			t.Errorf("%s: exit %d, %s%s", fmt.Sprint(args), got.code, got.out, got.err)
+		}
+	}
+}

@@ -1,0 +1,61 @@
+package wire_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/postrider/postrider/pkg/push/wire"
+)
+
+func FuzzDecodeChunk(f *testing.F) {
+	f.Add(golden(f, "chunk_stream.golden"))
+	f.Add(golden(f, "chunk_shared.golden"))
+	f.Add("p2 of a newer version")
+	f.Add("")
+	f.Fuzz(func(t *testing.T, s string) {
+		c, err := wire.DecodeChunk(s)
+		if err != nil {
+			return
+		}
+		checkCounts(t, c, s)
+		again, err := wire.DecodeChunk(encode(t, c))
+		if err != nil || !same(again, c) {
+			t.Errorf("written again it reads as %+v, %v, want %+v", again, err, c)
+		}
+	})
+}
+
+func FuzzDecodeHeader(f *testing.F) {
+	for _, line := range lines(f, "header.golden") {
+		f.Add([]byte(line))
+	}
+	f.Add([]byte(`{"v":2}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		h, err := wire.DecodeHeader(b)
+		switch {
+		case errors.Is(err, wire.ErrNewer) && h.Version <= wire.Version:
+			t.Errorf("version %d is called newer", h.Version)
+		case err != nil:
+			return
+		}
+		if again, err := wire.DecodeHeader(h.Encode()); err != nil || again != h {
+			t.Errorf("written again it reads as %+v, %v, want %+v", again, err, h)
+		}
+	})
+}
+
+func FuzzDecodeSingle(f *testing.F) {
+	for _, line := range lines(f, "single.golden") {
+		f.Add(line)
+	}
+	f.Add("2 of a newer version")
+	f.Fuzz(func(t *testing.T, s string) {
+		l, err := wire.DecodeSingle(s)
+		if err != nil {
+			return
+		}
+		if again, err := wire.DecodeSingle(l.Encode()); err != nil || !sameSingle(again, l) {
+			t.Errorf("written again it reads as %+v, %v, want %+v", again, err, l)
+		}
+	})
+}

@@ -1,0 +1,176 @@
+package harmony
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/vendors"
+)
+
+func TestTTLIsWholeSecondsBetweenOneAndFifteenDays(t *testing.T) {
+	t.Parallel()
+	tests := map[time.Duration]int64{
+		time.Nanosecond:         1,
+		1500 * time.Millisecond: 1,
+		24 * time.Hour:          86400,
+		15 * 24 * time.Hour:     1296000,
+		16 * 24 * time.Hour:     1296000,
+	}
+	for d, want := range tests {
+		if got := ttl(d); got != want {
+			t.Errorf("ttl(%v) is %d, want %d", d, got, want)
+		}
+	}
+}
+
+func TestEveryRequestOfAMessageHasItsAppMessageID(t *testing.T) {
+	t.Parallel()
+	id := func(key string, tokens ...string) string {
+		r := request(&push.Message{Title: "t", Body: "b"}, tokens...)
+		r.Key = key
+		body, err := requestBody(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var doc struct {
+			Payload struct {
+				Notification struct{ AppMessageID string }
+			}
+		}
+		if err := json.Unmarshal(body, &doc); err != nil {
+			t.Fatal(err)
+		}
+		return doc.Payload.Notification.AppMessageID
+	}
+	other := strings.Repeat("f", 32)
+	if first, again := id(testKey, "a", "b"), id(testKey, "c"); first != testKey || again != first || id(other, "a") != other {
+		t.Errorf("got %q and %q, want the key, whatever the tokens", first, again)
+	}
+}
+
+func TestNotifyIDFollowsTheCollapseIDAlone(t *testing.T) {
+	t.Parallel()
+	if n := newNotification(&push.Message{}, ident{key: "a"}); n.NotifyID != nil {
+		t.Errorf("without a collapse id: got %d, want none", *n.NotifyID)
+	}
+	m := &push.Message{CollapseID: "order-42"}
+	if one, two := newNotification(m, ident{key: "a"}), newNotification(m, ident{key: "b"}); *one.NotifyID != *two.NotifyID {
+		t.Error("with a collapse id, want one id whatever the key")
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		if id := notifyID(rapid.String().Draw(t, "collapse id")); id > 1<<31-1 {
+			t.Fatalf("got %d, want 0 to 2147483647", id)
+		}
+	})
+}
+
+func TestCategories(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name string
+		m    push.Message
+		want string
+	}{
+		{"the field is required, so a service message without one says what needs no right", push.Message{}, "MARKETING"},
+		{"none for a marketing message", push.Message{Class: push.Marketing}, "MARKETING"},
+		{"HarmonyOS's own stays", push.Message{Category: "MISS_CALL"}, "MISS_CALL"},
+		{"a marketing message keeps its own", push.Message{Class: push.Marketing, Category: "SUBSCRIPTION"}, "SUBSCRIPTION"},
+		{"an order is among orders and logistics", push.Message{Category: "ORDER"}, "EXPRESS"},
+		{"news are marketing", push.Message{Category: "NEWS"}, "MARKETING"},
+		{"what HarmonyOS lacks is marketing", push.Message{Category: "TODO"}, "MARKETING"},
+		{"a voice message has another push-type", push.Message{Category: "PLAY_VOICE"}, "MARKETING"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if got := category(&tt.m); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// Tokens come back from the body as they went in, whatever they hold.
+func TestTokensSurviveTheBody(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		want := rapid.SliceOfN(rapid.String(), 1, 20).Draw(t, "tokens")
+		body, err := requestBody(request(&push.Message{Kind: push.Data}, want...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var doc struct{ Target struct{ Token []string } }
+		if err := json.Unmarshal(body, &doc); err != nil {
+			t.Fatalf("the body %s is not JSON: %v", body, err)
+		}
+		if !slices.Equal(doc.Target.Token, want) {
+			t.Fatalf("got %q, want %q", doc.Target.Token, want)
+		}
+	})
+}
+
+func TestAnOverrideThatEmptiesTheMessageLeavesTheTokens(t *testing.T) {
+	t.Parallel()
+	m := &push.Message{Title: "t", Body: "b", Overrides: map[string]json.RawMessage{Name: json.RawMessage(`{"payload":null,"pushOptions":null}`)}}
+	body, err := requestBody(request(m, "a"))
+	if got, want := string(body), `{"target":{"token":["a"]}}`; got != want || err != nil {
+		t.Errorf("got %s (%v), want %s", got, err, want)
+	}
+}
+
+// Allocations are counted alone: a parallel test would add its own.
+func TestAllocationsDoNotGrowWithTheTokens(t *testing.T) {
+	m := &push.Message{Title: "t", Body: "b", Data: map[string]string{"k": "v"}}
+	count := func(n int) float64 {
+		tokens := make([]string, n)
+		for i := range tokens {
+			tokens[i] = fmt.Sprintf("%0130d", i)
+		}
+		r := request(m, tokens...)
+		ok := vendors.Reply{Status: 200, Body: []byte(`{"code":"80000000","msg":"Success","requestId":"157000000006"}`)}
+		return testing.AllocsPerRun(50, func() {
+			if _, err := requestBody(r); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := readAnswer(ok, tokens, "access"); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	if few, many := count(1), count(1000); many > few+1 || few > 60 {
+		t.Errorf("got %v allocations for 1 token and %v for 1,000, want the same and under 60", few, many)
+	}
+}
+
+func FuzzAppendString(f *testing.F) {
+	for _, seed := range []string{"", "plain", `quote " and \`, "\x00\x1f\x7f", "汉字🚚", "\xff\xfe", "<&>"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		var got string
+		if err := json.Unmarshal(appendString(nil, s), &got); err != nil {
+			t.Fatalf("%q: %v", s, err)
+		}
+		if want := string([]rune(s)); got != want {
+			t.Errorf("%q came back as %q, want %q", s, got, want)
+		}
+	})
+}
+
+func TestSendThatCannotBeEncodedMakesNoRequest(t *testing.T) {
+	t.Parallel()
+	s := settings(t)
+	s.BaseURL = "http://127.0.0.1:1"
+	m := &push.Message{Overrides: map[string]json.RawMessage{Name: json.RawMessage(`{"target":{}}`)}}
+	_, err := s.Open(nil).Send(t.Context(), request(m, "a"))
+	if err == nil || !strings.Contains(err.Error(), "send: transport/dial: merge overrides") {
+		t.Errorf("got %v, want a refusal before any request", err)
+	}
+}

@@ -1,0 +1,183 @@
+package honor
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/postrider/postrider/pkg/push"
+)
+
+func TestCheckNamesTheFieldAtFault(t *testing.T) {
+	t.Parallel()
+	over := func(s string) map[string]json.RawMessage {
+		return map[string]json.RawMessage{Name: json.RawMessage(s)}
+	}
+	click := func(a push.ClickAction, target string) push.Message {
+		return push.Message{Title: "t", Body: "b", Click: &push.Click{Action: a, Target: target}}
+	}
+	minus := -1
+	tests := []struct {
+		name string
+		m    push.Message
+		want []string
+	}{
+		{"a plain notification", push.Message{Title: "t", Body: "b"}, nil},
+		{"a notification needs title and body", push.Message{}, []string{"message.title", "message.body"}},
+		{"a data message needs neither", push.Message{Kind: push.Data}, nil},
+		{"a URL to open is https", click(push.ClickURL, "http://a"), []string{"message.click.target"}},
+		{"a URL to open is there", click(push.ClickURL, ""), []string{"message.click.target"}},
+		{"an intent is there", click(push.ClickIntent, ""), []string{"message.click.target"}},
+		{"a page is there", click(push.ClickActivity, ""), []string{"message.click.target"}},
+		{"a click action is known", click("page", "x"), []string{"message.click.action"}},
+		{"an image is https", push.Message{Title: "t", Body: "b", Image: "http://a/b.png"}, []string{"message.image"}},
+		{"a badge is not negative", push.Message{Title: "t", Body: "b", Badge: &minus}, []string{"message.badge"}},
+		{"overrides are an object", push.Message{Title: "t", Body: "b", Overrides: over(`[1]`)}, []string{"message.overrides.honor"}},
+		{"overrides are not null", push.Message{Title: "t", Body: "b", Overrides: over(`null`)}, []string{"message.overrides.honor"}},
+		{"overrides are one object", push.Message{Title: "t", Body: "b", Overrides: over(`{} {}`)}, []string{"message.overrides.honor"}},
+		{"overrides leave the receivers alone", push.Message{Title: "t", Body: "b", Overrides: over(`{"token":["x"],"Topic":"x","condition":null}`)},
+			[]string{"message.overrides.honor.Topic", "message.overrides.honor.condition", "message.overrides.honor.token"}},
+		{"overrides of another vendor do not matter", push.Message{Title: "t", Body: "b", Overrides: map[string]json.RawMessage{"huawei": json.RawMessage(`[]`)}}, nil},
+		{"a long message", push.Message{Title: "t", Body: strings.Repeat("b", 4096)}, []string{"message"}},
+		{"long data", push.Message{Kind: push.Data, Data: map[string]string{"d": strings.Repeat("b", 4096)}}, []string{"message"}},
+		{"an override makes a message long", push.Message{Title: "t", Body: "b", Overrides: over(`{"x":"` + strings.Repeat("b", 4096) + `"}`)}, []string{"message"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var got []string
+			for _, f := range check(&tt.m) {
+				got = append(got, f.Field)
+			}
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("got %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
+// A message that passes Check is never over the limit when it is sent, and one
+// that has exactly the limit passes.
+func TestCheckMeasuresWhatSendMakes(t *testing.T) {
+	t.Parallel()
+	size := func(t interface{ Fatal(...any) }, m *push.Message, d time.Duration) int {
+		r := request(m, "token")
+		r.TTL = d
+		body, err := requestBody(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(body) - len(`"token"`)
+	}
+	longest := func(t *testing.T, m *push.Message) int {
+		msg, err := payload(m, ident{ttl: 15 * 24 * time.Hour, key: testKey, notifyID: 1<<31 - 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(msg) + len(`,"token":[]`)
+	}
+	m := &push.Message{Title: "t", Body: "b"}
+	m.Body += strings.Repeat("x", maxPayload-longest(t, m))
+	if faults := check(m); len(faults) != 0 {
+		t.Errorf("a message of %d bytes has faults: %v", maxPayload, faults)
+	}
+	m.Body += "x"
+	if faults := check(m); len(faults) != 1 {
+		t.Errorf("a message of %d bytes has no fault", maxPayload+1)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		m := &push.Message{
+			Title: rapid.StringN(1, 50, -1).Draw(t, "title"), Body: rapid.StringN(1, 5000, -1).Draw(t, "body"),
+			CollapseID: rapid.String().Draw(t, "collapse id"),
+		}
+		d := time.Duration(rapid.Int64Min(1).Draw(t, "ttl"))
+		if n := size(t, m, d); len(check(m)) == 0 && n > maxPayload {
+			t.Fatalf("a message that passed has %d bytes", n)
+		}
+	})
+}
+
+func TestMergeFollowsRFC7396(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ name, base, override, want string }{
+		{"a field joins", `{"a":1}`, `{"b":2}`, `{"a":1,"b":2}`},
+		{"a field is replaced", `{"a":1}`, `{"a":"x"}`, `{"a":"x"}`},
+		{"objects merge", `{"a":{"b":1,"c":2}}`, `{"a":{"c":3}}`, `{"a":{"b":1,"c":3}}`},
+		{"null takes out", `{"a":{"b":1,"c":2}}`, `{"a":{"c":null}}`, `{"a":{"b":1}}`},
+		{"null in a new object is no field", `{}`, `{"a":{"b":null}}`, `{"a":{}}`},
+		{"an object replaces a value", `{"a":1}`, `{"a":{"b":1}}`, `{"a":{"b":1}}`},
+		{"lists are replaced whole", `{"a":[1,2]}`, `{"a":[3]}`, `{"a":[3]}`},
+		{"numbers stay as written", `{}`, `{"a":1.50,"b":12345678901234567890}`, `{"a":1.50,"b":12345678901234567890}`},
+		{"nothing is escaped for HTML", `{}`, `{"a":"<&>"}`, `{"a":"<&>"}`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := merge([]byte(tt.base), []byte(tt.override))
+			if string(got) != tt.want || err != nil {
+				t.Errorf("got %s (%v), want %s", got, err, tt.want)
+			}
+		})
+	}
+}
+
+func FuzzMerge(f *testing.F) {
+	for _, seed := range []string{`{}`, `{"android":{"notification":null}}`, `{"android":null}`, `{"token":[]}`, `{"TOKEN":1}`, `[]`, `null`, `{"a":1e999}`, `{} x`} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, override []byte) {
+		out, err := merge([]byte(`{"data":"d","android":{"ttl":"1s"}}`), override)
+		if (err != nil) != (len(overrideFaults(override)) > 0) {
+			t.Errorf("merge says %v, check says %v", err, overrideFaults(override))
+		}
+		if err != nil {
+			return
+		}
+		var doc map[string]json.RawMessage
+		if json.Unmarshal(out, &doc) != nil || doc == nil {
+			t.Fatalf("got %s, want an object", out)
+		}
+		for key := range doc {
+			if isReserved(key) {
+				t.Errorf("%s has %s", out, key)
+			}
+		}
+	})
+}
+
+func TestSettingsNameTheKeyAtFault(t *testing.T) {
+	t.Parallel()
+	good := Settings{AppID: "104000001", ClientID: "3b1c8d0e5f", ClientSecret: "s"}
+	tests := []struct {
+		name   string
+		change func(s *Settings)
+		want   string
+	}{
+		{"good ones have none", func(*Settings) {}, ""},
+		{"an app id is needed", func(s *Settings) { s.AppID = "" }, "app_id"},
+		{"an app id stands in a path", func(s *Settings) { s.AppID = "../x" }, "app_id"},
+		{"a client id is needed", func(s *Settings) { s.ClientID = "" }, "client_id"},
+		{"a client id has no blanks", func(s *Settings) { s.ClientID = "a b" }, "client_id"},
+		{"a secret is needed", func(s *Settings) { s.ClientSecret = "" }, "client_secret"},
+		{"a base URL has no path", func(s *Settings) { s.BaseURL = "https://a/b" }, "base_url"},
+		{"an auth URL is plain on the loopback alone", func(s *Settings) { s.AuthURL = "http://a/b" }, "auth_url"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := good
+			tt.change(&s)
+			got := ""
+			for _, f := range s.Faults() {
+				got += f.Field
+			}
+			if got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,134 @@
+package honor
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/vendors"
+)
+
+func TestTTLIsWholeSecondsBetweenOneAndFifteenDays(t *testing.T) {
+	t.Parallel()
+	tests := map[time.Duration]string{
+		time.Nanosecond:         "1s",
+		1500 * time.Millisecond: "1s",
+		24 * time.Hour:          "86400s",
+		15 * 24 * time.Hour:     "1296000s",
+		16 * 24 * time.Hour:     "1296000s",
+	}
+	for d, want := range tests {
+		if got := ttl(d); got != want {
+			t.Errorf("ttl(%v) is %q, want %q", d, got, want)
+		}
+	}
+}
+
+func TestNotifyIDIsTheSameOnEveryRetry(t *testing.T) {
+	t.Parallel()
+	plain, collapsing := &push.Message{}, &push.Message{CollapseID: "order-42"}
+	first, again, other := notifyID(plain, "a"), notifyID(plain, "a"), notifyID(plain, "b")
+	if first != again || first == other {
+		t.Error("without a collapse id, want one id a key")
+	}
+	if notifyID(collapsing, "a") != notifyID(collapsing, "b") {
+		t.Error("with a collapse id, want one id whatever the key")
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		if id := notifyID(plain, rapid.String().Draw(t, "key")); id < 1 || id > 1<<31-1 {
+			t.Fatalf("got %d, want 1 to 2147483647", id)
+		}
+	})
+}
+
+func TestImportanceSaysTheClass(t *testing.T) {
+	t.Parallel()
+	for class, want := range map[push.Class]string{"": "NORMAL", push.Service: "NORMAL", push.Marketing: "LOW"} {
+		if got := importance(class); got != want {
+			t.Errorf("%q is %s, want %s", class, got, want)
+		}
+	}
+}
+
+// Tokens come back from the body as they went in, whatever they hold.
+func TestTokensSurviveTheBody(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		want := rapid.SliceOfN(rapid.String(), 1, 20).Draw(t, "tokens")
+		body, err := requestBody(request(&push.Message{Kind: push.Data}, want...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var doc struct{ Token []string }
+		if err := json.Unmarshal(body, &doc); err != nil {
+			t.Fatalf("the body %s is not JSON: %v", body, err)
+		}
+		if !slices.Equal(doc.Token, want) {
+			t.Fatalf("got %q, want %q", doc.Token, want)
+		}
+	})
+}
+
+func TestAnOverrideThatEmptiesTheMessageLeavesTheTokens(t *testing.T) {
+	t.Parallel()
+	m := &push.Message{Title: "t", Body: "b", Overrides: map[string]json.RawMessage{Name: json.RawMessage(`{"android":null}`)}}
+	body, err := requestBody(request(m, "a"))
+	if got, want := string(body), `{"token":["a"]}`; got != want || err != nil {
+		t.Errorf("got %s (%v), want %s", got, err, want)
+	}
+}
+
+// Allocations are counted alone: a parallel test would add its own.
+func TestAllocationsDoNotGrowWithTheTokens(t *testing.T) {
+	m := &push.Message{Title: "t", Body: "b", Data: map[string]string{"k": "v"}}
+	count := func(n int) float64 {
+		tokens := make([]string, n)
+		for i := range tokens {
+			tokens[i] = fmt.Sprintf("%0130d", i)
+		}
+		r := request(m, tokens...)
+		ok := vendors.Reply{Status: 200, Body: []byte(`{"code":200,"message":"success","data":{"sendResult":true,"requestId":"1699999999999","failTokens":[],"expireTokens":[]}}`)}
+		return testing.AllocsPerRun(50, func() {
+			if _, err := requestBody(r); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := readAnswer(ok, tokens, "access", "secret"); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	if few, many := count(1), count(1000); many > few+1 || few > 60 {
+		t.Errorf("got %v allocations for 1 token and %v for 1,000, want the same and under 60", few, many)
+	}
+}
+
+func FuzzAppendString(f *testing.F) {
+	for _, seed := range []string{"", "plain", `quote " and \`, "\x00\x1f\x7f", "汉字🚚", "\xff\xfe", "<&>"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		var got string
+		if err := json.Unmarshal(appendString(nil, s), &got); err != nil {
+			t.Fatalf("%q: %v", s, err)
+		}
+		if want := string([]rune(s)); got != want {
+			t.Errorf("%q came back as %q, want %q", s, got, want)
+		}
+	})
+}
+
+func TestSendThatCannotBeEncodedMakesNoRequest(t *testing.T) {
+	t.Parallel()
+	s := Settings{AppID: "1", ClientID: "2", ClientSecret: "s", BaseURL: "http://127.0.0.1:1"}
+	m := &push.Message{Overrides: map[string]json.RawMessage{Name: json.RawMessage(`{"token":["x"]}`)}}
+	_, err := s.Open(nil).Send(t.Context(), request(m, "a"))
+	if err == nil || !strings.Contains(err.Error(), "send: transport/dial: merge overrides") {
+		t.Errorf("got %v, want a refusal before any request", err)
+	}
+}

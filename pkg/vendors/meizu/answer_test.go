@@ -1,0 +1,147 @@
+package meizu
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/postrider/postrider/pkg/classify"
+	"github.com/postrider/postrider/pkg/vendors"
+)
+
+func TestReadAnswerKeepsMessageIDAndRetryAfter(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct{ body, want string }{
+		"a hash":               {`{"code":"200","msgId":"c2ee5c3bf00448cfbceb7fdf68c3c8eb"}`, "c2ee5c3bf00448cfbceb7fdf68c3c8eb"},
+		"as seen live":         {`{"code":"200","msgId":"NS20190704153256153_0_11579908_1_3"}`, "NS20190704153256153_0_11579908_1_3"},
+		"null":                 {`{"code":"200","msgId":null}`, ""},
+		"absent":               {`{"code":"200"}`, ""},
+		"with a line break":    {`{"code":"200","msgId":"1\n2"}`, ""},
+		"longer than any real": {`{"code":"200","msgId":"` + strings.Repeat("1", 129) + `"}`, ""},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := readAnswer(vendors.Reply{Status: 200, Body: []byte(tt.body), RetryAfter: time.Second}, []string{"t"}, "secret")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.RequestID != tt.want || got.RetryAfter != time.Second {
+				t.Errorf("got message id %q and wait %v, want %q and 1s", got.RequestID, got.RetryAfter, tt.want)
+			}
+		})
+	}
+}
+
+// 110002 at the top says which push id it means only when there is one.
+func TestACodeOfOnePushIDIsTheTokensOnlyWhenItIsAlone(t *testing.T) {
+	t.Parallel()
+	for _, code := range []string{"110002", "110003"} {
+		body := []byte(`{"code":"` + code + `","message":"","value":"","redirect":""}`)
+		one, err := readAnswer(vendors.Reply{Status: 200, Body: body}, []string{"a"}, "secret")
+		if err != nil || len(one.Tokens) != 1 || one.Tokens[0].Code.String() != "token/"+code || one.Tokens[0].Index != 0 {
+			t.Errorf("%s for one push id: got %v (%v), want token/%s", code, one.Tokens, err, code)
+		}
+		two, err := readAnswer(vendors.Reply{Status: 200, Body: body}, []string{"a", "b"}, "secret")
+		if row, _ := codes().Lookup(two.Code.Level, two.Code.Code); err != nil || len(two.Tokens) != 0 || row.Remedy != classify.Split {
+			t.Errorf("%s for two push ids: got %v and %s (%v), want the request halved", code, two.Tokens, row.Remedy, err)
+		}
+	}
+	flow, err := readAnswer(vendors.Reply{Status: 200, Body: []byte(`{"code":"110010","value":""}`)}, []string{"a"}, "secret")
+	if err != nil || len(flow.Tokens) != 0 {
+		t.Errorf("110010 for one push id: got %v (%v), want flow control for the request alone", flow.Tokens, err)
+	}
+}
+
+func TestAnswerTextIsTheVendorsWordsWithoutTokens(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct{ msg, want string }{
+		"plain words":                 {`"参数错误"`, "参数错误"},
+		"a token":                     {`"bad token-1 here"`, "bad … here"},
+		"a token that begins another": {`"bad token-12 here"`, "bad … here"},
+		"the secret":                  {`"signed with secret-1"`, "signed with …"},
+		"a page is not words":         {`"` + strings.Repeat("x", 9<<10) + `"`, ""},
+		"control characters":          {`"a\u0000b\nc"`, "a b c"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			body := fmt.Sprintf(`{"code":"1005","message":%s,"value":""}`, tt.msg)
+			got, err := readAnswer(vendors.Reply{Status: 200, Body: []byte(body)}, []string{"token-1", "token-12"}, "secret-1")
+			if err != nil || got.Code.Text != tt.want {
+				t.Errorf("got text %q (%v), want %q", got.Code.Text, err, tt.want)
+			}
+		})
+	}
+}
+
+// Whatever push ids were sent and named, exactly the sent and named ones have a
+// code of their own, and those that are named twice keep their lives.
+func TestPartialFailureNamesExactlyTheSentTokens(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		tokens := rapid.SliceOfNDistinct(rapid.StringMatching(`[0-9A-Za-z]{1,45}`), 1, 100, rapid.ID[string]).Draw(t, "tokens")
+		lists, want, kind := map[string][]string{}, map[string]bool{}, rapid.SampledFrom([]string{"110002", "110003", "110010", "513", "518"})
+		for _, id := range rapid.SliceOf(rapid.SampledFrom(append([]string{"stranger_of_ours"}, tokens...))).Draw(t, "named") {
+			code := kind.Draw(t, "code")
+			lists[code] = append(lists[code], id)
+			want[id] = want[id] || code[0] == '5'
+		}
+		delete(want, "stranger_of_ours")
+		value, err := json.Marshal(lists)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := tokenCodes(value, tokens)
+		if len(got) != len(want) {
+			t.Fatalf("got %d codes, want %d", len(got), len(want))
+		}
+		for i, tc := range got {
+			lives, named := want[tokens[tc.Index]]
+			if !named || i > 0 && got[i-1].Index >= tc.Index {
+				t.Fatalf("index %d is not named, or out of order", tc.Index)
+			}
+			if lives && deletes(tc.Code.Code) {
+				t.Fatalf("index %d ends by %s although another code keeps it", tc.Index, tc.Code.Code)
+			}
+		}
+	})
+}
+
+func FuzzReadAnswer(f *testing.F) {
+	for _, seed := range []string{
+		`{"code":"200","message":"","value":{},"msgId":"c2ee5c3bf00448cfbceb7fdf68c3c8eb"}`,
+		`{"code":"200","message":"","value":{"110002":["xxx"],"110003":["yyyy"]},"msgId":"c2ee"}`,
+		`{"code":200,"value":{"110010":"xxx,yyyy","518":[1,"zzzzz"],"msgId":"NS2019","respTarget":{"a":["xxx"]}}}`,
+		`{"code":"110010","message":"应用请求频率超过限制","value":"","redirect":""}`,
+		`{"code":null}`, `{"code":"200","value":true}`, `<html>`, ``, `[]`, `"200"`, `{"code":"200"`,
+	} {
+		f.Add(200, []byte(seed))
+		f.Add(500, []byte(seed))
+	}
+	tokens := []string{"xxx", "yyyy", "zzzzz"}
+	f.Fuzz(func(t *testing.T, status int, body []byte) {
+		answer, err := readAnswer(vendors.Reply{Status: status, Body: body}, tokens, "app-secret")
+		if err != nil {
+			return
+		}
+		if answer.Code.Code == "" || strings.Contains(answer.Code.Text, "app-secret") || strings.Contains(answer.Code.Text, "zzzzz") {
+			t.Errorf("got code %q, text %q", answer.Code.Code, answer.Code.Text)
+		}
+		last := -1
+		for _, tc := range answer.Tokens {
+			if tc.Index <= last || tc.Index >= len(tokens) || tc.Code.Code == "" {
+				t.Errorf("got token code %+v after index %d", tc, last)
+			}
+			last = tc.Index
+		}
+		row, _ := codes().Lookup(answer.Code.Level, answer.Code.Code)
+		if row.Class == classify.Success && (status/100 != 2 || !json.Valid(body)) {
+			t.Errorf("%q under HTTP %d is a success", body, status)
+		}
+	})
+}

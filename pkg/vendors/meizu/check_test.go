@@ -1,0 +1,85 @@
+package meizu
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/postrider/postrider/pkg/push"
+)
+
+func TestCheckNamesTheFieldAtFault(t *testing.T) {
+	t.Parallel()
+	over := func(s string) map[string]json.RawMessage {
+		return map[string]json.RawMessage{Name: json.RawMessage(s)}
+	}
+	long, longest := strings.Repeat("汉", 33), strings.Repeat("汉", 32)
+	tests := []struct {
+		name string
+		m    push.Message
+		want []string
+	}{
+		{"a plain notification", push.Message{Title: "t", Body: "b"}, nil},
+		{"a notification needs title and body", push.Message{}, []string{"message.title", "message.body"}},
+		{"a data message needs neither", push.Message{Kind: push.Data}, nil},
+		{"a title of 32 characters", push.Message{Title: longest, Body: strings.Repeat("b", 100)}, nil},
+		{"a title of 33 characters", push.Message{Title: long, Body: "b"}, []string{"message.title"}},
+		{"a truck is two characters in Java", push.Message{Title: strings.Repeat("t", 31) + "🚚", Body: "b"}, []string{"message.title"}},
+		{"a body of 101 characters", push.Message{Title: "t", Body: strings.Repeat("汉", 101)}, []string{"message.body"}},
+		{"a long title that is replaced", push.Message{Title: long, Body: "b", Overrides: over(`{"noticeBarInfo":{"title":"t"}}`)}, nil},
+		{"a replacement that is long", push.Message{Title: "t", Body: "b", Overrides: over(`{"noticeBarInfo":{"title":"` + long + `"}}`)},
+			[]string{"message.overrides.meizu.noticeBarInfo.title"}},
+		{"a replacement that is empty", push.Message{Title: "t", Body: "b", Overrides: over(`{"noticeBarInfo":{"content":""}}`)},
+			[]string{"message.overrides.meizu.noticeBarInfo.content"}},
+		{"a data message of 2,000 characters", push.Message{Kind: push.Data, Data: map[string]string{"k": strings.Repeat("x", 1992)}}, nil},
+		{"a data message of 2,001 characters", push.Message{Kind: push.Data, Data: map[string]string{"k": strings.Repeat("x", 1993)}}, []string{"message.data"}},
+		{"a data message with a long title", push.Message{Kind: push.Data, Title: long}, []string{"message.title"}},
+		{"a data message with its own content", push.Message{Kind: push.Data, Overrides: over(`{"content":"` + strings.Repeat("x", 2001) + `"}`)}, []string{"message.overrides.meizu.content"}},
+		{"a URL to open is there", push.Message{Title: "t", Body: "b", Click: &push.Click{Action: push.ClickURL}}, []string{"message.click.target"}},
+		{"an activity is there", push.Message{Title: "t", Body: "b", Click: &push.Click{Action: push.ClickActivity}}, []string{"message.click.target"}},
+		{"a click action is known", push.Message{Title: "t", Body: "b", Click: &push.Click{Action: "page"}}, []string{"message.click.action"}},
+		{"overrides are an object", push.Message{Title: "t", Body: "b", Overrides: over(`[1]`)}, []string{"message.overrides.meizu"}},
+		{"overrides leave the receivers alone", push.Message{Title: "t", Body: "b", Overrides: over(`{"PushIds":"x","appId":"1","sign":null}`)},
+			[]string{"message.overrides.meizu.PushIds", "message.overrides.meizu.appId", "message.overrides.meizu.sign"}},
+		{"overrides of another vendor do not matter", push.Message{Title: "t", Body: "b", Overrides: map[string]json.RawMessage{"honor": json.RawMessage(`[]`)}}, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var got []string
+			for _, f := range check(&tt.m) {
+				got = append(got, f.Field)
+			}
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("got %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestSettingsNameTheKeyAtFault(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name string
+		s    Settings
+		want string
+	}{
+		{"good ones have none", Settings{AppID: "100999", AppSecret: "s"}, ""},
+		{"an app id is one word", Settings{AppID: "100 999", AppSecret: "s"}, "app_id"},
+		{"a secret is needed", Settings{AppID: "100999"}, "app_secret"},
+		{"a base URL has no path", Settings{AppID: "100999", AppSecret: "s", BaseURL: "https://a/b"}, "base_url"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got := ""
+			for _, f := range tt.s.Faults() {
+				got += f.Field
+			}
+			if got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,129 @@
+package meizu
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/vendors"
+)
+
+const testKey = "0123456789abcdef0123456789abcdef"
+
+func TestSignaturesOfTheVendorsDocuments(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ name, text, want string }{
+		{
+			"of the vendor's Go library",
+			"appId=100999msgType=0pushId=862891030007404100999subSwitch=1" + "531732bc45324098978bf41c6954c09e",
+			"5bd43df385bec6f236c6417d437741e7",
+		},
+		{
+			"of the vendor's README, whose secret is a placeholder",
+			`appId=10000messageJson={"title":"title","content":"content","pushTimeInfo":{"offLine":1,"validTime":24}}` +
+				"pushIds=RA50c6348036344485d01776773577c64740465480a6b" + "<APP_SECRET>",
+			"ac076ff25d9900015a681cb5172aa53b",
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if got := sign([]byte(tt.text)); string(got[:]) != tt.want {
+				t.Errorf("got %s, want %s", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestTheFormCarriesTheSignatureOfItsRawValues(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, appID, msg, secret string
+		tokens                   []string
+		want                     string
+	}{
+		{
+			"one push id", "10000", `{"title":"title","content":"content","pushTimeInfo":{"offLine":1,"validTime":24}}`, "<APP_SECRET>",
+			[]string{"RA50c6348036344485d01776773577c64740465480a6b"}, "ac076ff25d9900015a681cb5172aa53b",
+		},
+		{
+			"two push ids and Chinese", "100999", `{"noticeBarInfo":{"title":"标题","content":"内容"},"pushTimeInfo":{"offLine":1,"validTime":24}}`, "secret123",
+			[]string{"P1", "P2"}, "97adb06f22d0065121ee3581e5da7ed1",
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := url.ParseQuery(string(form(tt.appID, []byte(tt.msg), tt.tokens, vendors.Secret(tt.secret))))
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := url.Values{"appId": {tt.appID}, "messageJson": {tt.msg}, "pushIds": {strings.Join(tt.tokens, ",")}, "sign": {tt.want}}
+			if got.Encode() != want.Encode() {
+				t.Errorf("got %s, want %s", got, want)
+			}
+		})
+	}
+}
+
+// Whatever values hold, the server decodes what was signed.
+func TestValuesSurviveTheForm(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		msg := rapid.String().Draw(t, "message")
+		tokens := rapid.SliceOfN(rapid.StringMatching(`[^,]+`), 1, 20).Draw(t, "tokens")
+		got, err := url.ParseQuery(string(form("1", []byte(msg), tokens, "secret")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := sign([]byte("appId=1messageJson=" + msg + "pushIds=" + strings.Join(tokens, ",") + "secret"))
+		if got.Get("messageJson") != msg || got.Get("pushIds") != strings.Join(tokens, ",") || got.Get("sign") != string(want[:]) || len(got) != 4 {
+			t.Fatalf("got %v", got)
+		}
+	})
+}
+
+func FuzzAppendQuery(f *testing.F) {
+	for _, seed := range []string{"", "plain-._~", "a b+c&d=e%f", "汉字🚚", "\xff\x00\n"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got := string(appendQuery(nil, []byte(s)))
+		if back, err := url.QueryUnescape(got); err != nil || back != s {
+			t.Errorf("%q came back as %q (%v)", s, back, err)
+		}
+		if want := url.QueryEscape(s); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
+}
+
+// Allocations are counted alone: a parallel test would add its own.
+func TestAllocationsDoNotGrowWithTheTokens(t *testing.T) {
+	m := &push.Message{Title: "t", Body: "b", Data: map[string]string{"k": "v"}}
+	count := func(n int) float64 {
+		tokens := make([]string, n)
+		for i := range tokens {
+			tokens[i] = fmt.Sprintf("%045d", i)
+		}
+		ok := vendors.Reply{Status: 200, Body: []byte(`{"code":"200","message":"","value":{},"msgId":"c2ee5c3bf00448cfbceb7fdf68c3c8eb"}`)}
+		return testing.AllocsPerRun(50, func() {
+			msg, err := payload(m, ident{ttl: time.Hour, key: testKey})
+			if err != nil {
+				t.Fatal(err)
+			}
+			form("100999", msg, tokens, "secret")
+			if _, err := readAnswer(ok, tokens, "secret"); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	if few, many := count(1), count(100); many > few+1 || few > 60 {
+		t.Errorf("got %v allocations for 1 token and %v for 100, want the same and under 60", few, many)
+	}
+}

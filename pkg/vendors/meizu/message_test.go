@@ -1,0 +1,100 @@
+package meizu
+
+import (
+	"encoding/json"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/vendors"
+)
+
+func TestValidTimeIsWholeHoursBetweenOneAndSeventyTwo(t *testing.T) {
+	t.Parallel()
+	tests := map[time.Duration]int64{
+		time.Nanosecond:               1,
+		time.Hour:                     1,
+		119*time.Minute - time.Second: 1,
+		2 * time.Hour:                 2,
+		24*time.Hour - 20*time.Second: 24,
+		24*time.Hour - 2*time.Minute:  23,
+		72 * time.Hour:                72,
+		30 * 24 * time.Hour:           72,
+		1<<63 - 1:                     72,
+	}
+	for d, want := range tests {
+		if got := waiting(d); got.ValidTime != want || got.OffLine != 1 {
+			t.Errorf("%v is %+v, want validTime %d and offLine 1", d, got, want)
+		}
+	}
+}
+
+func TestNotifyKeyIsTheSameOnEveryRetry(t *testing.T) {
+	t.Parallel()
+	plain, collapsing := &push.Message{}, &push.Message{CollapseID: "order-42"}
+	first, again, other := notifyKey(plain, "a"), notifyKey(plain, "a"), notifyKey(plain, "b")
+	if first != again || first == other {
+		t.Error("without a collapse id, want one notifyKey a key")
+	}
+	if notifyKey(collapsing, "a") != notifyKey(collapsing, "b") {
+		t.Error("with a collapse id, want one notifyKey whatever the key")
+	}
+	form := regexp.MustCompile(`^[0-9A-Za-z_-]{1,8}$`)
+	rapid.Check(t, func(t *rapid.T) {
+		if key := notifyKey(plain, rapid.String().Draw(t, "key")); !form.MatchString(key) {
+			t.Fatalf("got %q, which Meizu does not allow", key)
+		}
+	})
+}
+
+func TestSendThatCannotBeEncodedMakesNoRequest(t *testing.T) {
+	t.Parallel()
+	s := Settings{AppID: "1", AppSecret: "s", BaseURL: "http://127.0.0.1:1"}
+	m := &push.Message{Overrides: map[string]json.RawMessage{Name: json.RawMessage(`{"pushIds":"x"}`)}}
+	_, err := s.Open(nil).Send(t.Context(), &vendors.Request{Message: m, Tokens: []string{"a"}, TTL: time.Hour, Key: testKey})
+	if err == nil || !strings.Contains(err.Error(), "send: transport/dial: merge overrides") {
+		t.Errorf("got %v, want a refusal before any request", err)
+	}
+}
+
+func TestMergeFollowsRFC7396(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ name, base, override, want string }{
+		{"a field joins", `{"a":1}`, `{"b":2}`, `{"a":1,"b":2}`},
+		{"objects merge", `{"a":{"b":1,"c":2}}`, `{"a":{"c":3}}`, `{"a":{"b":1,"c":3}}`},
+		{"null takes out", `{"a":{"b":1,"c":2}}`, `{"a":{"c":null}}`, `{"a":{"b":1}}`},
+		{"null in a new object is no field", `{}`, `{"a":{"b":null}}`, `{"a":{}}`},
+		{"lists are replaced whole", `{"a":[1,2]}`, `{"a":[3]}`, `{"a":[3]}`},
+		{"numbers stay as written", `{}`, `{"a":1.50,"b":12345678901234567890}`, `{"a":1.50,"b":12345678901234567890}`},
+		{"nothing is escaped for HTML", `{}`, `{"a":"<&>"}`, `{"a":"<&>"}`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := merge([]byte(tt.base), []byte(tt.override))
+			if string(got) != tt.want || err != nil {
+				t.Errorf("got %s (%v), want %s", got, err, tt.want)
+			}
+		})
+	}
+}
+
+func FuzzMerge(f *testing.F) {
+	for _, seed := range []string{`{}`, `{"advanceInfo":{"suspend":0}}`, `{"pushTimeInfo":null}`, `{"pushids":[]}`, `[]`, `null`, `{"a":1e999}`, `{} x`} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, override []byte) {
+		out, err := merge([]byte(`{"noticeBarInfo":{"title":"t"}}`), override)
+		if (err != nil) != (len(overrideFaults(override)) > 0) {
+			t.Errorf("merge says %v, check says %v", err, overrideFaults(override))
+		}
+		var doc map[string]json.RawMessage
+		if err == nil && (json.Unmarshal(out, &doc) != nil || doc == nil) {
+			t.Errorf("got %s, want an object", out)
+		}
+	})
+}

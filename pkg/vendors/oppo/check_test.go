@@ -1,0 +1,196 @@
+package oppo
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"pgregory.net/rapid"
+
+	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/vendors"
+)
+
+func over(s string) map[string]json.RawMessage {
+	return map[string]json.RawMessage{Name: json.RawMessage(s)}
+}
+
+func TestCheckNamesTheFieldAtFault(t *testing.T) {
+	t.Parallel()
+	han := func(n int) string { return strings.Repeat("汉", n) }
+	click := func(a push.ClickAction, target string) *push.Click { return &push.Click{Action: a, Target: target} }
+	tests := []struct {
+		name string
+		m    push.Message
+		want []string
+	}{
+		{"a plain notification", push.Message{Title: "t", Body: "b"}, nil},
+		{"a notification needs title and body", push.Message{}, []string{"message.title", "message.body"}},
+		{"there are no data messages", push.Message{Kind: push.Data, Data: map[string]string{"k": "v"}}, []string{"message.kind"}},
+		{"a title of 50 characters", push.Message{Title: han(50), Body: "b"}, nil},
+		{"a title of 51 characters", push.Message{Title: han(51), Body: "b"}, []string{"message.title"}},
+		{"emoji count one each", push.Message{Title: strings.Repeat("🚚", 50), Body: "b"}, nil},
+		{"a body of 128 characters", push.Message{Title: "t", Body: han(128)}, nil},
+		{"a body of 129 characters", push.Message{Title: "t", Body: han(129)}, []string{"message.body"}},
+		{"a long body in a short style", push.Message{Title: "t", Body: han(51), Overrides: over(`{"style":1}`)}, []string{"message.body"}},
+		{"data of 4,000 characters", push.Message{Title: "t", Body: "b", Data: map[string]string{"k": han(4000 - len(`{"k":""}`))}}, nil},
+		{"data of 4,001 characters", push.Message{Title: "t", Body: "b", Data: map[string]string{"k": han(4001 - len(`{"k":""}`))}}, []string{"message.data"}},
+		{"a URL of 2,000 characters", push.Message{Title: "t", Body: "b", Click: click(push.ClickURL, han(2000))}, nil},
+		{"a URL of 2,001 characters", push.Message{Title: "t", Body: "b", Click: click(push.ClickURL, han(2001))}, []string{"message.click.target"}},
+		{"an activity of 501 characters", push.Message{Title: "t", Body: "b", Click: click(push.ClickActivity, han(501))}, []string{"message.click.target"}},
+		{"an intent is there", push.Message{Title: "t", Body: "b", Click: click(push.ClickIntent, "")}, []string{"message.click.target"}},
+		{"a click action is known", push.Message{Title: "t", Body: "b", Click: click("page", "x")}, []string{"message.click.action"}},
+		{"a subtitle of 11 characters", push.Message{Title: "t", Body: "b", Overrides: over(`{"sub_title":"12345678901"}`)}, []string{"message.overrides.oppo.sub_title"}},
+		{"a title that overrides make long", push.Message{Title: "t", Body: "b", Overrides: over(`{"title":"` + han(51) + `"}`)}, []string{"message.overrides.oppo.title"}},
+		{"a title that overrides take out", push.Message{Title: "t", Body: "b", Overrides: over(`{"title":null}`)}, []string{"message.overrides.oppo.title"}},
+		{"overrides are an object", push.Message{Title: "t", Body: "b", Overrides: over(`[1]`)}, []string{"message.overrides.oppo"}},
+		{"overrides are not null", push.Message{Title: "t", Body: "b", Overrides: over(`null`)}, []string{"message.overrides.oppo"}},
+		{"overrides leave the receivers alone", push.Message{Title: "t", Body: "b", Overrides: over(`{"target_value":"x","Message_ID":1,"app_message_id":null}`)},
+			[]string{"message.overrides.oppo.Message_ID", "message.overrides.oppo.app_message_id", "message.overrides.oppo.target_value"}},
+		{"overrides of another vendor do not matter", push.Message{Title: "t", Body: "b", Overrides: map[string]json.RawMessage{"honor": json.RawMessage(`[]`)}}, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var got []string
+			for _, f := range check(&tt.m) {
+				got = append(got, f.Field)
+			}
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("got %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
+// What passes Check is within OPPO's limits when it is sent.
+func TestCheckMeasuresWhatSendMakes(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		m := &push.Message{Title: rapid.StringN(0, 80, -1).Draw(t, "title"), Body: rapid.StringN(0, 200, -1).Draw(t, "body")}
+		if len(check(m)) > 0 {
+			return
+		}
+		raw, err := payload(m, testKey, testKey, 1)
+		var n notification
+		if err != nil || json.Unmarshal(raw, &n) != nil {
+			t.Fatalf("got %s (%v)", raw, err)
+		}
+		most := map[int]int{1: 50, 2: 128}[n.Style]
+		if utf8.RuneCountInString(n.Title) > 50 || utf8.RuneCountInString(n.Content) > most || n.Title == "" || n.Content == "" {
+			t.Fatalf("%+v passed", n)
+		}
+	})
+}
+
+func TestMergeFollowsRFC7396(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ name, base, override, want string }{
+		{"a field joins", `{"a":1}`, `{"b":2}`, `{"a":1,"b":2}`},
+		{"a field is replaced", `{"a":1}`, `{"a":"x"}`, `{"a":"x"}`},
+		{"objects merge", `{"a":{"b":1,"c":2}}`, `{"a":{"c":3}}`, `{"a":{"b":1,"c":3}}`},
+		{"null takes out", `{"a":{"b":1,"c":2}}`, `{"a":{"c":null}}`, `{"a":{"b":1}}`},
+		{"null in a new object is no field", `{}`, `{"a":{"b":null}}`, `{"a":{}}`},
+		{"an object replaces a value", `{"a":1}`, `{"a":{"b":1}}`, `{"a":{"b":1}}`},
+		{"lists are replaced whole", `{"a":[1,2]}`, `{"a":[3]}`, `{"a":[3]}`},
+		{"numbers stay as written", `{}`, `{"a":1.50,"b":12345678901234567890}`, `{"a":1.50,"b":12345678901234567890}`},
+		{"nothing is escaped for HTML", `{}`, `{"a":"<&>"}`, `{"a":"<&>"}`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := merge([]byte(tt.base), []byte(tt.override))
+			if string(got) != tt.want || err != nil {
+				t.Errorf("got %s (%v), want %s", got, err, tt.want)
+			}
+		})
+	}
+}
+
+func FuzzMerge(f *testing.F) {
+	for _, seed := range []string{`{}`, `{"notify_level":16}`, `{"alias":null}`, `{"TARGET_VALUE":1}`, `[]`, `null`, `{"a":1e999}`, `{} x`} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, override []byte) {
+		out, err := merge([]byte(`{"title":"t","a":{"b":1}}`), override)
+		if (err != nil) != (len(overrideFaults(override)) > 0) {
+			t.Errorf("merge says %v, check says %v", err, overrideFaults(override))
+		}
+		if err != nil {
+			return
+		}
+		var doc map[string]json.RawMessage
+		if json.Unmarshal(out, &doc) != nil || doc == nil {
+			t.Fatalf("got %s, want an object", out)
+		}
+		for key := range doc {
+			if isReserved(key) {
+				t.Errorf("%s has %s", out, key)
+			}
+		}
+	})
+}
+
+func TestSettingsNameTheKeyAtFault(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		change func(s *Settings)
+		want   string
+	}{
+		{"good ones have none", func(*Settings) {}, ""},
+		{"an app key is needed", func(s *Settings) { s.AppKey = "" }, "app_key"},
+		{"an app key has no blanks around it", func(s *Settings) { s.AppKey = "k " }, "app_key"},
+		{"a master secret is needed", func(s *Settings) { s.MasterSecret = "" }, "master_secret"},
+		{"a master secret has no line break", func(s *Settings) { s.MasterSecret = "s\n" }, "master_secret"},
+		{"a base URL has no path", func(s *Settings) { s.BaseURL = "https://a/b" }, "base_url"},
+		{"a feedback URL is plain on the loopback alone", func(s *Settings) { s.FeedbackURL = "http://a" }, "feedback_url"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := Settings{AppKey: "k", MasterSecret: "s"}
+			tt.change(&s)
+			got := ""
+			for _, f := range s.Faults() {
+				got += f.Field
+			}
+			if got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestAddresses(t *testing.T) {
+	t.Parallel()
+	own := Settings{BaseURL: "https://api-intl.push.oppomobile.com/", FeedbackURL: "https://f.example/"}
+	for got, want := range map[string]string{
+		(&Settings{}).Open(nil).(*adapter).base: "https://api.push.oppomobile.com/server/v1",
+		own.Open(nil).(*adapter).base:           "https://api-intl.push.oppomobile.com/server/v1",
+		(&Settings{}).FeedbackAddress():         "https://feedback.push.oppomobile.com",
+		own.FeedbackAddress():                   "https://f.example",
+	} {
+		if got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
+func TestWhatCannotBeEncodedMakesNoRequest(t *testing.T) {
+	t.Parallel()
+	s := Settings{AppKey: "k", MasterSecret: "s", BaseURL: "http://127.0.0.1:1"}
+	a := s.Open(nil).(*adapter)
+	m := &push.Message{Overrides: over(`{"target_value":"x"}`)}
+	_, one := a.Send(t.Context(), request(m, "a"))
+	_, two := a.Send(t.Context(), request(m, "a", "b"))
+	_, save := a.Save(t.Context(), request(m, "a"))
+	_, none := a.SendMany(t.Context(), []*vendors.Request{})
+	for _, err := range []error{one, two, save, none} {
+		if err == nil || !strings.Contains(err.Error(), ": transport/dial: ") {
+			t.Errorf("got %v, want a refusal before any request", err)
+		}
+	}
+}

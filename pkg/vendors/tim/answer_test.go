@@ -1,0 +1,167 @@
+package tim
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/postrider/postrider/pkg/classify"
+	"github.com/postrider/postrider/pkg/vendors"
+)
+
+// The forms are those that the vendor's pages show.
+func TestReadAnswerKeepsRequestIDAndRetryAfter(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct{ body, want string }{
+		"a task with its prefix":  {`{"ActionStatus":"OK","ErrorCode":0,"TaskId":"batch_667015d4_537529d8"}`, "batch_667015d4_537529d8"},
+		"a task without a prefix": {`{"ActionStatus":"OK","ErrorCode":0,"TaskId":"667015d4_537529d8"}`, "667015d4_537529d8"},
+		"a task of an app":        {`{"ActionStatus":"OK","ErrorCode":0,"TaskId":"1400000001_144115212910570789"}`, "1400000001_144115212910570789"},
+		"a chat message":          {`{"ActionStatus":"OK","ErrorCode":0,"MsgKey":"128493_903762_1572870301"}`, "128493_903762_1572870301"},
+		"an empty task":           {`{"ActionStatus":"OK","ErrorCode":0,"TaskId":""}`, ""},
+		"absent":                  {`{"ActionStatus":"OK","ErrorCode":0}`, ""},
+		"with a line break":       {`{"ActionStatus":"OK","ErrorCode":0,"TaskId":"1\n2"}`, ""},
+		"longer than any real":    {`{"ActionStatus":"OK","ErrorCode":0,"TaskId":"` + strings.Repeat("1", 129) + `"}`, ""},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := readAnswer(vendors.Reply{Status: 200, Body: []byte(tt.body), RetryAfter: time.Second}, []string{"t"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.RequestID != tt.want || got.RetryAfter != time.Second {
+				t.Errorf("got request id %q and wait %v, want %q and 1s", got.RequestID, got.RetryAfter, tt.want)
+			}
+		})
+	}
+}
+
+// For a whole request these codes do not say whom they mean.
+func TestACodeOfOneAccountIsTheTokensOnlyWhenItIsAlone(t *testing.T) {
+	t.Parallel()
+	for _, code := range []string{"20003", "70107", "90048"} {
+		body := []byte(`{"ActionStatus":"FAIL","ErrorCode":` + code + `,"ErrorInfo":""}`)
+		one, err := readAnswer(vendors.Reply{Status: 200, Body: body}, []string{"a"})
+		if err != nil || len(one.Tokens) != 1 || one.Tokens[0].Code.String() != "token/"+code || one.Tokens[0].Index != 0 {
+			t.Errorf("%s for one account: got %v (%v), want token/%s", code, one.Tokens, err, code)
+		}
+		two, err := readAnswer(vendors.Reply{Status: 200, Body: body}, []string{"a", "b"})
+		if row, _ := codes().Lookup(two.Code.Level, two.Code.Code); err != nil || len(two.Tokens) != 0 || row.Remedy != classify.Split {
+			t.Errorf("%s for two accounts: got %v and %s (%v), want the request halved", code, two.Tokens, row.Remedy, err)
+		}
+	}
+}
+
+func TestAFailureWithoutANumberIsNoSuccessAndDeletesNobody(t *testing.T) {
+	t.Parallel()
+	row, known := codes().Lookup(classify.Response, codeFail)
+	if known || row.Class == classify.Success || row.Class == classify.TokenInvalid {
+		t.Errorf("got %+v, want an unknown code", row)
+	}
+	row, known = codes().Lookup(classify.Token, unreadable)
+	if known || row.Class == classify.Success || row.Class == classify.TokenInvalid {
+		t.Errorf("got %+v, want an unknown code", row)
+	}
+}
+
+func TestAnswerTextIsTheVendorsWordsWithoutTokens(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct{ msg, want string }{
+		"plain words":          {`"Invalid format of MsgRandom"`, "Invalid format of MsgRandom"},
+		"an account":           {`"bad user-12 here"`, "bad … here"},
+		"the UserSig":          {`"usersig eJyr-1 is expired"`, "usersig … is expired"},
+		"words that are none":  {`{"a":1}`, `{"a":1}`},
+		"a page is not words":  {`"` + strings.Repeat("x", 9<<10) + `"`, ""},
+		"a control characters": {`"a\u0000b\nc"`, "a b c"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			body := `{"ActionStatus":"FAIL","ErrorCode":90001,"ErrorInfo":` + tt.msg + `}`
+			got, err := readAnswer(vendors.Reply{Status: 200, Body: []byte(body)}, []string{"user-1", "user-12"}, "eJyr-1")
+			if err != nil || got.Code.Text != tt.want {
+				t.Errorf("got text %q (%v), want %q", got.Code.Text, err, tt.want)
+			}
+		})
+	}
+}
+
+// Whatever accounts were sent and named, exactly the sent and named ones have a
+// code of their own, and those that are named twice keep their lives.
+func TestPartialFailureNamesExactlyTheSentTokens(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		tokens := rapid.SliceOfNDistinct(rapid.StringMatching(`[0-9A-Za-z_-]{1,32}`), 1, 100, rapid.ID[string]).Draw(t, "tokens")
+		type entry struct {
+			Account string `json:"To_Account"`
+			Code    int    `json:"ErrorCode"`
+		}
+		var entries []entry
+		want := map[string]bool{}
+		for _, id := range rapid.SliceOf(rapid.SampledFrom(append([]string{"a stranger"}, tokens...))).Draw(t, "named") {
+			e := entry{id, rapid.SampledFrom([]int{70107, 90012, 91000}).Draw(t, "code")}
+			entries = append(entries, e)
+			want[id] = want[id] || e.Code == 91000
+		}
+		delete(want, "a stranger")
+		list, err := json.Marshal(entries)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := tokenCodes(list, tokens)
+		if len(got) != len(want) {
+			t.Fatalf("got %d codes, want %d", len(got), len(want))
+		}
+		for i, tc := range got {
+			lives, named := want[tokens[tc.Index]]
+			if !named || i > 0 && got[i-1].Index >= tc.Index {
+				t.Fatalf("index %d is not named, or out of order", tc.Index)
+			}
+			if lives && deletes(tc.Code.Code) {
+				t.Fatalf("index %d ends by %s although another code keeps it", tc.Index, tc.Code.Code)
+			}
+		}
+	})
+}
+
+func FuzzReadAnswer(f *testing.F) {
+	for _, seed := range []string{
+		`{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0,"TaskId":"batch_667015d4_537529d8_2000005e80aa873_d03ac87_56f5e750"}`,
+		`{"ActionStatus":"SomeError","ErrorCode":0,"ErrorInfo":"","MsgKey":"1","ErrorList":[{"To_Account":"xxx","ErrorCode":70107}]}`,
+		`{"ActionStatus":"OK","ErrorCode":0,"ErrorList":[{"ErrorCode":"70107","To_Account":"yyyy"},{"To_Account":"zzzzz"},7]}`,
+		`{"ActionStatus":"FAIL","ErrorInfo":"invalid To_Account","ErrorCode":90012}`,
+		`{"ActionStatus":"FAIL","ErrorList":[{"To_Account":"xxx","ErrorCode":70107}]}`,
+		`{"ErrorCode":null}`, `{"ErrorCode":-0,"ActionStatus":"OK"}`, `<html>`, ``, `[]`, `0`, `{"ActionStatus":"OK","ErrorCode":0`,
+	} {
+		f.Add(200, []byte(seed))
+		f.Add(502, []byte(seed))
+	}
+	tokens := []string{"xxx", "yyyy", "zzzzz"}
+	f.Fuzz(func(t *testing.T, status int, body []byte) {
+		answer, err := readAnswer(vendors.Reply{Status: status, Body: body}, tokens, "user-sig")
+		if err != nil {
+			return
+		}
+		if answer.Code.Code == "" || strings.Contains(answer.Code.Text, "user-sig") || strings.Contains(answer.Code.Text, "zzzzz") {
+			t.Errorf("got code %q, text %q", answer.Code.Code, answer.Code.Text)
+		}
+		last := -1
+		for _, tc := range answer.Tokens {
+			if tc.Index <= last || tc.Index >= len(tokens) || tc.Code.Code == "" || tc.Code.Code == codeSuccess {
+				t.Errorf("got token code %+v after index %d", tc, last)
+			}
+			last = tc.Index
+		}
+		row, _ := codes().Lookup(answer.Code.Level, answer.Code.Code)
+		if row.Class != classify.Success {
+			return
+		}
+		var e struct{ ActionStatus string }
+		if status/100 != 2 || json.Unmarshal(body, &e) != nil || e.ActionStatus != "OK" && len(answer.Tokens) == 0 {
+			t.Errorf("%q under HTTP %d is a success", body, status)
+		}
+	})
+}

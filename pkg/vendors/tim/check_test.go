@@ -1,0 +1,151 @@
+package tim
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/postrider/postrider/pkg/push"
+)
+
+func TestCheckNamesTheFieldAtFault(t *testing.T) {
+	t.Parallel()
+	over := func(s string) map[string]json.RawMessage {
+		return map[string]json.RawMessage{Name: json.RawMessage(s)}
+	}
+	minus := -1
+	tests := []struct {
+		name string
+		m    push.Message
+		want []string
+	}{
+		{"a plain notification", push.Message{Title: "t", Body: "b"}, nil},
+		{"a notification needs title and body", push.Message{}, []string{"message.title", "message.body"}},
+		{"a data message needs neither", push.Message{Kind: push.Data, Data: map[string]string{"k": "v"}}, nil},
+		{"a badge is not negative", push.Message{Title: "t", Body: "b", Badge: &minus}, []string{"message.badge"}},
+		{"overrides are an object", push.Message{Title: "t", Body: "b", Overrides: over(`[1]`)}, []string{"message.overrides.tim"}},
+		{"overrides are not null", push.Message{Title: "t", Body: "b", Overrides: over(`null`)}, []string{"message.overrides.tim"}},
+		{"overrides are one object", push.Message{Title: "t", Body: "b", Overrides: over(`{} {}`)}, []string{"message.overrides.tim"}},
+		{"overrides leave the receivers alone", push.Message{Title: "t", Body: "b", Overrides: over(`{"To_Account":["x"],"from_account":"x"}`)},
+			[]string{"message.overrides.tim.To_Account", "message.overrides.tim.from_account"}},
+		{"overrides of another vendor do not matter", push.Message{Title: "t", Body: "b", Overrides: map[string]json.RawMessage{"honor": json.RawMessage(`[]`)}}, nil},
+		{"a long message", push.Message{Title: "t", Body: strings.Repeat("b", 12<<10)}, []string{"message"}},
+		{"an override makes a message long", push.Message{Title: "t", Body: "b", Overrides: over(`{"Ext":"` + strings.Repeat("b", 12<<10) + `"}`)}, []string{"message"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var got []string
+			for _, f := range check(&tt.m) {
+				got = append(got, f.Field)
+			}
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("got %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
+// A message that passes Check is never over the limit when it is sent.
+func TestCheckMeasuresWhatSendMakes(t *testing.T) {
+	t.Parallel()
+	long := &adapter{appID: 1, identifier: strings.Repeat("i", 32), secret: "key"}
+	rapid.Check(t, func(t *rapid.T) {
+		m := &push.Message{
+			Title: rapid.StringN(1, 50, -1).Draw(t, "title"), Body: strings.Repeat(rapid.StringN(1, 9, -1).Draw(t, "body"), rapid.IntRange(1, 2000).Draw(t, "times")),
+			Data: rapid.MapOf(rapid.String(), rapid.String()).Draw(t, "data"),
+		}
+		if rapid.Bool().Draw(t, "for the app alone") {
+			m.Kind = push.Data
+		}
+		r := request(m)
+		r.TTL = 1 << 62
+		push, err := long.pushBody(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		chat, err := long.chatBody(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(check(m)) == 0 && max(len(push), len(chat)) > maxPayload {
+			t.Fatalf("a message that passed has %d and %d bytes", len(push), len(chat))
+		}
+	})
+}
+
+func TestMergeFollowsRFC7396(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ name, base, override, want string }{
+		{"a field joins", `{"a":1}`, `{"b":2}`, `{"a":1,"b":2}`},
+		{"objects merge", `{"a":{"b":1,"c":2}}`, `{"a":{"c":3}}`, `{"a":{"b":1,"c":3}}`},
+		{"null takes out", `{"a":{"b":1,"c":2}}`, `{"a":{"c":null}}`, `{"a":{"b":1}}`},
+		{"null in a new object is no field", `{}`, `{"a":{"b":null}}`, `{"a":{}}`},
+		{"lists are replaced whole", `{"a":[1,2]}`, `{"a":[3]}`, `{"a":[3]}`},
+		{"numbers stay as written", `{}`, `{"a":1.50,"b":12345678901234567890}`, `{"a":1.50,"b":12345678901234567890}`},
+		{"nothing is escaped for HTML", `{}`, `{"a":"<&>"}`, `{"a":"<&>"}`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := merge([]byte(tt.base), []byte(tt.override))
+			if string(got) != tt.want || err != nil {
+				t.Errorf("got %s (%v), want %s", got, err, tt.want)
+			}
+		})
+	}
+}
+
+func FuzzMerge(f *testing.F) {
+	for _, seed := range []string{`{}`, `{"ApnsInfo":{"BadgeMode":1}}`, `{"AndroidInfo":null}`, `{"To_Account":[]}`, `{"TO_ACCOUNT":1}`, `[]`, `null`, `{"a":1e999}`, `{} x`} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, override []byte) {
+		out, err := merge([]byte(`{"PushFlag":0,"AndroidInfo":{"Sound":"s"}}`), override)
+		if (err != nil) != (len(overrideFaults(override)) > 0) {
+			t.Errorf("merge says %v, check says %v", err, overrideFaults(override))
+		}
+		var doc map[string]json.RawMessage
+		if err == nil && (json.Unmarshal(out, &doc) != nil || doc == nil) {
+			t.Errorf("got %s, want an object", out)
+		}
+	})
+}
+
+func TestSettingsNameTheKeyAtFault(t *testing.T) {
+	t.Parallel()
+	good := Settings{SDKAppID: 1400000001, SecretKey: "s"}
+	tests := []struct {
+		name   string
+		change func(s *Settings)
+		want   string
+	}{
+		{"good ones have none", func(*Settings) {}, ""},
+		{"an app id is over 0", func(s *Settings) { s.SDKAppID = 0 }, "sdk_app_id"},
+		{"a secret key is needed", func(s *Settings) { s.SecretKey = "" }, "secret_key"},
+		{"an identifier may be named", func(s *Settings) { s.Identifier = "shop-admin" }, ""},
+		{"an identifier has no blanks", func(s *Settings) { s.Identifier = "shop admin" }, "identifier"},
+		{"an identifier has 32 bytes at most", func(s *Settings) { s.Identifier = strings.Repeat("a", 33) }, "identifier"},
+		{"the push service may be named", func(s *Settings) { s.API = "push" }, ""},
+		{"chat messages may be chosen", func(s *Settings) { s.API = "chat" }, ""},
+		{"there is no third way", func(s *Settings) { s.API = "mail" }, "api"},
+		{"a base URL has no path", func(s *Settings) { s.BaseURL = "https://a/v4" }, "base_url"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := good
+			tt.change(&s)
+			got := ""
+			for _, f := range s.Faults() {
+				got += f.Field
+			}
+			if got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}

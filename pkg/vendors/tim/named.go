@@ -1,0 +1,56 @@
+package tim
+
+import (
+	"encoding/json"
+
+	"github.com/postrider/postrider/pkg/classify"
+	"github.com/postrider/postrider/pkg/vendors"
+)
+
+// tokenCodes finds the accounts that ErrorList names. An entry that cannot be
+// read, or was never sent, names nobody; one that says 0 says nothing new.
+func tokenCodes(errorList json.RawMessage, tokens []string) []vendors.TokenCode {
+	if len(errorList) == 0 {
+		return nil
+	}
+	var entries []json.RawMessage
+	if json.Unmarshal(errorList, &entries) != nil || len(entries) == 0 {
+		return nil
+	}
+	named := namedTokens(entries)
+	var list []vendors.TokenCode
+	for i, t := range tokens {
+		if code, ok := named[t]; ok {
+			list = append(list, vendors.TokenCode{Index: i, Code: classify.Code{Level: classify.Token, Code: code}})
+		}
+	}
+	return list
+}
+
+// namedTokens maps accounts to codes. One that is named twice has the code that
+// does not delete it.
+func namedTokens(entries []json.RawMessage) map[string]string {
+	named := map[string]string{}
+	for _, raw := range entries {
+		var e struct {
+			Account   string          `json:"To_Account"`
+			ErrorCode json.RawMessage `json:"ErrorCode"`
+		}
+		if json.Unmarshal(raw, &e) != nil {
+			continue
+		}
+		code := codeOf(e.ErrorCode)
+		if code == "" {
+			code = unreadable
+		}
+		if old, twice := named[e.Account]; code != codeSuccess && (!twice || deletes(old)) {
+			named[e.Account] = code
+		}
+	}
+	return named
+}
+
+func deletes(code string) bool {
+	row, _ := codes().Lookup(classify.Token, code)
+	return row.Class == classify.TokenInvalid
+}

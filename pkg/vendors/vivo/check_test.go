@@ -1,0 +1,205 @@
+package vivo
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/postrider/postrider/pkg/push"
+)
+
+func over(s string) map[string]json.RawMessage {
+	return map[string]json.RawMessage{Name: json.RawMessage(s)}
+}
+
+func TestCheckNamesTheFieldAtFault(t *testing.T) {
+	t.Parallel()
+	han := func(n int) string { return strings.Repeat("汉", n) }
+	click := func(a push.ClickAction, target string) *push.Click { return &push.Click{Action: a, Target: target} }
+	tests := []struct {
+		name string
+		m    push.Message
+		want []string
+	}{
+		{"a plain notification", push.Message{Title: "t", Body: "b"}, nil},
+		{"a notification needs title and body", push.Message{}, []string{"message.title", "message.body"}},
+		{"there are no data messages", push.Message{Kind: push.Data, Data: map[string]string{"k": "v"}}, []string{"message.kind"}},
+		{"a title of 20 Chinese characters", push.Message{Title: han(20), Body: "b"}, nil},
+		{"a title of 20 Chinese characters and another", push.Message{Title: han(20) + "x", Body: "b"}, []string{"message.title"}},
+		{"a title of 40 letters", push.Message{Title: strings.Repeat("x", 40), Body: "b"}, nil},
+		{"a title of 40 emoji", push.Message{Title: strings.Repeat("🚚", 40), Body: "b"}, nil},
+		{"a title of 41 emoji", push.Message{Title: strings.Repeat("🚚", 41), Body: "b"}, []string{"message.title"}},
+		{"a title of 21 wide commas", push.Message{Title: strings.Repeat("，", 21), Body: "b"}, []string{"message.title"}},
+		{"a body of 50 Chinese characters", push.Message{Title: "t", Body: han(50)}, nil},
+		{"a body of 101 letters", push.Message{Title: "t", Body: strings.Repeat("x", 101)}, []string{"message.body"}},
+		{"ten pairs of data", push.Message{Title: "t", Body: "b", Data: pairs(10, "v")}, nil},
+		{"eleven pairs of data", push.Message{Title: "t", Body: "b", Data: pairs(11, "v")}, []string{"message.data"}},
+		{"data of 1,024 characters", push.Message{Title: "t", Body: "b", Data: map[string]string{"k": han(1023)}}, nil},
+		{"data of 1,025 characters", push.Message{Title: "t", Body: "b", Data: map[string]string{"k": han(1024)}}, []string{"message.data"}},
+		{"a URL of 1,000 characters", push.Message{Title: "t", Body: "b", Click: click(push.ClickURL, han(1000))}, nil},
+		{"a URL of 1,001 characters", push.Message{Title: "t", Body: "b", Click: click(push.ClickURL, han(1001))}, []string{"message.click.target"}},
+		{"an intent of 1,024 characters", push.Message{Title: "t", Body: "b", Click: click(push.ClickIntent, han(1024))}, nil},
+		{"an intent of 1,025 characters", push.Message{Title: "t", Body: "b", Click: click(push.ClickIntent, han(1025))}, []string{"message.click.target"}},
+		{"an activity is there", push.Message{Title: "t", Body: "b", Click: click(push.ClickActivity, "")}, []string{"message.click.target"}},
+		{"a click action is known", push.Message{Title: "t", Body: "b", Click: click("page", "x")}, []string{"message.click.action"}},
+		{"a title that overrides make long", push.Message{Title: "t", Body: "b", Overrides: over(`{"title":"` + han(21) + `"}`)}, []string{"message.overrides.vivo.title"}},
+		{"a title that overrides take out", push.Message{Title: "t", Body: "b", Overrides: over(`{"title":null}`)}, []string{"message.overrides.vivo.title"}},
+		{"custom values are strings", push.Message{Title: "t", Body: "b", Overrides: over(`{"clientCustomMap":{"k":1}}`)}, []string{"message.overrides.vivo.clientCustomMap"}},
+		{"custom pairs are an object", push.Message{Title: "t", Body: "b", Overrides: over(`{"clientCustomMap":[]}`)}, []string{"message.overrides.vivo.clientCustomMap"}},
+		{"overrides are an object", push.Message{Title: "t", Body: "b", Overrides: over(`[1]`)}, []string{"message.overrides.vivo"}},
+		{"overrides are not null", push.Message{Title: "t", Body: "b", Overrides: over(`null`)}, []string{"message.overrides.vivo"}},
+		{"overrides leave the receivers alone", push.Message{Title: "t", Body: "b", Overrides: over(`{"regId":"x","RegIDs":1,"requestId":null,"pushMode":1}`)},
+			[]string{"message.overrides.vivo.RegIDs", "message.overrides.vivo.pushMode", "message.overrides.vivo.regId", "message.overrides.vivo.requestId"}},
+		{"overrides of another vendor do not matter", push.Message{Title: "t", Body: "b", Overrides: map[string]json.RawMessage{"honor": json.RawMessage(`[]`)}}, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var got []string
+			for _, f := range check(&tt.m) {
+				got = append(got, f.Field)
+			}
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("got %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
+func pairs(n int, v string) map[string]string {
+	m := map[string]string{}
+	for i := range n {
+		m[strings.Repeat("k", i+1)] = v
+	}
+	return m
+}
+
+// What passes Check is within vivo's limits when it is sent.
+func TestCheckMeasuresWhatSendMakes(t *testing.T) {
+	t.Parallel()
+	a := &adapter{appID: "10004"}
+	rapid.Check(t, func(t *rapid.T) {
+		m := &push.Message{Title: rapid.StringN(0, 60, -1).Draw(t, "title"), Body: rapid.StringN(0, 120, -1).Draw(t, "body")}
+		if len(check(m)) > 0 {
+			return
+		}
+		raw, err := a.singleBody(request(m, "a"))
+		var msg message
+		if err != nil || json.Unmarshal(raw, &msg) != nil {
+			t.Fatalf("got %s (%v)", raw, err)
+		}
+		if width(msg.Title) > 40 || width(msg.Content) > 100 || msg.Title == "" || msg.Content == "" {
+			t.Fatalf("%+v passed", msg)
+		}
+	})
+}
+
+func TestMergeFollowsRFC7396(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ name, base, override, want string }{
+		{"a field joins", `{"a":1}`, `{"b":2}`, `{"a":1,"b":2}`},
+		{"a field is replaced", `{"a":1}`, `{"a":"x"}`, `{"a":"x"}`},
+		{"objects merge", `{"a":{"b":1,"c":2}}`, `{"a":{"c":3}}`, `{"a":{"b":1,"c":3}}`},
+		{"null takes out", `{"a":{"b":1,"c":2}}`, `{"a":{"c":null}}`, `{"a":{"b":1}}`},
+		{"null in a new object is no field", `{}`, `{"a":{"b":null}}`, `{"a":{}}`},
+		{"an object replaces a value", `{"a":1}`, `{"a":{"b":1}}`, `{"a":{"b":1}}`},
+		{"lists are replaced whole", `{"a":[1,2]}`, `{"a":[3]}`, `{"a":[3]}`},
+		{"numbers stay as written", `{}`, `{"a":1.50,"b":12345678901234567890}`, `{"a":1.50,"b":12345678901234567890}`},
+		{"nothing is escaped for HTML", `{}`, `{"a":"<&>"}`, `{"a":"<&>"}`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := merge([]byte(tt.base), []byte(tt.override))
+			if string(got) != tt.want || err != nil {
+				t.Errorf("got %s (%v), want %s", got, err, tt.want)
+			}
+		})
+	}
+}
+
+func FuzzMerge(f *testing.F) {
+	for _, seed := range []string{`{}`, `{"notifyType":1}`, `{"alias":null}`, `{"REGIDS":1}`, `[]`, `null`, `{"a":1e999}`, `{} x`} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, override []byte) {
+		out, err := merge([]byte(`{"title":"t","a":{"b":1}}`), override)
+		if (err != nil) != (len(overrideFaults(override)) > 0) {
+			t.Errorf("merge says %v, check says %v", err, overrideFaults(override))
+		}
+		if err != nil {
+			return
+		}
+		var doc map[string]json.RawMessage
+		if json.Unmarshal(out, &doc) != nil || doc == nil {
+			t.Fatalf("got %s, want an object", out)
+		}
+		for key := range doc {
+			if isReserved(key) {
+				t.Errorf("%s has %s", out, key)
+			}
+		}
+	})
+}
+
+func TestSettingsNameTheKeyAtFault(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		change func(s *Settings)
+		want   string
+	}{
+		{"good ones have none", func(*Settings) {}, ""},
+		{"an app id is needed", func(s *Settings) { s.AppID = 0 }, "app_id"},
+		{"an app id is not negative", func(s *Settings) { s.AppID = -1 }, "app_id"},
+		{"an app key is needed", func(s *Settings) { s.AppKey = "" }, "app_key"},
+		{"an app key has no blanks around it", func(s *Settings) { s.AppKey = " k" }, "app_key"},
+		{"an app secret is needed", func(s *Settings) { s.AppSecret = "" }, "app_secret"},
+		{"an app secret has no line break", func(s *Settings) { s.AppSecret = "s\n" }, "app_secret"},
+		{"a base URL has no path", func(s *Settings) { s.BaseURL = "https://a/b" }, "base_url"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := Settings{AppID: 1, AppKey: "k", AppSecret: "s"}
+			tt.change(&s)
+			got := ""
+			for _, f := range s.Faults() {
+				got += f.Field
+			}
+			if got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestAddresses(t *testing.T) {
+	t.Parallel()
+	own := Settings{BaseURL: "https://push.example/"}
+	for got, want := range map[string]string{
+		(&Settings{}).Open(nil).(*adapter).base: "https://api-push.vivo.com.cn/message",
+		own.Open(nil).(*adapter).base:           "https://push.example/message",
+	} {
+		if got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
+func TestWhatCannotBeEncodedMakesNoRequest(t *testing.T) {
+	t.Parallel()
+	s := Settings{AppID: 1, AppKey: "k", AppSecret: "s", BaseURL: "http://127.0.0.1:1"}
+	a := s.Open(nil).(*adapter)
+	m := &push.Message{Overrides: over(`{"regId":"x"}`)}
+	_, one := a.Send(t.Context(), request(m, "a"))
+	_, save := a.Save(t.Context(), request(m, "a", "b"))
+	for _, err := range []error{one, save} {
+		if err == nil || !strings.Contains(err.Error(), ": transport/dial: ") {
+			t.Errorf("got %v, want a refusal before any request", err)
+		}
+	}
+}

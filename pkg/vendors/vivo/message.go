@@ -1,0 +1,153 @@
+package vivo
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"time"
+
+	"github.com/postrider/postrider/pkg/push"
+)
+
+// The bounds of timeToLive in seconds, by endpoint. A day is the newer
+// document's most for one phone; older ones have a week.
+const (
+	singleLeast, singleMost = 60, 86400
+	listLeast, listMost     = 900, 604800
+)
+
+// The values of fields that stand for words.
+const (
+	notifyBoth = 4 // sound and vibration, as the phone's settings allow
+
+	skipApp  = 1
+	skipURL  = 2
+	skipPage = 4
+
+	system      = 1
+	operational = 0
+
+	modeTest = 1
+)
+
+// message is the root of send and of saveListPayload:
+// https://dev.vivo.com.cn/documentCenter/doc/362
+type message struct {
+	AppID           json.Number       `json:"appId"`
+	RegID           string            `json:"regId,omitempty"` // send only
+	RequestID       string            `json:"requestId"`
+	NotifyType      int               `json:"notifyType"`
+	Title           string            `json:"title"`
+	Content         string            `json:"content"`
+	TimeToLive      int64             `json:"timeToLive"`
+	SkipType        int               `json:"skipType"`
+	SkipContent     string            `json:"skipContent,omitempty"`
+	Classification  int               `json:"classification"`
+	Category        string            `json:"category,omitempty"`
+	ClientCustomMap map[string]string `json:"clientCustomMap,omitempty"`
+	NotifyID        uint32            `json:"notifyId"`
+	PushMode        int               `json:"pushMode"`
+}
+
+// ident is what tells one request's message from another's.
+type ident struct {
+	appID, regID, requestID, key string
+	ttl                          int64 // seconds
+}
+
+// payload is the root as it goes out, overrides merged.
+func payload(m *push.Message, id ident) ([]byte, error) {
+	base, err := encode(newMessage(m, id))
+	if err != nil {
+		return nil, fmt.Errorf("encode message: %w", err)
+	}
+	if override := m.Overrides[Name]; len(override) > 0 {
+		return merge(base, override)
+	}
+	return base, nil
+}
+
+func newMessage(m *push.Message, id ident) *message {
+	skipType, skipContent := skip(m.Click)
+	msg := &message{
+		AppID: json.Number(id.appID), RegID: id.regID, RequestID: id.requestID,
+		NotifyType: notifyBoth, Title: m.Title, Content: m.Body, TimeToLive: id.ttl,
+		SkipType: skipType, SkipContent: skipContent,
+		Classification: system, Category: category(m), ClientCustomMap: m.Data,
+		NotifyID: notifyID(m, id.key), PushMode: pushMode(m),
+	}
+	if m.Class == push.Marketing {
+		msg.Classification = operational
+	}
+	return msg
+}
+
+func skip(c *push.Click) (skipType int, content string) {
+	if c != nil {
+		switch c.Action {
+		case push.ClickURL:
+			return skipURL, c.Target
+		case push.ClickIntent, push.ClickActivity:
+			return skipPage, c.Target
+		case push.ClickApp:
+		}
+	}
+	return skipApp, ""
+}
+
+// categories maps the vendors' common vocabulary, which is vivo's own, to the
+// class that vivo has each in: https://dev.vivo.com.cn/documentCenter/doc/359
+var categories = map[string]push.Class{
+	"IM": push.Service, "ACCOUNT": push.Service, "TODO": push.Service,
+	"DEVICE_REMINDER": push.Service, "ORDER": push.Service, "SUBSCRIPTION": push.Service,
+	"NEWS": push.Marketing, "CONTENT": push.Marketing, "MARKETING": push.Marketing, "SOCIAL": push.Marketing,
+}
+
+// category is the message's if vivo has it in the message's class, else "": a
+// category that contradicts the classification is answered with 10097.
+func category(m *push.Message) string {
+	class := m.Class
+	if class == "" {
+		class = push.Service
+	}
+	if categories[m.Category] != class {
+		return ""
+	}
+	return m.Category
+}
+
+func pushMode(m *push.Message) int {
+	if m.Test {
+		return modeTest
+	}
+	return 0
+}
+
+// notifyID is the same on every retry, and over 0: 31 bits of what replaces
+// the notification (the collapse id), or of what identifies it (the key).
+func notifyID(m *push.Message, key string) uint32 {
+	if m.CollapseID != "" {
+		key = m.CollapseID
+	}
+	h := fnv.New32a()
+	h.Write([]byte(key))
+	return max(h.Sum32()&0x7fffffff, 1)
+}
+
+// seconds are whole, and within the endpoint's bounds: what is left of a
+// message's life may be less than vivo can be told.
+func seconds(d time.Duration, least, most int64) int64 {
+	return min(max(int64(d/time.Second), least), most)
+}
+
+// encode is JSON without HTML escapes.
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}

@@ -1,0 +1,61 @@
+package vivo
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/postrider/postrider/pkg/classify"
+	"github.com/postrider/postrider/pkg/vendors"
+)
+
+// savedFor bounds how long a taskId is used. vivo documents no lifetime; a name
+// that is gone earlier is answered with 10155 and saved anew.
+const savedFor = 24 * time.Hour
+
+var errNoTask = errors.New("a success without a taskId")
+
+// Save lays the message up for list pushes. A refusal is an *vendors.Error with
+// the level response; where the code means another thing than it does in a
+// send, it is written "save/" and the code.
+func (a *adapter) Save(ctx context.Context, r *vendors.Request) (vendors.Saved, error) {
+	body, err := a.saveBody(r)
+	if err != nil {
+		return vendors.Saved{}, unsent(opSave, err)
+	}
+	reply, err := a.post(ctx, opSave, pathSave, r.Access, body)
+	if err != nil {
+		return vendors.Saved{}, err
+	}
+	life := min(savedFor, time.Duration(listTTL(r))*time.Second)
+	return readSaved(reply, life, r.Access, a.secret.Reveal())
+}
+
+func readSaved(reply vendors.Reply, life time.Duration, hide ...string) (vendors.Saved, error) {
+	e := parse(reply.Body)
+	code, id := codeOf(e.Result), name(e.TaskID)
+	switch {
+	case code == "" && reply.Status/100 == 2:
+		return vendors.Saved{}, vendors.MalformedError(opSave, errNoCode)
+	case code == "":
+		return vendors.Saved{}, &vendors.Error{Op: opSave, Code: vendors.HTTPCode(reply.Status), RetryAfter: reply.RetryAfter}
+	case code != codeSuccess:
+		return vendors.Saved{}, &vendors.Error{
+			Op:         opSave,
+			Code:       classify.Code{Level: classify.Response, Code: saveCode(code), Text: words(text(e.Desc), nil, hide)},
+			RetryAfter: reply.RetryAfter,
+		}
+	case id == "":
+		return vendors.Saved{}, vendors.MalformedError(opSave, errNoTask)
+	}
+	return vendors.Saved{ID: id, Lifetime: life}, nil
+}
+
+// saveCode prefers the row of its own that a code may have for saving: none of
+// these answers speaks of a token.
+func saveCode(code string) string {
+	if _, known := codes().Lookup(classify.Response, "save/"+code); known {
+		return "save/" + code
+	}
+	return code
+}

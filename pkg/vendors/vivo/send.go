@@ -1,0 +1,93 @@
+package vivo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/postrider/postrider/pkg/classify"
+	"github.com/postrider/postrider/pkg/vendors"
+)
+
+const (
+	opSend = "send"
+	opSave = "save message"
+
+	jsonType = "application/json; charset=UTF-8"
+)
+
+// The paths: https://dev.vivo.com.cn/documentCenter/doc/362
+const (
+	pathAuth = "/auth"
+	pathSend = "/send"
+	pathSave = "/saveListPayload"
+	pathList = "/pushToList"
+)
+
+var errNotSaved = errors.New("the message was not laid up")
+
+// adapter is immutable, and safe for concurrent use.
+type adapter struct {
+	client *http.Client
+	base   string
+	appID  string // digits: it stands in JSON as a number
+	appKey string
+	secret vendors.Secret
+}
+
+// Format prints the adapter without its fields: fmt shows unexported fields
+// with no regard for their String methods, and one of them is the secret.
+func (a *adapter) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte("vivo adapter")) }
+
+// Saves tells whether the request goes to a list: vivo refuses lists of one.
+func (a *adapter) Saves(r *vendors.Request) bool { return len(r.Tokens) >= minTokens }
+
+// Send makes exactly one request for at most 1,000 tokens. Two or more need r.Saved.
+func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer, error) {
+	if a.Saves(r) {
+		return a.sendList(ctx, r)
+	}
+	body, err := a.singleBody(r)
+	if err != nil {
+		return vendors.Answer{}, unsent(opSend, err)
+	}
+	reply, err := a.post(ctx, opSend, pathSend, r.Access, body)
+	if err != nil {
+		return vendors.Answer{}, err
+	}
+	return readAnswer(reply, r.Tokens, r.Access, a.secret.Reveal())
+}
+
+func (a *adapter) sendList(ctx context.Context, r *vendors.Request) (vendors.Answer, error) {
+	if r.Saved == "" {
+		return vendors.Answer{}, unsent(opSend, errNotSaved)
+	}
+	reply, err := a.post(ctx, opSend, pathList, r.Access, a.listBody(r))
+	if err != nil {
+		return vendors.Answer{}, err
+	}
+	answer, err := readAnswer(reply, r.Tokens, r.Access, a.secret.Reveal())
+	if answer.Code.Level == classify.Response {
+		answer.SavedGone = answer.Code.Code == codeBadTask || answer.Code.Code == codeNoMessage
+		answer.RequestID = r.Saved // receipts come under the task's id
+	}
+	return answer, err
+}
+
+func (a *adapter) post(ctx context.Context, op, path, access string, body []byte) (vendors.Reply, error) {
+	req, err := vendors.Post(ctx, op, a.base+path, jsonType, body)
+	if err != nil {
+		return vendors.Reply{}, err
+	}
+	if access != "" {
+		req.Header["authToken"] = []string{access} // as the document writes it, not as net/http would
+	}
+	return vendors.Do(a.client, op, req)
+}
+
+// unsent is the error for a request that was never made, which is what Dial
+// says. Check keeps messages that cannot be encoded out.
+func unsent(op string, err error) error {
+	return &vendors.Error{Op: op, Code: classify.Code{Level: classify.Transport, Code: classify.Dial}, Err: err}
+}

@@ -1,0 +1,151 @@
+package xiaomi
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/postrider/postrider/pkg/classify"
+	"github.com/postrider/postrider/pkg/vendors"
+)
+
+// These sets are what may be lost or sent twice when a row changes by accident.
+func TestCodesThatMatterMost(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name string
+		is   func(r classify.Row) bool
+		want []string
+	}{
+		{
+			"success is said by these alone",
+			func(r classify.Row) bool { return r.Class == classify.Success },
+			[]string{"response/0", "response/10035", "receipt/1", "receipt/2"},
+		},
+		{
+			"a token is deleted for these alone",
+			func(r classify.Row) bool { return r.Action == classify.Delete },
+			[]string{"response/20301", "response/10029/one", "response/66007/one", "token/bad_regids", "receipt/16"},
+		},
+		{
+			"a token rests or is replaced for these alone",
+			func(r classify.Row) bool {
+				return r.Action == classify.Suppress || r.Action == classify.Replace
+			},
+			[]string{"response/65007", "receipt/32", "receipt/16/replace"},
+		},
+		{
+			"the app slows down for these alone",
+			func(r classify.Row) bool {
+				return r.Remedy == classify.SlowDown && r.Scope == classify.ScopeApp
+			},
+			[]string{"http/429", "http/503", "response/10027", "response/200002"},
+		},
+		{
+			"the app stops for these alone",
+			func(r classify.Row) bool {
+				return r.Remedy == classify.Config && r.Scope == classify.ScopeApp
+			},
+			[]string{
+				"http/401", "http/403", "http/404", "http/405", "http/407", "response/10031", "response/10036",
+				"response/21301", "response/21302", "response/21303", "response/22000", "response/22006", "response/22007", "response/22022",
+			},
+		},
+		{
+			"a quota is waited for after these alone",
+			func(r classify.Row) bool {
+				return r.Remedy == classify.WaitQuota && r.Level != classify.Receipt
+			},
+			[]string{"response/10034", "response/200001", "token/channel_exceed_quota", "token/channel_exceed_quota/some"},
+		},
+		{
+			"a request is halved for these alone",
+			func(r classify.Row) bool { return r.Remedy == classify.Split },
+			[]string{"http/413", "response/10029", "response/66007"},
+		},
+		{
+			"nothing is fetched anew: the secret is static",
+			func(r classify.Row) bool { return r.Remedy == classify.RefreshAuth },
+			nil,
+		},
+		{
+			"these are tried a few times only",
+			func(r classify.Row) bool { return r.Tries > 0 && r.Level == classify.Response },
+			[]string{"response/-1", "response/10037", "response/22102", "response/65003", "response/20301/other"},
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var got []string
+			for _, r := range codes().Explain("") {
+				if tt.is(r) {
+					got = append(got, string(r.Level)+"/"+r.Code)
+				}
+			}
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// Xiaomi writes codes as numbers. Each is read as its plain row from a request
+// with several tokens.
+func TestEveryCodeIsReadAsANumber(t *testing.T) {
+	t.Parallel()
+	for _, row := range codes().Explain("") {
+		if row.Level != classify.Response || strings.Contains(row.Code, "/") || row.Code == codeSuccess {
+			continue
+		}
+		body := fmt.Sprintf(`{"result":"error","reason":"No valid targets!","trace_id":"Xcm58061602298211208Nt","code":%s,"description":"发送消息失败"}`, row.Code)
+		got, err := readAnswer(vendors.Reply{Status: 200, Body: []byte(body)}, sentTo("a", "b"), "secret")
+		if err != nil || got.Code.String() != "response/"+row.Code || len(got.Tokens) != 0 {
+			t.Errorf("code %s: got %v with %d token codes (%v)", row.Code, got.Code, len(got.Tokens), err)
+		}
+	}
+}
+
+func TestOnlyProofDeletes(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		status int
+		result string
+		reason string
+		code   string
+		tokens []string
+		want   string
+		class  classify.Class
+	}{
+		{"no valid target", 200, "error", `"No valid targets!"`, "20301", []string{"a", "b"}, "20301", classify.TokenInvalid},
+		{"blanks around the reason", 200, "error", `" No valid targets!\n"`, "20301", []string{"a"}, "20301", classify.TokenInvalid},
+		{"a reason of other words", 200, "error", `"No valid target!"`, "20301", []string{"a"}, "20301/other", classify.Retryable},
+		{"the reason in a longer one", 200, "error", `"No valid targets! Or is it us?"`, "20301", []string{"a"}, "20301/other", classify.Retryable},
+		{"a reason of another type", 200, "error", `["No valid targets!"]`, "20301", []string{"a"}, "20301/other", classify.Retryable},
+		{"an empty reason", 200, "error", `""`, "20301", []string{"a"}, "20301/other", classify.Retryable},
+		{"a result that contradicts", 200, "ok", `"No valid targets!"`, "20301", []string{"a"}, "20301/other", classify.Retryable},
+		{"a status that contradicts", 500, "error", `"No valid targets!"`, "20301", []string{"a"}, "20301/other", classify.Retryable},
+		{"another code with that reason", 200, "error", `"No valid targets!"`, "10001", []string{"a"}, "10001", classify.Retryable},
+		{"an ill-formed token alone", 200, "error", `"bad"`, "66007", []string{"a"}, "66007/one", classify.TokenInvalid},
+		{"an ill-formed token among two", 200, "error", `"bad"`, "66007", []string{"a", "b"}, "66007", classify.Permanent},
+		{"an ill-formed token alone under a status that contradicts", 400, "error", `"bad"`, "66007", []string{"a"}, "66007", classify.Permanent},
+		{"no device alone", 200, "error", `"bad"`, "10029", []string{"a"}, "10029/one", classify.TokenInvalid},
+		{"no device among two", 200, "error", `"bad"`, "10029", []string{"a", "b"}, "10029", classify.Permanent},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			body := fmt.Sprintf(`{"result":%q,"reason":%s,"code":%s,"description":"发送消息失败"}`, tt.result, tt.reason, tt.code)
+			got, err := readAnswer(vendors.Reply{Status: tt.status, Body: []byte(body)}, sentTo(tt.tokens...), "secret")
+			if err != nil || got.Code.Code != tt.want {
+				t.Fatalf("got %v (%v), want %s", got.Code, err, tt.want)
+			}
+			row, known := codes().Lookup(got.Code.Level, got.Code.Code)
+			if row.Class != tt.class || !known {
+				t.Errorf("%s is %s, want %s", got.Code, row.Class, tt.class)
+			}
+		})
+	}
+}
