@@ -275,7 +275,7 @@ func TestASilentStdinCanBeInterrupted(t *testing.T) {
 			t.Parallel()
 			d := newDesk(t)
 			r, w := io.Pipe()
-			defer w.Close() //nolint:errcheck // a pipe in memory
+			defer w.Close()
 			ctx, cancel := context.WithCancel(t.Context())
 			cancel()
 			if got := d.runWith(ctx, r, args...); got.code != exitFailed || !strings.Contains(got.err, "canceled") {
@@ -299,7 +299,7 @@ func TestInterruptible(t *testing.T) {
 	t.Run("ends while nothing comes", func(t *testing.T) {
 		t.Parallel()
 		r, w := io.Pipe()
-		defer w.Close() //nolint:errcheck // a pipe in memory
+		defer w.Close()
 		ctx, cancel := context.WithCancel(t.Context())
 		in := &interruptible{ctx: ctx, r: r}
 		done := make(chan error, 1)

@@ -116,6 +116,7 @@ func (p *program) work(ctx context.Context) error {
 		return usageError{err}
 	}
 	log := p.logger(cfg.Log)
+	redis.SetLogger(redisLog{log})
 	w, err := worker.Start(ctx, worker.Options{Config: cfg, Log: log, Redis: func(n int) redis.UniversalClient {
 		own := *o
 		own.PoolSize = n
@@ -155,6 +156,14 @@ func (p *program) reload(ctx context.Context, w *worker.Worker, log zerolog.Logg
 		log.Error().Err(err).Msg("pauses cannot be ended")
 	}
 	log.Info().Int("apps", len(cfg.Apps)).Msg("credentials and rates were read anew")
+}
+
+// redisLog writes the Redis client's log, which tells of lost connections, as ours.
+type redisLog struct{ zerolog.Logger }
+
+// Printf is what the client calls.
+func (l redisLog) Printf(_ context.Context, format string, v ...any) {
+	l.Warn().Msgf("redis: "+format, v...)
 }
 
 // logger writes to stderr in the configured format.

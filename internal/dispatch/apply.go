@@ -3,6 +3,7 @@ package dispatch
 import (
 	"time"
 
+	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/push/wire"
 	"github.com/postrider/postrider/pkg/retry"
 )
@@ -11,6 +12,10 @@ import (
 func (d *Dispatcher) apply(a *Account, p shipment, ans answer) {
 	now, i, n := d.Now(), 0, p.count()
 	spans := p.spans()
+	if r := &ans.row; len(p) > 1 && r.Scope == classify.ScopeBatch && (r.Remedy == classify.DropBatch || r.Remedy == classify.Config) {
+		// One of several messages is at fault, nobody knows which: halve until it is alone.
+		r.Class, r.Remedy = classify.Permanent, classify.Split
+	}
 	for k := range spans {
 		s := &spans[k]
 		s.c.mu.Lock()
@@ -43,7 +48,7 @@ func (d *Dispatcher) applySpan(a *Account, s *span, state retry.State, ans answe
 		attempt := min(int(s.c.states[at])+1, wire.MaxAttempts)
 		if row != lastRow || attempt != lastAttempt {
 			state.Attempt = attempt
-			last = retry.Decide(d.Policy, retry.Result{Row: row.Row, Uncertain: ans.uncertain && row == common, RetryAfter: ans.retryAfter}, state)
+			last = retry.Decide(d.Policy, retry.Result{Row: row.Row, Uncertain: !ans.unsent && row.Uncertain(), RetryAfter: ans.retryAfter}, state)
 			lastRow, lastAttempt = row, attempt
 		}
 		job.Codes[row.key]++

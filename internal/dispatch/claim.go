@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"cmp"
 	"strings"
 	"sync"
 	"time"
@@ -28,8 +29,9 @@ type claim struct {
 	gen    uint32
 	step   *ledger.Step // not recorded yet; nil: nothing
 	jobs   map[int]int  // entries to indices of step.Jobs
-	busy   bool         // a step is being recorded
-	lost   bool         // another run recorded a step: this one has no say any more
+	// busy is closed when the step that is being recorded is; nil: none is.
+	busy chan struct{}
+	lost bool // another run recorded a step: this one has no say any more
 	// intents are the attempts behind tokens that are marked Sent.
 	intents map[int]byte
 
@@ -179,8 +181,8 @@ func (c *claim) verdict(now time.Time) error {
 	switch {
 	case c.lost:
 		return &queue.AgainError{At: now.Add(time.Second), Reason: "another worker took this chunk over"}
-	case c.left > 0 || c.step != nil:
-		return &queue.AgainError{At: c.next, Counted: c.counted, Reason: c.reason}
+	case c.left > 0 || c.step != nil || c.busy != nil:
+		return &queue.AgainError{At: c.next, Counted: c.counted, Reason: cmp.Or(c.reason, "its time was up")}
 	case c.dead > 0:
 		return &queue.DeadError{Reason: strings.TrimSpace(c.reason + " dead letters were written: see enqueue dead list --job")}
 	}

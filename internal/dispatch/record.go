@@ -20,12 +20,12 @@ const settleFor = 5 * time.Minute
 func (c *claim) begin() *ledger.Step {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.step == nil || c.busy || c.lost {
+	if c.step == nil || c.busy != nil || c.lost {
 		return nil
 	}
 	s := c.step
 	s.Gen, s.Cap, s.States, s.Done = c.gen, c.cap, slices.Clone(c.states), c.left == 0
-	c.step, c.jobs, c.busy = nil, nil, true
+	c.step, c.jobs, c.busy = nil, nil, make(chan struct{})
 	return s
 }
 
@@ -33,7 +33,8 @@ func (c *claim) begin() *ledger.Step {
 func (c *claim) finish(ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.busy = false
+	close(c.busy)
+	c.busy = nil
 	c.gen++
 	c.lost = !ok
 }
@@ -61,6 +62,25 @@ func (d *Dispatcher) settle(ctx context.Context, claims ...*claim) {
 			if ok[i] {
 				d.count(c, steps[i])
 			}
+		}
+	}
+}
+
+// settled records what the claim has to record and waits for what another
+// goroutine records of it; false means that another run was first.
+func (d *Dispatcher) settled(ctx context.Context, c *claim) bool {
+	for {
+		d.settle(ctx, c)
+		c.mu.Lock()
+		busy, rest, lost := c.busy, c.step != nil, c.lost
+		c.mu.Unlock()
+		switch {
+		case lost:
+			return false
+		case busy != nil:
+			<-busy
+		case !rest:
+			return true
 		}
 	}
 }

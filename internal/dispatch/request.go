@@ -13,7 +13,7 @@ import (
 // answer is what one request came to: a row for all its tokens, others for some.
 type answer struct {
 	row        verdictRow
-	uncertain  bool
+	unsent     bool // no request was made
 	retryAfter time.Duration
 	special    map[int]verdictRow // by index of the token
 	savedGone  bool
@@ -65,7 +65,7 @@ func (d *Dispatcher) prepare(ctx context.Context, a *Account, reqs []*vendors.Re
 		id, err := d.Saved.ID(ctx, saving(a, first), func(ctx context.Context) (vendors.Saved, error) { return s.Save(ctx, first) })
 		if err != nil {
 			ans := d.lookupError(a, err)
-			ans.uncertain = false // no token was sent
+			ans.unsent = true
 			d.report(ctx, a, ans, 0, 0)
 			return ans, false
 		}
@@ -111,7 +111,6 @@ func (d *Dispatcher) ask(ctx context.Context, a *Account, reqs []*vendors.Reques
 		return ans
 	}
 	ans := answer{row: d.lookup(a, got.Code), retryAfter: got.RetryAfter, savedGone: got.SavedGone}
-	ans.uncertain = classify.Uncertain(got.Code.Level, got.Code.Code)
 	if len(got.Tokens) > 0 {
 		ans.special = make(map[int]verdictRow, len(got.Tokens))
 		for _, t := range got.Tokens {
@@ -132,7 +131,7 @@ func ship(ctx context.Context, a *Account, reqs []*vendors.Request) (vendors.Ans
 // refused is the answer when no access token could be had.
 func (d *Dispatcher) refused(a *Account, tokens int, err error) answer {
 	ans := d.lookupError(a, err)
-	ans.uncertain = false // nothing was sent
+	ans.unsent = true
 	if ans.row.Remedy == classify.RefreshAuth {
 		ans = stopped(ans)
 	}
@@ -150,7 +149,6 @@ func (d *Dispatcher) lookupError(a *Account, err error) answer {
 		v = &vendors.Error{Code: classify.Code{Level: classify.Transport, Code: classify.Broken}, Err: err}
 	}
 	ans := answer{row: d.lookup(a, v.Code), retryAfter: v.RetryAfter}
-	ans.uncertain = classify.Uncertain(v.Code.Level, v.Code.Code)
 	if ans.row.text == "" && v.Err != nil {
 		ans.row.text = vendors.Text(v.Err.Error())
 	}

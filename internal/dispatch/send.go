@@ -119,12 +119,10 @@ func (d *Dispatcher) markIntent(ctx context.Context, p shipment) bool {
 		return true
 	}
 	claims := p.claims()
-	d.settle(ctx, claims...)
+	d.settle(ctx, claims...) // together
 	ok := true
 	for _, c := range claims {
-		c.mu.Lock()
-		ok = ok && !c.lost && c.step == nil
-		c.mu.Unlock()
+		ok = d.settled(ctx, c) && ok
 	}
 	if !ok {
 		d.takeBack(ctx, p)

@@ -50,6 +50,10 @@ type Options struct {
 	Harmony HarmonyOptions
 	// Honor holds what Honor's documents leave open.
 	Honor HonorOptions
+	// Oppo holds what OPPO's documents leave open.
+	Oppo OppoOptions
+	// Vivo holds what vivo's documents leave open.
+	Vivo VivoOptions
 	// Xiaomi holds what Xiaomi's documents leave open.
 	Xiaomi XiaomiOptions
 	// Meizu holds what Meizu's documents leave open.

@@ -251,10 +251,10 @@ func TestTIMReportsAMsgRandomThatWouldLoseAMessage(t *testing.T) {
 	r.tim(timPushPath, timTo(timPushGood, "a", "b"))
 	r.tim(timPushPath, timTo(timPushGood, "a", "b"))
 	r.wantSaid("tim")
-	r.tim(timPushPath, timTo(timPushGood, "c"))
+	r.tim(timPushPath, timTo(timPushGood, "c", "d"))
 	r.wantSaid("tim", "MsgRandom: is that of another request within the second, which is why this one is lost")
 	c.pass(time.Second)
-	r.tim(timPushPath, timTo(timPushGood, "d"))
+	r.tim(timPushPath, timTo(timPushGood, "e"))
 	if n := r.Report().Violations(); n != 1 {
 		t.Errorf("a second later: got %d violations, want 1", n)
 	}

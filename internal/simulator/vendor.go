@@ -6,6 +6,8 @@ var vendors = []func(Options) vendor{
 	huawei,
 	harmony,
 	honor,
+	oppo,
+	vivo,
 	xiaomi,
 	meizu,
 	tim,

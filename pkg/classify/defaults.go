@@ -55,6 +55,13 @@ func httpFamily(code string) (Row, bool) {
 	return row, true
 }
 
+// Uncertain tells whether the vendor may have accepted what got this answer all
+// the same: it is one of the protocol's (see Uncertain), or one so unclear that
+// its row caps the tries.
+func (r Row) Uncertain() bool {
+	return Uncertain(r.Level, r.Code) || r.Remedy == Backoff && r.Tries > 0
+}
+
 // Uncertain tells whether a request that ended with this code may nevertheless
 // have been accepted by the vendor. Of server errors only those that refuse the
 // request say that it was not; a proxy in between may have lost the answer.

@@ -202,3 +202,48 @@ func TestACodeIsWrittenAsLevelAndCode(t *testing.T) {
 		t.Errorf("got %s, want auth/1302", got)
 	}
 }
+
+func TestAReadingOfACodeIsExplainedWithIt(t *testing.T) {
+	t.Parallel()
+	own := table(t,
+		"auth | 1203 | permanent | config | app | - | - | unknown client | x",
+		"auth | 1203/500 | retryable | backoff | app | - | - | internal error | x",
+		"auth | 12035 | permanent | config | app | - | - | something else | x")
+	if got, want := keys(own.Explain("1203")), []string{"acme/auth/1203", "acme/auth/1203/500"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestARowIsUncertainIfItsAnswerOrItsMeaningIs(t *testing.T) {
+	t.Parallel()
+	own := table(t,
+		"response | 0 | success | none | batch | - | - | accepted | x",
+		"response | 1 | retryable | backoff | batch | 3 | - | internal error, perhaps the message's | x",
+		"response | 2 | retryable | backoff | batch | - | - | not now | x",
+		"response | 3 | retryable | slow-down | app | 3 | - | too fast | x",
+		"response | 4 | permanent | drop-batch | batch | - | - | bad | x")
+	for _, c := range []struct {
+		name  string
+		level classify.Level
+		code  string
+		want  bool
+	}{
+		{"a success", classify.Response, "0", false},
+		{"an internal error with a cap", classify.Response, "1", true},
+		{"a clear refusal for now", classify.Response, "2", false},
+		{"flow control", classify.Response, "3", false},
+		{"a clear refusal for good", classify.Response, "4", false},
+		{"a code that nobody knows", classify.Response, "4711", true},
+		{"no answer", classify.Transport, classify.Timeout, true},
+		{"no connection", classify.Transport, classify.Dial, false},
+		{"a busy vendor", classify.HTTP, "503", false},
+		{"a broken gateway", classify.HTTP, "502", true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			if r, _ := own.Lookup(c.level, c.code); r.Uncertain() != c.want {
+				t.Errorf("%s is uncertain: %v, want %v", r.Key(), r.Uncertain(), c.want)
+			}
+		})
+	}
+}

@@ -171,11 +171,12 @@ func (t *Table) Lookup(level Level, code string) (row Row, known bool) {
 	}, false
 }
 
-// Explain returns the rows with the given code, or all for "", by level and code.
+// Explain returns the rows with the given code, or all for "", by level and
+// code. A code like "20301/other" is one reading of 20301 and explained with it.
 func (t *Table) Explain(code string) []Row {
 	var rows []Row
 	for _, r := range t.rows {
-		if code == "" || r.Code == code {
+		if code == "" || r.Code == code || strings.HasPrefix(r.Code, code+"/") {
 			rows = append(rows, r)
 		}
 	}

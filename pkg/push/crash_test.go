@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -26,6 +27,11 @@ type crash struct {
 	late bool
 }
 
+// ours tells a sender's commands from those that go-redis begins a connection with.
+func ours(cmd redis.Cmder) bool {
+	return slices.Contains([]string{"sadd", "eval", "evalsha", "script"}, cmd.Name())
+}
+
 // pass tells how many of n commands reach Redis, and how many of them are answered.
 func (c *crash) pass(n int) (sent, answered int) {
 	answered = min(n, c.left)
@@ -44,6 +50,9 @@ func (c *crash) DialHook(next redis.DialHook) redis.DialHook {
 
 func (c *crash) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
+		if !ours(cmd) {
+			return next(ctx, cmd)
+		}
 		sent, answered := c.pass(1)
 		if sent == 0 {
 			cmd.SetErr(errCrashed)
@@ -60,6 +69,9 @@ func (c *crash) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 
 func (c *crash) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []redis.Cmder) error {
+		if !ours(cmds[0]) {
+			return next(ctx, cmds)
+		}
 		sent, answered := c.pass(len(cmds))
 		var err error
 		if sent > 0 {
@@ -80,9 +92,6 @@ func crashing(t *testing.T, rdb *redis.Client, hook *crash) *redis.Client {
 	t.Helper()
 	frail := redis.NewClient(&redis.Options{Addr: rdb.Options().Addr, DB: rdb.Options().DB, PoolSize: 1, MaxRetries: -1})
 	t.Cleanup(func() { _ = frail.Close() })
-	if err := frail.Ping(t.Context()).Err(); err != nil { // the connection's own commands do not count
-		t.Fatal(err)
-	}
 	frail.AddHook(hook)
 	return frail
 }
@@ -159,7 +168,11 @@ func completed(t *testing.T, rdb *redis.Client, err error, j push.Job) {
 	}
 	b := open(t, rdb)
 	b.wantJob(t, j)
-	wantLedger(t, rdb, j.ID, len(j.Targets["big"])+len(j.Targets["five"]))
+	n := 0
+	for _, all := range j.Targets {
+		n += len(all)
+	}
+	wantLedger(t, rdb, j.ID, n)
 }
 
 func TestSmallJobsAreThereWholeOrNotAtAll(t *testing.T) {
@@ -280,7 +293,7 @@ func TestAbortLeavesWhatAnEarlierSenderBegan(t *testing.T) {
 			if after := rdb.DBSize(t.Context()).Val(); after != before {
 				t.Errorf("%d keys became %d", before, after)
 			}
-			completed(t, rdb, streamAll(t, newClient(t, rdb), j), to(j, "five"))
+			completed(t, rdb, streamAll(t, newClient(t, rdb), j), j)
 		})
 	}
 }

@@ -99,7 +99,7 @@ const durationForm = `a duration: write it like "90s", "15m" or "24h"`
 
 func jsonName(goType string) string {
 	switch {
-	case goType == "*push.Duration":
+	case strings.HasSuffix(goType, "push.Duration"):
 		return durationForm
 	case strings.HasPrefix(goType, "map"), strings.HasPrefix(goType, "push."), strings.HasPrefix(goType, "*push."):
 		return "an object or word as documented"

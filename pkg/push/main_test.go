@@ -2,8 +2,8 @@ package push_test
 
 import (
 	"cmp"
-	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -102,20 +102,20 @@ type books struct {
 // chunk twice or without a task, no task that is not in exactly one queue.
 func open(tb rapid.TB, rdb redis.UniversalClient) books {
 	tb.Helper()
-	ctx := context.Background()
+	have := read(tb, rdb)
 	b := books{accepted: map[string]int{}, tokens: map[string]map[string][]string{}}
 	chunks := map[string]bool{}
-	for _, key := range keys(tb, rdb, "*") {
+	for _, key := range slices.Sorted(maps.Keys(have.life)) {
 		switch {
 		case strings.HasPrefix(key, "postrider:job:"):
 			id := strings.TrimSuffix(strings.TrimPrefix(key, "postrider:job:{"), "}")
-			b.accepted[id] = accepted(tb, rdb, key)
+			b.accepted[id] = have.accepted(tb, key)
 		case strings.HasPrefix(key, "postrider:chunk:"):
 			chunks[key] = false
 		case strings.Contains(key, ":t:"):
-			b.tasks = append(b.tasks, readTask(tb, rdb, key))
+			b.tasks = append(b.tasks, have.task(tb, key))
 		}
-		if life := rdb.TTL(ctx, key).Val(); strings.HasPrefix(key, "postrider:") && life <= 0 {
+		if strings.HasPrefix(key, "postrider:") && have.life[key] <= 0 {
 			tb.Errorf("%s stays for ever", key)
 		}
 	}
@@ -175,15 +175,6 @@ func (b *books) balance(tb rapid.TB) {
 	}
 }
 
-func keys(tb rapid.TB, rdb redis.UniversalClient, pattern string) []string {
-	tb.Helper()
-	all, err := rdb.Keys(context.Background(), pattern).Result()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return all
-}
-
 // number is the chunk's in a large job, or 0.
 func number(t task) int {
 	n, _ := strconv.Atoi(t.header.Chunk[strings.LastIndex(t.header.Chunk, ":")+1:])
@@ -191,52 +182,46 @@ func number(t task) int {
 }
 
 // accepted reads a ledger in either form.
-func accepted(tb rapid.TB, rdb redis.UniversalClient, key string) int {
+func (d *dump) accepted(tb rapid.TB, key string) int {
 	tb.Helper()
-	ctx := context.Background()
-	if rdb.Type(ctx, key).Val() == "string" {
-		if l, err := wire.DecodeSingle(rdb.Get(ctx, key).Val()); err != nil || l.Outcome != wire.Pending {
+	if s, single := d.text[key]; single {
+		if l, err := wire.DecodeSingle(s); err != nil || l.Outcome != wire.Pending {
 			tb.Errorf("%s reads as %+v, %v", key, l, err)
 		}
 		return 1
 	}
-	n, err := rdb.HGet(ctx, key, wire.FieldAccepted).Int()
+	n, err := strconv.Atoi(d.hash[key][wire.FieldAccepted])
 	if err != nil {
 		tb.Errorf("%s: %v", key, err)
 	}
 	return n
 }
 
-// readTask reads a task as asynq has it.
-func readTask(tb rapid.TB, rdb redis.UniversalClient, key string) task {
+// task reads a task as asynq has it.
+func (d *dump) task(tb rapid.TB, key string) task {
 	tb.Helper()
-	ctx := context.Background()
-	stored := rdb.HGetAll(ctx, key).Val()
-	fields := decodeFields(tb, stored["msg"])
+	fields := decodeFields(tb, d.hash[key]["msg"])
 	t := task{id: fields[3], lane: fields[4]}
 	if key != wire.TaskKey(t.lane, t.id) || fields[1] != wire.TaskType {
 		tb.Errorf("task %s holds the message %q", key, fields)
 	}
-	waiting := 0
-	for _, at := range rdb.LPosCount(ctx, wire.PendingKey(t.lane), t.id, 0, redis.LPosArgs{}).Val() {
-		t.place = at
-		waiting++
+	places, scores := d.places[wire.PendingKey(t.lane)][t.id], d.places[wire.ScheduledKey(t.lane)][t.id]
+	switch state := d.hash[key]["state"]; {
+	case len(places) == 1 && len(scores) == 0 && state == "pending":
+		t.place = places[0]
+	case len(places) == 0 && len(scores) == 1 && state == "scheduled":
+		t.due = scores[0]
+	default:
+		tb.Errorf("task %s is %s and stands at %v of pending and %v of scheduled", key, state, places, scores)
 	}
-	if stored["state"] == "scheduled" {
-		t.due = int64(rdb.ZScore(ctx, wire.ScheduledKey(t.lane), t.id).Val())
-		waiting++
-	}
-	if waiting != 1 {
-		tb.Errorf("task %s waits in %d places", key, waiting)
-	}
-	if !rdb.SIsMember(ctx, wire.AsynqQueues, t.lane).Val() {
+	if d.places[wire.AsynqQueues][t.lane] == nil {
 		tb.Errorf("asynq does not know the queue %s", t.lane)
 	}
 	var err error
 	if t.header, err = wire.DecodeHeader([]byte(fields[2])); err != nil {
 		tb.Fatal(err)
 	}
-	if t.chunk, err = wire.DecodeChunk(rdb.Get(ctx, wire.ChunkKey(t.header.Chunk)).Val()); err != nil {
+	if t.chunk, err = wire.DecodeChunk(d.text[wire.ChunkKey(t.header.Chunk)]); err != nil {
 		tb.Fatalf("task %s: %v", key, err)
 	}
 	return t
@@ -248,13 +233,12 @@ func decodeFields(tb rapid.TB, msg string) map[protowire.Number]string {
 	fields := map[protowire.Number]string{}
 	for b := []byte(msg); len(b) > 0; {
 		field, kind, n := protowire.ConsumeTag(b)
-		if n < 0 {
+		size := protowire.ConsumeFieldValue(field, kind, b[max(n, 0):])
+		if n < 0 || size < 0 {
 			tb.Fatalf("%q is no protobuf message", msg)
 		}
-		size := protowire.ConsumeFieldValue(field, kind, b[n:])
 		if kind == protowire.BytesType {
-			text, _ := protowire.ConsumeString(b[n:])
-			fields[field] = text
+			fields[field], _ = protowire.ConsumeString(b[n:])
 		}
 		b = b[n+size:]
 	}
@@ -274,11 +258,4 @@ func shorten(tokens []string) string {
 		return fmt.Sprintf("%d tokens beginning with %q", len(tokens), tokens[:20])
 	}
 	return fmt.Sprintf("%q", tokens)
-}
-
-func wantEmpty(tb rapid.TB, rdb redis.UniversalClient) {
-	tb.Helper()
-	if all := keys(tb, rdb, "*"); len(all) > 0 {
-		tb.Errorf("Redis holds %q, want nothing", all)
-	}
 }

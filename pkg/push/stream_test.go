@@ -75,8 +75,10 @@ func TestAStreamsChunksAreFullAndInOrder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := len(keys(t, rdb, "asynq:*")); n != 0 {
-		t.Errorf("before Commit asynq has %d keys, want none", n)
+	for _, key := range keys(t, rdb) {
+		if strings.HasPrefix(key, "asynq:") {
+			t.Errorf("before Commit there is %s", key)
+		}
 	}
 	got, err := s.Commit(t.Context())
 	if err != nil || got.Accepted != 111 || got.Chunks != 34+3 || got.Job != "j" || s.ID() != "j" {
@@ -128,7 +130,7 @@ func TestLargeJobsConcatenateToTheirInput(t *testing.T) {
 		for _, vendor := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"three", "five"}), 1, 2, rapid.ID).Draw(rt, "vendors") {
 			j.Targets[vendor] = rapid.SliceOfN(rapid.StringMatching("[a-z0-9é]{1,3}"), 1, 120).Draw(rt, vendor)
 		}
-		if rapid.Bool().Draw(rt, "by Enqueue") { // over the bound of what is enqueued in one step
+		if rapid.IntRange(0, 4).Draw(rt, "by Enqueue") == 4 { // over the bound of what is enqueued in one step
 			j.Targets["three"] = append(j.Targets["three"], tokens("more", 1001)...)
 			if _, err := c.Enqueue(t.Context(), j); err != nil {
 				rt.Fatal(err)

@@ -94,7 +94,11 @@ func Decide(p Policy, r Result, s State) Decision {
 	case classify.SlowDown:
 		return again(s, max(r.RetryAfter, slowDown+jittered(slowDown, s)), false)
 	case classify.WaitQuota:
-		return again(s, max(s.QuotaReset.Sub(s.Now), slowDown)+jittered(time.Minute, s), false)
+		wait := max(s.QuotaReset.Sub(s.Now), slowDown)
+		if spread := wait + jittered(time.Minute, s); s.Now.Add(spread).Before(s.Expires) {
+			wait = spread
+		}
+		return again(s, wait, false)
 	case classify.RefreshAuth:
 		return again(s, authAgain, false)
 	case classify.Config:

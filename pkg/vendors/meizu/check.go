@@ -52,38 +52,38 @@ func readOverride(raw []byte) override {
 
 // textFaults judges a text that a notification must have, or what replaces it.
 func textFaults(field, key, text string, replaced *string, most int) []push.Fault {
-	if replaced != nil {
-		field, text = overridesField+"."+key, *replaced
+	if replaced == nil && text == "" || replaced != nil && *replaced == "" {
+		return []push.Fault{{Field: named(field, key, replaced), Reason: "is required for a notification at Meizu"}}
 	}
-	if text == "" {
-		return []push.Fault{{Field: field, Reason: "is required for a notification at Meizu"}}
-	}
-	return lengthFault(field, text, most)
+	return lengthFaults(field, key, text, replaced, most)
 }
 
-func lengthFault(field, text string, most int) []push.Fault {
+// lengthFaults judges the length of a text, or of what replaces it.
+func lengthFaults(field, key, text string, replaced *string, most int) []push.Fault {
+	if replaced != nil {
+		text = *replaced
+	}
 	if n := len(utf16.Encode([]rune(text))); n > most {
-		return []push.Fault{{Field: field, Reason: fmt.Sprintf("has %d characters; Meizu allows %d", n, most)}}
+		return []push.Fault{{Field: named(field, key, replaced), Reason: fmt.Sprintf("has %d characters; Meizu allows %d", n, most)}}
 	}
 	return nil
 }
 
+// named is the field that a text comes from.
+func named(field, key string, replaced *string) string {
+	if replaced != nil {
+		return overridesField + "." + key
+	}
+	return field
+}
+
 func dataFaults(m *push.Message, own override) []push.Fault {
-	field, text := "message.data", ""
-	if own.Content != nil {
-		field, text = overridesField+".content", *own.Content
-	} else {
-		var err error
-		if text, err = content(m); err != nil {
-			return []push.Fault{{Field: field, Reason: "cannot be encoded as JSON"}}
-		}
+	text, err := content(m)
+	if err != nil {
+		return []push.Fault{{Field: "message.data", Reason: "cannot be encoded as JSON"}}
 	}
-	faults := lengthFault(field, text, maxContent)
-	field, text = "message.title", m.Title
-	if own.Title != nil {
-		field, text = overridesField+".title", *own.Title
-	}
-	return append(faults, lengthFault(field, text, maxTitle)...)
+	faults := lengthFaults("message.data", "content", text, own.Content, maxContent)
+	return append(faults, lengthFaults("message.title", "title", m.Title, own.Title, maxTitle)...)
 }
 
 func clickFaults(c *push.Click) []push.Fault {

@@ -8,7 +8,6 @@ import (
 	"strconv"
 
 	"github.com/postrider/postrider/pkg/classify"
-	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
@@ -32,7 +31,7 @@ func (a *adapter) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte("tim adapt
 // UserSig, so nothing may print it.
 func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer, error) {
 	address, write := a.pushURL, a.pushBody
-	if a.chat || r.Message.Kind == push.Data {
+	if a.chat || isData(r.Message) {
 		address, write = a.chatURL, a.chatBody
 	}
 	body, err := write(r)

@@ -1,0 +1,233 @@
+package dispatch_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/postrider/postrider/internal/dispatch"
+	"github.com/postrider/postrider/internal/ledger"
+	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/push/wire"
+	"github.com/postrider/postrider/pkg/vendors"
+)
+
+// start runs a task beside the test.
+func (r *rig) start(ctx context.Context, t task) <-chan error {
+	done := make(chan error, 1)
+	go func() { done <- r.d.Handle(ctx, t.lane, t.Task) }()
+	return done
+}
+
+// A worker that was killed between its intent and its record never comes back;
+// one that was only frozen does, and must be refused. What the others see of
+// both is the same.
+func TestAWorkerThatFreezesInItsRequest(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		delivery push.Delivery
+		want     outcomes
+		requests int
+	}{
+		"the others send again, at least once":             {push.AtLeastOnce, outcomes{wire.Delivered: 2}, 2},
+		"the others do not know the outcome, at most once": {push.AtMostOnce, outcomes{wire.Dead: 2}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			began, thaw := make(chan struct{}, 1), make(chan struct{})
+			r.vendor.replies = []reply{hold(began, thaw, but(map[string]string{"t1": "gone"}))}
+			j := job("a", "t1", "t2")
+			j.Delivery = c.delivery
+			tasks := r.alone(j)
+			frozen := r.start(t.Context(), tasks[0])
+			from(t, began, "the request")
+
+			r.finish(tasks...) // elsewhere
+			r.want("a", c.want)
+			close(thaw)
+			late := r.mustAgain(from(t, frozen, "the frozen worker's end"))
+			if late.Counted {
+				t.Error("the late run counts an attempt")
+			}
+			r.want("a", c.want)
+			r.wantEntries(wire.InvalidStream, nil)
+			if got := len(r.vendor.sizes()); got != c.requests {
+				t.Errorf("%d requests were made, want %d", got, c.requests)
+			}
+			if err := r.handle(tasks[0]); err != nil {
+				t.Errorf("when the late run comes again: got %v, want nothing left", err)
+			}
+			if c.delivery == push.AtMostOnce {
+				r.wantEntries(wire.DeadStream, []string{"reason", "tokens", "attempts"}, "unknown-outcome|t1\nt2|1")
+			}
+		})
+	}
+}
+
+// The late run may be refused in the middle of a chunk that goes on.
+func TestALateRecordDoesNotTouchWhatGoesOn(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	began, thaw := make(chan struct{}, 1), make(chan struct{})
+	r.vendor.replies = []reply{hold(began, thaw, say("ok")), but(map[string]string{"t2": "busy"})}
+	tasks := r.alone(job("a", "t1", "t2"))
+	frozen := r.start(t.Context(), tasks[0])
+	from(t, began, "the request")
+	r.again(tasks[0])
+	r.want("a", outcomes{wire.Delivered: 1, wire.Pending: 1})
+	close(thaw)
+	r.mustAgain(from(t, frozen, "the frozen worker's end"))
+	r.want("a", outcomes{wire.Delivered: 1, wire.Pending: 1})
+	r.finish(tasks...)
+	r.want("a", outcomes{wire.Delivered: 2})
+	if got := r.vendor.sizes(); !slices.Equal(got, []int{2, 2, 1}) {
+		t.Errorf("requests have %v tokens, want 2, 2 and the one that is left", got)
+	}
+}
+
+// book lets a test hold records back, or lose their answers.
+type book struct {
+	dispatch.Book
+	settle func(ctx context.Context, steps []*ledger.Step, next func() ([]bool, error)) ([]bool, error)
+}
+
+func (b *book) Settle(ctx context.Context, steps []*ledger.Step) ([]bool, error) {
+	return b.settle(ctx, steps, func() ([]bool, error) { return b.Book.Settle(ctx, steps) })
+}
+
+func booked(settle func(ctx context.Context, steps []*ledger.Step, next func() ([]bool, error)) ([]bool, error)) func(*rig) {
+	return func(r *rig) { r.cfg.Book = &book{r.book, settle} }
+}
+
+// Of an at-most-once job no request may begin before its intent is in Redis,
+// also when another request of the same chunk is being recorded just then.
+func TestNoRequestBeginsBeforeItsIntentIsRecorded(t *testing.T) {
+	t.Parallel()
+	var r *rig
+	recorded := map[byte]int{} // states in Redis, by their number
+	states := func(steps []*ledger.Step) {
+		r.vendor.mu.Lock()
+		defer r.vendor.mu.Unlock()
+		clear(recorded)
+		for _, s := range steps {
+			for _, b := range s.States {
+				recorded[b]++
+			}
+		}
+	}
+	r = newRig(t, func(r *rig) { r.acct.Batch = 50; r.cfg.Requests = 16 },
+		booked(func(_ context.Context, steps []*ledger.Step, next func() ([]bool, error)) ([]bool, error) {
+			// Long enough for other requests of the chunk to get here.
+			slow := time.NewTimer(2 * time.Millisecond)
+			<-slow.C
+			ok, err := next()
+			states(steps)
+			return ok, err
+		}))
+	var wrong int
+	inFlight := 0
+	r.vendor.always = func(q *vendors.Request) (vendors.Answer, error) {
+		r.vendor.mu.Lock()
+		inFlight += len(q.Tokens)
+		if recorded[wire.Sent] < inFlight {
+			wrong++
+		}
+		r.vendor.mu.Unlock()
+		slow := time.NewTimer(time.Millisecond)
+		<-slow.C
+		r.vendor.mu.Lock()
+		inFlight -= len(q.Tokens)
+		r.vendor.mu.Unlock()
+		return say("ok")(q)
+	}
+	var jobs []push.Job
+	for i := range 40 { // one chunk, a message each: one request each
+		j := job("", "token-"+string(rune('A'+i)))
+		j.ID, j.Delivery = "job-"+string(rune('A'+i)), push.AtMostOnce
+		j.Message.Body = j.ID
+		jobs = append(jobs, j)
+	}
+	tasks := r.packed(jobs...)
+	if len(tasks) != 1 {
+		t.Fatalf("%d tasks, want one", len(tasks))
+	}
+	if err := r.handle(tasks[0]); err != nil {
+		t.Errorf("got %v, want everything sent in one run", err)
+	}
+	if wrong > 0 {
+		t.Errorf("%d of %d requests began before their intent was recorded", wrong, len(r.vendor.sizes()))
+	}
+	for _, j := range jobs {
+		r.want(j.ID, outcomes{wire.Delivered: 1})
+	}
+}
+
+// Redis may take a step and its answer be lost: the step must count once.
+func TestARecordWhoseAnswerWasLostCountsOnce(t *testing.T) {
+	t.Parallel()
+	lose := true
+	r := newRig(t, booked(func(_ context.Context, _ []*ledger.Step, next func() ([]bool, error)) ([]bool, error) {
+		ok, err := next()
+		if lose {
+			lose = false
+			return nil, context.DeadlineExceeded
+		}
+		return ok, err
+	}))
+	r.finish(r.alone(job("a", "t1", "t2"))...)
+	r.want("a", outcomes{wire.Delivered: 2})
+	if got := len(r.vendor.sizes()); got != 1 {
+		t.Errorf("%d requests were made, want 1", got)
+	}
+}
+
+// What the vendor answered is kept while Redis is away, and recorded then.
+func TestAnAnswerOutlivesAnAbsenceOfRedis(t *testing.T) {
+	t.Parallel()
+	failures := 4
+	r := newRig(t, booked(func(_ context.Context, _ []*ledger.Step, next func() ([]bool, error)) ([]bool, error) {
+		if failures > 0 {
+			failures--
+			return nil, context.DeadlineExceeded
+		}
+		return next()
+	}))
+	if err := r.handle(r.alone(job("a", "t1", "t2"))[0]); err != nil {
+		t.Errorf("got %v, want it done", err)
+	}
+	r.want("a", outcomes{wire.Delivered: 2})
+}
+
+// A task whose time is up while its answer is being recorded must not be
+// acknowledged: the record may yet fail.
+func TestATaskIsNotAcknowledgedBeforeItsRecord(t *testing.T) {
+	t.Parallel()
+	recording, release := make(chan struct{}, 10), make(chan struct{})
+	r := newRig(t, func(r *rig) { r.cfg.Linger = time.Minute; r.acct.Batch = 2 },
+		booked(func(_ context.Context, _ []*ledger.Step, next func() ([]bool, error)) ([]bool, error) {
+			recording <- struct{}{}
+			<-release
+			return next()
+		}))
+	tasks := r.alone(job("a", "t1"), job("b", "t2"))
+	leader := r.start(t.Context(), tasks[0])
+	ctx, cancel := context.WithCancel(t.Context())
+	follower := r.start(ctx, tasks[1])
+	from(t, recording, "the record")
+	cancel() // whichever of the two this is, the request was answered
+	select {
+	case err := <-follower:
+		r.mustAgain(err)
+	case err := <-leader:
+		t.Errorf("the other ended with %v", err)
+	case <-recording: // the second task leads: it waits for its record whatever comes
+	case <-time.After(time.Second):
+	}
+	close(release)
+	r.finish(tasks...)
+	r.want("a", outcomes{wire.Delivered: 1})
+	r.want("b", outcomes{wire.Delivered: 1})
+	from(t, leader, "the first task")
+}

@@ -1,0 +1,282 @@
+package dispatch_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/postrider/postrider/internal/dispatch"
+	"github.com/postrider/postrider/internal/saved"
+	"github.com/postrider/postrider/pkg/classify"
+	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/push/wire"
+	"github.com/postrider/postrider/pkg/vendors"
+)
+
+// reply is one answer of the fake vendor.
+type reply func(r *vendors.Request) (vendors.Answer, error)
+
+// vendor answers requests by its replies in turn, then with success.
+type vendor struct {
+	mu       sync.Mutex
+	replies  []reply
+	always   reply // instead of success
+	requests []vendors.Request
+}
+
+func (v *vendor) Send(_ context.Context, r *vendors.Request) (vendors.Answer, error) {
+	return v.next(r)(r)
+}
+
+func (v *vendor) next(r *vendors.Request) reply {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.requests = append(v.requests, *r)
+	switch {
+	case len(v.replies) > 0:
+		now := v.replies[0]
+		v.replies = v.replies[1:]
+		return now
+	case v.always != nil:
+		return v.always
+	}
+	return say("ok")
+}
+
+// sizes are the numbers of tokens of the requests so far.
+func (v *vendor) sizes() []int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	out := make([]int, len(v.requests))
+	for i, r := range v.requests {
+		out[i] = len(r.Tokens)
+	}
+	return out
+}
+
+func (v *vendor) seen() []vendors.Request {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.requests
+}
+
+// say answers every token with a code of level response.
+func say(code string) reply {
+	return func(*vendors.Request) (vendors.Answer, error) {
+		return vendors.Answer{Code: classify.Code{Level: classify.Response, Code: code}}, nil
+	}
+}
+
+// but answers success, and for the tokens named another code of level token.
+func but(codes map[string]string) reply {
+	return func(r *vendors.Request) (vendors.Answer, error) {
+		a, _ := say("ok")(r)
+		for i, t := range r.Tokens {
+			if code, ok := codes[t]; ok {
+				a.Tokens = append(a.Tokens, vendors.TokenCode{Index: i, Code: classify.Code{Level: classify.Token, Code: code}})
+			}
+		}
+		return a, nil
+	}
+}
+
+// fail gives no answer.
+func fail(level classify.Level, code string) reply {
+	return func(*vendors.Request) (vendors.Answer, error) {
+		return vendors.Answer{}, &vendors.Error{Op: "send", Code: classify.Code{Level: level, Code: code}, Err: errors.New("no answer")}
+	}
+}
+
+// after asks to wait.
+func after(wait time.Duration, code string) reply {
+	return func(r *vendors.Request) (vendors.Answer, error) {
+		a, err := say(code)(r)
+		a.RetryAfter = wait
+		return a, err
+	}
+}
+
+// hold tells of the request and answers when it is let go.
+func hold(began chan<- struct{}, release <-chan struct{}, then reply) reply {
+	return func(r *vendors.Request) (vendors.Answer, error) {
+		began <- struct{}{}
+		<-release
+		return then(r)
+	}
+}
+
+// gate lets everything through, unless admit says otherwise.
+type gate struct {
+	mu       sync.Mutex
+	admit    func() (time.Duration, string, error)
+	units    []int
+	answered []classify.Row
+}
+
+func (g *gate) Admit(_ context.Context, _ *dispatch.Account, _ push.Priority, units int) (time.Duration, string, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.admit != nil {
+		if wait, why, err := g.admit(); wait > 0 || err != nil {
+			return wait, why, err
+		}
+	}
+	g.units = append(g.units, units)
+	return 0, "", nil
+}
+
+func (g *gate) Answered(_ context.Context, _ *dispatch.Account, row classify.Row, _ time.Duration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.answered = append(g.answered, row)
+}
+
+// remedies are those that the gate was told of.
+func (g *gate) remedies() []classify.Remedy {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	out := make([]classify.Remedy, len(g.answered))
+	for i, row := range g.answered {
+		out[i] = row.Remedy
+	}
+	return out
+}
+
+// meter counts like the real one.
+type meter struct {
+	mu       sync.Mutex
+	requests int
+	outcomes map[wire.Outcome]int
+	again    map[classify.Remedy]int
+}
+
+func newMeter() *meter {
+	return &meter{outcomes: map[wire.Outcome]int{}, again: map[classify.Remedy]int{}}
+}
+
+func (m *meter) Request(*dispatch.Account, classify.Row, int, time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.requests++
+}
+
+func (m *meter) Outcome(_, _ string, o wire.Outcome, n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.outcomes[o] += n
+}
+
+func (m *meter) Again(_, _ string, row classify.Row, n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.again[row.Remedy] += n
+}
+
+// granter is a vendor whose requests carry an access token.
+type granter struct{ *vendor }
+
+func (granter) Grant(context.Context, time.Time) (vendors.Grant, error) {
+	return vendors.Grant{}, errors.New("only the store of access tokens grants")
+}
+
+// access hands out tokens that are numbered by how often they were given up.
+type access struct {
+	mu      sync.Mutex
+	n       int
+	stuck   bool // hands out the same token for ever
+	refusal error
+}
+
+func (a *access) Access(context.Context, string, string, vendors.Granter, string) (string, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.refusal != nil {
+		return "", a.refusal
+	}
+	return fmt.Sprint("access-", a.n), nil
+}
+
+func (a *access) Invalidate(_ context.Context, _, _, token string) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.stuck && token == fmt.Sprint("access-", a.n) {
+		a.n++
+	}
+	return nil
+}
+
+// saver is a vendor that wants messages to more than one token laid up first.
+type saver struct {
+	*vendor
+	saves   int
+	refusal error
+}
+
+func (*saver) Saves(r *vendors.Request) bool { return len(r.Tokens) > 1 }
+
+func (s *saver) Save(context.Context, *vendors.Request) (vendors.Saved, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.refusal != nil {
+		return vendors.Saved{}, s.refusal
+	}
+	s.saves++
+	return vendors.Saved{ID: fmt.Sprint("saved-", s.saves), Lifetime: time.Hour}, nil
+}
+
+// names keeps the names of saved messages in memory.
+type names struct {
+	mu   sync.Mutex
+	ids  map[saved.Message]string
+	gone []string
+}
+
+func (n *names) ID(ctx context.Context, m saved.Message, save func(context.Context) (vendors.Saved, error)) (string, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if id, ok := n.ids[m]; ok {
+		return id, nil
+	}
+	got, err := save(ctx)
+	if err != nil {
+		return "", err
+	}
+	if n.ids == nil {
+		n.ids = map[saved.Message]string{}
+	}
+	n.ids[m] = got.ID
+	return got.ID, nil
+}
+
+func (n *names) Forget(_ context.Context, m saved.Message, id string) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.ids[m] == id {
+		delete(n.ids, m)
+	}
+	n.gone = append(n.gone, id)
+	return nil
+}
+
+// multi is a vendor that takes different messages in one request.
+type multi struct {
+	*vendor
+	batches [][]vendors.Request
+	many    func(rs []*vendors.Request) (vendors.Answer, error) // nil: success
+}
+
+func (m *multi) SendMany(_ context.Context, rs []*vendors.Request) (vendors.Answer, error) {
+	m.mu.Lock()
+	batch := make([]vendors.Request, len(rs))
+	for i, r := range rs {
+		batch[i] = *r
+	}
+	m.batches = append(m.batches, batch)
+	m.mu.Unlock()
+	if m.many != nil {
+		return m.many(rs)
+	}
+	return say("ok")(nil)
+}

@@ -1,0 +1,300 @@
+// Package postrider_test checks what holds for the module as a whole: which
+// package may know which, and that the documents follow from the data.
+package postrider_test
+
+import (
+	"bytes"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/postrider/postrider/"
+
+// mayImport says which of the module's packages each package may import.
+// Arrows point down the list and never back. A new package needs a row, and a
+// new arrow a reason.
+var mayImport = map[string][]string{
+	"cmd/worker": {
+		"internal/config", "internal/demo", "internal/ledger", "internal/worker", "pkg/push/wire", "pkg/vendors", "pkg/vendors/registry",
+	},
+	"cmd/enqueue": {
+		"internal/config", "internal/intake", "internal/ledger", "pkg/classify", "pkg/push", "pkg/push/wire", "pkg/vendors/registry",
+	},
+	"cmd/simulator": {"internal/simulator"},
+
+	"internal/demo": {
+		"internal/config", "internal/ledger", "internal/simulator", "internal/worker", "pkg/push", "pkg/vendors/registry",
+	},
+	"internal/worker": {
+		"internal/config", "internal/credential", "internal/dispatch", "internal/ledger", "internal/limit", "internal/metrics",
+		"internal/queue", "internal/saved", "pkg/classify", "pkg/push", "pkg/retry", "pkg/vendors", "pkg/vendors/registry",
+	},
+	"internal/metrics": {"internal/dispatch", "pkg/classify", "pkg/push/wire"},
+	"internal/dispatch": {
+		"internal/ledger", "internal/queue", "internal/saved", "pkg/classify", "pkg/push", "pkg/push/wire", "pkg/retry", "pkg/vendors",
+	},
+	"internal/queue":          {"pkg/push", "pkg/push/wire"},
+	"internal/queue/baseline": {},
+	"internal/credential":     {"pkg/classify", "pkg/vendors"},
+	"internal/saved":          {"pkg/vendors"},
+	"internal/limit":          {},
+	"internal/ledger":         {"pkg/push/wire"},
+	"internal/intake":         {"pkg/push"},
+	"internal/config":         {"pkg/classify", "pkg/push", "pkg/vendors"}, // vendors are handed to it
+	"internal/simulator":      {},                                          // a fake that shared our types would prove nothing
+	"internal/redistest":      {},
+	"internal/bench":          {},
+	"internal/e2e":            {},
+
+	"pkg/vendors/registry": {"pkg/push", "pkg/vendors", "pkg/vendors/*"},
+	"pkg/vendors/*":        {"pkg/classify", "pkg/push", "pkg/vendors"},
+	"pkg/vendors":          {"pkg/classify", "pkg/push"},
+	"pkg/retry":            {"pkg/classify", "pkg/push/wire"},
+	"pkg/push":             {"pkg/push/wire"},
+	"pkg/push/wire":        {},
+	"pkg/classify":         {},
+}
+
+// users says which folders may import a library, outside tests. A folder
+// stands for those below it; a library that is not here has no users.
+var users = map[string][]string{
+	"github.com/hibiken/asynq":            {"internal/queue"},
+	"github.com/hibiken/asynqmon":         {"internal/queue"},
+	"github.com/redis/go-redis/v9":        {"cmd/enqueue", "cmd/worker", "internal", "pkg/push"},
+	"github.com/alicebob/miniredis/v2":    {"internal/demo"},
+	"github.com/rs/zerolog":               {"cmd/worker", "internal"},
+	"github.com/prometheus/client_golang": {"internal/metrics", "internal/worker"},
+	"github.com/goccy/go-yaml":            {"internal/config"},
+	"github.com/cenkalti/backoff/v4":      {"pkg/retry", "internal/dispatch"},
+	"github.com/golang-jwt/jwt/v5":        {"pkg/vendors", "internal/simulator"},
+	"github.com/zeebo/xxh3":               {"pkg/push", "internal/simulator"},
+	"google.golang.org/protobuf":          {"pkg/push/wire"},
+	"golang.org/x/sync":                   {"internal"},
+	"github.com/spf13/cobra":              {"cmd"},
+	"github.com/spf13/pflag":              {"cmd"},
+	"github.com/schollz/progressbar/v3":   {"cmd"},
+	"golang.org/x/term":                   {"cmd"},
+	"go.uber.org/goleak":                  {"internal/redistest"},
+}
+
+// source is one Go file.
+type source struct {
+	folder, name string
+	pkg, doc     string
+	imports      []string
+	lines        int
+}
+
+func (s source) test() bool   { return strings.HasSuffix(s.name, "_test.go") }
+func (s source) path() string { return path.Join(s.folder, s.name) }
+
+// sources reads the head of every Go file of the module.
+func sources(t *testing.T) []source {
+	t.Helper()
+	var all []source
+	err := filepath.WalkDir(".", func(p string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && p != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata"):
+			return filepath.SkipDir
+		case d.IsDir() || !strings.HasSuffix(p, ".go"):
+			return nil
+		}
+		s, err := readSource(p)
+		all = append(all, s)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all) < 100 {
+		t.Fatalf("found %d files, want the whole module", len(all))
+	}
+	return all
+}
+
+func readSource(p string) (source, error) {
+	text, err := os.ReadFile(p)
+	if err != nil {
+		return source{}, err
+	}
+	f, err := parser.ParseFile(token.NewFileSet(), p, text, parser.ImportsOnly|parser.ParseComments)
+	if err != nil {
+		return source{}, err
+	}
+	s := source{
+		folder: filepath.ToSlash(filepath.Dir(p)), name: filepath.Base(p), pkg: f.Name.Name, doc: f.Doc.Text(),
+		lines: bytes.Count(text, []byte("\n")),
+	}
+	for _, i := range f.Imports {
+		name, err := strconv.Unquote(i.Path.Value)
+		if err != nil {
+			return source{}, err
+		}
+		s.imports = append(s.imports, name)
+	}
+	return s, nil
+}
+
+// row is the key of a folder in mayImport.
+func row(folder string) string {
+	if _, ok := mayImport[folder]; !ok && path.Dir(folder) == "pkg/vendors" {
+		return "pkg/vendors/*"
+	}
+	return folder
+}
+
+func TestImportsPointDownTheLayoutAndNeverBack(t *testing.T) {
+	t.Parallel()
+	for _, s := range sources(t) {
+		if s.test() {
+			continue
+		}
+		allowed, ok := mayImport[row(s.folder)]
+		if !ok {
+			t.Errorf("%s has no row in mayImport: say what it may import", s.folder)
+			continue
+		}
+		for _, i := range s.imports {
+			if ours, is := strings.CutPrefix(i, module); is && !slices.Contains(allowed, ours) && !slices.Contains(allowed, row(ours)) {
+				t.Errorf("%s imports %s, which %s may not know", s.path(), ours, s.folder)
+			}
+		}
+	}
+}
+
+func TestTheTableHasNoRowForAPackageThatIsGone(t *testing.T) {
+	t.Parallel()
+	there := map[string]bool{}
+	for _, s := range sources(t) {
+		there[row(s.folder)] = true
+	}
+	for folder, allowed := range mayImport {
+		for _, name := range append(allowed, folder) {
+			if !there[name] {
+				t.Errorf("%s stands in mayImport and is no package", name)
+			}
+		}
+	}
+}
+
+func TestALibraryHasFewUsers(t *testing.T) {
+	t.Parallel()
+	for _, s := range sources(t) {
+		for _, i := range s.imports {
+			if !thirdParty(i) || s.test() && !strings.Contains(i, "hibiken") {
+				continue
+			}
+			library := longest(i)
+			if !slices.ContainsFunc(users[library], func(folder string) bool { return within(s.folder, folder) }) {
+				t.Errorf("%s imports %s, whose users are %q", s.path(), i, users[library])
+			}
+		}
+	}
+}
+
+func thirdParty(name string) bool {
+	host, _, _ := strings.Cut(name, "/")
+	return strings.Contains(host, ".") && !strings.HasPrefix(name, module)
+}
+
+// longest is the library of users that an import belongs to, or "".
+func longest(name string) string {
+	for library := range users {
+		if within(name, library) {
+			return library
+		}
+	}
+	return ""
+}
+
+// within tells whether a path is another or below it.
+func within(name, above string) bool { return name == above || strings.HasPrefix(name, above+"/") }
+
+func TestPackagesThatOthersImportDoNotDependOnOurInside(t *testing.T) {
+	t.Parallel()
+	for _, s := range sources(t) {
+		for _, i := range s.imports {
+			inside := strings.HasPrefix(i, module+"internal/")
+			forTests := i == module+"internal/redistest"
+			if inside && within(s.folder, "pkg") && (!s.test() || !forTests) {
+				t.Errorf("%s imports %s: pkg never imports internal", s.path(), i)
+			}
+			if forTests && !s.test() {
+				t.Errorf("%s imports %s: it is for tests", s.path(), i)
+			}
+		}
+	}
+}
+
+func TestAVendorKnowsNoOtherVendor(t *testing.T) {
+	t.Parallel()
+	for _, s := range sources(t) {
+		if path.Dir(s.folder) != "pkg/vendors" || path.Base(s.folder) == "registry" {
+			continue
+		}
+		for _, i := range s.imports {
+			if other, is := strings.CutPrefix(i, module+"pkg/vendors/"); is && other != path.Base(s.folder) {
+				t.Errorf("%s imports vendor %s", s.path(), other)
+			}
+		}
+	}
+}
+
+func TestNoPackageIsADrawerForOddments(t *testing.T) {
+	t.Parallel()
+	for _, s := range sources(t) {
+		for _, name := range append(strings.Split(s.folder, "/"), strings.TrimSuffix(s.pkg, "_test")) {
+			for _, drawer := range []string{"util", "common", "type", "helper", "manager", "impl", "base", "misc", "shared"} {
+				if name == drawer || name == drawer+"s" {
+					t.Errorf("%s: %q says nothing: name it after what it knows", s.path(), name)
+				}
+			}
+		}
+	}
+}
+
+func TestEveryPackageSaysWhatItKnows(t *testing.T) {
+	t.Parallel()
+	said, name := map[string]int{}, map[string]string{}
+	for _, s := range sources(t) {
+		if s.test() && s.folder != "." {
+			continue
+		}
+		name[s.folder] = "Package " + s.pkg + " "
+		if s.pkg == "main" {
+			name[s.folder] = "Command " + path.Base(s.folder) + " "
+		}
+		if s.doc == "" {
+			continue
+		}
+		said[s.folder]++
+		if !strings.HasPrefix(s.doc, name[s.folder]) {
+			t.Errorf("%s begins with %q, want %q", s.path(), strings.SplitN(s.doc, "\n", 2)[0], name[s.folder])
+		}
+	}
+	for folder, want := range name {
+		if said[folder] != 1 {
+			t.Errorf("%s has %d package comments, want one that begins with %q", folder, said[folder], want)
+		}
+	}
+}
+
+func TestFilesAreShort(t *testing.T) {
+	t.Parallel()
+	const most = 400
+	for _, s := range sources(t) {
+		if !s.test() && s.lines > most {
+			t.Errorf("%s has %d lines, at most %d", s.path(), s.lines, most)
+		}
+	}
+}
