@@ -36,7 +36,8 @@ func (d *Dispatcher) applySpan(a *Account, s *span, state retry.State, ans answe
 	var last retry.Decision
 	var lastRow *verdictRow
 	common := &ans.row
-	lastAttempt, again := -1, 0
+	lastAttempt := -1
+	var back putBacks
 	job := s.c.job(s.entry)
 	for i, token := range s.tokens {
 		row := common
@@ -56,12 +57,31 @@ func (d *Dispatcher) applySpan(a *Account, s *span, state retry.State, ans answe
 			s.c.end(s.entry, at, token, last, row)
 			continue
 		}
-		again++
+		back.add(row.Row)
 		s.c.putBack(at, attempt, last, row, state)
 	}
-	if again > 0 {
-		d.Meter.Again(a.App, a.Spec.Name, common.Row, again)
+	for _, b := range back {
+		d.Meter.Again(a.App, a.Spec.Name, b.row, b.tokens)
 	}
+}
+
+// putBacks counts tokens that are to be sent again by what is done about them.
+type putBacks []struct {
+	row    classify.Row
+	tokens int
+}
+
+func (b *putBacks) add(row classify.Row) {
+	for i := range *b {
+		if (*b)[i].row.Remedy == row.Remedy {
+			(*b)[i].tokens++
+			return
+		}
+	}
+	*b = append(*b, struct {
+		row    classify.Row
+		tokens int
+	}{row, 1})
 }
 
 // putBack notes that a token is to be sent again.

@@ -19,6 +19,7 @@ import (
 type claim struct {
 	header   wire.Header
 	open     *ledger.Open
+	loaded   time.Time // when the ledgers were last asked, at the earliest
 	vendor   string
 	priority push.Priority
 

@@ -28,6 +28,7 @@ import (
 type Book interface {
 	Load(ctx context.Context, h wire.Header) (*ledger.Open, error)
 	Settle(ctx context.Context, steps []*ledger.Step) ([]bool, error)
+	Canceled(ctx context.Context, jobs []ledger.Ref) ([]bool, error)
 }
 
 // Access keeps the access tokens.
@@ -107,7 +108,7 @@ const unknownApp = 30 * time.Second
 func (d *Dispatcher) Handle(ctx context.Context, lane string, t queue.Task) error {
 	h, err := wire.DecodeHeader(t.Payload)
 	if err != nil {
-		return d.unreadable(lane, t, err)
+		return d.unreadable(lane, t, &ledger.CorruptError{Chunk: t.ID, Err: err})
 	}
 	vendor, priority := wire.SplitLane(lane)
 	if h.Jobs > 1 && h.Message == "" {
@@ -122,6 +123,7 @@ func (d *Dispatcher) Handle(ctx context.Context, lane string, t queue.Task) erro
 
 // work takes one chunk as far as it goes now.
 func (d *Dispatcher) work(ctx context.Context, h wire.Header, lane string, t queue.Task) error {
+	loaded := d.Now()
 	open, err := d.Book.Load(ctx, h)
 	if err != nil {
 		return d.unreadable(lane, t, err)
@@ -131,6 +133,7 @@ func (d *Dispatcher) work(ctx context.Context, h wire.Header, lane string, t que
 	}
 	vendor, priority := wire.SplitLane(lane)
 	c := newClaim(h, open, vendor, push.Priority(priority))
+	c.loaded = loaded
 	d.sweep(c)
 	d.settle(ctx, c)
 	if c.left > 0 && !c.lost {

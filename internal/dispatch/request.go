@@ -14,6 +14,7 @@ import (
 type answer struct {
 	row        verdictRow
 	unsent     bool // no request was made
+	withheld   bool // nor is one to be made: the parcels were put back
 	retryAfter time.Duration
 	special    map[int]verdictRow // by index of the token
 	savedGone  bool
@@ -21,21 +22,27 @@ type answer struct {
 
 // request asks the vendor once; and once more with a new access token if the
 // old one was refused, or with a message saved anew if the vendor lost it.
-func (d *Dispatcher) request(ctx context.Context, a *Account, reqs []*vendors.Request) answer {
-	for again := false; ; again = true {
-		if ans, ok := d.prepare(ctx, a, reqs, again); !ok {
+func (d *Dispatcher) request(ctx context.Context, a *Account, s shipment, reqs []*vendors.Request) answer {
+	for resaved, renewed, fresh := false, false, false; ; {
+		if ans, ok := d.prepare(ctx, a, reqs, fresh); !ok {
 			return ans
 		}
+		if d.withhold(ctx, s) {
+			return answer{withheld: true}
+		}
 		ans := d.ask(ctx, a, reqs)
+		fresh = false
 		var err error
 		switch {
-		case ans.savedGone && !again:
+		case ans.savedGone && !resaved:
+			resaved = true
 			err = d.Saved.Forget(ctx, saving(a, reqs[0]), reqs[0].Saved)
 		case ans.row.Remedy != classify.RefreshAuth:
 			return ans
-		case reqs[0].Access == "" || again:
-			return stopped(ans)
+		case reqs[0].Access == "" || renewed:
+			return d.stopped(ctx, a, ans)
 		default:
+			renewed, fresh = true, true
 			err = d.Access.Invalidate(ctx, a.App, a.Spec.Name, reqs[0].Access)
 		}
 		if err != nil {
@@ -46,16 +53,17 @@ func (d *Dispatcher) request(ctx context.Context, a *Account, reqs []*vendors.Re
 }
 
 // prepare gets the access token and the saved message that the requests need;
-// false means that one could not be had, and the answer says why.
-func (d *Dispatcher) prepare(ctx context.Context, a *Account, reqs []*vendors.Request, again bool) (answer, bool) {
+// false means that one could not be had, and the answer says why. fresh: the
+// vendor has just refused the last access token.
+func (d *Dispatcher) prepare(ctx context.Context, a *Account, reqs []*vendors.Request, fresh bool) (answer, bool) {
 	first := reqs[0]
 	if g, ok := a.Vendor.(vendors.Granter); ok {
 		access, err := d.Access.Access(ctx, a.App, a.Spec.Name, g, a.Fingerprint)
 		if err != nil {
-			return d.refused(a, count(reqs), err), false
+			return d.refused(ctx, a, err), false
 		}
-		if again && access == first.Access && first.Saved == "" {
-			return stop(a), false // the vendor has none that it would take
+		if fresh && access == first.Access {
+			return d.stop(ctx, a), false // the vendor has none that it would take
 		}
 		for _, r := range reqs {
 			r.Access = access
@@ -87,15 +95,16 @@ func count(reqs []*vendors.Request) int {
 }
 
 // stopped turns an answer about the access token that a new one did not mend
-// into a configuration error.
-func stopped(ans answer) answer {
+// into a configuration error, and has the gate stop the account.
+func (d *Dispatcher) stopped(ctx context.Context, a *Account, ans answer) answer {
 	ans.row.Class, ans.row.Remedy, ans.row.Scope = classify.Permanent, classify.Config, classify.ScopeApp
+	d.Gate.Answered(ctx, a, ans.row.Row, ans.retryAfter)
 	return ans
 }
 
-func stop(a *Account) answer {
+func (d *Dispatcher) stop(ctx context.Context, a *Account) answer {
 	row, _ := a.Codes.Lookup(classify.HTTP, "401")
-	return stopped(answer{row: verdictRow{Row: row, key: row.Key()}})
+	return d.stopped(ctx, a, answer{row: verdictRow{Row: row, key: row.Key()}})
 }
 
 // ask makes the request and looks the answer up.
@@ -129,17 +138,13 @@ func ship(ctx context.Context, a *Account, reqs []*vendors.Request) (vendors.Ans
 }
 
 // refused is the answer when no access token could be had.
-func (d *Dispatcher) refused(a *Account, tokens int, err error) answer {
+func (d *Dispatcher) refused(ctx context.Context, a *Account, err error) answer {
 	ans := d.lookupError(a, err)
 	ans.unsent = true
-	if ans.row.Remedy == classify.RefreshAuth {
-		ans = stopped(ans)
-	}
-	if ans.row.Class == classify.Permanent || ans.row.Class == classify.TokenInvalid {
+	if ans.row.Remedy == classify.RefreshAuth || ans.row.Class == classify.Permanent || ans.row.Class == classify.TokenInvalid {
 		// Whatever is wrong with a grant, it is not the message or its tokens.
-		ans = stopped(ans)
+		return d.stopped(ctx, a, ans)
 	}
-	d.Meter.Again(a.App, a.Spec.Name, ans.row.Row, tokens)
 	return ans
 }
 

@@ -30,7 +30,10 @@ func (d *Dispatcher) send(ctx context.Context, a *Account, s shipment) {
 			Message: p.message, Tokens: p.tokens(), TTL: max(p.until.Sub(now), time.Second), Key: p.key(), Now: now,
 		}
 	}
-	ans := d.request(ctx, a, reqs)
+	ans := d.request(ctx, a, s, reqs)
+	if ans.withheld {
+		return
+	}
 	d.apply(a, s, ans)
 	d.settle(ctx, s.claims()...)
 }
@@ -125,13 +128,14 @@ func (d *Dispatcher) markIntent(ctx context.Context, p shipment) bool {
 		ok = d.settled(ctx, c) && ok
 	}
 	if !ok {
-		d.takeBack(ctx, p)
+		d.takeBack(ctx, p, d.Now().Add(time.Second), "another worker took a chunk of this request over")
 	}
 	return ok
 }
 
-// takeBack undoes the marks of a request that is not made after all.
-func (d *Dispatcher) takeBack(ctx context.Context, p shipment) {
+// takeBack undoes the marks of a request that is not made after all, and puts
+// its parcels back.
+func (d *Dispatcher) takeBack(ctx context.Context, p shipment, at time.Time, why string) {
 	for _, s := range p.spans() {
 		s.c.mu.Lock()
 		s.c.pending()
@@ -140,6 +144,6 @@ func (d *Dispatcher) takeBack(ctx context.Context, p shipment) {
 		}
 		s.c.mu.Unlock()
 	}
-	p.again(d.Now().Add(time.Second), "another worker took a chunk of this request over")
+	p.again(at, why)
 	d.settle(ctx, p.claims()...)
 }

@@ -191,23 +191,15 @@ func TestOppoAdapterSendsWhatTheVendorTakes(t *testing.T) {
 func TestOppoAdapterSendsManyMessages(t *testing.T) {
 	t.Parallel()
 	p := newOppoPair(t, simulator.Options{}, "demo-secret")
-	all := make([]*vendors.Request, oppo.Spec().Many-2)
-	for i := range all {
-		all[i] = p.request(&push.Message{Title: fmt.Sprint("order ", i), Body: "b"}, fmt.Sprintf("CN_%d", i))
-		all[i].Key = fmt.Sprintf("%032d", i)
-		if i > 2 {
-			break
-		}
+	first := p.request(&push.Message{Title: "first", Body: "b"}, "CN_0")
+	all := []*vendors.Request{first}
+	for i := 1; i < oppo.Spec().Many-2; i++ {
+		r := *first
+		r.Message, r.Tokens, r.Key = &push.Message{Title: fmt.Sprint("order ", i), Body: "b"}, []string{fmt.Sprintf("CN_%d", i)}, fmt.Sprintf("%032d", i)
+		all = append(all, &r)
 	}
-	for i := range all {
-		if all[i] == nil {
-			r := *all[0]
-			r.Message, r.Tokens, r.Key = &push.Message{Title: fmt.Sprint("order ", i), Body: "b"}, []string{fmt.Sprintf("CN_%d", i)}, fmt.Sprintf("%032d", i)
-			all[i] = &r
-		}
-	}
-	twice := *all[0]
-	twice.Key, twice.Tokens = strings.Repeat("f", 32), []string{"CN_0", "bad-1"} // another message to a phone that has one already
+	twice := *first // another message to a phone that has one already
+	twice.Key, twice.Tokens = strings.Repeat("f", 32), []string{"CN_0", "bad-1"}
 	all = append(all, &twice)
 	got := p.said(p.Vendor.(vendors.Multi).SendMany(t.Context(), all))
 	if want := []string{"response/0", fmt.Sprintf("%d token/10000", len(all))}; !slices.Equal(got, want) {

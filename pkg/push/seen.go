@@ -18,7 +18,7 @@ func (s *seen) add(token []byte) bool {
 		s.zero = true
 		return !was
 	}
-	if 2*(s.n+1) > len(s.slots) {
+	if 4*(s.n+1) > 3*len(s.slots) {
 		s.grow()
 	}
 	if !s.put(h) {

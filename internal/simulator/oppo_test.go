@@ -1,0 +1,373 @@
+package simulator
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// form posts a form to OPPO.
+func (r *rig) form(path string, form url.Values) reply {
+	r.t.Helper()
+	return r.must("POST", path, form.Encode(), map[string]string{"Content-Type": "application/x-www-form-urlencoded"})
+}
+
+const (
+	oppoAuth  = "/server/v1/auth"
+	oppoPaths = "/server/v1/message/notification/"
+)
+
+func oppoAuthForm(key, secret string, at time.Time) url.Values {
+	timestamp := strconv.FormatInt(at.UnixMilli(), 10)
+	return url.Values{"app_key": {key}, "timestamp": {timestamp}, "sign": {oppoSign(key, timestamp, secret)}}
+}
+
+// oppoToken asks for an access token of the demo app.
+func (r *rig) oppoToken() string {
+	r.t.Helper()
+	var a struct {
+		Data struct {
+			AuthToken string `json:"auth_token"`
+		} `json:"data"`
+	}
+	got := r.form(oppoAuth, oppoAuthForm("100001", "demo-secret", r.opt.Now()))
+	if err := json.Unmarshal([]byte(got.body), &a); err != nil || a.Data.AuthToken == "" {
+		r.t.Fatalf("no access token in %d %s", got.status, got.body)
+	}
+	return a.Data.AuthToken
+}
+
+// oppoCode is the code of an answer, which always comes with HTTP 200.
+func oppoCode(t *testing.T, got reply) string {
+	t.Helper()
+	var a struct{ Code json.Number }
+	if err := json.Unmarshal([]byte(got.body), &a); err != nil || got.status != 200 {
+		t.Fatalf("got %d %s (%v), want 200 and JSON", got.status, got.body, err)
+	}
+	return a.Code.String()
+}
+
+// The vector is made by hand with sha256sum.
+func TestOppoSign(t *testing.T) {
+	t.Parallel()
+	if got, want := oppoSign("ak-demo", "1700000000000", "ms-demo"), "3ab85c42af2b8e8efd006912d32dbb7cfac32913649b249a0618c0fbf105974d"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestOppoRefusesGrants(t *testing.T) {
+	t.Parallel()
+	clk := newClock()
+	tests := []struct {
+		name   string
+		change func(f url.Values)
+		want   string
+	}{
+		{"a right one", func(url.Values) {}, "0"},
+		{"10 minutes late", func(f url.Values) { replace(f, oppoAuthForm("100001", "demo-secret", clk.now().Add(-10*time.Minute))) }, "0"},
+		{"later than 10 minutes", func(f url.Values) {
+			replace(f, oppoAuthForm("100001", "demo-secret", clk.now().Add(-10*time.Minute-time.Millisecond)))
+		}, "19"},
+		{"no app key", func(f url.Values) { f.Del("app_key") }, "15"},
+		{"no timestamp", func(f url.Values) { f.Del("timestamp") }, "18"},
+		{"no signature", func(f url.Values) { f.Del("sign") }, "17"},
+		{"an unknown app key", func(f url.Values) { f.Set("app_key", "9") }, "14"},
+		{"seconds", func(f url.Values) { f.Set("timestamp", strconv.FormatInt(clk.now().Unix(), 10)) }, "19"},
+		{"a signature in capitals", func(f url.Values) { f.Set("sign", strings.ToUpper(f.Get("sign"))) }, "16"},
+		{"another secret", func(f url.Values) { replace(f, oppoAuthForm("100001", "app-secret", clk.now())) }, "16"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, Options{Now: clk.now})
+			form := oppoAuthForm("100001", "demo-secret", clk.now())
+			tt.change(form)
+			if got := oppoCode(t, r.form(oppoAuth, form)); got != tt.want {
+				t.Errorf("got code %s, want %s", got, tt.want)
+			}
+			if want := int64(0); (r.Report().Violations() == want) != (tt.want == "0") {
+				t.Errorf("got %d violations", r.Report().Violations())
+			}
+		})
+	}
+}
+
+func replace(f, by url.Values) {
+	for k, v := range by {
+		f[k] = v
+	}
+}
+
+// oppoMessage is a right unicast whose notification has more members.
+func oppoMessage(more string) string {
+	return `{"target_type":2,"target_value":"CN_a","notification":{"app_message_id":"1","title":"t","content":"b","click_action_type":0` + more + `}}`
+}
+
+func TestOppoJudgesUnicasts(t *testing.T) {
+	t.Parallel()
+	han := func(n int) string { return strings.Repeat("汉", n) }
+	tests := []struct {
+		name, message, want string
+	}{
+		{"a right one", oppoMessage(``), "0"},
+		{"nothing", ``, "40"},
+		{"no JSON", `{`, "41"},
+		{"a list", `[]`, "41"},
+		{"no receiver", `{"target_type":2,"notification":{"title":"t","content":"b"}}`, "40"},
+		{"no notification", `{"target_type":2,"target_value":"CN_a"}`, "40"},
+		{"to all", strings.Replace(oppoMessage(``), `"target_type":2`, `"target_type":1`, 1), "41"},
+		{"two receivers", strings.Replace(oppoMessage(``), `CN_a`, `CN_a;CN_b`, 1), "41"},
+		{"no title", strings.Replace(oppoMessage(``), `"title":"t",`, ``, 1), "40"},
+		{"no content", strings.Replace(oppoMessage(``), `"content":"b",`, ``, 1), "40"},
+		{"a title that is a number", strings.Replace(oppoMessage(``), `"title":"t"`, `"title":1`, 1), "41"},
+		{"a title of 51", strings.Replace(oppoMessage(``), `"title":"t"`, `"title":"`+han(51)+`"`, 1), "41"},
+		{"a content of 51", strings.Replace(oppoMessage(``), `"content":"b"`, `"content":"`+han(51)+`"`, 1), "41"},
+		{"a content of 128 in style 2", strings.Replace(oppoMessage(`,"style":2`), `"content":"b"`, `"content":"`+han(128)+`"`, 1), "0"},
+		{"a content of 129 in style 2", strings.Replace(oppoMessage(`,"style":2`), `"content":"b"`, `"content":"`+han(129)+`"`, 1), "41"},
+		{"a click action that does not exist", strings.Replace(oppoMessage(``), `_type":0`, `_type":3`, 1), "41"},
+		{"a URL to open is missing", strings.Replace(oppoMessage(``), `_type":0`, `_type":2`, 1), "40"},
+		{"an activity is missing", strings.Replace(oppoMessage(``), `_type":0`, `_type":4`, 1), "40"},
+		{"parameters that are an object", oppoMessage(`,"action_parameters":{"k":"v"}`), "41"},
+		{"parameters that are no JSON", oppoMessage(`,"action_parameters":"k=v"`), "41"},
+		{"parameters", oppoMessage(`,"action_parameters":"{\"k\":\"v\"}"`), "0"},
+		{"a category", oppoMessage(`,"category":"ORDER","notify_level":16`), "0"},
+		{"an unknown category", oppoMessage(`,"category":"VOIP"`), "67"},
+		{"a level without category", oppoMessage(`,"notify_level":2`), "67"},
+		{"a level that does not exist", oppoMessage(`,"category":"IM","notify_level":3`), "67"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, Options{})
+			got := oppoCode(t, r.form(oppoPaths+"unicast", url.Values{"auth_token": {r.oppoToken()}, "message": {tt.message}}))
+			if got != tt.want {
+				t.Errorf("got code %s, want %s", got, tt.want)
+			}
+			if n := r.Report().Violations(); (n == 0) != (tt.want == "0") {
+				t.Errorf("got %d violations: %v", n, r.Report().Vendors["oppo"].Violations)
+			}
+			if n := r.Count("oppo", "CN_a"); (n == 1) != (tt.want == "0") {
+				t.Errorf("got %d deliveries", n)
+			}
+		})
+	}
+}
+
+func TestOppoForgivesButReports(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name    string
+		message string
+		more    url.Values
+		want    string
+	}{
+		{"a field that is not the vendor's", oppoMessage(`,"prio":1`), nil, "message.notification.prio: is no field of the vendor's"},
+		{"a field in camel case", oppoMessage(`,"clickActionType":1`), nil, "message.notification.clickActionType: is no field of the vendor's"},
+		{"a ttl over ten days", oppoMessage(`,"off_line_ttl":864001`), nil, "message.notification.off_line_ttl: is not a whole number from 0 to 864000"},
+		{"a member beside the notification", strings.Replace(oppoMessage(``), `{"target_type"`, `{"to":"x","target_type"`, 1), nil, "message.to: is no field of the vendor's"},
+		{"a form field", oppoMessage(``), url.Values{"messages": {"[]"}}, "messages: is no field of the vendor's"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, Options{})
+			form := url.Values{"auth_token": {r.oppoToken()}, "message": {tt.message}}
+			replace(form, tt.more)
+			if got := oppoCode(t, r.form(oppoPaths+"unicast", form)); got != "0" {
+				t.Errorf("got code %s, want success", got)
+			}
+			want := []Violation{{"oppo", "unicast", tt.want}}
+			if got := r.Report().Vendors["oppo"].Violations; !slices.Equal(got, want) {
+				t.Errorf("got %v, want %v", got, want)
+			}
+		})
+	}
+}
+
+func TestOppoGuardsTheDoor(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, Options{Credentials: map[string][]Credential{"oppo": {{App: "100001", Secret: "demo-secret"}, {App: "2", Secret: "s", Lacks: []string{RightPush}}}}})
+	token := r.oppoToken()
+	send := func(token string) url.Values {
+		f := url.Values{"message": {oppoMessage(``)}}
+		if token != "" {
+			f.Set("auth_token", token)
+		}
+		return f
+	}
+	const formType = "application/x-www-form-urlencoded"
+	tests := []struct {
+		name, method, contentType string
+		header                    map[string]string
+		form                      url.Values
+		want                      string
+		violations                int64
+	}{
+		{"a token in the form", "POST", formType, nil, send(token), "0", 0},
+		{"a token in a header, as older documents have it", "POST", formType, map[string]string{"auth_token": token}, send(""), "0", 0},
+		{"no token", "POST", formType, nil, send(""), "29", 1},
+		{"a token nobody issued", "POST", formType, nil, send("x"), "11", 1},
+		{"GET", "GET", formType, nil, send(token), "12", 1},
+		{"JSON", "POST", "application/json", nil, send(token), "25", 1},
+		{"another charset", "POST", formType + "; charset=GBK", nil, send(token), "25", 1},
+	}
+	for _, tt := range tests {
+		r.Reset()
+		header := map[string]string{"Content-Type": tt.contentType}
+		for k, v := range tt.header {
+			header[k] = v
+		}
+		got := oppoCode(t, r.must(tt.method, oppoPaths+"unicast", tt.form.Encode(), header))
+		if n := r.Report().Violations(); got != tt.want || n != tt.violations {
+			t.Errorf("%s: got code %s and %d violations, want %s and %d", tt.name, got, n, tt.want, tt.violations)
+		}
+	}
+}
+
+func TestOppoBatchesHaveUpToAThousandMessages(t *testing.T) {
+	t.Parallel()
+	batch := func(n int) string {
+		list := make([]string, n)
+		for i := range list {
+			list[i] = strings.Replace(oppoMessage(``), "CN_a", fmt.Sprintf("CN_%d", i), 1)
+		}
+		return "[" + strings.Join(list, ",") + "]"
+	}
+	for messages, want := range map[string]string{batch(1): "0", batch(1000): "0", batch(1001): "41", batch(0): "41", `{}`: "41", `[1]`: "41", `[null]`: "41", ``: "40"} {
+		r := newRig(t, Options{})
+		got := oppoCode(t, r.form(oppoPaths+"unicast_batch", url.Values{"auth_token": {r.oppoToken()}, "messages": {messages}}))
+		if n := r.Report().Violations(); got != want || (n == 0) != (want == "0") {
+			t.Errorf("%.20q of %d bytes: got code %s and %d violations, want %s", messages, len(messages), got, n, want)
+		}
+	}
+}
+
+func TestOppoBroadcastsWhatWasSaved(t *testing.T) {
+	t.Parallel()
+	save := url.Values{"title": {"t"}, "content": {"42"}, "click_action_type": {"0"}, "off_line": {"true"}, "off_line_ttl": {"3600"}, "category": {"NEWS"}, "fix_speed": {"true"}, "fix_speed_rate": {"1000"}}
+	tests := []struct {
+		name      string
+		save      url.Values // changes
+		broadcast url.Values // changes
+		saved     string
+		want      string
+	}{
+		{"a right one", nil, nil, "0", "0"},
+		{"no title", url.Values{"title": {""}}, nil, "40", ""},
+		{"a number that is none", url.Values{"off_line_ttl": {"1h"}}, nil, "41", ""},
+		{"a speed that is too high", url.Values{"fix_speed_rate": {"10001"}}, nil, "41", ""},
+		{"an unknown message", nil, url.Values{"message_id": {"58ad"}}, "0", "31"},
+		{"no message", nil, url.Values{"message_id": {""}}, "0", "40"},
+		{"no kind of receivers", nil, url.Values{"target_type": {""}}, "0", "40"},
+		{"everybody", nil, url.Values{"target_type": {"1"}}, "0", "41"},
+		{"nobody", nil, url.Values{"target_value": {""}}, "0", "40"},
+		{"commas", nil, url.Values{"target_value": {"CN_a,CN_b"}}, "0", "41"},
+		{"an empty receiver", nil, url.Values{"target_value": {"CN_a;"}}, "0", "41"},
+		{"too many", nil, url.Values{"target_value": {strings.Repeat("CN_a;", 1000) + "b"}}, "0", "41"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, Options{})
+			form := url.Values{"auth_token": {r.oppoToken()}}
+			replace(form, save)
+			replace(form, tt.save)
+			got := r.form(oppoPaths+"save_message_content", form)
+			if code := oppoCode(t, got); code != tt.saved {
+				t.Fatalf("saving: got code %s, want %s", code, tt.saved)
+			}
+			if tt.saved != "0" {
+				return
+			}
+			var a struct {
+				Data struct {
+					ID string `json:"message_id"`
+				} `json:"data"`
+			}
+			if err := json.Unmarshal([]byte(got.body), &a); err != nil || len(a.Data.ID) != 24 {
+				t.Fatalf("got %s, want a message_id of 24 characters", got.body)
+			}
+			send := url.Values{"auth_token": form["auth_token"], "message_id": {a.Data.ID}, "target_type": {"2"}, "target_value": {"CN_a;CN_b"}}
+			replace(send, tt.broadcast)
+			if code := oppoCode(t, r.form(oppoPaths+"broadcast", send)); code != tt.want {
+				t.Errorf("got code %s, want %s", code, tt.want)
+			}
+		})
+	}
+}
+
+func TestOppoReportsServiceMessagesThatAreBroadcast(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, Options{})
+	form := url.Values{"auth_token": {r.oppoToken()}, "title": {"t"}, "content": {"b"}, "category": {"ORDER"}}
+	if code := oppoCode(t, r.form(oppoPaths+"save_message_content", form)); code != "0" {
+		t.Errorf("got code %s, want success", code)
+	}
+	r.wantViolations(1)
+}
+
+func TestOppoTellsInvalidIDsOnce(t *testing.T) {
+	t.Parallel()
+	ids := make([]string, 501)
+	for i := range ids {
+		ids[i] = fmt.Sprintf("CN_%d", i)
+	}
+	r := newRig(t, Options{Oppo: OppoOptions{InvalidIDs: ids}})
+	token := r.oppoToken()
+	for i, want := range []int{500, 1, 0} {
+		got := r.must("GET", "/server/v1/feedback/fetch_invalid_regidList?auth_token="+token, "", nil)
+		var a struct {
+			Data struct {
+				IDs []string `json:"registration_ids"`
+			} `json:"data"`
+		}
+		if err := json.Unmarshal([]byte(got.body), &a); err != nil || len(a.Data.IDs) != want {
+			t.Errorf("call %d: got %.60s (%v), want %d ids", i+1, got.body, err, want)
+		}
+	}
+	got := r.must("GET", "/server/v1/feedback/fetch_push_permit", "", map[string]string{"auth_token": token})
+	if want := `{"code":0,"message":"success","data":{"push_count":0,"remain_count":100000,"total_count":100000}}`; got.body != want {
+		t.Errorf("got %s, want %s", got.body, want)
+	}
+	r.wantViolations(0)
+}
+
+func TestOppoFaultsComeInItsEnvelope(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, Options{AnyCredentials: true})
+	for code, want := range map[string]string{
+		"-2": `{"code":-2,"message":"Service in Flow Control"}`, "10000": `{"code":10000,"message":"Invalid Registration_id"}`, "77": `{"code":77,"message":"Code 77"}`,
+	} {
+		if err := r.SetFaults([]Fault{{Vendor: "oppo", Code: code}}); err != nil {
+			t.Fatal(err)
+		}
+		if got := r.form(oppoPaths+"broadcast", nil); got.body != want {
+			t.Errorf("got %s, want %s", got.body, want)
+		}
+	}
+}
+
+func FuzzOppoBatch(f *testing.F) {
+	f.Add("[" + oppoMessage(``) + "]")
+	f.Add("[" + oppoMessage(`,"style":2`) + "," + oppoMessage(``) + ",1]")
+	f.Add(`[{"target_type":2,"target_value":"bad-1","notification":null}]`)
+	f.Fuzz(func(t *testing.T, messages string) {
+		s := New(Options{AnyCredentials: true})
+		form := url.Values{"auth_token": {"x"}, "messages": {messages}}
+		w := record(s, post(oppoPaths+"unicast_batch", []byte(form.Encode()), map[string]string{"Content-Type": "application/x-www-form-urlencoded"}))
+		var a struct{ Code int }
+		if err := json.Unmarshal(w.Body.Bytes(), &a); err != nil {
+			t.Fatalf("%q: %v", w.Body, err)
+		}
+		var list []json.RawMessage
+		v := s.Report().Vendors["oppo"]
+		if a.Code == 0 && (json.Unmarshal([]byte(messages), &list) != nil || v.Accepted+v.Invalid > int64(len(list))) {
+			t.Errorf("accepted %d and refused %d in %q", v.Accepted, v.Invalid, messages)
+		}
+	})
+}
