@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/postrider/postrider/internal/ledger"
@@ -16,26 +17,23 @@ const staleAfter = 500 * time.Millisecond
 // load, and puts it back if a job of it was canceled; its next run ends what is
 // canceled. False means that it may be sent now.
 func (d *Dispatcher) withhold(ctx context.Context, s shipment) bool {
-	var jobs []ledger.Ref
-	waited := false
-	for _, p := range s.spans() {
-		e := p.c.open.Chunk.Entries[p.entry]
-		jobs = append(jobs, ledger.Ref{Job: e.Job, Single: e.Single})
-		waited = waited || d.Now().Sub(p.c.loaded) > staleAfter
-	}
-	if !waited {
+	spans, stale := s.spans(), d.Now().Add(-staleAfter)
+	if !slices.ContainsFunc(spans, func(p span) bool { return p.c.loaded.Before(stale) }) {
 		return false
+	}
+	jobs := make([]ledger.Ref, len(spans))
+	for i, p := range spans {
+		e := &p.c.open.Chunk.Entries[p.entry]
+		jobs[i] = ledger.Ref{Job: e.Job, Single: e.Single}
 	}
 	canceled, err := d.Book.Canceled(ctx, jobs)
 	if err != nil {
 		d.takeBack(ctx, s, d.Now().Add(time.Second), err.Error())
 		return true
 	}
-	for _, is := range canceled {
-		if is {
-			d.takeBack(ctx, s, d.Now(), "a job of this request was canceled")
-			return true
-		}
+	if !slices.Contains(canceled, true) {
+		return false
 	}
-	return false
+	d.takeBack(ctx, s, d.Now(), "a job of this request was canceled")
+	return true
 }

@@ -50,6 +50,7 @@ type rig struct {
 	rdb    *redis.Client
 	sim    string
 	config string
+	all    simulator.Report // as seen last
 }
 
 func newRig(t *testing.T, settings string, simFlags ...string) *rig {
@@ -201,5 +202,6 @@ func (r *rig) seen() simulator.VendorReport {
 	if n := report.Violations(); n > 0 {
 		r.Fatalf("%d violations of the vendors' protocols: %+v", n, report)
 	}
+	r.all = report
 	return report.Vendors["huawei"]
 }

@@ -18,8 +18,7 @@ const (
 // oppoForm is a post taken apart.
 type oppoForm struct {
 	form    url.Values
-	broken  bool   // no form
-	refused string // the code of the access token's standing
+	broken  bool // no form
 	targets []oppoTarget
 	notList bool // messages is no JSON array of objects
 }

@@ -3,6 +3,7 @@ package simulator
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -69,9 +70,11 @@ func TestOppoRefusesGrants(t *testing.T) {
 		want   string
 	}{
 		{"a right one", func(url.Values) {}, "0"},
-		{"10 minutes late", func(f url.Values) { replace(f, oppoAuthForm("100001", "demo-secret", clk.now().Add(-10*time.Minute))) }, "0"},
+		{"10 minutes late", func(f url.Values) {
+			maps.Copy(f, oppoAuthForm("100001", "demo-secret", clk.now().Add(-10*time.Minute)))
+		}, "0"},
 		{"later than 10 minutes", func(f url.Values) {
-			replace(f, oppoAuthForm("100001", "demo-secret", clk.now().Add(-10*time.Minute-time.Millisecond)))
+			maps.Copy(f, oppoAuthForm("100001", "demo-secret", clk.now().Add(-10*time.Minute-time.Millisecond)))
 		}, "19"},
 		{"no app key", func(f url.Values) { f.Del("app_key") }, "15"},
 		{"no timestamp", func(f url.Values) { f.Del("timestamp") }, "18"},
@@ -79,7 +82,7 @@ func TestOppoRefusesGrants(t *testing.T) {
 		{"an unknown app key", func(f url.Values) { f.Set("app_key", "9") }, "14"},
 		{"seconds", func(f url.Values) { f.Set("timestamp", strconv.FormatInt(clk.now().Unix(), 10)) }, "19"},
 		{"a signature in capitals", func(f url.Values) { f.Set("sign", strings.ToUpper(f.Get("sign"))) }, "16"},
-		{"another secret", func(f url.Values) { replace(f, oppoAuthForm("100001", "app-secret", clk.now())) }, "16"},
+		{"another secret", func(f url.Values) { maps.Copy(f, oppoAuthForm("100001", "app-secret", clk.now())) }, "16"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -94,12 +97,6 @@ func TestOppoRefusesGrants(t *testing.T) {
 				t.Errorf("got %d violations", r.Report().Violations())
 			}
 		})
-	}
-}
-
-func replace(f, by url.Values) {
-	for k, v := range by {
-		f[k] = v
 	}
 }
 
@@ -177,7 +174,7 @@ func TestOppoForgivesButReports(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, Options{})
 			form := url.Values{"auth_token": {r.oppoToken()}, "message": {tt.message}}
-			replace(form, tt.more)
+			maps.Copy(form, tt.more)
 			if got := oppoCode(t, r.form(oppoPaths+"unicast", form)); got != "0" {
 				t.Errorf("got code %s, want success", got)
 			}
@@ -219,9 +216,7 @@ func TestOppoGuardsTheDoor(t *testing.T) {
 	for _, tt := range tests {
 		r.Reset()
 		header := map[string]string{"Content-Type": tt.contentType}
-		for k, v := range tt.header {
-			header[k] = v
-		}
+		maps.Copy(header, tt.header)
 		got := oppoCode(t, r.must(tt.method, oppoPaths+"unicast", tt.form.Encode(), header))
 		if n := r.Report().Violations(); got != tt.want || n != tt.violations {
 			t.Errorf("%s: got code %s and %d violations, want %s and %d", tt.name, got, n, tt.want, tt.violations)
@@ -275,8 +270,8 @@ func TestOppoBroadcastsWhatWasSaved(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, Options{})
 			form := url.Values{"auth_token": {r.oppoToken()}}
-			replace(form, save)
-			replace(form, tt.save)
+			maps.Copy(form, save)
+			maps.Copy(form, tt.save)
 			got := r.form(oppoPaths+"save_message_content", form)
 			if code := oppoCode(t, got); code != tt.saved {
 				t.Fatalf("saving: got code %s, want %s", code, tt.saved)
@@ -293,7 +288,7 @@ func TestOppoBroadcastsWhatWasSaved(t *testing.T) {
 				t.Fatalf("got %s, want a message_id of 24 characters", got.body)
 			}
 			send := url.Values{"auth_token": form["auth_token"], "message_id": {a.Data.ID}, "target_type": {"2"}, "target_value": {"CN_a;CN_b"}}
-			replace(send, tt.broadcast)
+			maps.Copy(send, tt.broadcast)
 			if code := oppoCode(t, r.form(oppoPaths+"broadcast", send)); code != tt.want {
 				t.Errorf("got code %s, want %s", code, tt.want)
 			}

@@ -3,6 +3,7 @@ package simulator
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -171,9 +172,7 @@ func TestVivoJudgesMessages(t *testing.T) {
 				t.Errorf("send: got result %s, want %s", got, tt.send)
 			}
 			change := map[string]any{}
-			for k, v := range tt.change {
-				change[k] = v
-			}
+			maps.Copy(change, tt.change)
 			change["regId"] = nil
 			if got := vivoResult(t, r.vivo("saveListPayload", token, vivoMessageBody(change))); got != tt.save {
 				t.Errorf("saveListPayload: got result %s, want %s", got, tt.save)

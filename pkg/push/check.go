@@ -206,20 +206,22 @@ func checkToken(t []byte) string {
 // campaign, that all of a token is visible ASCII other than "," and ";". Of a
 // token that is not, or that is shorter, it answers false.
 func plain(t []byte) bool {
-	const ones = 0x0101010101010101 // times a byte: that byte eight times
 	if len(t) < 8 {
 		return false
 	}
-	for i := 0; i < len(t); i += 8 {
-		w := binary.LittleEndian.Uint64(t[min(i, len(t)-8):]) // the last eight may overlap
-		comma, semicolon := w^ones*',', w^ones*';'
-		// A byte's high bit is set: in w if it is not ASCII, in w+1 if it is DEL
-		// too, and in x-n but not in x if it was below n. What carries into a
-		// neighbour comes from a byte that is itself at fault.
-		bad := w | (w + ones) | (w-ones*'!')&^w | (comma-ones)&^comma | (semicolon-ones)&^semicolon
-		if bad&(ones<<7) != 0 {
-			return false
-		}
+	bad := oddBytes(binary.LittleEndian.Uint64(t[len(t)-8:])) // those before may overlap
+	for ; len(t) > 8; t = t[8:] {
+		bad |= oddBytes(binary.LittleEndian.Uint64(t))
 	}
-	return true
+	return bad == 0
+}
+
+// oddBytes is not 0 if one of the eight bytes is not visible ASCII, or "," or
+// ";". A byte's high bit is set in w if it is not ASCII; in w+1 also if it is
+// DEL; and in x-n, but not in x, if it was below n. What carries over into a
+// neighbour comes from a byte that is itself at fault.
+func oddBytes(w uint64) uint64 {
+	const ones = 0x0101010101010101 // times a byte: that byte eight times
+	comma, semicolon := w^ones*',', w^ones*';'
+	return (w | (w + ones) | (w-ones*'!')&^w | (comma-ones)&^comma | (semicolon-ones)&^semicolon) & (ones << 7)
 }

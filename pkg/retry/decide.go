@@ -11,6 +11,9 @@ import (
 const (
 	// slowDown is the least wait after flow control that names no time.
 	slowDown = time.Second
+	// slowToken is the same where one device has had enough: vendors count
+	// messages to a device by the minute.
+	slowToken = time.Minute
 	// configProbe is how often a stopped (app, vendor) is tried again.
 	configProbe = time.Minute
 	// authAgain is the wait for a token whose request needs a new access token
@@ -92,7 +95,11 @@ func Decide(p Policy, r Result, s State) Decision {
 		}
 		return end(wire.Dropped)
 	case classify.SlowDown:
-		return again(s, max(r.RetryAfter, slowDown+jittered(slowDown, s)), false)
+		least := slowDown
+		if r.Row.Scope == classify.ScopeToken {
+			least = slowToken
+		}
+		return again(s, max(r.RetryAfter, least+jittered(least, s)), false)
 	case classify.WaitQuota:
 		wait := max(s.QuotaReset.Sub(s.Now), slowDown)
 		if spread := wait + jittered(time.Minute, s); s.Now.Add(spread).Before(s.Expires) {

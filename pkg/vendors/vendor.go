@@ -151,8 +151,8 @@ type Vendor interface {
 // Granter is a Vendor whose requests carry an access token that is obtained
 // with a request of its own.
 type Granter interface {
-	// Grant makes exactly one request for a new access token. A refusal is an
-	// *Error whose code has the level auth (or http, or transport).
+	// Grant makes exactly one request for a new access token, or none where the
+	// adapter makes the token itself. A refusal is an *Error whose code has the level auth (or http, or transport).
 	Grant(ctx context.Context, now time.Time) (Grant, error)
 }
 

@@ -1,0 +1,184 @@
+package deadletter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/push/wire"
+)
+
+// grace is how long what belongs to a job outlives its expiry in Redis, as for
+// a job that is enqueued.
+const grace = 7 * 24 * time.Hour
+
+// longest bounds how long anything stays in Redis, which overflows on the year 9999.
+const longest = 100 * 365 * 24 * time.Hour
+
+// Left is an entry that was not replayed, and why. It stays in the stream.
+type Left struct{ ID, Job, Reason string }
+
+// Replay sends the tokens of the chosen entries again, as their jobs had them
+// and under the same job ids. An entry whose job has expired gets as long to
+// live as the job had; expires, if it is not zero, is when all of them expire.
+//
+// Each entry is moved in one step: replaying again, or twice at once, after
+// whatever interruption, sends each token once. What it counts is right also
+// beside an error.
+func (s *Store) Replay(ctx context.Context, f Filter, expires time.Time) (Sum, []Left, error) {
+	var sum Sum
+	var left []Left
+	err := s.pages(ctx, f, func(all []Entry) error {
+		moved, err := s.move(ctx, all, expires)
+		for i, m := range moved {
+			switch m {
+			case "ok":
+				sum.add(&all[i])
+			case "gone", "": // somebody else took it; it was not tried
+			default:
+				left = append(left, Left{all[i].ID, all[i].Job, m})
+			}
+		}
+		return err
+	})
+	return sum, left, err
+}
+
+// move replays entries in one round trip, and tells what became of each: "ok",
+// "gone", "" if it was not tried, or why it stays.
+func (s *Store) move(ctx context.Context, all []Entry, expires time.Time) ([]string, error) {
+	ctx = context.WithoutCancel(ctx) // what was begun is finished, so that the count is right
+	out := make([]string, len(all))
+	calls := make([]call, len(all))
+	now := s.now()
+	for i := range all {
+		var err error
+		if calls[i], err = newCall(&all[i], now, expires); err != nil {
+			out[i] = err.Error()
+		}
+	}
+	for again := false; ; again = true {
+		cmds := make([]*redis.Cmd, len(all))
+		_, _ = s.Redis.Pipelined(ctx, func(p redis.Pipeliner) error { // its error is only the first of theirs
+			for i, c := range calls {
+				if out[i] == "" {
+					cmds[i] = replayScript.EvalSha(ctx, p, c.keys, c.args...)
+				}
+			}
+			return nil
+		})
+		err := verdicts(cmds, out)
+		if again || !redis.HasErrorPrefix(err, "NOSCRIPT") {
+			if err != nil {
+				err = fmt.Errorf("replay dead letters: %w", err)
+			}
+			return out, err
+		}
+		if err := replayScript.Load(ctx, s.Redis).Err(); err != nil {
+			return out, fmt.Errorf("load replay script: %w", err)
+		}
+	}
+}
+
+// verdicts notes what the calls answered, and returns the first fault of any.
+func verdicts(cmds []*redis.Cmd, out []string) error {
+	var fault error
+	for i, cmd := range cmds {
+		if cmd == nil {
+			continue
+		}
+		v, err := cmd.Text()
+		if err == nil {
+			out[i] = v
+		} else if fault == nil {
+			fault = err
+		}
+	}
+	return fault
+}
+
+// call is one run of the script.
+type call struct {
+	keys []string
+	args []any
+}
+
+// newCall lays the entry's chunk and task out. An error says why the entry
+// cannot be replayed.
+func newCall(e *Entry, now, expires time.Time) (call, error) {
+	if e.App == "" || e.Vendor == "" || e.Job == "" || e.Tokens == "" || e.Message == "" {
+		return call{}, errors.New("it lacks its app, vendor, job, tokens or message")
+	}
+	start, expires := life(e, now, expires)
+	entry := wire.Entry{
+		Job: e.Job, AtMostOnce: e.Delivery == string(push.AtMostOnce),
+		Start: start.UnixMilli(), Expires: expires.UnixMilli(), Tokens: e.List(),
+	}
+	many, err := chunk(e, entry)
+	if err != nil {
+		return call{}, err
+	}
+	entry.Single = true
+	single, err := chunk(e, entry)
+	if err != nil {
+		return call{}, err
+	}
+	task := e.task(expires)
+	ttl := min(expires.Sub(now)+grace, longest)
+	return call{
+		keys: []string{
+			wire.DeadStream, wire.JobKey(e.Job), wire.ChunkKey(e.ref()), wire.AsynqQueues,
+			wire.TaskKey(task.Queue, task.ID), wire.PendingKey(task.Queue),
+		},
+		args: []any{
+			e.ID, e.Count(), e.App, now.Unix(), now.UnixNano(), int64(ttl / time.Second), many, single,
+			task.Queue, task.ID, task.Encode(),
+		},
+	}, nil
+}
+
+func chunk(e *Entry, entry wire.Entry) ([]byte, error) {
+	c := wire.Chunk{Messages: []string{e.Message}, Entries: []wire.Entry{entry}}
+	return c.Encode()
+}
+
+// life is when the entry's tokens begin to live and when they expire: what is
+// left of the job's life or, where that is over or another end was asked for, a
+// new one. The start counts too: the vendor holds a message for its TTL from there.
+func life(e *Entry, now, expires time.Time) (time.Time, time.Time) {
+	switch {
+	case !expires.IsZero():
+		return now, expires
+	case now.Before(e.Expires):
+		return e.Start, e.Expires
+	}
+	length := e.Expires.Sub(e.Start)
+	if length <= 0 || e.Start.IsZero() {
+		length = push.DefaultTTL
+	}
+	return now, now.Add(length)
+}
+
+// ref names the entry's new chunk. An entry's id never comes again, so nothing
+// else has that name.
+func (e *Entry) ref() string { return wire.JobChunk(e.Job, e.Vendor+":"+e.ID) }
+
+func (e *Entry) task(expires time.Time) wire.Task {
+	priority := push.Priority(e.Priority)
+	if priority == "" {
+		priority = push.Normal
+	}
+	h := wire.Header{
+		Job: e.Job, App: e.App, Chunk: e.ref(), Tokens: e.Count(),
+		Message: push.Digest(e.App, []byte(e.Message)), Expires: expires.Unix(),
+	}
+	return wire.Task{
+		ID:      wire.TaskID(e.Job+".replay", e.Vendor+":"+e.ID),
+		Queue:   wire.Lane(e.Vendor, string(priority)),
+		Payload: h.Encode(),
+	}
+}

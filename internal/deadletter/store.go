@@ -1,0 +1,133 @@
+package deadletter
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/postrider/postrider/pkg/push/wire"
+)
+
+// page is how many entries are read at once: an entry may have a thousand
+// tokens of 4 KB, and mostly has some 130 KB at most.
+const page = 50
+
+// Store reads and empties the dead letters. It is safe for concurrent use.
+type Store struct {
+	Redis redis.UniversalClient
+	// Now is the clock; nil: time.Now.
+	Now func() time.Time
+}
+
+func (s *Store) now() time.Time {
+	if s.Now == nil {
+		return time.Now()
+	}
+	return s.Now()
+}
+
+// Each hands the chosen entries to do, the oldest first, page by page; what
+// comes to the stream meanwhile is left out. It ends at the first error of do,
+// and returns that as it is.
+func (s *Store) Each(ctx context.Context, f Filter, do func(*Entry) error) error {
+	return s.pages(ctx, f, func(all []Entry) error {
+		for i := range all {
+			if err := do(&all[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// pages hands the chosen entries on in groups that are never empty.
+func (s *Store) pages(ctx context.Context, f Filter, do func([]Entry) error) error {
+	last, err := s.Redis.XRevRangeN(ctx, wire.DeadStream, "+", "-", 1).Result()
+	if err != nil {
+		return fmt.Errorf("read dead letters: %w", err)
+	}
+	if len(last) == 0 {
+		return nil
+	}
+	for from := f.first(); ; {
+		raw, err := s.Redis.XRangeN(ctx, wire.DeadStream, from, last[0].ID, page).Result()
+		if err != nil {
+			return fmt.Errorf("read dead letters: %w", err)
+		}
+		if len(raw) == 0 {
+			return nil
+		}
+		from = "(" + raw[len(raw)-1].ID
+		if all := choose(f, raw); len(all) > 0 {
+			if err := do(all); err != nil {
+				return err
+			}
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+}
+
+func choose(f Filter, raw []redis.XMessage) []Entry {
+	all := make([]Entry, 0, len(raw))
+	for _, m := range raw {
+		if e := decode(m.ID, m.Values); f.matches(&e) {
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
+// Get reads one entry. The error wraps ErrUnknown if there is none with the id.
+func (s *Store) Get(ctx context.Context, id string) (Entry, error) {
+	if err := CheckID(id); err != nil {
+		return Entry{}, err
+	}
+	raw, err := s.Redis.XRangeN(ctx, wire.DeadStream, id, id, 1).Result()
+	if err != nil {
+		return Entry{}, fmt.Errorf("read dead letter %s: %w", id, err)
+	}
+	if len(raw) == 0 {
+		return Entry{}, fmt.Errorf("dead letter %s: %w", id, ErrUnknown)
+	}
+	return decode(raw[0].ID, raw[0].Values), nil
+}
+
+// Sum counts what was replayed or purged.
+type Sum struct {
+	Entries int `json:"entries"`
+	Tokens  int `json:"tokens"`
+}
+
+func (s *Sum) add(e *Entry) {
+	s.Entries++
+	s.Tokens += e.Count()
+}
+
+// Purge deletes the chosen entries. What it counts is right also beside an error.
+func (s *Store) Purge(ctx context.Context, f Filter) (Sum, error) {
+	var sum Sum
+	err := s.pages(ctx, f, func(all []Entry) error {
+		cmds := make([]*redis.IntCmd, len(all))
+		// What was begun is finished, so that the count is right.
+		_, err := s.Redis.Pipelined(context.WithoutCancel(ctx), func(p redis.Pipeliner) error {
+			for i := range all {
+				cmds[i] = p.XDel(ctx, wire.DeadStream, all[i].ID)
+			}
+			return nil
+		})
+		for i, cmd := range cmds {
+			if cmd.Val() == 1 { // 0: somebody else took it
+				sum.add(&all[i])
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("purge dead letters: %w", err)
+		}
+		return nil
+	})
+	return sum, err
+}

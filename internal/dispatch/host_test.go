@@ -1,0 +1,346 @@
+package dispatch_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/postrider/postrider/internal/dispatch"
+	"github.com/postrider/postrider/internal/ledger"
+	"github.com/postrider/postrider/pkg/classify"
+	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/push/wire"
+	"github.com/postrider/postrider/pkg/retry"
+	"github.com/postrider/postrider/pkg/vendors"
+)
+
+// world is one script: what lies in Redis, what the vendor does and has seen.
+type world struct {
+	shelf *shelf
+	codes *classify.Table
+	end   chan struct{} // closed when the script is over: whatever hangs, goes
+
+	mu       sync.Mutex
+	rnd      *rand.Rand
+	calm     bool                 // the vendor is well, nothing breaks
+	multi    bool                 // it takes different messages in one request
+	batch    int                  // tokens of a request
+	atMost   map[string]bool      // tokens that may be sent once
+	doubt    map[string]bool      // sent, and no certain answer came back
+	canceled map[string]time.Time // jobs
+	accepted map[string]bool
+	gone     map[string]bool
+	faults   []string
+}
+
+func (w *world) fault(format string, args ...any) {
+	w.faults = append(w.faults, fmt.Sprintf(format, args...))
+}
+
+// chance is true once in n times, and never when all is calm.
+func (w *world) chance(n int) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return !w.calm && w.rnd.IntN(n) == 0
+}
+
+func (w *world) pick(words ...string) string { return words[w.rnd.IntN(len(words))] }
+
+// host is one worker. After a number of operations it stops in the middle of
+// one: for ever, or until it is thawed.
+type host struct {
+	*world
+	d *dispatch.Dispatcher
+
+	lock    sync.Mutex
+	left    int // operations until it stops; 0: never
+	stopped bool
+	thawed  bool
+	thaw    chan struct{}
+	may     map[string]map[string]bool // tokens that its runs know to be unresolved, by chunk
+	final   map[string]bool            // tokens that were answered finally since their chunk was read
+}
+
+func (w *world) host(stopAfter int, linger time.Duration) *host {
+	h := &host{world: w, left: stopAfter, thaw: make(chan struct{}), may: map[string]map[string]bool{}, final: map[string]bool{}}
+	a := &dispatch.Account{
+		App: "shop", Vendor: h, Codes: w.codes, Batch: w.batch, Timeout: 10 * time.Second,
+		Spec: vendors.Spec{Name: "nova", Batch: w.batch, Unit: vendors.Tokens},
+	}
+	if w.multi {
+		a.Spec.Many, a.Vendor = w.batch, multiHost{h}
+	}
+	h.d = dispatch.New(dispatch.Config{
+		Book: h, Access: h, Gate: h, Meter: newMeter(), Log: zerolog.Nop(), Linger: linger, Requests: 2,
+		Policy:  retry.Policy{Attempts: 3, First: time.Second, Max: time.Minute},
+		Account: func(string, string) (*dispatch.Account, bool) { return a, true },
+	})
+	return h
+}
+
+// errGone is what operations answer that outlive their script.
+var errGone = errors.New("the script is over")
+
+// op is one operation: the host may stop in it.
+func (h *host) op() error {
+	h.lock.Lock()
+	if h.left > 0 {
+		h.left--
+		h.stopped = h.left == 0
+	}
+	stopped := h.stopped
+	h.lock.Unlock()
+	if stopped {
+		select {
+		case <-h.thaw:
+		case <-h.end:
+		}
+	}
+	select {
+	case <-h.end:
+		return errGone
+	default:
+		return nil
+	}
+}
+
+func (h *host) isStopped() bool {
+	h.lock.Lock()
+	defer h.lock.Unlock()
+	return h.stopped
+}
+
+// goOn thaws a frozen host.
+func (h *host) goOn() {
+	h.lock.Lock()
+	defer h.lock.Unlock()
+	h.stopped, h.thawed = false, true
+	close(h.thaw)
+}
+
+func (h *host) Load(ctx context.Context, hd wire.Header) (*ledger.Open, error) {
+	if err := h.op(); err != nil {
+		return nil, err
+	}
+	if h.chance(30) {
+		return nil, errors.New("redis is away")
+	}
+	o, err := h.shelf.Load(ctx, hd)
+	if o != nil {
+		h.lock.Lock()
+		defer h.lock.Unlock()
+		open, at := map[string]bool{}, 0
+		for _, e := range o.Chunk.Entries {
+			for _, t := range e.Tokens {
+				open[t] = o.Chunk.States[at] != wire.Resolved && o.Chunk.States[at] != wire.Sent
+				delete(h.final, t)
+				at++
+			}
+		}
+		h.may[hd.Chunk] = open
+	}
+	return o, err
+}
+
+func (h *host) Canceled(ctx context.Context, jobs []ledger.Ref) ([]bool, error) {
+	if err := h.op(); err != nil || h.chance(20) {
+		return nil, errors.New("redis is away")
+	}
+	return h.shelf.Canceled(ctx, jobs)
+}
+
+func (h *host) Settle(ctx context.Context, steps []*ledger.Step) ([]bool, error) {
+	if h.op() != nil {
+		return make([]bool, len(steps)), nil
+	}
+	if h.chance(20) {
+		return nil, errors.New("redis is away")
+	}
+	ok, err := h.shelf.Settle(ctx, steps)
+	if h.op() != nil {
+		return make([]bool, len(steps)), nil
+	}
+	if h.chance(20) {
+		return nil, errors.New("the answer was lost")
+	}
+	return ok, err
+}
+
+// Access tokens are of no interest here; vendor answers about them are.
+func (h *host) Access(context.Context, string, string, vendors.Granter, string) (string, error) {
+	if h.chance(20) {
+		return "", &vendors.Error{Op: "fetch access token", Code: classify.Code{Level: classify.Auth, Code: h.word("denied", "flow")}}
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return fmt.Sprint("access-", h.rnd.IntN(3)), nil
+}
+
+func (h *host) word(words ...string) string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.pick(words...)
+}
+
+func (h *host) Invalidate(context.Context, string, string, string) error { return nil }
+
+func (h *host) Grant(context.Context, time.Time) (vendors.Grant, error) {
+	return vendors.Grant{}, errGone
+}
+
+func (h *host) Admit(context.Context, *dispatch.Account, push.Priority, int) (time.Duration, string, error) {
+	switch {
+	case h.op() != nil || h.chance(30):
+		return 0, "", errors.New("redis is away")
+	case h.chance(5):
+		return 300 * time.Millisecond, "waiting for the rate limit", nil
+	case h.chance(15):
+		return 5 * time.Minute, "paused", nil
+	}
+	return 0, "", nil
+}
+
+func (h *host) Answered(context.Context, *dispatch.Account, classify.Row, time.Duration) {}
+
+// Send is the vendor.
+func (h *host) Send(_ context.Context, r *vendors.Request) (vendors.Answer, error) {
+	return h.serve([]*vendors.Request{r})
+}
+
+// multiHost is a vendor that takes several messages in one request.
+type multiHost struct{ *host }
+
+func (h multiHost) SendMany(_ context.Context, rs []*vendors.Request) (vendors.Answer, error) {
+	return h.serve(rs)
+}
+
+func (h *host) serve(rs []*vendors.Request) (vendors.Answer, error) {
+	var tokens []string
+	for _, r := range rs {
+		tokens = append(tokens, r.Tokens...)
+	}
+	if err := h.op(); err != nil {
+		return vendors.Answer{}, err
+	}
+	h.receive(tokens)
+	a, err, certain, final := h.answer(tokens)
+	if e := h.op(); e != nil {
+		return vendors.Answer{}, e
+	}
+	// The answer arrives.
+	h.lock.Lock()
+	defer h.lock.Unlock()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for i, t := range tokens {
+		if certain[i] {
+			delete(h.doubt, t)
+		}
+		h.final[t] = final[i]
+	}
+	return a, err
+}
+
+// receive checks that the vendor may be sent these tokens.
+func (h *host) receive(tokens []string) {
+	h.lock.Lock()
+	defer h.lock.Unlock()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(tokens) == 0 || len(tokens) > h.batch {
+		h.fault("a request has %d tokens, want 1 to %d", len(tokens), h.batch)
+	}
+	seen := map[string]bool{}
+	for _, t := range tokens {
+		open := false
+		for _, chunk := range h.may {
+			open = open || chunk[t]
+		}
+		switch {
+		case seen[t]:
+			h.fault("%s stands twice in a request", t)
+		case !open:
+			h.fault("%s is sent though it is resolved", t)
+		case h.final[t]:
+			h.fault("%s is sent again after a final answer", t)
+		case h.atMost[t] && h.doubt[t]:
+			h.fault("%s is sent again though its outcome is unknown", t)
+		}
+		job, _, _ := strings.Cut(t, "-token-")
+		if at, ok := h.canceled[job]; ok && time.Since(at) > time.Second && !h.thawed {
+			h.fault("%s is sent %v after its job was canceled", t, time.Since(at))
+		}
+		seen[t] = true
+		h.doubt[t] = true
+	}
+}
+
+// answer is what the vendor says, and of each token whether the answer leaves
+// no doubt that it was not accepted, and whether it is final.
+func (h *host) answer(tokens []string) (a vendors.Answer, err error, certain, final []bool) { //nolint:revive // err belongs beside its answer
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	certain, final = make([]bool, len(tokens)), make([]bool, len(tokens))
+	all := func(s []bool, v bool) {
+		for i := range s {
+			s[i] = v
+		}
+	}
+	if h.calm || h.rnd.IntN(3) > 0 {
+		return h.each(tokens, certain, final), nil, certain, final
+	}
+	code := classify.Code{Level: classify.Response, Code: h.pick("busy", "busy", "slow", "quota", "expired", "rights", "split", "drop", "4711", "dial", "timeout", "broken", "503", "504")}
+	switch code.Code {
+	case "busy", "slow", "quota", "expired", "rights", "split":
+		all(certain, true)
+	case "drop":
+		all(certain, true)
+		all(final, len(tokens) == 1 || !h.multi) // of several messages only one may be wrong
+	case "dial":
+		code.Level = classify.Transport
+		all(certain, true)
+		return a, &vendors.Error{Op: "send", Code: code}, certain, final
+	case "timeout", "broken":
+		code.Level = classify.Transport
+		for _, t := range tokens {
+			h.accepted[t] = h.accepted[t] || h.rnd.IntN(2) == 0
+		}
+		return a, &vendors.Error{Op: "send", Code: code}, certain, final
+	case "503", "504":
+		code.Level = classify.HTTP
+		all(certain, code.Code == "503")
+	}
+	return vendors.Answer{Code: code}, nil, certain, final
+}
+
+// each answers success, and something else for some tokens.
+func (h *host) each(tokens []string, certain, final []bool) vendors.Answer {
+	a := vendors.Answer{Code: classify.Code{Level: classify.Response, Code: "ok"}}
+	for i, t := range tokens {
+		final[i] = true
+		if h.rnd.IntN(3) > 0 {
+			h.accepted[t] = true
+			continue
+		}
+		word := h.pick("gone", "off", "region", "busy", "4711")
+		if h.calm {
+			word = "gone"
+		}
+		a.Tokens = append(a.Tokens, vendors.TokenCode{Index: i, Code: classify.Code{Level: classify.Token, Code: word}})
+		switch word {
+		case "gone", "off":
+			h.gone[t] = true
+		case "busy":
+			certain[i], final[i] = true, false
+		case "4711":
+			final[i] = false
+		}
+	}
+	return a
+}

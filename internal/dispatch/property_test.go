@@ -1,0 +1,288 @@
+package dispatch_test
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/postrider/postrider/internal/queue"
+	"github.com/postrider/postrider/pkg/classify"
+	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/push/wire"
+)
+
+// Whatever the vendor answers, whoever crashes or freezes wherever, and however
+// often a task is handed out twice: every token ends in exactly one outcome, the
+// ledger balances at every step, no token is sent after its final answer, and
+// none of an at-most-once job after an answer that leaves it in doubt.
+func TestEveryTokenEndsOnceWhateverHappens(t *testing.T) {
+	scripts := "10000"
+	if testing.Short() {
+		scripts = "1000"
+	}
+	if err := flag.Set("rapid.checks", scripts); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) { rapid.Check(bubble{t}, script) })
+}
+
+// bubble is a test within synctest, where nobody may ask for its deadline.
+type bubble struct{ *testing.T }
+
+// Deadline answers that there is none.
+func (bubble) Deadline() (time.Time, bool) { return time.Time{}, false }
+
+// ride is a task on its way.
+type ride struct {
+	task
+	due  time.Time
+	done bool
+}
+
+// run is a task at a host.
+type run struct {
+	host *host
+	ride *ride
+	done chan error
+}
+
+func script(t *rapid.T) {
+	w := newWorld(t)
+	rides := w.enqueue(t)
+	linger := time.Duration(rapid.IntRange(0, 1).Draw(t, "linger")) * 5 * time.Millisecond
+	rough := rapid.IntRange(1, 6).Draw(t, "rough rounds")
+	defer w.over()
+	var frozen []*host
+	for round := 0; ; round++ {
+		due := next(rides)
+		if len(due) == 0 {
+			break
+		}
+		if round > 60 {
+			t.Fatalf("%d tasks do not end", len(due))
+		}
+		w.setCalm(round >= rough)
+		w.cancel()
+		hosts := w.hosts(linger)
+		runs := w.begin(hosts, due)
+		for _, h := range frozen {
+			h.goOn() // beside those who took its tasks over
+		}
+		frozen = w.await(t, runs)
+		if why := append(w.complaints(), w.shelf.complaints()...); len(why) > 0 {
+			t.Fatalf("round %d: %q", round, why)
+		}
+	}
+	w.over()
+	w.judge(t)
+}
+
+// over ends whatever hangs.
+func (w *world) over() {
+	select {
+	case <-w.end:
+	default:
+		close(w.end)
+	}
+	synctest.Wait()
+}
+
+func newWorld(t *rapid.T) *world {
+	seed := rapid.Uint64().Draw(t, "seed")
+	return &world{
+		shelf: newShelf(), codes: classify.MustParse("nova", table), end: make(chan struct{}),
+		rnd: rand.New(rand.NewPCG(seed, 1)), multi: rapid.IntRange(0, 3).Draw(t, "multi") == 0, batch: rapid.IntRange(2, 6).Draw(t, "batch"), //nolint:gosec // a script, no secret
+		canceled: map[string]time.Time{}, atMost: map[string]bool{}, doubt: map[string]bool{}, accepted: map[string]bool{}, gone: map[string]bool{},
+	}
+}
+
+// enqueue lays down chunks of jobs of all kinds.
+func (w *world) enqueue(t *rapid.T) []*ride {
+	var rides []*ride
+	jobs := 0
+	for i := range rapid.IntRange(1, 3).Draw(t, "chunks") {
+		c := wire.Chunk{Messages: []string{message("one"), message("two")}}
+		for range rapid.IntRange(1, 3).Draw(t, "jobs") {
+			jobs++
+			e := wire.Entry{
+				Job: fmt.Sprint("job-", jobs), AtMostOnce: rapid.IntRange(0, 2).Draw(t, "at most once") == 0,
+				Start: time.Now().UnixMilli(), Expires: time.Now().Add(time.Duration(rapid.SampledFrom([]int{1, 100, 100_000}).Draw(t, "expires")) * time.Second).UnixMilli(),
+				Message: rapid.IntRange(0, 1).Draw(t, "message"),
+			}
+			for k := range rapid.IntRange(1, 4).Draw(t, "tokens") {
+				e.Tokens = append(e.Tokens, fmt.Sprintf("%s-token-%d", e.Job, k))
+				w.atMost[e.Tokens[k]] = e.AtMostOnce
+			}
+			e.Single = len(e.Tokens) == 1
+			c.Entries = append(c.Entries, e)
+		}
+		lane := wire.Lane("nova", string(rapid.SampledFrom(push.Priorities()).Draw(t, "priority")))
+		rides = append(rides, &ride{task: w.shelf.add(fmt.Sprintf("{chunk-%d}", i), lane, c), due: time.Now()})
+	}
+	return rides
+}
+
+func message(title string) string { return `{"title":"` + title + `","body":"body"}` }
+
+// next waits until a task is due and returns those that are.
+func next(rides []*ride) []*ride {
+	var first *ride
+	for _, r := range rides {
+		if !r.done && (first == nil || r.due.Before(first.due)) {
+			first = r
+		}
+	}
+	if first == nil {
+		return nil
+	}
+	<-time.After(time.Until(first.due))
+	var due []*ride
+	for _, r := range rides {
+		if !r.done && !r.due.After(time.Now()) {
+			due = append(due, r)
+		}
+	}
+	return due
+}
+
+func (w *world) setCalm(calm bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.calm = calm
+}
+
+// cancel cancels a job now and then.
+func (w *world) cancel() {
+	if !w.chance(10) {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	id := fmt.Sprint("job-", 1+w.rnd.IntN(len(w.shelf.jobs)))
+	if _, again := w.canceled[id]; !again {
+		w.shelf.cancel(id)
+		w.canceled[id] = time.Now()
+	}
+}
+
+func (w *world) complaints() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return append([]string(nil), w.faults...)
+}
+
+// hosts are this round's workers: now and then one that will stop.
+func (w *world) hosts(linger time.Duration) []*host {
+	all := make([]*host, 2)
+	for i := range all {
+		stop := 0
+		if w.chance(2) {
+			w.mu.Lock()
+			stop = 1 + w.rnd.IntN(12)
+			w.mu.Unlock()
+		}
+		all[i] = w.host(stop, linger)
+	}
+	return all
+}
+
+// begin hands the tasks out, some of them twice.
+func (w *world) begin(hosts []*host, due []*ride) []*run {
+	var runs []*run
+	for i, r := range due {
+		runs = append(runs, w.run(hosts[i%len(hosts)], r))
+		if w.chance(5) {
+			runs = append(runs, w.run(hosts[(i+1)%len(hosts)], r))
+		}
+	}
+	return runs
+}
+
+func (w *world) run(h *host, r *ride) *run {
+	done := make(chan error, 1)
+	go func() { done <- h.d.Handle(context.Background(), r.lane, r.Task) }()
+	return &run{h, r, done}
+}
+
+// await does what asynq does: it acknowledges, puts back, or, when a worker is
+// not heard of any more, hands its tasks out again. It returns the workers that
+// will be heard of later.
+func (w *world) await(t *rapid.T, runs []*run) []*host {
+	var frozen []*host
+	seen := map[*host]bool{}
+	limit := time.NewTimer(30 * time.Minute) // over every wait within a run
+	defer limit.Stop()
+	for _, r := range runs {
+		select {
+		case err := <-r.done:
+			w.verdict(t, r, err)
+			continue
+		default:
+		}
+		select {
+		case err := <-r.done:
+			w.verdict(t, r, err)
+		case <-limit.C:
+			limit.Reset(0)
+			if !r.host.isStopped() {
+				t.Fatalf("task %s hangs though its worker runs", r.ride.ID)
+			}
+			if !seen[r.host] && w.chance(2) {
+				frozen = append(frozen, r.host)
+			}
+			seen[r.host] = true
+		}
+	}
+	return frozen
+}
+
+// verdict is a run's answer to asynq.
+func (w *world) verdict(t *rapid.T, r *run, err error) {
+	var again *queue.AgainError
+	var dead *queue.DeadError
+	switch {
+	case errors.As(err, &again):
+		r.ride.due = again.At
+	case err == nil, errors.As(err, &dead):
+		if w.shelf.left(r.ride.ID) {
+			t.Fatalf("task %s is acknowledged with %v before its result is recorded", r.ride.ID, err)
+		}
+		r.ride.done = true
+	default: // Redis was away
+		r.ride.due = time.Now().Add(time.Second)
+	}
+}
+
+// judge looks at the end of it all.
+func (w *world) judge(t *rapid.T) {
+	for id, j := range w.shelf.jobs {
+		sum := 0
+		for _, o := range wire.Outcomes() {
+			sum += j.outcomes[o]
+		}
+		if sum != j.accepted {
+			t.Errorf("job %s: %d tokens, outcomes %v", id, j.accepted, j.outcomes)
+		}
+	}
+	for ref := range w.shelf.chunks {
+		t.Errorf("chunk %s remains", ref)
+	}
+	delivered, invalid := 0, 0
+	for _, j := range w.shelf.jobs {
+		delivered += j.outcomes[wire.Delivered]
+		invalid += j.outcomes[wire.Invalid]
+	}
+	if delivered > len(w.accepted) || invalid > len(w.gone) {
+		t.Errorf("%d delivered and %d invalid, but the vendor accepted %d and called %d invalid", delivered, invalid, len(w.accepted), len(w.gone))
+	}
+	if why := append(w.complaints(), w.shelf.complaints()...); len(why) > 0 {
+		t.Errorf("%q", why)
+	}
+}

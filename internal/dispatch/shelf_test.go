@@ -1,0 +1,224 @@
+package dispatch_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/postrider/postrider/internal/ledger"
+	"github.com/postrider/postrider/internal/queue"
+	"github.com/postrider/postrider/pkg/push/wire"
+)
+
+// shelf is a Book in memory that obeys the same rule as the one in Redis: a
+// step counts if no other was recorded since its chunk was read. It checks
+// every step against what is possible.
+type shelf struct {
+	mu     sync.Mutex
+	chunks map[string]string // encoded, as in Redis
+	jobs   map[string]*balance
+	faults []string
+}
+
+// balance is a job's ledger.
+type balance struct {
+	accepted int
+	canceled bool
+	outcomes map[wire.Outcome]int
+}
+
+func newShelf() *shelf {
+	return &shelf{chunks: map[string]string{}, jobs: map[string]*balance{}}
+}
+
+func (s *shelf) fault(format string, args ...any) {
+	s.faults = append(s.faults, fmt.Sprintf(format, args...))
+}
+
+// add lays a chunk down and returns its task.
+func (s *shelf) add(ref, lane string, c wire.Chunk) task {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b, err := c.Encode()
+	if err != nil {
+		panic(err) // the test's own chunk
+	}
+	s.chunks[ref] = string(b)
+	h := wire.Header{App: "shop", Chunk: ref, Jobs: len(c.Entries)}
+	for _, e := range c.Entries {
+		if s.jobs[e.Job] == nil {
+			s.jobs[e.Job] = &balance{outcomes: map[wire.Outcome]int{}}
+		}
+		s.jobs[e.Job].accepted += len(e.Tokens)
+		h.Tokens += len(e.Tokens)
+	}
+	if len(c.Entries) == 1 {
+		h.Job, h.Jobs = c.Entries[0].Job, 0
+	}
+	return task{lane, queue.Task{ID: ref, Payload: h.Encode()}}
+}
+
+// Load reads a chunk.
+func (s *shelf) Load(_ context.Context, h wire.Header) (*ledger.Open, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	raw, ok := s.chunks[h.Chunk]
+	if !ok {
+		return nil, nil
+	}
+	c, err := wire.DecodeChunk(raw)
+	if err != nil {
+		return nil, err
+	}
+	o := &ledger.Open{Ref: h.Chunk, Chunk: c, Canceled: make([]bool, len(c.Entries)), Settled: make([]bool, len(c.Entries))}
+	for i, e := range c.Entries {
+		j := s.jobs[e.Job]
+		if e.Single {
+			o.Settled[i] = len(j.outcomes) > 0
+		}
+		o.Canceled[i] = j.canceled
+	}
+	return o, nil
+}
+
+// Canceled tells of each job whether it was canceled.
+func (s *shelf) Canceled(_ context.Context, jobs []ledger.Ref) ([]bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make([]bool, len(jobs))
+	for i, j := range jobs {
+		out[i] = s.jobs[j.Job].canceled
+	}
+	return out, nil
+}
+
+// cancel cancels a job.
+func (s *shelf) cancel(job string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.jobs[job].canceled = true
+}
+
+// Settle records steps, each by itself.
+func (s *shelf) Settle(_ context.Context, steps []*ledger.Step) ([]bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make([]bool, len(steps))
+	for i, st := range steps {
+		out[i] = s.settle(st)
+	}
+	return out, nil
+}
+
+func (s *shelf) settle(st *ledger.Step) bool {
+	raw, ok := s.chunks[st.Ref]
+	if !ok || raw[wire.GenOffset:wire.GenOffset+wire.GenLength] != wire.Head(st.Gen, 0)[:wire.GenLength] {
+		return false
+	}
+	s.check(raw, st)
+	for _, j := range st.Jobs {
+		for o, n := range j.Outcomes {
+			s.jobs[j.Job].outcomes[o] += n
+		}
+	}
+	if st.Done {
+		delete(s.chunks, st.Ref)
+		return true
+	}
+	s.chunks[st.Ref] = raw[:wire.GenOffset] + wire.Head(st.Gen+1, st.Cap) + raw[wire.GenOffset+wire.GenLength+2:st.Offset] + string(st.States)
+	return true
+}
+
+// check compares what became of the states with what the step says of it.
+func (s *shelf) check(raw string, st *ledger.Step) {
+	before, err := wire.DecodeChunk(raw)
+	if err != nil {
+		s.fault("chunk %s: %v", st.Ref, err)
+		return
+	}
+	ended, dead, invalid := map[string]int{}, 0, 0
+	at := 0
+	for _, e := range before.Entries {
+		for range e.Tokens {
+			was, is := before.States[at], st.States[at]
+			if was == wire.Resolved && is != wire.Resolved {
+				s.fault("a token of job %s that had its outcome is unresolved again", e.Job)
+			}
+			if was != wire.Resolved && is == wire.Resolved {
+				ended[e.Job]++
+			}
+			at++
+		}
+	}
+	for _, j := range st.Jobs {
+		for o, n := range j.Outcomes {
+			ended[j.Job] -= n
+			if n <= 0 || o == wire.Pending {
+				s.fault("job %s: %d tokens end %s", j.Job, n, o)
+			}
+			switch o {
+			case wire.Dead:
+				dead += n
+			case wire.Invalid:
+				invalid += n
+			case wire.Delivered, wire.Dropped, wire.Expired, wire.Canceled, wire.Pending:
+			}
+		}
+	}
+	for id, n := range ended {
+		if n != 0 {
+			s.fault("job %s: the states say %d more outcomes than the ledger", id, n)
+		}
+	}
+	s.checkEntries(st, dead, invalid)
+	if done := strings.Count(string(st.States), "\xff") == len(st.States); done != st.Done {
+		s.fault("chunk %s: done=%v, want %v", st.Ref, st.Done, done)
+	}
+}
+
+func (s *shelf) checkEntries(st *ledger.Step, dead, invalid int) {
+	for _, l := range st.Dead {
+		dead -= strings.Count(l.Tokens, "\n") + 1
+		if l.Attempts < 0 || l.Attempts >= wire.Sent || l.Reason == "" || l.Message == "" {
+			s.fault("a dead letter is %+v", l)
+		}
+	}
+	if dead != 0 {
+		s.fault("%d dead tokens have no dead letter", dead)
+	}
+	if invalid != len(st.Invalid) {
+		s.fault("%d invalid tokens, %d entries in the feed", invalid, len(st.Invalid))
+	}
+}
+
+// count is how many tokens of a job have the outcome.
+func (s *shelf) count(job string, o wire.Outcome) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	j := s.jobs[job]
+	if o != wire.Pending {
+		return j.outcomes[o]
+	}
+	n := j.accepted
+	for _, have := range j.outcomes {
+		n -= have
+	}
+	return n
+}
+
+// left tells whether a chunk is still there.
+func (s *shelf) left(ref string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, ok := s.chunks[ref]
+	return ok
+}
+
+// complaints are what was impossible so far.
+func (s *shelf) complaints() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.faults)
+}
