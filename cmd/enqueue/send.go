@@ -81,7 +81,7 @@ func (a *app) runSend(cmd *cobra.Command, f *sendFlags) error {
 		r, err = a.sendJob(ctx, client, f)
 	}
 	if err != nil {
-		return err
+		return a.unlessCanceled(ctx, err)
 	}
 	a.job = r.Job
 	return a.sent(ctx, r, f.wait)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -70,10 +71,24 @@ func newStage(b *testing.B, o simulator.Options) *stage {
 
 // point sends everything to the vendor at url.
 func (s *stage) point(url string) {
+	s.b.Helper()
+	s.vendor = url
+	s.configure(fmt.Sprintf(settings, redistest.URL(s.rdb), url))
+}
+
+// pointAll sends everything to the vendors at url, with lanes for all of them.
+func (s *stage) pointAll(url string) {
+	s.b.Helper()
+	demo, err := os.ReadFile("../demo/demo.yaml")
+	s.must(err)
+	s.vendor = url
+	s.configure(strings.NewReplacer("%BASE%", url, "%LISTEN%", "127.0.0.1:0", "redis://127.0.0.1:6379/0", redistest.URL(s.rdb),
+		"  demo:", "  bench:", "huawei: {", "huawei: {rate: 0, ").Replace(string(demo)))
+}
+
+func (s *stage) configure(text string) {
 	b := s.b
 	b.Helper()
-	s.vendor = url
-	text := fmt.Sprintf(settings, redistest.URL(s.rdb), url)
 	var err error
 	if s.cfg, err = config.Parse("bench.yaml", []byte(text), registry.All(), config.Source{}); err != nil {
 		b.Fatal(err)

@@ -28,7 +28,7 @@ func BenchmarkIdle(b *testing.B) {
 	defer front.Close()
 	for b.Loop() {
 		s := newStage(b, simulator.Options{Sink: true})
-		s.point(front.URL)
+		s.pointAll(front.URL)
 		stop := s.work()
 		commands := s.commandsPerSecond(time.Duration(scale(10)) * time.Second)
 		took := make([]time.Duration, n)

@@ -1,9 +1,11 @@
 package deadletter
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -110,8 +112,8 @@ type call struct {
 // newCall lays the entry's chunk and task out. An error says why the entry
 // cannot be replayed.
 func newCall(e *Entry, now, expires time.Time) (call, error) {
-	if e.App == "" || e.Vendor == "" || e.Job == "" || e.Tokens == "" || e.Message == "" {
-		return call{}, errors.New("it lacks its app, vendor, job, tokens or message")
+	if err := e.check(); err != nil {
+		return call{}, err
 	}
 	start, expires := life(e, now, expires)
 	entry := wire.Entry{
@@ -122,13 +124,15 @@ func newCall(e *Entry, now, expires time.Time) (call, error) {
 	if err != nil {
 		return call{}, err
 	}
-	entry.Single = true
-	single, err := chunk(e, entry)
-	if err != nil {
-		return call{}, err
+	single := many
+	if len(entry.Tokens) == 1 {
+		entry.Single = true
+		if single, err = chunk(e, entry); err != nil {
+			return call{}, err
+		}
 	}
 	task := e.task(expires)
-	ttl := min(expires.Sub(now)+grace, longest)
+	ttl := min(expires.Sub(now), longest) + grace
 	return call{
 		keys: []string{
 			wire.DeadStream, wire.JobKey(e.Job), wire.ChunkKey(e.ref()), wire.AsynqQueues,
@@ -139,6 +143,19 @@ func newCall(e *Entry, now, expires time.Time) (call, error) {
 			task.Queue, task.ID, task.Encode(),
 		},
 	}, nil
+}
+
+// check refuses what a worker could not send, or nobody would take up.
+func (e *Entry) check() error {
+	switch {
+	case e.App == "" || e.Vendor == "" || e.Job == "" || e.Message == "":
+		return errors.New("it lacks its app, vendor, job or message")
+	case slices.Contains(e.List(), ""):
+		return errors.New("it has an empty token")
+	case e.Priority != "" && !slices.Contains(push.Priorities(), push.Priority(e.Priority)):
+		return fmt.Errorf("its priority %q is none", e.Priority)
+	}
+	return nil
 }
 
 func chunk(e *Entry, entry wire.Entry) ([]byte, error) {
@@ -153,14 +170,16 @@ func life(e *Entry, now, expires time.Time) (time.Time, time.Time) {
 	switch {
 	case !expires.IsZero():
 		return now, expires
-	case now.Before(e.Expires):
+	case now.Before(e.Expires) && !e.Start.IsZero():
 		return e.Start, e.Expires
+	case now.Before(e.Expires):
+		return now, e.Expires
 	}
 	length := e.Expires.Sub(e.Start)
-	if length <= 0 || e.Start.IsZero() {
+	if length <= 0 || e.Start.IsZero() || e.Expires.IsZero() {
 		length = push.DefaultTTL
 	}
-	return now, now.Add(length)
+	return now, now.Add(min(length, longest))
 }
 
 // ref names the entry's new chunk. An entry's id never comes again, so nothing
@@ -168,17 +187,13 @@ func life(e *Entry, now, expires time.Time) (time.Time, time.Time) {
 func (e *Entry) ref() string { return wire.JobChunk(e.Job, e.Vendor+":"+e.ID) }
 
 func (e *Entry) task(expires time.Time) wire.Task {
-	priority := push.Priority(e.Priority)
-	if priority == "" {
-		priority = push.Normal
-	}
 	h := wire.Header{
 		Job: e.Job, App: e.App, Chunk: e.ref(), Tokens: e.Count(),
 		Message: push.Digest(e.App, []byte(e.Message)), Expires: expires.Unix(),
 	}
 	return wire.Task{
 		ID:      wire.TaskID(e.Job+".replay", e.Vendor+":"+e.ID),
-		Queue:   wire.Lane(e.Vendor, string(priority)),
+		Queue:   wire.Lane(e.Vendor, cmp.Or(e.Priority, string(push.Normal))),
 		Payload: h.Encode(),
 	}
 }

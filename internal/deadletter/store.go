@@ -10,8 +10,8 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-// page is how many entries are read at once: an entry may have a thousand
-// tokens of 4 KB, and mostly has some 130 KB at most.
+// page is how many entries are read at once: a full one has a thousand tokens,
+// which are some 130 KB.
 const page = 50
 
 // Store reads and empties the dead letters. It is safe for concurrent use.

@@ -25,6 +25,8 @@ type world struct {
 	shelf *shelf
 	codes *classify.Table
 	end   chan struct{} // closed when the script is over: whatever hangs, goes
+	// running are all runs, also those that hang.
+	running sync.WaitGroup
 
 	mu       sync.Mutex
 	rnd      *rand.Rand

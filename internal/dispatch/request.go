@@ -57,6 +57,9 @@ func (d *Dispatcher) request(ctx context.Context, a *Account, s shipment, reqs [
 // vendor has just refused the last access token.
 func (d *Dispatcher) prepare(ctx context.Context, a *Account, reqs []*vendors.Request, fresh bool) (answer, bool) {
 	first := reqs[0]
+	for _, r := range reqs {
+		r.Now = d.Now() // what is signed with a time is signed anew
+	}
 	if g, ok := a.Vendor.(vendors.Granter); ok {
 		access, err := d.Access.Access(ctx, a.App, a.Spec.Name, g, a.Fingerprint)
 		if err != nil {
@@ -125,9 +128,20 @@ func (d *Dispatcher) ask(ctx context.Context, a *Account, reqs []*vendors.Reques
 		for _, t := range got.Tokens {
 			ans.special[t.Index] = d.lookup(a, t.Code)
 		}
+		d.heed(ctx, a, ans)
 	}
 	d.report(ctx, a, ans, count(reqs), took)
 	return ans
+}
+
+// heed tells the gate if what the vendor said of a token concerns the whole app.
+func (d *Dispatcher) heed(ctx context.Context, a *Account, ans answer) {
+	for _, row := range ans.special {
+		if row.Scope == classify.ScopeApp && row.Class != classify.Success {
+			d.Gate.Answered(ctx, a, row.Row, ans.retryAfter)
+			return
+		}
+	}
 }
 
 func ship(ctx context.Context, a *Account, reqs []*vendors.Request) (vendors.Answer, error) {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"time"
 
@@ -88,10 +89,10 @@ func (f *Feed) Follow(ctx context.Context, since time.Time, do func([]Entry) err
 // read hands on what is there, and returns the id of the last entry, or one
 // that every entry follows.
 func (f *Feed) read(ctx context.Context, since time.Time, do func([]Entry) error) (string, error) {
-	last := "0-0"
-	from := "-"
-	if !since.IsZero() {
-		from = strconv.FormatInt(max(0, since.UnixMilli()), 10)
+	last, from := "0-0", "-"
+	if ms := since.UnixMilli(); !since.IsZero() && ms > 0 {
+		from = strconv.FormatInt(ms, 10)
+		last = strconv.FormatInt(ms-1, 10) + "-" + strconv.FormatUint(math.MaxUint64, 10)
 	}
 	for {
 		raw, err := f.Redis.XRangeN(ctx, wire.InvalidStream, from, "+", page).Result()

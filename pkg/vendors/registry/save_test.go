@@ -18,7 +18,7 @@ import (
 //	save/NAME.json       more of them, and .golden the request that saves each
 //	save/NAME.http       an answer to saving, and .want what it comes to:
 //	                     "saved ID SECONDS" or "error level/code"
-//	save/gone.http       the answer to a send of a message that is not saved any more
+//	save/gone*.http      answers to a send of a message that is not saved any more
 //
 // In codes.tsv a response code save/NNN is NNN as answer to saving, where that
 // means another thing than as answer to a send.
@@ -136,12 +136,21 @@ func TestASavedMessageThatIsGoneIsSaidToBe(t *testing.T) {
 	eachSaver(t, func(t *testing.T, b *bench) {
 		r := b.toSave(t, "message")
 		r.Saved = testSaved
-		for fixture, want := range map[string]bool{"save/gone.http": true, "answers/success.http": false} {
-			b.answer(b.fill(read(t, b.spec, fixture)))
-			answer, err := b.vendor.Send(t.Context(), r)
-			if err != nil || answer.SavedGone != want {
-				t.Errorf("%s: got SavedGone %v (%v), want %v", fixture, answer.SavedGone, err, want)
+		want := map[string]bool{"answers/success": false, "answers/unknown-code": false}
+		for _, name := range fixtures(t, b.spec, "save", ".http") {
+			if strings.HasPrefix(name, "gone") {
+				want["save/"+name] = true
 			}
+		}
+		for name, gone := range want {
+			b.answer(b.fill(read(t, b.spec, name+".http")))
+			answer, err := b.vendor.Send(t.Context(), r)
+			if err != nil || answer.SavedGone != gone {
+				t.Errorf("%s: got SavedGone %v (%v), want %v", name, answer.SavedGone, err, gone)
+			}
+		}
+		if len(want) < 3 {
+			t.Error("save has no gone*.http")
 		}
 	})
 }

@@ -1,0 +1,53 @@
+package deadletter
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/postrider/postrider/pkg/push/wire"
+)
+
+// Whatever an entry holds, its replay is either refused or a chunk that a
+// worker can read, with its tokens.
+func FuzzReplay(f *testing.F) {
+	f.Add("shop", "huawei", "a", "t1\nt2", `{"title":"x"}`, "normal", "at-least-once", "1763712000000", "1763715600000", "8")
+	f.Add("", "", "", "", "", "", "", "", "", "")
+	f.Add("shop", "huawei", "a", "\n", "{}", "bulk", "at-most-once", "-1", "99999999999999999", "x")
+	f.Add("shop", "huawei", "{a}", "长\n\xff", "{}", "high", "", "9223372036854775807", "-9223372036854775808", "-8")
+	f.Fuzz(func(t *testing.T, app, vendor, job, tokens, message, priority, delivery, start, expires, attempts string) {
+		e := decode("1763712000000-0", map[string]any{
+			"app": app, "vendor": vendor, "job": job, "tokens": tokens, "message": message, "priority": priority,
+			"delivery": delivery, "start": start, "expires": expires, "attempts": attempts,
+		})
+		c, err := newCall(&e, time.Unix(1763712000, 0), time.Time{})
+		if err != nil {
+			return
+		}
+		for _, i := range []int{6, 7} {
+			raw, _ := c.args[i].([]byte)
+			got, err := wire.DecodeChunk(string(raw))
+			if err != nil {
+				t.Fatalf("the chunk cannot be read: %v", err)
+			}
+			if entry := got.Entries[0]; entry.Job != job || !slices.Equal(entry.Tokens, strings.Split(tokens, "\n")) || got.Messages[0] != message {
+				t.Fatalf("got %+v %q", entry, got.Messages)
+			}
+		}
+		if ttl, _ := c.args[5].(int64); ttl <= 0 {
+			t.Fatalf("everything would be gone at once: ttl %d", ttl)
+		}
+	})
+}
+
+func FuzzCheckID(f *testing.F) {
+	for _, id := range []string{"1763712000000-0", "1", "-", "+", "(1-0", "", "1-18446744073709551616"} {
+		f.Add(id)
+	}
+	f.Fuzz(func(t *testing.T, id string) {
+		if CheckID(id) == nil && strings.Trim(id, "0123456789-") != "" {
+			t.Errorf("%q is taken for an id", id)
+		}
+	})
+}
