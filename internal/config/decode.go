@@ -122,7 +122,7 @@ func (d *decoder) value(path string, n ast.Node, field reflect.Value) {
 	if n == nil || n.Type() == ast.NullType {
 		return
 	}
-	switch field.Kind() { //nolint:exhaustive // every other kind is one plain value
+	switch field.Kind() {
 	case reflect.Struct:
 		d.mapping(path, n, d.bind(field.Addr().Interface()))
 	case reflect.Slice:
@@ -185,7 +185,7 @@ func set(field reflect.Value, text string) string {
 	if field.Type() == reflect.TypeFor[time.Duration]() {
 		return setDuration(field, text)
 	}
-	switch field.Kind() { //nolint:exhaustive // the default answers for all other kinds
+	switch field.Kind() {
 	case reflect.String:
 		field.SetString(text)
 	case reflect.Bool:

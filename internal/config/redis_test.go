@@ -48,7 +48,7 @@ func TestRedisOptions(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if (got.TLSConfig != nil) != c.tls || c.tls && got.TLSConfig.InsecureSkipVerify {
+			if (got.TLSConfig != nil) != c.tls || c.tls && got.TLSConfig.InsecureSkipVerify { //nolint:forbidigo // proves that it is off
 				t.Errorf("got TLS %v, want %v and verified", got.TLSConfig != nil, c.tls)
 			}
 			got.TLSConfig = nil

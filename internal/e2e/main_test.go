@@ -190,11 +190,11 @@ func (r *rig) await(what string, done func() bool) {
 // seen asks the simulator what it saw of Huawei.
 func (r *rig) seen() simulator.VendorReport {
 	r.Helper()
-	resp, err := http.Get(r.sim + "/_simulator/report") //nolint:noctx,forbidigo // loopback, in a test
+	resp, err := http.Get(r.sim + "/_simulator/report") //nolint:forbidigo // loopback, in a test
 	if err != nil {
 		r.Fatal(err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // read whole
+	defer resp.Body.Close()
 	var report simulator.Report
 	if err := json.NewDecoder(resp.Body).Decode(&report); err != nil {
 		r.Fatal(err)
