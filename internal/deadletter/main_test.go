@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -253,9 +254,7 @@ func (r *rig) letter(fields map[string]string) string {
 		"attempts": "8", "at": "2026-11-21T09:00:00.000Z", "tokens": "t1\nt2", "message": `{"title":"x","body":"y"}`,
 		"priority": "normal", "delivery": "at-least-once", "start": "1763712000000", "expires": "1763715600000",
 	}
-	for k, v := range fields {
-		all[k] = v
-	}
+	maps.Copy(all, fields)
 	var values []string
 	for k, v := range all {
 		if v != "" {

@@ -283,7 +283,7 @@ func TestAbortLeavesWhatAnEarlierSenderBegan(t *testing.T) {
 			j := to(job("j"), "three", tokens("t", 90)...)
 			half(t, rdb, j, commands, state)
 			before := rdb.DBSize(t.Context()).Val()
-			s, err := begin(t, newClient(t, rdb), to(job("j"), "three", tokens("t", 25)...))
+			s, err := begin(t, newClient(t, rdb), to(job("j"), "three", tokens("t", 40)...))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -295,7 +295,7 @@ func (c *Client) pack(jobs []*small, now time.Time) []*pack {
 		for _, v := range s.vendors {
 			tokens, limit := s.tokens[v], c.batch(s.App, v)
 			for i := 0; len(tokens) > 0; i++ {
-				part := tokens[:min(limit, len(tokens))]
+				part := tokens[:cutAt(len(tokens), limit, c.vendors[v].Least)]
 				tokens = tokens[len(part):]
 				k := packKey{wire.Lane(v, string(s.Priority)), s.App, s.scheduled(now)}
 				p := open[k]
@@ -311,6 +311,15 @@ func (c *Client) pack(jobs []*small, now time.Time) []*pack {
 		}
 	}
 	return all
+}
+
+// cutAt is how many of n tokens go into the next chunk of at most limit, so that
+// the last one has at least the given number, if there are as many.
+func cutAt(n, limit, least int) int {
+	if rest := n - limit; rest > 0 && rest < least && least <= limit {
+		return n - least
+	}
+	return min(n, limit)
 }
 
 // add puts a part of a job into the chunk.

@@ -138,6 +138,45 @@ func noSecret(t *testing.T, text string) {
 	}
 }
 
+func TestEveryByteAtEveryPlaceOfAToken(t *testing.T) {
+	t.Parallel()
+	rdb := redistest.Client(t)
+	var all []string
+	want := map[int]string{} // reasons by position
+	for _, length := range []int{1, 7, 8, 9, 15, 16, 17} {
+		for place := range length {
+			for b := range 256 {
+				token := []byte("AbCdEfGhIjKlMnOpQ")[:length]
+				token[place] = byte(b)
+				all = append(all, string(token))
+				switch {
+				case b >= 0x80:
+					want[len(all)] = "is not UTF-8"
+				case b == ' ' || b >= '\t' && b <= '\r':
+					want[len(all)] = "holds white space"
+				case b < ' ' || b == 0x7f:
+					want[len(all)] = "holds a control character"
+				case b == ',' || b == ';':
+					want[len(all)] = fmt.Sprintf("holds %q, which separates tokens at the vendors", rune(b))
+				}
+			}
+		}
+	}
+	got, err := newClient(t, rdb, big).Enqueue(t.Context(), to(job("j"), "big", all...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range got.Refused {
+		if want[r.Position] != r.Reason {
+			t.Errorf("%q: %s, want %q", all[r.Position-1], r.Reason, want[r.Position])
+		}
+		delete(want, r.Position)
+	}
+	for position, reason := range want {
+		t.Errorf("%q was accepted, want: %s", all[position-1], reason)
+	}
+}
+
 func TestTheLongestTokenIsAccepted(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.Client(t)

@@ -2,29 +2,25 @@ package push
 
 import "github.com/zeebo/xxh3"
 
-// seen is a set of tokens by their 128-bit hashes: 17 bytes a place instead of
+// seen is a set of tokens by their 128-bit hashes: 16 bytes a token instead of
 // the token itself. Two tokens out of ten billion meet with a chance of 10⁻¹⁹.
-// The zero value is empty.
-//
-// A campaign's hashes are far larger than the processor's caches, and waiting
-// for memory would be most of what a token costs. So a place is judged by its
-// tag, of which there is one byte: only a token that was seen, or that looks
-// like it, reads hashes, and those of new tokens are written without waiting.
 type seen struct {
-	tags   []byte // 0: the place is empty
-	hashes []xxh3.Uint128
-	n      int
-	// shift leaves the top bits of a hash, its place. By these, and not the
-	// lowest, the set keeps its order when it grows, and is copied in one sweep.
-	shift uint
+	slots []xxh3.Uint128
+	n     int
+	zero  bool
 }
 
-// add tells whether the token is new, and remembers it.
-func (s *seen) add(token []byte) bool {
-	if 4*(s.n+1) > 3*len(s.tags) {
+// add tells whether the token with this hash is new, and remembers it.
+func (s *seen) add(h xxh3.Uint128) bool {
+	if h == (xxh3.Uint128{}) {
+		was := s.zero
+		s.zero = true
+		return !was
+	}
+	if 4*(s.n+1) > 3*len(s.slots) {
 		s.grow()
 	}
-	if !s.put(xxh3.Hash128(token)) {
+	if !s.put(h) {
 		return false
 	}
 	s.n++
@@ -32,27 +28,61 @@ func (s *seen) add(token []byte) bool {
 }
 
 func (s *seen) put(h xxh3.Uint128) bool {
-	tag, mask := byte(h.Hi)|1, uint64(len(s.tags)-1)
-	i := h.Lo >> s.shift
-	for ; s.tags[i] != 0; i = (i + 1) & mask {
-		if s.tags[i] == tag && s.hashes[i] == h {
+	mask := uint64(len(s.slots) - 1)
+	for i := h.Lo & mask; ; i = (i + 1) & mask {
+		switch s.slots[i] {
+		case xxh3.Uint128{}:
+			s.slots[i] = h
+			return true
+		case h:
 			return false
 		}
 	}
-	s.tags[i], s.hashes[i] = tag, h
-	return true
 }
 
 func (s *seen) grow() {
-	tags, hashes := s.tags, s.hashes
-	s.shift--
-	if tags == nil {
-		s.shift = 64 - 10
-	}
-	s.tags, s.hashes = make([]byte, 1<<(64-s.shift)), make([]xxh3.Uint128, 1<<(64-s.shift))
-	for i, tag := range tags {
-		if tag != 0 {
-			s.put(hashes[i])
+	old := s.slots
+	s.slots = make([]xxh3.Uint128, max(1024, 2*len(old)))
+	for _, h := range old {
+		if h != (xxh3.Uint128{}) {
+			s.put(h)
 		}
 	}
+}
+
+// heldTokens is how many tokens wait for each other before they are looked up.
+// A campaign's set is far larger than the processor's caches, and waiting for
+// memory would be most of what a token costs; for sixteen of them it waits once.
+const heldTokens = 16
+
+// held are a lane's last tokens, of which is not known yet whether they are new.
+type held struct {
+	bytes  []byte
+	ends   [heldTokens]int // of the tokens in bytes
+	hashes [heldTokens]xxh3.Uint128
+	n      int
+}
+
+// add tells whether the last free place was taken; take is due then.
+func (h *held) add(token []byte) (full bool) {
+	h.bytes = append(h.bytes, token...)
+	h.ends[h.n], h.hashes[h.n] = len(h.bytes), xxh3.Hash128(token)
+	h.n++
+	return h.n == heldTokens
+}
+
+// take hands over the tokens that s did not have, and empties h.
+func (h *held) take(s *seen, yield func(token []byte)) {
+	var fresh [heldTokens]bool
+	for i, hash := range h.hashes[:h.n] { // nothing else in this loop: see heldTokens
+		fresh[i] = s.add(hash)
+	}
+	from := 0
+	for i, end := range h.ends[:h.n] {
+		if fresh[i] {
+			yield(h.bytes[from:end])
+		}
+		from = end
+	}
+	h.bytes, h.n = h.bytes[:0], 0
 }

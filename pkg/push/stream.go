@@ -39,8 +39,11 @@ type Stream struct {
 type lane struct {
 	vendor string
 	limit  int
+	least  int
 	seen   seen
+	held   held
 	tokens wire.TokenList
+	tail   []string // beyond a full chunk, but too few for the next
 	next   int
 }
 
@@ -115,7 +118,7 @@ func (s *Stream) lane(vendor string) (*lane, error) {
 	if f := s.c.check(s.p.Job, []string{vendor}, s.p.start); len(f) > 0 {
 		return nil, &InvalidError{Job: s.p.ID, Faults: f}
 	}
-	l := &lane{vendor: vendor, limit: s.c.batch(s.p.App, vendor)}
+	l := &lane{vendor: vendor, limit: s.c.batch(s.p.App, vendor), least: max(1, s.c.vendors[vendor].Least)}
 	s.lanes[vendor] = l
 	return l, nil
 }
@@ -125,21 +128,57 @@ func (s *Stream) add(ctx context.Context, vendor string, token []byte) error {
 	if err != nil {
 		return err
 	}
-	if !l.seen.add(token) {
+	if !l.held.add(token) {
 		return nil
 	}
-	if l.tokens.Len() == l.limit {
-		if err := s.cut(ctx, l); err != nil {
-			return err
-		}
+	s.fill(l)
+	if len(s.ready) < stageAhead {
+		return nil
 	}
-	l.tokens.Add(token)
-	s.result.Accepted++
-	return nil
+	return s.stage(ctx)
+}
+
+// fill moves the held tokens that are new into the lane's chunks.
+func (s *Stream) fill(l *lane) {
+	l.held.take(&l.seen, func(token []byte) {
+		s.result.Accepted++
+		if l.tokens.Len() < l.limit {
+			l.tokens.Add(token)
+			return
+		}
+		l.tail = append(l.tail, string(token))
+		if len(l.tail) >= l.least {
+			s.cut(l)
+			l.refill()
+		}
+	})
+}
+
+// refill begins a chunk with the tail of the one before.
+func (l *lane) refill() {
+	for _, t := range l.tail {
+		l.tokens.Add([]byte(t))
+	}
+	l.tail = l.tail[:0]
+}
+
+// end cuts what is left: a tail that is too short for a chunk takes tokens
+// from the one before.
+func (s *Stream) end(l *lane) {
+	if len(l.tail) > 0 {
+		for len(l.tail) < l.least && l.tokens.Len() > l.least {
+			l.tail = append(l.tail, l.tokens.Pop())
+		}
+		s.cut(l)
+		l.refill()
+	}
+	if l.tokens.Len() > 0 {
+		s.cut(l)
+	}
 }
 
 // cut ends the lane's chunk.
-func (s *Stream) cut(ctx context.Context, l *lane) error {
+func (s *Stream) cut(l *lane) {
 	// The seed tells lists apart whose bytes are the same: "ab", "cd" and "abcd".
 	d := xxh3.Hash128Seed(l.tokens.Bytes(), uint64(l.tokens.Width()+1)<<32|uint64(l.tokens.Len())).Bytes()
 	s.ready = append(s.ready, staged{
@@ -151,10 +190,6 @@ func (s *Stream) cut(ctx context.Context, l *lane) error {
 	})
 	l.tokens.Reset()
 	l.next++
-	if len(s.ready) < stageAhead {
-		return nil
-	}
-	return s.stage(ctx)
 }
 
 // stage lays the full chunks down.
@@ -209,15 +244,12 @@ func (s *Stream) verdict(cmd *redis.Cmd) (owner string, err error) {
 // Commit enqueues the job's tasks and answers what became of the job. Until it
 // returns nil the job may be sent again, and is then completed.
 func (s *Stream) Commit(ctx context.Context) (Result, error) {
+	for _, l := range s.lanes {
+		s.fill(l)
+		s.end(l)
+	}
 	if s.result.Accepted == 0 {
 		return s.result, &InvalidError{Job: s.p.ID, Faults: []Fault{{Field: "targets", Reason: "no token can be sent to: " + firstRefusal(s.result.Refused)}}}
-	}
-	for _, l := range s.lanes {
-		if l.tokens.Len() > 0 {
-			if err := s.cut(ctx, l); err != nil {
-				return s.result, err
-			}
-		}
 	}
 	if err := s.stage(ctx); err != nil {
 		return s.result, err

@@ -256,7 +256,7 @@ func TestOpenRefusesTargets(t *testing.T) {
 
 func TestAbortTakesEverythingBack(t *testing.T) {
 	t.Parallel()
-	for _, n := range []int{0, 1, 23, 24, 25, 500} {
+	for _, n := range []int{0, 1, 31, 32, 33, 500} {
 		t.Run(fmt.Sprintf("after %d tokens", n), func(t *testing.T) {
 			t.Parallel()
 			rdb := redistest.Client(t)
@@ -330,14 +330,14 @@ func TestScriptsLostInTheMiddleAreLoadedAgain(t *testing.T) {
 func TestAJobThatIsDoneBeforeItsCommitEndsThere(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.Client(t)
-	j := to(job("j"), "three", tokens("t", 30)...)
+	j := to(job("j"), "three", tokens("t", 60)...)
 	s, err := begin(t, newClient(t, rdb), j)
 	if err != nil {
 		t.Fatal(err)
 	}
 	// Workers are faster than the commit: every chunk that was laid down, and
 	// the last that Commit adds, has been delivered by then.
-	rdb.HSet(t.Context(), wire.JobKey("j"), string(wire.Delivered), 30)
+	rdb.HSet(t.Context(), wire.JobKey("j"), string(wire.Delivered), 60)
 	if _, err := s.Commit(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -35,6 +35,22 @@ func (l *TokenList) Add(t []byte) {
 	l.n++
 }
 
+// Pop takes the last token off a list that has one.
+func (l *TokenList) Pop() string {
+	from, to := len(l.b)-l.width, len(l.b)
+	cut := from
+	if l.width < 0 {
+		for at := 0; at < to; {
+			n, size := binary.Uvarint(l.b[at:])
+			cut, from = at, at+size
+			at = from + int(n)
+		}
+	}
+	t := string(l.b[from:to])
+	l.b, l.n = l.b[:cut], l.n-1
+	return t
+}
+
 // spell puts its length before every token so far.
 func (l *TokenList) spell() {
 	spelled := make([]byte, 0, len(l.b)+3*l.n)
