@@ -49,6 +49,28 @@ func TestAStepThatComesTooLateChangesNothing(t *testing.T) {
 	}
 }
 
+// Two runs that read the same chunk: the second to record comes too late.
+func TestOfTwoRunsOnlyTheFirstRecords(t *testing.T) {
+	t.Parallel()
+	for name, tokens := range map[string][]string{"of a single job": {"t1"}, "of a job of several tokens": {"t1", "t2"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			r.enqueue(job("a", tokens...))
+			first, second := step(r.load(), broken, pending, pending), step(r.load(), success, delivered, delivered)
+			if ok := r.settle(first); !ok[0] {
+				t.Error("the first step was not recorded")
+			}
+			if ok := r.settle(second); ok[0] {
+				t.Error("the second step was recorded")
+			}
+			if got := r.status("a"); got.Delivered != 0 || got.Pending != len(tokens) {
+				t.Errorf("got %+v, want all pending", got)
+			}
+		})
+	}
+}
+
 func TestAStepForAChunkThatIsGoneChangesNothing(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -137,6 +137,12 @@ func MalformedError(op string, err error) error {
 	return &Error{Op: op, Code: classify.Code{Level: classify.Transport, Code: classify.Malformed}, Err: err}
 }
 
+// UnsentError is the error for a request that was never made, which is what Dial
+// says. Check keeps messages that cannot be encoded out.
+func UnsentError(op string, err error) error {
+	return &Error{Op: op, Code: classify.Code{Level: classify.Transport, Code: classify.Dial}, Err: err}
+}
+
 // Text shortens a vendor's words for logs and dead letters, and takes out any
 // of the given tokens or secrets.
 func Text(s string, hide ...string) string {

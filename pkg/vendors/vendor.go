@@ -1,5 +1,5 @@
 // Package vendors says what an adapter for a push vendor is, and makes the one
-// HTTP call that all adapters share.
+// HTTP call that all adapters share. It also words what several of them report.
 //
 // An adapter turns a message and tokens into exactly one request, and the
 // answer into one code per token. It does not retry, sleep, log, count, cache,

@@ -9,6 +9,7 @@ import (
 
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
 // The codes that this file branches on; what they lead to stands in codes.tsv.
@@ -44,7 +45,7 @@ func readAnswer(reply vendors.Reply, tokens []string, access string) (vendors.An
 	if err := json.Unmarshal(reply.Body, &e); err != nil {
 		e = envelope{}
 	}
-	code := text(e.Code)
+	code := body.Text(e.Code)
 	switch {
 	case codeForm.MatchString(code):
 	case reply.Status/100 == 2:
@@ -54,53 +55,24 @@ func readAnswer(reply vendors.Reply, tokens []string, access string) (vendors.An
 	}
 	answer := vendors.Answer{
 		Code:       classify.Code{Level: classify.Response, Code: code},
-		RequestID:  requestID(e.RequestID),
+		RequestID:  body.ID(e.RequestID),
 		RetryAfter: reply.RetryAfter,
 	}
 	if code != codeSuccess {
-		msg := text(e.Msg)
+		msg := body.Text(e.Msg)
 		answer.Code.Text = words(msg, tokens, access)
 		answer.Tokens = tokenCodes(code, msg, tokens)
 	}
 	return answer, nil
 }
 
-// text is a JSON string's value, or any other value as it stands.
-func text(raw json.RawMessage) string {
-	if len(raw) == 0 || raw[0] != '"' {
-		return string(raw)
-	}
-	var s string
-	if json.Unmarshal(raw, &s) != nil {
+// words are the vendor's, for people. A list of tokens is not words. The
+// private key is not looked for: the vendor never gets it.
+func words(msg string, tokens []string, secrets ...string) string {
+	if strings.HasPrefix(strings.TrimSpace(msg), "{") {
 		return ""
 	}
-	return s
-}
-
-func requestID(raw json.RawMessage) string {
-	id := text(raw)
-	odd := func(r rune) bool { return r <= ' ' || r >= 0x7f }
-	if len(id) > 128 || id == "null" || strings.ContainsFunc(id, odd) {
-		return ""
-	}
-	return id
-}
-
-// words are the vendor's, for people. A list of tokens is not words, and
-// neither is a page of them. The private key is not looked for: the vendor
-// never gets it.
-func words(msg string, tokens []string, access string) string {
-	const page = 8 << 10
-	if len(msg) > page || strings.HasPrefix(strings.TrimSpace(msg), "{") {
-		return ""
-	}
-	hide := []string{access}
-	for _, t := range tokens {
-		if strings.Contains(msg, t) {
-			hide = append(hide, t)
-		}
-	}
-	return vendors.Text(msg, hide...)
+	return vendors.Words(msg, tokens, secrets...)
 }
 
 // tokenCodes finds the tokens of which the answer says something of their own.

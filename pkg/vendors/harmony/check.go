@@ -2,12 +2,11 @@ package harmony
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/vendors"
 )
 
 const overridesField = "message.overrides." + Name
@@ -18,64 +17,18 @@ func check(m *push.Message) []push.Fault {
 	if m.Kind != push.Data {
 		faults = append(faults, notificationFaults(m)...)
 	}
-	if override := m.Overrides[Name]; len(override) > 0 {
-		if f := overrideFaults(override); len(f) > 0 {
-			return append(faults, f...) // what cannot be merged cannot be measured
-		}
+	if f := overrides.Faults(m.Overrides[Name]); len(f) > 0 {
+		return append(faults, f...) // what cannot be merged cannot be measured
 	}
 	return append(faults, sizeFaults(m)...)
 }
 
 func notificationFaults(m *push.Message) []push.Fault {
-	var faults []push.Fault
-	if m.Title == "" {
-		faults = append(faults, push.Fault{Field: "message.title", Reason: "is required for a notification at HarmonyOS"})
+	faults := vendors.CheckTexts(m, "HarmonyOS")
+	if m.Image != "" {
+		faults = append(faults, vendors.CheckHTTPS("message.image", m.Image)...)
 	}
-	if m.Body == "" {
-		faults = append(faults, push.Fault{Field: "message.body", Reason: "is required for a notification at HarmonyOS"})
-	}
-	if m.Image != "" && !https(m.Image) {
-		faults = append(faults, push.Fault{Field: "message.image", Reason: "must be an https URL"})
-	}
-	if m.Badge != nil && *m.Badge < 0 {
-		faults = append(faults, push.Fault{Field: "message.badge", Reason: "must be 0 or more"})
-	}
-	return append(faults, clickFaults(m.Click)...)
-}
-
-func clickFaults(c *push.Click) []push.Fault {
-	if c == nil {
-		return nil
-	}
-	switch c.Action {
-	case push.ClickApp:
-		return nil
-	case push.ClickURL:
-		if !https(c.Target) {
-			return []push.Fault{{Field: "message.click.target", Reason: "must be an https URL"}}
-		}
-		return nil
-	case push.ClickIntent, push.ClickActivity:
-		if c.Target == "" {
-			return []push.Fault{{Field: "message.click.target", Reason: fmt.Sprintf("is required for the action %q", c.Action)}}
-		}
-		return nil
-	}
-	return []push.Fault{{Field: "message.click.action", Reason: "is unknown: write app, url, intent or activity"}}
-}
-
-func overrideFaults(override []byte) []push.Fault {
-	patch, err := object(override)
-	if err != nil {
-		return []push.Fault{{Field: overridesField, Reason: "must be a JSON object: it is merged into the request's body"}}
-	}
-	var faults []push.Fault
-	for _, key := range slices.Sorted(maps.Keys(patch)) {
-		if isReserved(key) {
-			faults = append(faults, push.Fault{Field: overridesField + "." + key, Reason: "cannot be overridden: the job's targets say who gets the message"})
-		}
-	}
-	return faults
+	return append(faults, vendors.CheckHTTPSClick(m.Click)...)
 }
 
 // sizeFaults measures the bytes that Send would make, at their longest. How the
@@ -89,8 +42,4 @@ func sizeFaults(m *push.Message) []push.Fault {
 		return []push.Fault{{Field: "message", Reason: fmt.Sprintf("has %d bytes as HarmonyOS's request, tokens aside; %d are allowed", n, maxPayload)}}
 	}
 	return nil
-}
-
-func https(address string) bool {
-	return len(address) > len("https://") && strings.HasPrefix(address, "https://")
 }

@@ -1,14 +1,13 @@
 package harmony
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"hash/fnv"
 	"strings"
 	"time"
 
 	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
 // content is the body of a request without its target:
@@ -66,14 +65,11 @@ func payload(m *push.Message, id ident) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	base, err := encode(c)
+	base, err := body.Encode(c)
 	if err != nil {
 		return nil, fmt.Errorf("encode message: %w", err)
 	}
-	if override := m.Overrides[Name]; len(override) > 0 {
-		return merge(base, override)
-	}
-	return base, nil
+	return overrides.Merge(base, m.Overrides[Name])
 }
 
 func newContent(m *push.Message, id ident) (*content, error) {
@@ -86,7 +82,7 @@ func newContent(m *push.Message, id ident) (*content, error) {
 	if data == nil {
 		data = map[string]string{} // extraData is required
 	}
-	extra, err := encode(data)
+	extra, err := body.Encode(data)
 	if err != nil {
 		return nil, fmt.Errorf("encode message data: %w", err)
 	}
@@ -143,14 +139,3 @@ func notifyID(collapseID string) uint32 {
 
 // ttl is in seconds and at least one: what 0 means is not documented.
 func ttl(d time.Duration) int64 { return min(max(int64(d/time.Second), 1), maxTTL) }
-
-// encode is JSON without HTML escapes, which would use up the vendor's limit.
-func encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
-}

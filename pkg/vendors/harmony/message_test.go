@@ -149,21 +149,6 @@ func TestAllocationsDoNotGrowWithTheTokens(t *testing.T) {
 	}
 }
 
-func FuzzAppendString(f *testing.F) {
-	for _, seed := range []string{"", "plain", `quote " and \`, "\x00\x1f\x7f", "汉字🚚", "\xff\xfe", "<&>"} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		var got string
-		if err := json.Unmarshal(appendString(nil, s), &got); err != nil {
-			t.Fatalf("%q: %v", s, err)
-		}
-		if want := string([]rune(s)); got != want {
-			t.Errorf("%q came back as %q, want %q", s, got, want)
-		}
-	})
-}
-
 func TestSendThatCannotBeEncodedMakesNoRequest(t *testing.T) {
 	t.Parallel()
 	s := settings(t)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
 // The codes that this file branches on; what they lead to stands in codes.tsv.
@@ -49,7 +50,7 @@ func readAnswer(reply vendors.Reply, tokens []string, access, secret string) (ve
 	if err := json.Unmarshal(reply.Body, &e); err != nil {
 		e = envelope{}
 	}
-	code, good := text(e.Code), reply.Status/100 == 2
+	code, good := body.Text(e.Code), reply.Status/100 == 2
 	known := codeForm.MatchString(code)
 	switch {
 	case !known && good:
@@ -60,14 +61,14 @@ func readAnswer(reply vendors.Reply, tokens []string, access, secret string) (ve
 	d := detailOf(e.Data)
 	answer := vendors.Answer{
 		Code:       classify.Code{Level: classify.Response, Code: code},
-		RequestID:  requestID(d.RequestID),
+		RequestID:  body.ID(d.RequestID),
 		RetryAfter: reply.RetryAfter,
 		Tokens:     tokenCodes(code, d, tokens),
 	}
 	if code == codeSuccess {
 		return answer, contradiction(d, answer)
 	}
-	answer.Code.Text = words(text(e.Message), tokens, access, secret)
+	answer.Code.Text = vendors.Words(body.Text(e.Message), tokens, access, secret)
 	return answer, nil
 }
 
@@ -88,42 +89,6 @@ func detailOf(raw json.RawMessage) detail {
 	return d
 }
 
-// text is a JSON string's value, or any other value as it stands.
-func text(raw json.RawMessage) string {
-	if len(raw) == 0 || raw[0] != '"' {
-		return string(raw)
-	}
-	var s string
-	if json.Unmarshal(raw, &s) != nil {
-		return ""
-	}
-	return s
-}
-
-func requestID(raw json.RawMessage) string {
-	id := text(raw)
-	odd := func(r rune) bool { return r <= ' ' || r >= 0x7f }
-	if len(id) > 128 || id == "null" || strings.ContainsFunc(id, odd) {
-		return ""
-	}
-	return id
-}
-
-// words are the vendor's, for people. A page of them is none.
-func words(msg string, tokens []string, secrets ...string) string {
-	const page = 8 << 10
-	if len(msg) > page {
-		return ""
-	}
-	hide := secrets
-	for _, t := range tokens {
-		if strings.Contains(msg, t) {
-			hide = append(hide, t)
-		}
-	}
-	return vendors.Text(msg, hide...)
-}
-
 // tokenCodes finds the tokens that stand in a list of their own, which happens
 // under success too. Under any other code the code itself says what became of all.
 func tokenCodes(code string, d detail, tokens []string) []vendors.TokenCode {
@@ -134,16 +99,7 @@ func tokenCodes(code string, d detail, tokens []string) []vendors.TokenCode {
 	name(named, codeExpired, d.ExpireTokens)
 	// A token in both lists failed: that reading deletes nothing.
 	name(named, codeFailed, d.FailTokens)
-	if len(named) == 0 {
-		return nil
-	}
-	var list []vendors.TokenCode
-	for i, t := range tokens {
-		if code, ok := named[t]; ok {
-			list = append(list, vendors.TokenCode{Index: i, Code: classify.Code{Level: classify.Token, Code: code}})
-		}
-	}
-	return list
+	return vendors.NamedTokens(tokens, named)
 }
 
 // name adds the tokens of a list, if it is one of strings.

@@ -6,12 +6,11 @@ import (
 	"errors"
 	"net/url"
 	"regexp"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
 const opGrant = "fetch access token"
@@ -57,7 +56,7 @@ func readGrant(reply vendors.Reply, secret string) (vendors.Grant, error) {
 	if err := json.Unmarshal(reply.Body, &g); err != nil {
 		g = grantAnswer{}
 	}
-	code, lifetime := text(g.Error), seconds(g.ExpiresIn)
+	code, lifetime := body.Text(g.Error), body.Seconds(g.ExpiresIn, maxLifetime)
 	switch {
 	case code != "null" && errorForm.MatchString(code):
 		return vendors.Grant{}, &vendors.Error{
@@ -67,22 +66,8 @@ func readGrant(reply vendors.Reply, secret string) (vendors.Grant, error) {
 		}
 	case reply.Status/100 != 2:
 		return vendors.Grant{}, &vendors.Error{Op: opGrant, Code: vendors.HTTPCode(reply.Status), RetryAfter: reply.RetryAfter}
-	case lifetime <= 0 || !headerSafe(g.AccessToken):
+	case lifetime <= 0 || !body.Printable(g.AccessToken):
 		return vendors.Grant{}, vendors.MalformedError(opGrant, errGrant)
 	}
 	return vendors.Grant{Access: g.AccessToken, Lifetime: lifetime}, nil
-}
-
-// seconds reads a number of seconds, bare or in a string; 0: none.
-func seconds(raw json.RawMessage) time.Duration {
-	n, err := strconv.ParseInt(text(raw), 10, 64)
-	if err != nil || n <= 0 {
-		return 0
-	}
-	return time.Duration(min(n, int64(maxLifetime/time.Second))) * time.Second
-}
-
-// headerSafe tells whether an access token can stand in a header.
-func headerSafe(access string) bool {
-	return access != "" && !strings.ContainsFunc(access, func(r rune) bool { return r <= ' ' || r >= 0x7f })
 }

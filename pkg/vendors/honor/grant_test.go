@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
 func TestReadGrantBoundsTheLifetime(t *testing.T) {
@@ -52,8 +53,8 @@ func FuzzReadGrant(f *testing.F) {
 		f.Add(200, []byte(seed))
 		f.Add(400, []byte(seed))
 	}
-	f.Fuzz(func(t *testing.T, status int, body []byte) {
-		g, err := readGrant(vendors.Reply{Status: status, Body: body}, "the-secret")
+	f.Fuzz(func(t *testing.T, status int, answer []byte) {
+		g, err := readGrant(vendors.Reply{Status: status, Body: answer}, "the-secret")
 		if err != nil {
 			var e *vendors.Error
 			if !errors.As(err, &e) || e.Code.Code == "" || strings.Contains(err.Error(), "the-secret") {
@@ -61,7 +62,7 @@ func FuzzReadGrant(f *testing.F) {
 			}
 			return
 		}
-		if !headerSafe(g.Access) || g.Lifetime <= 0 || g.Lifetime > maxLifetime || status/100 != 2 {
+		if !body.Printable(g.Access) || g.Lifetime <= 0 || g.Lifetime > maxLifetime || status/100 != 2 {
 			t.Errorf("granted %q for %v under HTTP %d", g.Access, g.Lifetime, status)
 		}
 	})

@@ -1,14 +1,12 @@
 package honor
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
-	"hash/fnv"
 	"strconv"
 	"time"
 
 	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
 // content is the body of a request without its tokens:
@@ -61,14 +59,11 @@ func payload(m *push.Message, id ident) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	base, err := encode(c)
+	base, err := body.Encode(c)
 	if err != nil {
 		return nil, fmt.Errorf("encode message: %w", err)
 	}
-	if override := m.Overrides[Name]; len(override) > 0 {
-		return merge(base, override)
-	}
-	return base, nil
+	return overrides.Merge(base, m.Overrides[Name])
 }
 
 func newContent(m *push.Message, id ident) (*content, error) {
@@ -78,7 +73,7 @@ func newContent(m *push.Message, id ident) (*content, error) {
 	}
 	// A data message is one that has data and no notification, so it always has data.
 	if len(m.Data) > 0 || m.Kind == push.Data {
-		data, err := encode(m.Data)
+		data, err := body.Encode(m.Data)
 		if err != nil {
 			return nil, fmt.Errorf("encode message data: %w", err)
 		}
@@ -130,29 +125,7 @@ func newClickAction(c *push.Click) clickAction {
 	return clickAction{Type: 3}
 }
 
-// notifyID is the same on every retry, and over 0: 31 bits of what replaces
-// the notification (the collapse id), or of what identifies it (the key).
-func notifyID(m *push.Message, key string) uint32 {
-	if m.CollapseID != "" {
-		key = m.CollapseID
-	}
-	h := fnv.New32a()
-	h.Write([]byte(key))
-	return max(h.Sum32()&0x7fffffff, 1)
-}
-
 // ttl is at least a second: 0 would mean the vendor's default, a day.
 func ttl(d time.Duration) string {
 	return strconv.FormatInt(min(max(int64(d/time.Second), 1), maxTTL), 10) + "s"
-}
-
-// encode is JSON without HTML escapes, which would use up the vendor's limit.
-func encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }

@@ -30,23 +30,6 @@ func TestTTLIsWholeSecondsBetweenOneAndFifteenDays(t *testing.T) {
 	}
 }
 
-func TestNotifyIDIsTheSameOnEveryRetry(t *testing.T) {
-	t.Parallel()
-	plain, collapsing := &push.Message{}, &push.Message{CollapseID: "order-42"}
-	first, again, other := notifyID(plain, "a"), notifyID(plain, "a"), notifyID(plain, "b")
-	if first != again || first == other {
-		t.Error("without a collapse id, want one id a key")
-	}
-	if notifyID(collapsing, "a") != notifyID(collapsing, "b") {
-		t.Error("with a collapse id, want one id whatever the key")
-	}
-	rapid.Check(t, func(t *rapid.T) {
-		if id := notifyID(plain, rapid.String().Draw(t, "key")); id < 1 || id > 1<<31-1 {
-			t.Fatalf("got %d, want 1 to 2147483647", id)
-		}
-	})
-}
-
 func TestImportanceSaysTheClass(t *testing.T) {
 	t.Parallel()
 	for class, want := range map[push.Class]string{"": "NORMAL", push.Service: "NORMAL", push.Marketing: "LOW"} {
@@ -106,21 +89,6 @@ func TestAllocationsDoNotGrowWithTheTokens(t *testing.T) {
 	if few, many := count(1), count(1000); many > few+1 || few > 60 {
 		t.Errorf("got %v allocations for 1 token and %v for 1,000, want the same and under 60", few, many)
 	}
-}
-
-func FuzzAppendString(f *testing.F) {
-	for _, seed := range []string{"", "plain", `quote " and \`, "\x00\x1f\x7f", "汉字🚚", "\xff\xfe", "<&>"} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		var got string
-		if err := json.Unmarshal(appendString(nil, s), &got); err != nil {
-			t.Fatalf("%q: %v", s, err)
-		}
-		if want := string([]rune(s)); got != want {
-			t.Errorf("%q came back as %q, want %q", s, got, want)
-		}
-	})
 }
 
 func TestSendThatCannotBeEncodedMakesNoRequest(t *testing.T) {

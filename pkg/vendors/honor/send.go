@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strconv"
 
-	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
@@ -30,10 +29,7 @@ func (a *adapter) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte("honor ada
 func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer, error) {
 	body, err := requestBody(r)
 	if err != nil {
-		// Nothing was sent, which is what Dial says; Check keeps such messages out.
-		return vendors.Answer{}, &vendors.Error{
-			Op: opSend, Code: classify.Code{Level: classify.Transport, Code: classify.Dial}, Err: err,
-		}
+		return vendors.Answer{}, vendors.UnsentError(opSend, err)
 	}
 	req, err := vendors.Post(ctx, opSend, a.sendURL, "application/json; charset=UTF-8", body)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
 // The codes that this file branches on; what they lead to stands in codes.tsv.
@@ -52,63 +53,26 @@ func readAnswer(reply vendors.Reply, tokens []string, secrets ...string) (vendor
 	}
 	answer := vendors.Answer{
 		Code:       classify.Code{Level: classify.Response, Code: code},
-		RequestID:  requestID(e.RequestID),
+		RequestID:  body.ID(e.RequestID),
 		RetryAfter: reply.RetryAfter,
 	}
 	if code != codeSuccess {
-		msg := text(e.Msg)
-		answer.Code.Text = words(msg, tokens, secrets)
+		msg := body.Text(e.Msg)
+		answer.Code.Text = words(msg, tokens, secrets...)
 		answer.Tokens = tokenCodes(code, msg, tokens)
 	}
 	return answer, nil
 }
 
 // codeOf reads a code that is a string or a number of digits; else it is "".
-func codeOf(raw json.RawMessage) string {
-	if code := text(raw); codeForm.MatchString(code) {
-		return code
-	}
-	return ""
-}
+func codeOf(raw json.RawMessage) string { return body.Code(raw, codeForm) }
 
-// text is a JSON string's value, or any other value as it stands.
-func text(raw json.RawMessage) string {
-	if len(raw) == 0 || raw[0] != '"' {
-		return string(raw)
-	}
-	var s string
-	if json.Unmarshal(raw, &s) != nil {
+// words are the vendor's, for people. A list of tokens is not words.
+func words(msg string, tokens []string, secrets ...string) string {
+	if strings.HasPrefix(strings.TrimSpace(msg), "{") {
 		return ""
 	}
-	return s
-}
-
-func requestID(raw json.RawMessage) string {
-	id := text(raw)
-	printable := func(r rune) bool { return r > ' ' && r < 0x7f }
-	if len(id) > 128 || id == "null" || strings.ContainsFunc(id, func(r rune) bool { return !printable(r) }) {
-		return ""
-	}
-	return id
-}
-
-// words are the vendor's, for people. A list of tokens is not words, and
-// neither is a page of them.
-func words(msg string, tokens, secrets []string) string {
-	const page = 8 << 10
-	if len(msg) > page || strings.HasPrefix(strings.TrimSpace(msg), "{") {
-		return ""
-	}
-	var hide []string
-	for _, t := range tokens {
-		if strings.Contains(msg, t) {
-			hide = append(hide, t)
-		}
-	}
-	hide = append(hide, secrets...)
-	// Long ones first: hiding one that begins another would leave the other's tail.
-	slices.SortFunc(hide, func(a, b string) int { return len(b) - len(a) })
-	return vendors.Text(msg, hide...)
+	return vendors.Words(msg, tokens, secrets...)
 }
 
 // tokenCodes finds the tokens of which the answer says something of their own.
@@ -122,16 +86,7 @@ func tokenCodes(code, msg string, tokens []string) []vendors.TokenCode {
 		// A bare list adds nothing to the code; a reason may say that a token is good.
 		maps.DeleteFunc(named, func(_, reason string) bool { return reason == codePartial })
 	}
-	if len(named) == 0 {
-		return nil
-	}
-	var list []vendors.TokenCode
-	for i, t := range tokens {
-		if reason, ok := named[t]; ok {
-			list = append(list, vendors.TokenCode{Index: i, Code: classify.Code{Level: classify.Token, Code: reason}})
-		}
-	}
-	return list
+	return vendors.NamedTokens(tokens, named)
 }
 
 // namedTokens reads the msg of a partial failure, JSON in a string: token to

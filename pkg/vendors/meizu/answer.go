@@ -5,10 +5,10 @@ import (
 	"errors"
 	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
 // The codes that this file branches on; what they lead to stands in codes.tsv.
@@ -34,7 +34,7 @@ type envelope struct {
 // readAnswer believes the body's code, whatever the HTTP status, but for
 // success, which needs both. The same number means different things at the top
 // and inside value, so the levels are kept apart.
-func readAnswer(reply vendors.Reply, tokens []string, secret string) (vendors.Answer, error) {
+func readAnswer(reply vendors.Reply, tokens []string, hide ...string) (vendors.Answer, error) {
 	var e envelope
 	if err := json.Unmarshal(reply.Body, &e); err != nil {
 		e = envelope{}
@@ -48,14 +48,14 @@ func readAnswer(reply vendors.Reply, tokens []string, secret string) (vendors.An
 	}
 	answer := vendors.Answer{
 		Code:       classify.Code{Level: classify.Response, Code: code},
-		RequestID:  messageID(e.MsgID),
+		RequestID:  body.ID(e.MsgID),
 		RetryAfter: reply.RetryAfter,
 	}
 	if code == codeSuccess {
 		answer.Tokens = tokenCodes(e.Value, tokens)
 		return answer, nil
 	}
-	answer.Code.Text = words(text(e.Message), tokens, secret)
+	answer.Code.Text = vendors.Words(body.Text(e.Message), tokens, hide...)
 	if len(tokens) == 1 && slices.Contains(ofToken, code) {
 		answer.Tokens = []vendors.TokenCode{{Code: classify.Code{Level: classify.Token, Code: code}}}
 	}
@@ -63,46 +63,4 @@ func readAnswer(reply vendors.Reply, tokens []string, secret string) (vendors.An
 }
 
 // codeOf reads a code that is a string or a number of digits; else it is "".
-func codeOf(raw json.RawMessage) string {
-	if code := text(raw); codeForm.MatchString(code) {
-		return code
-	}
-	return ""
-}
-
-// text is a JSON string's value, or any other value as it stands.
-func text(raw json.RawMessage) string {
-	if len(raw) == 0 || raw[0] != '"' {
-		return string(raw)
-	}
-	var s string
-	if json.Unmarshal(raw, &s) != nil {
-		return ""
-	}
-	return s
-}
-
-// messageID is the vendor's name for the message, which receipts begin with.
-func messageID(raw json.RawMessage) string {
-	id := text(raw)
-	printable := func(r rune) bool { return r > ' ' && r < 0x7f }
-	if len(id) > 128 || id == "null" || strings.ContainsFunc(id, func(r rune) bool { return !printable(r) }) {
-		return ""
-	}
-	return id
-}
-
-// words are the vendor's, for people; a page of them is none.
-func words(msg string, tokens []string, secret string) string {
-	const page = 8 << 10
-	if len(msg) > page {
-		return ""
-	}
-	hide := []string{secret}
-	for _, t := range tokens {
-		if strings.Contains(msg, t) {
-			hide = append(hide, t)
-		}
-	}
-	return vendors.Text(msg, hide...)
-}
+func codeOf(raw json.RawMessage) string { return body.Code(raw, codeForm) }

@@ -3,11 +3,10 @@ package meizu
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
 	"unicode/utf16"
 
 	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/vendors"
 )
 
 const overridesField = "message.overrides." + Name
@@ -18,7 +17,7 @@ const overridesField = "message.overrides." + Name
 func check(m *push.Message) []push.Fault {
 	var own override
 	if raw := m.Overrides[Name]; len(raw) > 0 {
-		if faults := overrideFaults(raw); len(faults) > 0 {
+		if faults := overrides.Faults(raw); len(faults) > 0 {
 			return faults // what cannot be merged cannot be measured
 		}
 		own = readOverride(raw)
@@ -28,7 +27,7 @@ func check(m *push.Message) []push.Fault {
 	}
 	faults := textFaults("message.title", "noticeBarInfo.title", m.Title, own.NoticeBarInfo.Title, maxTitle)
 	faults = append(faults, textFaults("message.body", "noticeBarInfo.content", m.Body, own.NoticeBarInfo.Content, maxBody)...)
-	return append(faults, clickFaults(m.Click)...)
+	return append(faults, vendors.CheckClick(m.Click)...)
 }
 
 // override is what an override may replace of the texts that have limits.
@@ -84,34 +83,4 @@ func dataFaults(m *push.Message, own override) []push.Fault {
 	}
 	faults := lengthFaults("message.data", "content", text, own.Content, maxContent)
 	return append(faults, lengthFaults("message.title", "title", m.Title, own.Title, maxTitle)...)
-}
-
-func clickFaults(c *push.Click) []push.Fault {
-	if c == nil {
-		return nil
-	}
-	switch c.Action {
-	case push.ClickApp:
-		return nil
-	case push.ClickURL, push.ClickIntent, push.ClickActivity:
-		if c.Target == "" {
-			return []push.Fault{{Field: "message.click.target", Reason: fmt.Sprintf("is required for the action %q", c.Action)}}
-		}
-		return nil
-	}
-	return []push.Fault{{Field: "message.click.action", Reason: "is unknown: write app, url, intent or activity"}}
-}
-
-func overrideFaults(raw []byte) []push.Fault {
-	patch, err := object(raw)
-	if err != nil {
-		return []push.Fault{{Field: overridesField, Reason: "must be a JSON object: it is merged into messageJson"}}
-	}
-	var faults []push.Fault
-	for _, key := range slices.Sorted(maps.Keys(patch)) {
-		if isReserved(key) {
-			faults = append(faults, push.Fault{Field: overridesField + "." + key, Reason: "cannot be overridden: targets and settings say who sends to whom"})
-		}
-	}
-	return faults
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
 // form is the whole request. What is signed is what the server decodes, so the
@@ -31,12 +32,12 @@ func form(appID string, msg []byte, tokens []string, secret vendors.Secret) []by
 	end := len(plain)
 	sum := sign(append(plain, secret.Reveal()...))
 
-	body := make([]byte, 0, 2*size+len("&sign=")+len(sum))
-	body = appendQuery(append(body, "appId="...), []byte(appID))
-	body = appendQuery(append(body, "&messageJson="...), msg)
-	body = appendQuery(append(body, "&pushIds="...), plain[ids:end])
-	body = append(body, "&sign="...)
-	return append(body, sum[:]...)
+	b := make([]byte, 0, 2*size+len("&sign=")+len(sum))
+	b = body.AppendForm(append(b, "appId="...), appID)
+	b = body.AppendForm(append(b, "&messageJson="...), msg)
+	b = body.AppendForm(append(b, "&pushIds="...), plain[ids:end])
+	b = append(b, "&sign="...)
+	return append(b, sum[:]...)
 }
 
 // sign is the MD5 of the text in lower-case hex.
@@ -44,20 +45,4 @@ func sign(text []byte) (hexed [2 * md5.Size]byte) {
 	sum := md5.Sum(text) //nolint:gosec // see above
 	hex.Encode(hexed[:], sum[:])
 	return hexed
-}
-
-// appendQuery appends a form's value, percent-encoded.
-func appendQuery(b, value []byte) []byte {
-	const hex = "0123456789ABCDEF"
-	for _, c := range value {
-		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_', c == '.', c == '~':
-			b = append(b, c)
-		case c == ' ':
-			b = append(b, '+')
-		default:
-			b = append(b, '%', hex[c>>4], hex[c&0xf])
-		}
-	}
-	return b
 }

@@ -88,21 +88,6 @@ func TestValuesSurviveTheForm(t *testing.T) {
 	})
 }
 
-func FuzzAppendQuery(f *testing.F) {
-	for _, seed := range []string{"", "plain-._~", "a b+c&d=e%f", "汉字🚚", "\xff\x00\n"} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		got := string(appendQuery(nil, []byte(s)))
-		if back, err := url.QueryUnescape(got); err != nil || back != s {
-			t.Errorf("%q came back as %q (%v)", s, back, err)
-		}
-		if want := url.QueryEscape(s); got != want {
-			t.Errorf("got %q, want %q", got, want)
-		}
-	})
-}
-
 // Allocations are counted alone: a parallel test would add its own.
 func TestAllocationsDoNotGrowWithTheTokens(t *testing.T) {
 	m := &push.Message{Title: "t", Body: "b", Data: map[string]string{"k": "v"}}

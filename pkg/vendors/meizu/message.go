@@ -1,14 +1,13 @@
 package meizu
 
 import (
-	"bytes"
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"hash/fnv"
 	"time"
 
 	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
 // notification is the messageJson of a notification:
@@ -66,14 +65,11 @@ func payload(m *push.Message, id ident) ([]byte, error) {
 		}
 		msg = &passThrough{Title: m.Title, Content: content, PushTimeInfo: waiting(id.ttl)}
 	}
-	base, err := encode(msg)
+	base, err := body.Encode(msg)
 	if err != nil {
 		return nil, fmt.Errorf("encode message: %w", err)
 	}
-	if override := m.Overrides[Name]; len(override) > 0 {
-		return merge(base, override)
-	}
-	return base, nil
+	return overrides.Merge(base, m.Overrides[Name])
 }
 
 func newNotification(m *push.Message, id ident) *notification {
@@ -108,7 +104,7 @@ func content(m *push.Message) (string, error) {
 	if m.Data == nil {
 		return "{}", nil
 	}
-	data, err := encode(m.Data)
+	data, err := body.Encode(m.Data)
 	if err != nil {
 		return "", fmt.Errorf("encode message data: %w", err)
 	}
@@ -133,15 +129,4 @@ func notifyKey(m *push.Message, key string) string {
 	h := fnv.New64a()
 	h.Write([]byte(key))
 	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:6])
-}
-
-// encode is JSON without HTML escapes, which would use up the vendor's limits.
-func encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }

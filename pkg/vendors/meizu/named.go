@@ -21,17 +21,7 @@ func tokenCodes(value json.RawMessage, tokens []string) []vendors.TokenCode {
 	if json.Unmarshal(value, &lists) != nil || len(lists) == 0 {
 		return nil
 	}
-	named := namedTokens(lists)
-	if len(named) == 0 {
-		return nil
-	}
-	var list []vendors.TokenCode
-	for i, t := range tokens {
-		if code, ok := named[t]; ok {
-			list = append(list, vendors.TokenCode{Index: i, Code: classify.Code{Level: classify.Token, Code: code}})
-		}
-	}
-	return list
+	return vendors.NamedTokens(tokens, namedTokens(lists))
 }
 
 // namedTokens turns the lists round. A token that is named twice has the code

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 
-	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
 )
@@ -28,10 +27,7 @@ func (a *adapter) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte("meizu ada
 func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer, error) {
 	msg, err := payload(r.Message, ident{ttl: r.TTL, key: r.Key})
 	if err != nil {
-		// Nothing was sent, which is what Dial says; Check keeps such messages out.
-		return vendors.Answer{}, &vendors.Error{
-			Op: opSend, Code: classify.Code{Level: classify.Transport, Code: classify.Dial}, Err: err,
-		}
+		return vendors.Answer{}, vendors.UnsentError(opSend, err)
 	}
 	path := showPath
 	if r.Message.Kind == push.Data {

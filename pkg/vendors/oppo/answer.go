@@ -4,10 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"regexp"
-	"strings"
 
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
 // The codes that this file branches on; what they lead to stands in codes.tsv.
@@ -64,7 +64,7 @@ func readAnswer(reply vendors.Reply, tokens []string, hide ...string) (vendors.A
 	}
 	answer := vendors.Answer{Code: classify.Code{Level: classify.Response, Code: code}, RetryAfter: reply.RetryAfter}
 	if code != codeSuccess {
-		answer.Code.Text = words(text(e.Message), tokens, hide)
+		answer.Code.Text = words(body.Text(e.Message), tokens, hide...)
 	}
 	s := newSheet(tokens, hide)
 	switch first(e.Data) {
@@ -78,32 +78,14 @@ func readAnswer(reply vendors.Reply, tokens []string, hide ...string) (vendors.A
 }
 
 // codeOf reads a code that is a whole number, bare or in a string; else it is "".
-func codeOf(raw json.RawMessage) string {
-	if code := text(raw); codeForm.MatchString(code) {
-		return code
-	}
-	return ""
-}
-
-// text is a JSON string's value, or any other value as it stands.
-func text(raw json.RawMessage) string {
-	if first(raw) != '"' {
-		return string(raw)
-	}
-	var s string
-	if json.Unmarshal(raw, &s) != nil {
-		return ""
-	}
-	return s
-}
+func codeOf(raw json.RawMessage) string { return body.Code(raw, codeForm) }
 
 // name is a vendor's name for something, to be sent back and shown: a string
 // of printable characters, else "".
 func name(raw json.RawMessage) string {
 	const longest = 512
-	s := text(raw)
-	odd := func(r rune) bool { return r <= ' ' || r >= 0x7f }
-	if first(raw) != '"' || len(s) > longest || strings.ContainsFunc(s, odd) {
+	s := body.Text(raw)
+	if first(raw) != '"' || len(s) > longest || !body.Printable(s) {
 		return ""
 	}
 	return s
@@ -116,17 +98,10 @@ func first(raw json.RawMessage) byte {
 	return raw[0]
 }
 
-// words are the vendor's, for people, without tokens and secrets.
-func words(msg string, tokens, hide []string) string {
-	const page = 4 << 10
-	if msg == "" || msg == "null" || len(msg) > page {
+// words are the vendor's, for people; null is none.
+func words(msg string, tokens []string, hide ...string) string {
+	if msg == "null" {
 		return ""
 	}
-	var found []string
-	for _, t := range tokens {
-		if strings.Contains(msg, t) {
-			found = append(found, t)
-		}
-	}
-	return vendors.Text(msg, append(found, hide...)...)
+	return vendors.Words(msg, tokens, hide...)
 }

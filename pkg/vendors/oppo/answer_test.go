@@ -11,6 +11,7 @@ import (
 
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
 func TestReadAnswerKeepsTheVendorsNameAndRetryAfter(t *testing.T) {
@@ -123,7 +124,7 @@ func FuzzWalk(f *testing.F) {
 		var members map[string]json.RawMessage
 		if first(raw) == '{' && json.Unmarshal(raw, &members) == nil {
 			got := map[string]string{}
-			eachMember(raw, func(k, v []byte) { got[text(k)] = string(v) })
+			eachMember(raw, func(k, v []byte) { got[body.Text(k)] = string(v) })
 			for k, v := range members {
 				if got[k] != string(v) {
 					t.Errorf("member %q of %s is %s, want %s", k, raw, got[k], v)

@@ -85,54 +85,6 @@ func TestCheckMeasuresWhatSendMakes(t *testing.T) {
 	})
 }
 
-func TestMergeFollowsRFC7396(t *testing.T) {
-	t.Parallel()
-	tests := []struct{ name, base, override, want string }{
-		{"a field joins", `{"a":1}`, `{"b":2}`, `{"a":1,"b":2}`},
-		{"a field is replaced", `{"a":1}`, `{"a":"x"}`, `{"a":"x"}`},
-		{"objects merge", `{"a":{"b":1,"c":2}}`, `{"a":{"c":3}}`, `{"a":{"b":1,"c":3}}`},
-		{"null takes out", `{"a":{"b":1,"c":2}}`, `{"a":{"c":null}}`, `{"a":{"b":1}}`},
-		{"null in a new object is no field", `{}`, `{"a":{"b":null}}`, `{"a":{}}`},
-		{"an object replaces a value", `{"a":1}`, `{"a":{"b":1}}`, `{"a":{"b":1}}`},
-		{"lists are replaced whole", `{"a":[1,2]}`, `{"a":[3]}`, `{"a":[3]}`},
-		{"numbers stay as written", `{}`, `{"a":1.50,"b":12345678901234567890}`, `{"a":1.50,"b":12345678901234567890}`},
-		{"nothing is escaped for HTML", `{}`, `{"a":"<&>"}`, `{"a":"<&>"}`},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			got, err := merge([]byte(tt.base), []byte(tt.override))
-			if string(got) != tt.want || err != nil {
-				t.Errorf("got %s (%v), want %s", got, err, tt.want)
-			}
-		})
-	}
-}
-
-func FuzzMerge(f *testing.F) {
-	for _, seed := range []string{`{}`, `{"notify_level":16}`, `{"alias":null}`, `{"TARGET_VALUE":1}`, `[]`, `null`, `{"a":1e999}`, `{} x`} {
-		f.Add([]byte(seed))
-	}
-	f.Fuzz(func(t *testing.T, override []byte) {
-		out, err := merge([]byte(`{"title":"t","a":{"b":1}}`), override)
-		if (err != nil) != (len(overrideFaults(override)) > 0) {
-			t.Errorf("merge says %v, check says %v", err, overrideFaults(override))
-		}
-		if err != nil {
-			return
-		}
-		var doc map[string]json.RawMessage
-		if json.Unmarshal(out, &doc) != nil || doc == nil {
-			t.Fatalf("got %s, want an object", out)
-		}
-		for key := range doc {
-			if isReserved(key) {
-				t.Errorf("%s has %s", out, key)
-			}
-		}
-	})
-}
-
 func TestSettingsNameTheKeyAtFault(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"unicode/utf8"
 
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
 // Bodies are forms, some of whose values are JSON. They are written in one
@@ -24,10 +24,10 @@ func unicastBody(r *vendors.Request) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	body := make([]byte, 0, 256+3*(len(n)+len(r.Tokens[0])))
-	body = appendForm(append(body, "auth_token="...), r.Access)
-	body = append(body, "&message="...)
-	target, _ := appendTarget(body, nil, r.Tokens[0], escaped(append(n, '}')))
+	b := make([]byte, 0, 256+3*(len(n)+len(r.Tokens[0])))
+	b = appendForm(append(b, "auth_token="...), r.Access)
+	b = append(b, "&message="...)
+	target, _ := appendTarget(b, nil, r.Tokens[0], escaped(append(n, '}')))
 	return target, nil
 }
 
@@ -45,26 +45,26 @@ func batchBody(rs []*vendors.Request) ([]byte, error) {
 			size += len(shared[i]) + len(t) + 3*len(targetHead+targetTail)
 		}
 	}
-	body := make([]byte, 0, size)
-	body = appendForm(append(body, "auth_token="...), rs[0].Access)
-	body = append(body, "&messages="...)
+	b := make([]byte, 0, size)
+	b = appendForm(append(b, "auth_token="...), rs[0].Access)
+	b = append(b, "&messages="...)
 	var quoted []byte
 	between := "["
 	for i, r := range rs {
 		for _, t := range r.Tokens {
-			body = appendForm(body, between)
-			body, quoted = appendTarget(body, quoted, t, shared[i])
+			b = appendForm(b, between)
+			b, quoted = appendTarget(b, quoted, t, shared[i])
 			between = ","
 		}
 	}
-	return appendForm(body, "]"), nil
+	return appendForm(b, "]"), nil
 }
 
 // appendTarget appends one element of messages. scratch is for the token as
 // JSON; it is returned to be used again.
-func appendTarget(b, scratch []byte, token string, shared []byte) (body, _ []byte) {
+func appendTarget(b, scratch []byte, token string, shared []byte) (form, _ []byte) {
 	b = append(b, escapedHead...)
-	scratch = appendString(scratch[:0], token)
+	scratch = body.AppendString(scratch[:0], token)
 	b = appendForm(b, scratch)
 	b = append(b, escapedTail...)
 	return append(b, shared...), scratch
@@ -81,17 +81,17 @@ func broadcastBody(r *vendors.Request) []byte {
 	for _, t := range r.Tokens {
 		size += len(t) + len("%3B")
 	}
-	body := make([]byte, 0, size)
-	body = appendForm(append(body, "auth_token="...), r.Access)
-	body = appendForm(append(body, "&message_id="...), r.Saved)
-	body = append(body, "&target_type=2&target_value="...)
+	b := make([]byte, 0, size)
+	b = appendForm(append(b, "auth_token="...), r.Access)
+	b = appendForm(append(b, "&message_id="...), r.Saved)
+	b = append(b, "&target_type=2&target_value="...)
 	for i, t := range r.Tokens {
 		if i > 0 {
-			body = append(body, "%3B"...) // a semicolon
+			b = append(b, "%3B"...) // a semicolon
 		}
-		body = appendForm(body, t)
+		b = appendForm(b, t)
 	}
-	return body
+	return b
 }
 
 // saveBody is the notification with each field in a form field of its own.
@@ -100,24 +100,24 @@ func saveBody(r *vendors.Request) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	doc, err := object(n)
+	doc, err := body.Object(n)
 	if err != nil {
 		return nil, err
 	}
-	body := appendForm([]byte("auth_token="), r.Access)
+	b := appendForm([]byte("auth_token="), r.Access)
 	for _, field := range slices.Sorted(maps.Keys(doc)) {
 		value, ok := doc[field].(string)
 		if !ok {
-			raw, err := encode(doc[field])
+			raw, err := body.Encode(doc[field])
 			if err != nil {
 				return nil, fmt.Errorf("encode message: %w", err)
 			}
 			value = string(raw)
 		}
-		body = appendForm(append(body, '&'), field)
-		body = appendForm(append(body, '='), value)
+		b = appendForm(append(b, '&'), field)
+		b = appendForm(append(b, '='), value)
 	}
-	return body, nil
+	return b, nil
 }
 
 func escaped(b []byte) []byte { return appendForm(make([]byte, 0, len(b)+len(b)/2), b) }
@@ -142,25 +142,4 @@ func appendForm[S ~string | ~[]byte](b []byte, s S) []byte {
 		}
 	}
 	return b
-}
-
-// appendString appends s as a JSON string. Bytes that are not UTF-8 become the
-// replacement character, as encoding/json has them.
-func appendString(b []byte, s string) []byte {
-	if !utf8.ValidString(s) {
-		s = string([]rune(s))
-	}
-	const hex = "0123456789abcdef"
-	b = append(b, '"')
-	for i := range len(s) {
-		switch c := s[i]; {
-		case c < ' ':
-			b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&0xf])
-		case c == '"', c == '\\':
-			b = append(b, '\\', c)
-		default:
-			b = append(b, c)
-		}
-	}
-	return append(b, '"')
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
 const testKey = "0123456789abcdef0123456789abcdef"
@@ -141,12 +142,12 @@ func TestAllocationsDoNotGrowWithTheTokens(t *testing.T) {
 	}
 }
 
-func FuzzAppendString(f *testing.F) {
+func FuzzAppendForm(f *testing.F) {
 	for _, seed := range []string{"", "plain", `quote " and \`, "\x00\x1f\x7f", "汉字🚚", "\xff\xfe", "<&>+% "} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		text, err := url.QueryUnescape(string(appendForm(nil, appendString(nil, s))))
+		text, err := url.QueryUnescape(string(appendForm(nil, body.AppendString(nil, s))))
 		if err != nil {
 			t.Fatalf("%q: %v", s, err)
 		}

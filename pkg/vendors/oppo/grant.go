@@ -12,6 +12,7 @@ import (
 
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
 const opGrant = "fetch access token"
@@ -62,7 +63,7 @@ func readGrant(reply vendors.Reply, secret string) (vendors.Grant, error) {
 	case code != codeSuccess:
 		return vendors.Grant{}, &vendors.Error{
 			Op:         opGrant,
-			Code:       classify.Code{Level: classify.Auth, Code: code, Text: words(text(e.Message), nil, []string{secret, access})},
+			Code:       classify.Code{Level: classify.Auth, Code: code, Text: words(body.Text(e.Message), nil, secret, access)},
 			RetryAfter: reply.RetryAfter,
 		}
 	case access == "":

@@ -1,17 +1,15 @@
 package oppo
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
-	"hash/fnv"
 	"time"
 	"unicode/utf8"
 
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
 // The limits: https://open.oppomobile.com/new/developmentDoc/info?id=11236
@@ -56,14 +54,11 @@ func payload(m *push.Message, appMessageID, key string, ttl time.Duration) ([]by
 	if err != nil {
 		return nil, err
 	}
-	base, err := encode(n)
+	base, err := body.Encode(n)
 	if err != nil {
 		return nil, fmt.Errorf("encode message: %w", err)
 	}
-	if override := m.Overrides[Name]; len(override) > 0 {
-		return merge(base, override)
-	}
-	return base, nil
+	return overrides.Merge(base, m.Overrides[Name])
 }
 
 func newNotification(m *push.Message, appMessageID, key string, ttl time.Duration) (*notification, error) {
@@ -73,11 +68,11 @@ func newNotification(m *push.Message, appMessageID, key string, ttl time.Duratio
 		Title:        m.Title, Content: m.Body,
 		OffLine: true, OffLineTTL: seconds(ttl),
 		ChannelID: m.Channel, Category: category(m),
-		NotifyID: notifyID(m, key),
+		NotifyID: body.NotifyID(m.CollapseID, key),
 	}
 	n.click(m.Click)
 	if len(m.Data) > 0 {
-		data, err := encode(m.Data)
+		data, err := body.Encode(m.Data)
 		if err != nil {
 			return nil, fmt.Errorf("encode message data: %w", err)
 		}
@@ -131,18 +126,6 @@ func category(m *push.Message) string {
 	return m.Category
 }
 
-// notifyID is the same on every retry, and over 0: 31 bits of what replaces
-// the notification (the collapse id), or of what identifies it (the key). A
-// broadcast that is sent again then replaces what it showed the first time.
-func notifyID(m *push.Message, key string) uint32 {
-	if m.CollapseID != "" {
-		key = m.CollapseID
-	}
-	h := fnv.New32a()
-	h.Write([]byte(key))
-	return max(h.Sum32()&0x7fffffff, 1)
-}
-
 // seconds are whole, at least one and at most ten days.
 func seconds(d time.Duration) int64 { return min(max(int64(d/time.Second), 1), maxTTL) }
 
@@ -154,15 +137,4 @@ func savedID(r *vendors.Request) string {
 	}
 	sum := sha256.Sum256([]byte(r.Key + " instead of " + r.Saved))
 	return hex.EncodeToString(sum[:16])
-}
-
-// encode is JSON without HTML escapes, which would use up the vendor's limits.
-func encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }

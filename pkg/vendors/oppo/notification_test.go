@@ -5,8 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"pgregory.net/rapid"
-
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
 )
@@ -59,23 +57,6 @@ func TestLongTextHasAStyleOfItsOwn(t *testing.T) {
 			t.Errorf("%d characters have style %d, want %d", len([]rune(body)), got, want)
 		}
 	}
-}
-
-func TestNotifyIDIsTheSameOnEveryRetry(t *testing.T) {
-	t.Parallel()
-	plain, collapsing := &push.Message{}, &push.Message{CollapseID: "order-42"}
-	first, again, other := notifyID(plain, "a"), notifyID(plain, "a"), notifyID(plain, "b")
-	if first != again || first == other {
-		t.Error("without a collapse id, want one id a key")
-	}
-	if notifyID(collapsing, "a") != notifyID(collapsing, "b") {
-		t.Error("with a collapse id, want one id whatever the key")
-	}
-	rapid.Check(t, func(t *rapid.T) {
-		if id := notifyID(plain, rapid.String().Draw(t, "key")); id < 1 || id > 1<<31-1 {
-			t.Fatalf("got %d, want 1 to 2147483647", id)
-		}
-	})
 }
 
 func TestMarketingIsSavedHoweverFewTokens(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
 // savedFor is how long a message_id is used. OPPO documents no lifetime; a name
@@ -22,7 +23,7 @@ var errNoMessageID = errors.New("a success without a message_id")
 func (a *adapter) Save(ctx context.Context, r *vendors.Request) (vendors.Saved, error) {
 	body, err := saveBody(r)
 	if err != nil {
-		return vendors.Saved{}, unsent(opSave, err)
+		return vendors.Saved{}, vendors.UnsentError(opSave, err)
 	}
 	reply, err := a.post(ctx, opSave, pathSave, body)
 	if err != nil {
@@ -42,7 +43,7 @@ func readSaved(reply vendors.Reply, hide ...string) (vendors.Saved, error) {
 	case code != codeSuccess:
 		return vendors.Saved{}, &vendors.Error{
 			Op:         opSave,
-			Code:       classify.Code{Level: classify.Response, Code: saveCode(code), Text: words(text(e.Message), nil, hide)},
+			Code:       classify.Code{Level: classify.Response, Code: saveCode(code), Text: words(body.Text(e.Message), nil, hide...)},
 			RetryAfter: reply.RetryAfter,
 		}
 	}

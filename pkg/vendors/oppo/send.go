@@ -47,13 +47,13 @@ func (a *adapter) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte("oppo adap
 func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer, error) {
 	switch {
 	case a.Saves(r) && r.Saved == "":
-		return vendors.Answer{}, unsent(opSend, errNotSaved)
+		return vendors.Answer{}, vendors.UnsentError(opSend, errNotSaved)
 	case a.Saves(r):
 		return a.ship(ctx, pathBroadcast, broadcastBody(r), r.Tokens, r)
 	case len(r.Tokens) == 1:
 		body, err := unicastBody(r)
 		if err != nil {
-			return vendors.Answer{}, unsent(opSend, err)
+			return vendors.Answer{}, vendors.UnsentError(opSend, err)
 		}
 		return a.ship(ctx, pathUnicast, body, r.Tokens, r)
 	}
@@ -63,11 +63,11 @@ func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer,
 // SendMany makes exactly one unicast_batch request, whatever the messages' class.
 func (a *adapter) SendMany(ctx context.Context, rs []*vendors.Request) (vendors.Answer, error) {
 	if len(rs) == 0 {
-		return vendors.Answer{}, unsent(opSend, errors.New("no messages"))
+		return vendors.Answer{}, vendors.UnsentError(opSend, errors.New("no messages"))
 	}
 	body, err := batchBody(rs)
 	if err != nil {
-		return vendors.Answer{}, unsent(opSend, err)
+		return vendors.Answer{}, vendors.UnsentError(opSend, err)
 	}
 	return a.ship(ctx, pathBatch, body, allTokens(rs), rs[0])
 }
@@ -108,10 +108,4 @@ func allTokens(rs []*vendors.Request) []string {
 		all = append(all, r.Tokens...)
 	}
 	return all
-}
-
-// unsent is the error for a request that was never made, which is what Dial
-// says. Check keeps messages that cannot be encoded out.
-func unsent(op string, err error) error {
-	return &vendors.Error{Op: op, Code: classify.Code{Level: classify.Transport, Code: classify.Dial}, Err: err}
 }

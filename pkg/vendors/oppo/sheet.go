@@ -10,6 +10,7 @@ import (
 
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
 // sheet takes down what an answer says of each token. A token may stand in it
@@ -95,11 +96,11 @@ func (s *sheet) buckets(data []byte) (requestID string) {
 // idList reads an array, or what an old client has: a string with separators.
 func idList(raw json.RawMessage) []string {
 	if first(raw) == '"' {
-		return strings.FieldsFunc(text(raw), func(r rune) bool { return r == ';' || r == ',' || r == ' ' })
+		return strings.FieldsFunc(body.Text(raw), func(r rune) bool { return r == ';' || r == ',' || r == ' ' })
 	}
 	var list []string
 	if first(raw) == '[' {
-		eachElement(raw, func(v []byte) { list = append(list, text(v)) })
+		eachElement(raw, func(v []byte) { list = append(list, body.Text(v)) })
 	}
 	return list
 }
@@ -113,7 +114,7 @@ func (s *sheet) place(id json.RawMessage) int {
 			return s.cursor - 1
 		}
 	}
-	i := s.find(text(id))
+	i := s.find(body.Text(id))
 	if i >= 0 {
 		s.cursor = i + 1
 	}
@@ -149,7 +150,7 @@ func (s *sheet) take(i int, code string, message json.RawMessage) {
 	case "":
 		s.failed = append(s.failed, vendors.TokenCode{Index: i, Code: unclear})
 	default:
-		c := classify.Code{Level: classify.Token, Code: code, Text: s.say(text(message))}
+		c := classify.Code{Level: classify.Token, Code: code, Text: s.say(body.Text(message))}
 		s.failed = append(s.failed, vendors.TokenCode{Index: i, Code: c})
 	}
 }
@@ -157,7 +158,7 @@ func (s *sheet) take(i int, code string, message json.RawMessage) {
 // say cleans words once for all items that have the same.
 func (s *sheet) say(said string) string {
 	if said != s.words[0] {
-		s.words = [2]string{said, words(said, s.tokens, s.hide)}
+		s.words = [2]string{said, words(said, s.tokens, s.hide...)}
 	}
 	return s.words[1]
 }

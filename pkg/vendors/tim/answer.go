@@ -5,10 +5,10 @@ import (
 	"errors"
 	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
 // The codes that this file branches on; what they lead to stands in codes.tsv.
@@ -69,7 +69,7 @@ func readAnswer(reply vendors.Reply, tokens []string, secrets ...string) (vendor
 		}
 		return answer, nil
 	}
-	answer.Code.Text = words(text(e.ErrorInfo), tokens, secrets)
+	answer.Code.Text = vendors.Words(body.Text(e.ErrorInfo), tokens, secrets...)
 	if len(tokens) == 1 && len(answer.Tokens) == 0 && slices.Contains(ofToken, code) {
 		answer.Tokens = []vendors.TokenCode{{Code: classify.Code{Level: classify.Token, Code: code}}}
 	}
@@ -92,50 +92,13 @@ func requestCode(e envelope) string {
 }
 
 // codeOf reads a code that is a whole number, bare or in a string; else it is "".
-func codeOf(raw json.RawMessage) string {
-	if code := text(raw); codeForm.MatchString(code) {
-		return code
-	}
-	return ""
-}
-
-// text is a JSON string's value, or any other value as it stands.
-func text(raw json.RawMessage) string {
-	if len(raw) == 0 || raw[0] != '"' {
-		return string(raw)
-	}
-	var s string
-	if json.Unmarshal(raw, &s) != nil {
-		return ""
-	}
-	return s
-}
+func codeOf(raw json.RawMessage) string { return body.Code(raw, codeForm) }
 
 // requestID is the vendor's name for the request, in whatever form: a task id
 // has three.
 func requestID(e envelope) string {
-	id := text(e.TaskID)
-	if id == "" {
-		id = text(e.MsgKey)
+	if body.Text(e.TaskID) == "" {
+		return body.ID(e.MsgKey)
 	}
-	printable := func(r rune) bool { return r > ' ' && r < 0x7f }
-	if len(id) > 128 || id == "null" || strings.ContainsFunc(id, func(r rune) bool { return !printable(r) }) {
-		return ""
-	}
-	return id
-}
-
-// words are the vendor's, for people; a page of them is none.
-func words(msg string, tokens, secrets []string) string {
-	const page = 8 << 10
-	if len(msg) > page {
-		return ""
-	}
-	hide := slices.Clone(secrets)
-	for _, t := range tokens {
-		if strings.Contains(msg, t) {
-			hide = append(hide, t)
-		}
-	}
-	return vendors.Text(msg, hide...)
+	return body.ID(e.TaskID)
 }

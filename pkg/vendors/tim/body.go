@@ -4,10 +4,10 @@ import (
 	"hash/fnv"
 	"strconv"
 	"time"
-	"unicode/utf8"
 
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
 // pushBody is a request to the push service:
@@ -19,10 +19,10 @@ func (a *adapter) pushBody(r *vendors.Request) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := make([]byte, 0, 256+len(a.identifier)+len(info)+sizeOf(r.Tokens))
-	b = appendString(append(b, `{"From_Account":`...), a.identifier)
+	b := make([]byte, 0, 256+len(a.identifier)+len(info)+body.StringsSize(r.Tokens))
+	b = body.AppendString(append(b, `{"From_Account":`...), a.identifier)
 	b = strconv.AppendUint(append(b, `,"MsgRandom":`...), uint64(msgRandom(r)), 10)
-	b = appendString(append(b, `,"DataId":`...), r.Key)
+	b = body.AppendString(append(b, `,"DataId":`...), r.Key)
 	b = append(append(b, `,"OfflinePushInfo":`...), info...)
 	return appendAccounts(b, r.Tokens), nil
 }
@@ -35,8 +35,8 @@ func (a *adapter) chatBody(r *vendors.Request) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := make([]byte, 0, 512+len(a.identifier)+len(msg)+sizeOf(r.Tokens))
-	b = appendString(append(b, `{"SyncOtherMachine":2,"From_Account":`...), a.identifier)
+	b := make([]byte, 0, 512+len(a.identifier)+len(msg)+body.StringsSize(r.Tokens))
+	b = body.AppendString(append(b, `{"SyncOtherMachine":2,"From_Account":`...), a.identifier)
 	b = strconv.AppendUint(append(b, `,"MsgSeq":`...), uint64(hashed(r.Key)), 10)
 	b = strconv.AppendUint(append(b, `,"MsgRandom":`...), uint64(msgRandom(r)), 10)
 	b = strconv.AppendInt(append(b, `,"MsgLifeTime":`...), lifeTime(r.TTL), 10)
@@ -46,22 +46,8 @@ func (a *adapter) chatBody(r *vendors.Request) ([]byte, error) {
 
 // appendAccounts ends the body with its accounts.
 func appendAccounts(b []byte, tokens []string) []byte {
-	b = append(b, `,"To_Account":[`...)
-	for i, t := range tokens {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = appendString(b, t)
-	}
+	b = body.AppendStrings(append(b, `,"To_Account":[`...), tokens)
 	return append(b, `]}`...)
-}
-
-func sizeOf(tokens []string) int {
-	size := 0
-	for _, t := range tokens {
-		size += len(t) + len(`"",`)
-	}
-	return size
 }
 
 // lifeTime is in seconds, and at least one: 0 would mean only phones that are online.
@@ -101,33 +87,3 @@ func positive(n uint32) uint32 { return max(n&0x7fffffff, 1) }
 
 // isData tells whether a message is for the app alone.
 func isData(m *push.Message) bool { return m.Kind == push.Data }
-
-// appendString appends s as a JSON string. Runs that need no escape are copied whole.
-func appendString(b []byte, s string) []byte {
-	const hex = "0123456789abcdef"
-	b = append(b, '"')
-	start := 0
-	for i := 0; i < len(s); {
-		c := s[i]
-		if c >= utf8.RuneSelf {
-			r, n := utf8.DecodeRuneInString(s[i:])
-			if r == utf8.RuneError && n == 1 {
-				b = append(append(b, s[start:i]...), "\ufffd"...)
-				start = i + 1
-			}
-			i += n
-			continue
-		}
-		if c < ' ' || c == '"' || c == '\\' {
-			b = append(b, s[start:i]...)
-			if c < ' ' {
-				b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&0xf])
-			} else {
-				b = append(b, '\\', c)
-			}
-			start = i + 1
-		}
-		i++
-	}
-	return append(append(b, s[start:]...), '"')
-}

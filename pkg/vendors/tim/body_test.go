@@ -164,25 +164,6 @@ func TestAllocationsDoNotGrowWithTheTokens(t *testing.T) {
 	}
 }
 
-func FuzzAppendString(f *testing.F) {
-	for _, seed := range []string{"", "plain", `quote " and \`, "\x00\x1f\x7f", "汉字🚚", "\xff\xfe", "<&>"} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		var got string
-		if err := json.Unmarshal(appendString(nil, s), &got); err != nil {
-			t.Fatalf("%q: %v", s, err)
-		}
-		var want strings.Builder
-		for _, r := range s { // a broken byte is one replacement character here, too
-			want.WriteRune(r)
-		}
-		if got != want.String() {
-			t.Errorf("%q came back as %q, want %q", s, got, want.String())
-		}
-	})
-}
-
 func TestSendThatCannotBeEncodedMakesNoRequest(t *testing.T) {
 	t.Parallel()
 	s := Settings{SDKAppID: 1, SecretKey: "s", BaseURL: "http://127.0.0.1:1"}

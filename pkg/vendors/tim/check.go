@@ -2,10 +2,9 @@ package tim
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/vendors"
 )
 
 const overridesField = "message.overrides." + Name
@@ -15,43 +14,12 @@ const overridesField = "message.overrides." + Name
 func check(m *push.Message) []push.Fault {
 	var faults []push.Fault
 	if !isData(m) {
-		faults = append(faults, notificationFaults(m)...)
+		faults = append(faults, vendors.CheckTexts(m, "Tencent IM")...)
 	}
-	if override := m.Overrides[Name]; len(override) > 0 {
-		f := overrideFaults(override)
-		if len(f) > 0 {
-			return append(faults, f...) // what cannot be merged cannot be measured
-		}
+	if f := overrides.Faults(m.Overrides[Name]); len(f) > 0 {
+		return append(faults, f...) // what cannot be merged cannot be measured
 	}
 	return append(faults, sizeFaults(m)...)
-}
-
-func notificationFaults(m *push.Message) []push.Fault {
-	var faults []push.Fault
-	if m.Title == "" {
-		faults = append(faults, push.Fault{Field: "message.title", Reason: "is required for a notification at Tencent IM"})
-	}
-	if m.Body == "" {
-		faults = append(faults, push.Fault{Field: "message.body", Reason: "is required for a notification at Tencent IM"})
-	}
-	if m.Badge != nil && *m.Badge < 0 {
-		faults = append(faults, push.Fault{Field: "message.badge", Reason: "must be 0 or more"})
-	}
-	return faults
-}
-
-func overrideFaults(override []byte) []push.Fault {
-	patch, err := object(override)
-	if err != nil {
-		return []push.Fault{{Field: overridesField, Reason: "must be a JSON object: it is merged into OfflinePushInfo"}}
-	}
-	var faults []push.Fault
-	for _, key := range slices.Sorted(maps.Keys(patch)) {
-		if isReserved(key) {
-			faults = append(faults, push.Fault{Field: overridesField + "." + key, Reason: "cannot be overridden: targets and settings say who sends to whom"})
-		}
-	}
-	return faults
 }
 
 // sizeFaults measures the larger of the two forms that the message may take.

@@ -1,11 +1,11 @@
 package tim
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 
 	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
 // offlinePush is the value of OfflinePushInfo:
@@ -77,14 +77,11 @@ func pushInfo(m *push.Message) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	base, err := encode(info)
+	base, err := body.Encode(info)
 	if err != nil {
 		return nil, fmt.Errorf("encode message: %w", err)
 	}
-	if override := m.Overrides[Name]; len(override) > 0 {
-		return merge(base, override)
-	}
-	return base, nil
+	return overrides.Merge(base, m.Overrides[Name])
 }
 
 // newOfflinePush is for a data message only the word that nothing be shown.
@@ -143,7 +140,7 @@ func chatMessage(m *push.Message) ([]byte, error) {
 		c.MsgBody = []element{{"TIMTextElem", content{Text: &m.Body}}}
 		c.CloudCustomData = data
 	}
-	b, err := encode(c)
+	b, err := body.Encode(c)
 	if err != nil {
 		return nil, fmt.Errorf("encode message: %w", err)
 	}
@@ -155,20 +152,9 @@ func dataText(m *push.Message) (string, error) {
 	if len(m.Data) == 0 {
 		return "", nil
 	}
-	data, err := encode(m.Data)
+	data, err := body.Encode(m.Data)
 	if err != nil {
 		return "", fmt.Errorf("encode message data: %w", err)
 	}
 	return string(data), nil
-}
-
-// encode is JSON without HTML escapes, which would use up the vendor's limit.
-func encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }

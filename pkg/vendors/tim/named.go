@@ -17,14 +17,7 @@ func tokenCodes(errorList json.RawMessage, tokens []string) []vendors.TokenCode 
 	if json.Unmarshal(errorList, &entries) != nil || len(entries) == 0 {
 		return nil
 	}
-	named := namedTokens(entries)
-	var list []vendors.TokenCode
-	for i, t := range tokens {
-		if code, ok := named[t]; ok {
-			list = append(list, vendors.TokenCode{Index: i, Code: classify.Code{Level: classify.Token, Code: code}})
-		}
-	}
-	return list
+	return vendors.NamedTokens(tokens, namedTokens(entries))
 }
 
 // namedTokens maps accounts to codes. One that is named twice has the code that

@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"strconv"
 
-	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
@@ -36,10 +35,7 @@ func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer,
 	}
 	body, err := write(r)
 	if err != nil {
-		// Nothing was sent, which is what Dial says; Check keeps such messages out.
-		return vendors.Answer{}, &vendors.Error{
-			Op: opSend, Code: classify.Code{Level: classify.Transport, Code: classify.Dial}, Err: err,
-		}
+		return vendors.Answer{}, vendors.UnsentError(opSend, err)
 	}
 	address += "&usersig=" + url.QueryEscape(r.Access) + "&random=" + strconv.FormatUint(uint64(random(r)), 10)
 	req, err := vendors.Post(ctx, opSend, address, "application/json", body)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
 // The codes that this file branches on; what they lead to stands in codes.tsv.
@@ -72,7 +73,7 @@ func readAnswer(reply vendors.Reply, tokens []string, hide ...string) (vendors.A
 		RetryAfter: reply.RetryAfter,
 	}
 	if code != codeSuccess {
-		answer.Code.Text = words(text(e.Desc), tokens, hide)
+		answer.Code.Text = vendors.Words(text(e.Desc), tokens, hide...)
 	}
 	return answer, nil
 }
@@ -98,12 +99,7 @@ func tokenCodes(code string, users []invalidUser, tokens []string) []vendors.Tok
 	for _, u := range users {
 		addNamed(named, u, tokens)
 	}
-	var list []vendors.TokenCode
-	for i, t := range tokens {
-		if status, ok := named[t]; ok {
-			list = append(list, vendors.TokenCode{Index: i, Code: classify.Code{Level: classify.Token, Code: status}})
-		}
-	}
+	list := vendors.NamedTokens(tokens, named)
 	if code != codeBadRegID || len(list) == 0 {
 		return list
 	}
@@ -132,26 +128,14 @@ func addNamed(named map[string]string, u invalidUser, tokens []string) {
 }
 
 // codeOf reads a code that is a number, bare or in a string; else it is "".
-func codeOf(raw json.RawMessage) string {
-	if code := text(raw); codeForm.MatchString(code) {
-		return code
-	}
-	return ""
-}
+func codeOf(raw json.RawMessage) string { return body.Code(raw, codeForm) }
 
-// text is a JSON string's value, or any other value as it stands; null is "".
+// text is a value as text; null is "".
 func text(raw json.RawMessage) string {
-	if len(raw) == 0 || string(raw) == "null" {
+	if string(raw) == "null" {
 		return ""
 	}
-	if raw[0] != '"' {
-		return string(raw)
-	}
-	var s string
-	if json.Unmarshal(raw, &s) != nil {
-		return ""
-	}
-	return s
+	return body.Text(raw)
 }
 
 // name is vivo's name for something, to be sent back and shown: printable
@@ -159,24 +143,8 @@ func text(raw json.RawMessage) string {
 func name(raw json.RawMessage) string {
 	const longest = 512
 	s := text(raw)
-	odd := func(r rune) bool { return r <= ' ' || r >= 0x7f }
-	if len(s) > longest || strings.ContainsFunc(s, odd) || strings.ContainsAny(s, `{}[]`) {
+	if len(s) > longest || !body.Printable(s) || strings.ContainsAny(s, `{}[]`) {
 		return ""
 	}
 	return s
-}
-
-// words are the vendor's, for people, without tokens and secrets.
-func words(msg string, tokens, hide []string) string {
-	const page = 4 << 10
-	if len(msg) > page {
-		return ""
-	}
-	var found []string
-	for _, t := range tokens {
-		if strings.Contains(msg, t) {
-			found = append(found, t)
-		}
-	}
-	return vendors.Text(msg, append(found, hide...)...)
 }

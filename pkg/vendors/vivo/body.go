@@ -4,9 +4,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"strconv"
-	"unicode/utf8"
 
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
 // vivo takes two requests with one requestId for the same one, so it has to
@@ -37,21 +37,11 @@ func listTTL(r *vendors.Request) int64 { return seconds(r.TTL, listLeast, listMo
 // listBody sends what was laid up. It is written in one piece, so the number of
 // allocations does not grow with the tokens; its requestId is made of the rest.
 func (a *adapter) listBody(r *vendors.Request) []byte {
-	size := 256 + len(r.Saved)
-	for _, t := range r.Tokens {
-		size += len(t) + len(`"",`)
-	}
-	b := make([]byte, 0, size)
+	b := make([]byte, 0, 256+len(r.Saved)+body.StringsSize(r.Tokens))
 	b = append(append(b, `{"appId":`...), a.appID...)
-	b = appendString(append(b, `,"taskId":`...), r.Saved)
+	b = body.AppendString(append(b, `,"taskId":`...), r.Saved)
 	b = strconv.AppendInt(append(b, `,"pushMode":`...), int64(pushMode(r.Message)), 10)
-	b = append(b, `,"regIds":[`...)
-	for i, t := range r.Tokens {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = appendString(b, t)
-	}
+	b = body.AppendStrings(append(b, `,"regIds":[`...), r.Tokens)
 	b = append(b, ']')
 	id := requestIDOf(append(b, r.Key...)) // the key is hashed and overwritten
 	b = append(append(b, `,"requestId":"`...), id...)
@@ -63,25 +53,4 @@ func requestID(kind, key, of string) string { return requestIDOf([]byte(kind + "
 func requestIDOf(b []byte) string {
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:16])
-}
-
-// appendString appends s as a JSON string. Bytes that are not UTF-8 become the
-// replacement character, as encoding/json has them.
-func appendString(b []byte, s string) []byte {
-	if !utf8.ValidString(s) {
-		s = string([]rune(s))
-	}
-	const hexDigits = "0123456789abcdef"
-	b = append(b, '"')
-	for i := range len(s) {
-		switch c := s[i]; {
-		case c < ' ':
-			b = append(b, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&0xf])
-		case c == '"', c == '\\':
-			b = append(b, '\\', c)
-		default:
-			b = append(b, c)
-		}
-	}
-	return append(b, '"')
 }

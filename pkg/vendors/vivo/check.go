@@ -3,13 +3,12 @@ package vivo
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/vendors"
 )
 
 // The limits: https://dev.vivo.com.cn/documentCenter/doc/362
@@ -31,48 +30,16 @@ func check(m *push.Message) []push.Fault {
 	if m.Kind == push.Data {
 		return []push.Fault{{Field: "message.kind", Reason: "vivo has no data messages: send a notification, or leave vivo out of the targets"}}
 	}
-	faults := clickFaults(m.Click)
+	faults := vendors.CheckClick(m.Click)
 	override := m.Overrides[Name]
-	if len(override) > 0 {
-		if f := overrideFaults(override); len(f) > 0 {
-			return append(faults, f...) // what cannot be merged cannot be measured
-		}
+	if f := overrides.Faults(override); len(f) > 0 {
+		return append(faults, f...) // what cannot be merged cannot be measured
 	}
 	raw, err := payload(m, ident{appID: "1", ttl: listMost})
 	if err != nil {
 		return append(faults, push.Fault{Field: "message", Reason: "cannot be encoded as JSON"})
 	}
 	return append(faults, sizeFaults(raw, override)...)
-}
-
-func clickFaults(c *push.Click) []push.Fault {
-	if c == nil {
-		return nil
-	}
-	switch c.Action {
-	case push.ClickApp:
-		return nil
-	case push.ClickURL, push.ClickIntent, push.ClickActivity:
-		if c.Target == "" {
-			return []push.Fault{{Field: "message.click.target", Reason: fmt.Sprintf("is required for the action %q", c.Action)}}
-		}
-		return nil
-	}
-	return []push.Fault{{Field: "message.click.action", Reason: "is unknown: write app, url, intent or activity"}}
-}
-
-func overrideFaults(override []byte) []push.Fault {
-	change, err := object(override)
-	if err != nil {
-		return []push.Fault{{Field: overridesField, Reason: "must be a JSON object: it is merged into the root of the request"}}
-	}
-	var faults []push.Fault
-	for _, key := range slices.Sorted(maps.Keys(change)) {
-		if isReserved(key) {
-			faults = append(faults, push.Fault{Field: overridesField + "." + key, Reason: "cannot be overridden: the job says who gets the message, and its id which message it is"})
-		}
-	}
-	return faults
 }
 
 // effective is what is measured: the root that would be sent, overrides merged.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
 const opGrant = "fetch access token"
@@ -33,12 +34,12 @@ type grantRequest struct {
 // vivo accepts 10 minutes either side of its own.
 func (a *adapter) Grant(ctx context.Context, now time.Time) (vendors.Grant, error) {
 	timestamp := strconv.FormatInt(now.UnixMilli(), 10)
-	body, err := encode(grantRequest{
+	body, err := body.Encode(grantRequest{
 		AppID: json.Number(a.appID), AppKey: a.appKey, Timestamp: json.Number(timestamp),
 		Sign: sign(a.appID, a.appKey, timestamp, a.secret.Reveal()),
 	})
 	if err != nil {
-		return vendors.Grant{}, unsent(opGrant, err)
+		return vendors.Grant{}, vendors.UnsentError(opGrant, err)
 	}
 	reply, err := a.post(ctx, opGrant, pathAuth, "", body)
 	if err != nil {
@@ -65,7 +66,7 @@ func readGrant(reply vendors.Reply, secret string) (vendors.Grant, error) {
 	case code != codeSuccess:
 		return vendors.Grant{}, &vendors.Error{
 			Op:         opGrant,
-			Code:       classify.Code{Level: classify.Auth, Code: code, Text: words(text(e.Desc), nil, []string{secret, access})},
+			Code:       classify.Code{Level: classify.Auth, Code: code, Text: vendors.Words(text(e.Desc), nil, secret, access)},
 			RetryAfter: reply.RetryAfter,
 		}
 	case access == "":

@@ -1,13 +1,12 @@
 package vivo
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"hash/fnv"
 	"time"
 
 	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
 // The bounds of timeToLive in seconds, by endpoint. A day is the newer
@@ -58,14 +57,11 @@ type ident struct {
 
 // payload is the root as it goes out, overrides merged.
 func payload(m *push.Message, id ident) ([]byte, error) {
-	base, err := encode(newMessage(m, id))
+	base, err := body.Encode(newMessage(m, id))
 	if err != nil {
 		return nil, fmt.Errorf("encode message: %w", err)
 	}
-	if override := m.Overrides[Name]; len(override) > 0 {
-		return merge(base, override)
-	}
-	return base, nil
+	return overrides.Merge(base, m.Overrides[Name])
 }
 
 func newMessage(m *push.Message, id ident) *message {
@@ -75,7 +71,7 @@ func newMessage(m *push.Message, id ident) *message {
 		NotifyType: notifyBoth, Title: m.Title, Content: m.Body, TimeToLive: id.ttl,
 		SkipType: skipType, SkipContent: skipContent,
 		Classification: system, Category: category(m), ClientCustomMap: m.Data,
-		NotifyID: notifyID(m, id.key), PushMode: pushMode(m),
+		NotifyID: body.NotifyID(m.CollapseID, id.key), PushMode: pushMode(m),
 	}
 	if m.Class == push.Marketing {
 		msg.Classification = operational
@@ -124,30 +120,8 @@ func pushMode(m *push.Message) int {
 	return 0
 }
 
-// notifyID is the same on every retry, and over 0: 31 bits of what replaces
-// the notification (the collapse id), or of what identifies it (the key).
-func notifyID(m *push.Message, key string) uint32 {
-	if m.CollapseID != "" {
-		key = m.CollapseID
-	}
-	h := fnv.New32a()
-	h.Write([]byte(key))
-	return max(h.Sum32()&0x7fffffff, 1)
-}
-
 // seconds are whole, and within the endpoint's bounds: what is left of a
 // message's life may be less than vivo can be told.
 func seconds(d time.Duration, least, most int64) int64 {
 	return min(max(int64(d/time.Second), least), most)
-}
-
-// encode is JSON without HTML escapes.
-func encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }

@@ -21,7 +21,7 @@ var errNoTask = errors.New("a success without a taskId")
 func (a *adapter) Save(ctx context.Context, r *vendors.Request) (vendors.Saved, error) {
 	body, err := a.saveBody(r)
 	if err != nil {
-		return vendors.Saved{}, unsent(opSave, err)
+		return vendors.Saved{}, vendors.UnsentError(opSave, err)
 	}
 	reply, err := a.post(ctx, opSave, pathSave, r.Access, body)
 	if err != nil {
@@ -42,7 +42,7 @@ func readSaved(reply vendors.Reply, life time.Duration, hide ...string) (vendors
 	case code != codeSuccess:
 		return vendors.Saved{}, &vendors.Error{
 			Op:         opSave,
-			Code:       classify.Code{Level: classify.Response, Code: saveCode(code), Text: words(text(e.Desc), nil, hide)},
+			Code:       classify.Code{Level: classify.Response, Code: saveCode(code), Text: vendors.Words(text(e.Desc), nil, hide...)},
 			RetryAfter: reply.RetryAfter,
 		}
 	case id == "":

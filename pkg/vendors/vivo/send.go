@@ -50,7 +50,7 @@ func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer,
 	}
 	body, err := a.singleBody(r)
 	if err != nil {
-		return vendors.Answer{}, unsent(opSend, err)
+		return vendors.Answer{}, vendors.UnsentError(opSend, err)
 	}
 	reply, err := a.post(ctx, opSend, pathSend, r.Access, body)
 	if err != nil {
@@ -61,7 +61,7 @@ func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer,
 
 func (a *adapter) sendList(ctx context.Context, r *vendors.Request) (vendors.Answer, error) {
 	if r.Saved == "" {
-		return vendors.Answer{}, unsent(opSend, errNotSaved)
+		return vendors.Answer{}, vendors.UnsentError(opSend, errNotSaved)
 	}
 	reply, err := a.post(ctx, opSend, pathList, r.Access, a.listBody(r))
 	if err != nil {
@@ -84,10 +84,4 @@ func (a *adapter) post(ctx context.Context, op, path, access string, body []byte
 		req.Header["authToken"] = []string{access} // as the document writes it, not as net/http would
 	}
 	return vendors.Do(a.client, op, req)
-}
-
-// unsent is the error for a request that was never made, which is what Dial
-// says. Check keeps messages that cannot be encoded out.
-func unsent(op string, err error) error {
-	return &vendors.Error{Op: op, Code: classify.Code{Level: classify.Transport, Code: classify.Dial}, Err: err}
 }

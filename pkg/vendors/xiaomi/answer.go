@@ -8,6 +8,7 @@ import (
 
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
 // The codes that this file branches on; what they lead to stands in codes.tsv.
@@ -66,7 +67,7 @@ type delivery struct {
 // readAnswer looks at the body first and at the HTTP status only when the body
 // has no code: failures come with status 200. What sends or deletes is believed
 // under a successful status alone.
-func readAnswer(reply vendors.Reply, sent delivery, secret string) (vendors.Answer, error) {
+func readAnswer(reply vendors.Reply, sent delivery, hide ...string) (vendors.Answer, error) {
 	var e envelope
 	if err := json.Unmarshal(reply.Body, &e); err != nil {
 		e = envelope{}
@@ -77,12 +78,12 @@ func readAnswer(reply vendors.Reply, sent delivery, secret string) (vendors.Answ
 		return vendors.Answer{}, vendors.MalformedError(opSend, errNoCode)
 	case code == "", code == codeSuccess && !ok:
 		return vendors.Answer{Code: vendors.HTTPCode(reply.Status), RetryAfter: reply.RetryAfter}, nil
-	case code == codeSuccess && text(e.Result) == "error":
+	case code == codeSuccess && body.Text(e.Result) == "error":
 		return vendors.Answer{}, vendors.MalformedError(opSend, errContradiction)
 	}
-	answer := vendors.Answer{RequestID: identifier(e.TraceID), RetryAfter: reply.RetryAfter}
+	answer := vendors.Answer{RequestID: body.ID(e.TraceID), RetryAfter: reply.RetryAfter}
 	if code != codeSuccess {
-		answer.Code = classify.Code{Level: classify.Response, Code: reading(code, e, ok, len(sent.tokens)), Text: e.words(sent.tokens, secret)}
+		answer.Code = classify.Code{Level: classify.Response, Code: reading(code, e, ok, len(sent.tokens)), Text: e.words(sent.tokens, hide)}
 		return answer, nil
 	}
 	answer.Code = classify.Code{Level: classify.Response, Code: code}
@@ -90,10 +91,10 @@ func readAnswer(reply vendors.Reply, sent delivery, secret string) (vendors.Answ
 	if json.Unmarshal(e.Data, &d) != nil {
 		return answer, nil
 	}
-	if id := identifier(d.ID); id != "" {
+	if id := body.ID(d.ID); id != "" {
 		answer.RequestID = id
 	}
-	answer.Tokens = d.tokenCodes(sent, secret)
+	answer.Tokens = d.tokenCodes(sent, hide)
 	return answer, nil
 }
 
@@ -101,7 +102,7 @@ func readAnswer(reply vendors.Reply, sent delivery, secret string) (vendors.Answ
 func reading(code string, e envelope, ok bool, tokens int) string {
 	switch code {
 	case codeFailed:
-		if !ok || text(e.Result) == "ok" || strings.TrimSpace(text(e.Reason)) != reasonInvalid {
+		if !ok || body.Text(e.Result) == "ok" || strings.TrimSpace(body.Text(e.Reason)) != reasonInvalid {
 			return code + readOther
 		}
 	case codeNoDevice, codeBadFormat:
@@ -113,9 +114,10 @@ func reading(code string, e envelope, ok bool, tokens int) string {
 }
 
 // tokenCodes finds the tokens that a success leaves out.
-func (d details) tokenCodes(sent delivery, secret string) []vendors.TokenCode {
-	bad := badTokens(text(d.BadRegIDs))
-	over := overQuota(text(d.OverQuota))
+func (d details) tokenCodes(sent delivery, hide []string) []vendors.TokenCode {
+	bad := badTokens(body.Text(d.BadRegIDs))
+	said := body.Text(d.OverQuota)
+	over := overQuota(said)
 	if len(bad) == 0 && over == nil {
 		return nil
 	}
@@ -128,7 +130,7 @@ func (d details) tokenCodes(sent delivery, secret string) []vendors.TokenCode {
 	if over == nil {
 		return list
 	}
-	return over.add(list, sent, vendors.Text(text(d.OverQuota), append(sent.contained(text(d.OverQuota)), secret)...))
+	return over.add(list, sent, vendors.Text(said, append(vendors.Contained(said, sent.tokens), hide...)...))
 }
 
 func badTokens(list string) map[string]bool {
@@ -145,55 +147,17 @@ func badTokens(list string) map[string]bool {
 }
 
 // codeOf reads a code that is a whole number or a string; else it is "".
-func codeOf(raw json.RawMessage) string {
-	if code := text(raw); codeForm.MatchString(code) {
-		return code
-	}
-	return ""
-}
-
-// text is a JSON string's value, or any other value as it stands.
-func text(raw json.RawMessage) string {
-	if len(raw) == 0 || raw[0] != '"' {
-		return string(raw)
-	}
-	var s string
-	if json.Unmarshal(raw, &s) != nil {
-		return ""
-	}
-	return s
-}
-
-// identifier is a message or trace id, or "" for what cannot be one.
-func identifier(raw json.RawMessage) string {
-	id := text(raw)
-	if len(id) > 128 || id == "null" || strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
-		return ""
-	}
-	return id
-}
+func codeOf(raw json.RawMessage) string { return body.Code(raw, codeForm) }
 
 // words are the vendor's, for people: the reason, which says more than the
-// description, which is the code's own text. A page is not words.
-func (e envelope) words(tokens []string, secret string) string {
-	const page = 8 << 10
-	said := text(e.Reason)
+// description, which is the code's own text.
+func (e envelope) words(tokens, hide []string) string {
+	said := body.Text(e.Reason)
 	if said == "" || said == "null" {
-		said = text(e.Description)
+		said = body.Text(e.Description)
 	}
-	if len(said) > page || said == "null" {
+	if said == "null" {
 		return ""
 	}
-	return vendors.Text(said, append(delivery{tokens: tokens}.contained(said), secret)...)
-}
-
-// contained are the tokens that stand in a text.
-func (d delivery) contained(said string) []string {
-	var list []string
-	for _, t := range d.tokens {
-		if strings.Contains(said, t) {
-			list = append(list, t)
-		}
-	}
-	return list
+	return vendors.Words(said, tokens, hide...)
 }

@@ -3,9 +3,9 @@ package xiaomi
 import (
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
 // formBody is one message to many receivers. The tokens are written as they
@@ -15,26 +15,26 @@ func formBody(list []field, tokens []string) []byte {
 	const comma = "%2C"
 	size := len("registration_id=")
 	for _, f := range list {
-		size += escapedLen(f.name) + escapedLen(f.value) + len("=&")
+		size += body.FormSize(f.name) + body.FormSize(f.value) + len("=&")
 	}
 	for _, t := range tokens {
-		size += escapedLen(t) + len(comma)
+		size += body.FormSize(t) + len(comma)
 	}
-	body := make([]byte, 0, size)
+	b := make([]byte, 0, size)
 	for _, f := range list {
-		body = appendEscaped(body, f.name)
-		body = append(body, '=')
-		body = appendEscaped(body, f.value)
-		body = append(body, '&')
+		b = body.AppendForm(b, f.name)
+		b = append(b, '=')
+		b = body.AppendForm(b, f.value)
+		b = append(b, '&')
 	}
-	body = append(body, "registration_id="...)
+	b = append(b, "registration_id="...)
 	for i, t := range tokens {
 		if i > 0 {
-			body = append(body, comma...)
+			b = append(b, comma...)
 		}
-		body = appendEscaped(body, t)
+		b = body.AppendForm(b, t)
 	}
-	return body
+	return b
 }
 
 // manyBody is a message of its own for every request, each to the request's
@@ -49,17 +49,17 @@ func manyBody(messages [][]field, rs []*vendors.Request) []byte {
 				doc = append(doc, ',')
 			}
 			doc = append(doc, `{"target":`...)
-			doc = appendString(doc, t)
+			doc = body.AppendString(doc, t)
 			doc = append(doc, `,"message":`...)
 			doc = append(append(doc, msg...), '}')
 		}
 	}
 	doc = append(doc, ']')
 	const head, tail = "messages=", "&time_to_send=0"
-	body := make([]byte, 0, len(head)+escapedLen(doc)+len(tail))
-	body = append(body, head...)
-	body = appendEscaped(body, doc)
-	return append(body, tail...)
+	b := make([]byte, 0, len(head)+body.FormSize(doc)+len(tail))
+	b = append(b, head...)
+	b = body.AppendForm(b, doc)
+	return append(b, tail...)
 }
 
 // appendMessage writes the fields as JSON: numbers as numbers, and the extras
@@ -70,12 +70,12 @@ func appendMessage(b []byte, list []field) []byte {
 		if strings.HasPrefix(f.name, extraPrefix) {
 			continue
 		}
-		b = appendString(b, f.name)
+		b = body.AppendString(b, f.name)
 		b = append(b, ':')
 		if slices.Contains(numeric, f.name) {
 			b = append(b, number(f.value)...)
 		} else {
-			b = appendString(b, f.value)
+			b = body.AppendString(b, f.value)
 		}
 		b = append(b, ',')
 	}
@@ -84,9 +84,9 @@ func appendMessage(b []byte, list []field) []byte {
 		if !first {
 			b = append(b, ',')
 		}
-		b = appendString(b, strings.TrimPrefix(f.name, extraPrefix))
+		b = body.AppendString(b, strings.TrimPrefix(f.name, extraPrefix))
 		b = append(b, ':')
-		b = appendString(b, f.value)
+		b = body.AppendString(b, f.value)
 	}
 	return append(b, '}', '}')
 }
@@ -117,66 +117,4 @@ func extrasOf(list []field) func(yield func(bool, field) bool) {
 			first = false
 		}
 	}
-}
-
-// plain tells whether a byte stands for itself in a form.
-func plain(c byte) bool {
-	switch {
-	case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
-		return true
-	}
-	return c == '-' || c == '_' || c == '.' || c == '~'
-}
-
-func escapedLen[T string | []byte](s T) int {
-	n := len(s)
-	for i := range len(s) {
-		if !plain(s[i]) && s[i] != ' ' {
-			n += 2
-		}
-	}
-	return n
-}
-
-// appendEscaped appends s as application/x-www-form-urlencoded has it.
-func appendEscaped[T string | []byte](b []byte, s T) []byte {
-	const hex = "0123456789ABCDEF"
-	for i := range len(s) {
-		switch c := s[i]; {
-		case plain(c):
-			b = append(b, c)
-		case c == ' ':
-			b = append(b, '+')
-		default:
-			b = append(b, '%', hex[c>>4], hex[c&0xf])
-		}
-	}
-	return b
-}
-
-// appendString appends s as a JSON string. Runs that need no escape are copied whole.
-func appendString(b []byte, s string) []byte {
-	const hex = "0123456789abcdef"
-	b = append(b, '"')
-	start := 0
-	for i := 0; i < len(s); {
-		r, n := utf8.DecodeRuneInString(s[i:])
-		broken := r == utf8.RuneError && n == 1
-		if !broken && r >= ' ' && r != '"' && r != '\\' {
-			i += n
-			continue
-		}
-		b = append(b, s[start:i]...)
-		switch {
-		case broken:
-			b = append(b, "\ufffd"...)
-		case r < ' ':
-			b = append(b, '\\', 'u', '0', '0', hex[r>>4], hex[r&0xf])
-		default:
-			b = append(b, '\\', byte(r))
-		}
-		i += n
-		start = i
-	}
-	return append(append(b, s[start:]...), '"')
 }

@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
 var (
@@ -50,7 +52,7 @@ func check(m *push.Message) []push.Fault {
 // blame names the place that a field's value came from: the override if it has
 // the field, else the job's own.
 func blame(override []byte) func(name, own string) string {
-	patch, err := object(override)
+	patch, err := body.Object(override)
 	return func(name, own string) string {
 		if _, ok := patch[name]; ok && err == nil {
 			return overridesField + "." + name
@@ -90,25 +92,17 @@ func clickFaults(c *push.Click) []push.Fault {
 		return nil
 	}
 	switch c.Action {
-	case push.ClickApp:
-		return nil
 	case push.ClickURL:
 		if u, err := url.Parse(c.Target); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 			return []push.Fault{{Field: "message.click.target", Reason: "must be an http or https URL"}}
 		}
-		return nil
-	case push.ClickIntent:
-		if c.Target == "" {
-			return []push.Fault{{Field: "message.click.target", Reason: "is required for the action \"intent\""}}
-		}
-		return nil
 	case push.ClickActivity:
 		if !activityForm.MatchString(c.Target) {
 			return []push.Fault{{Field: "message.click.target", Reason: "must be the class name of an activity, like com.example.shop.OrderActivity"}}
 		}
-		return nil
+	case push.ClickApp, push.ClickIntent:
 	}
-	return []push.Fault{{Field: "message.click.action", Reason: "is unknown: write app, url, intent or activity"}}
+	return vendors.CheckClick(c)
 }
 
 // extraFaults measures all extras, ours too: the document does not say whether

@@ -1,8 +1,6 @@
 package xiaomi
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"hash/fnv"
 	"strconv"
@@ -10,6 +8,7 @@ import (
 	"time"
 
 	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
 // The fields that this package branches on; the others only pass through.
@@ -97,16 +96,10 @@ func sound(name, packageName string) string {
 	return name
 }
 
-// notifyID is the same on every retry, and over 0: 31 bits of what replaces
-// the notification (the collapse id), or of what identifies it (the key).
-// Without one a phone shows only the app's last notification.
+// notifyID is the number of the notification. Without one a phone shows only
+// the app's last notification.
 func notifyID(m *push.Message, key string) string {
-	if m.CollapseID != "" {
-		key = m.CollapseID
-	}
-	h := fnv.New32a()
-	h.Write([]byte(key))
-	return strconv.FormatUint(uint64(max(h.Sum32()&0x7fffffff, 1)), 10)
+	return strconv.FormatUint(uint64(body.NotifyID(m.CollapseID, key)), 10)
 }
 
 // jobKey is 8 letters and digits made of the request's key: older
@@ -136,13 +129,11 @@ func payload(data map[string]string) (string, error) {
 	if data == nil {
 		return "{}", nil
 	}
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(data); err != nil {
+	text, err := body.Encode(data)
+	if err != nil {
 		return "", fmt.Errorf("encode message data: %w", err)
 	}
-	return strings.TrimSuffix(b.String(), "\n"), nil
+	return string(text), nil
 }
 
 // channel is the channel that the vendor counts a message under; "": none.

@@ -124,32 +124,6 @@ func TestTheFormSurvives(t *testing.T) {
 	})
 }
 
-func FuzzAppendEscaped(f *testing.F) {
-	for _, seed := range []string{"", "plain", "a+b/c=d ,&%", "\x00\xff", "汉字🚚"} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		if got, want := string(appendEscaped(nil, s)), url.QueryEscape(s); got != want || escapedLen(s) != len(want) {
-			t.Errorf("got %q of %d bytes, want %q", got, escapedLen(s), want)
-		}
-	})
-}
-
-func FuzzAppendString(f *testing.F) {
-	for _, seed := range []string{"", "plain", `quote " and \`, "\x00\x1f\x7f", "汉字🚚", "\xff\xfe", "<&>\u2028"} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		var got string
-		if err := json.Unmarshal(appendString(nil, s), &got); err != nil {
-			t.Fatalf("%q: %v", s, err)
-		}
-		if want := string([]rune(s)); got != want {
-			t.Errorf("%q came back as %q, want %q", s, got, want)
-		}
-	})
-}
-
 // many sends to a server that keeps the request.
 func many(t *testing.T, answer string, rs ...*vendors.Request) (vendors.Answer, *http.Request, url.Values) {
 	t.Helper()

@@ -1,22 +1,18 @@
 package xiaomi
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
 const overridesField = "message.overrides." + Name
-
-var errNotObject = errors.New("overrides are not a JSON object")
 
 var (
 	nameForm   = regexp.MustCompile(`^[0-9a-z_]{1,64}$`)
@@ -42,7 +38,7 @@ func merge(list []field, override []byte) ([]field, error) {
 	if len(override) == 0 {
 		return list, nil
 	}
-	patch, err := object(override)
+	patch, err := body.Object(override)
 	if err != nil {
 		return nil, fmt.Errorf("merge overrides: %w", err)
 	}
@@ -70,7 +66,7 @@ func put(list []field, name string, v any) []field {
 }
 
 func overrideFaults(override []byte) []push.Fault {
-	patch, err := object(override)
+	patch, err := body.Object(override)
 	if err != nil {
 		return []push.Fault{{Field: overridesField, Reason: "must be a JSON object of form fields, like {\"extra.channel_id\": \"orders\"}"}}
 	}
@@ -103,18 +99,4 @@ func overrideFault(name string, v any) string {
 		return "must be a whole number"
 	}
 	return ""
-}
-
-// object decodes one JSON object and nothing after it; numbers stay as written.
-func object(b []byte) (map[string]any, error) {
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.UseNumber()
-	var doc map[string]any
-	if err := d.Decode(&doc); err != nil || doc == nil {
-		return nil, errNotObject
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, errNotObject
-	}
-	return doc, nil
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 
-	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
@@ -59,9 +58,7 @@ func (a *adapter) SendMany(ctx context.Context, rs []*vendors.Request) (vendors.
 func (a *adapter) fields(r *vendors.Request) ([]field, error) {
 	list, err := fields(r.Message, ident{packageName: a.packageName, ttl: r.TTL, key: r.Key})
 	if err != nil {
-		return nil, &vendors.Error{
-			Op: opSend, Code: classify.Code{Level: classify.Transport, Code: classify.Dial}, Err: err,
-		}
+		return nil, vendors.UnsentError(opSend, err)
 	}
 	return list, nil
 }

@@ -1,0 +1,113 @@
+// Package body writes the parts that several vendors' request bodies have the
+// same, and reads the loose values of their answers: JSON, forms, overrides,
+// notification numbers, codes and ids.
+//
+// It knows no vendor. Fields, limits, codes and what they mean stay in the
+// vendors' folders, and so does what only looks alike.
+package body
+
+import (
+	"bytes"
+	"encoding/json"
+	"hash/fnv"
+	"unicode/utf8"
+)
+
+// Encode returns v as JSON without HTML escapes, which would use up a vendor's
+// limit. It fails for what encoding/json cannot encode.
+func Encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
+// AppendString appends s as a JSON string, without HTML escapes. Bytes that are
+// not UTF-8 become the replacement character, as encoding/json has them. Tokens
+// are plain ASCII and copied whole.
+func AppendString(b []byte, s string) []byte {
+	b = append(b, '"')
+	start, i := 0, 0
+	for i < len(s) && s[i] >= ' ' && s[i] < utf8.RuneSelf && s[i] != '"' && s[i] != '\\' {
+		i++
+	}
+	for i < len(s) {
+		n, escape := 1, s[i] < ' ' || s[i] == '"' || s[i] == '\\'
+		if s[i] >= utf8.RuneSelf {
+			var r rune
+			r, n = utf8.DecodeRuneInString(s[i:])
+			escape = r == utf8.RuneError && n == 1
+		}
+		if escape {
+			b = appendEscape(append(b, s[start:i]...), s[i])
+			start = i + 1
+		}
+		i += n
+	}
+	return append(append(b, s[start:]...), '"')
+}
+
+// appendEscape appends a byte that cannot stand in a JSON string as it is.
+func appendEscape(b []byte, c byte) []byte {
+	const hex = "0123456789abcdef"
+	switch {
+	case c >= utf8.RuneSelf:
+		return append(b, "\ufffd"...)
+	case c < ' ':
+		return append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&0xf])
+	}
+	return append(b, '\\', c)
+}
+
+// AppendStrings appends a list as JSON strings with commas between them,
+// without the brackets.
+func AppendStrings(b []byte, list []string) []byte {
+	for i, s := range list {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = AppendString(b, s)
+	}
+	return b
+}
+
+// StringsSize is the number of bytes to set aside for AppendStrings; a list
+// with strings that need escapes takes more.
+func StringsSize(list []string) int {
+	size := 0
+	for _, s := range list {
+		size += len(s) + len(`"",`)
+	}
+	return size
+}
+
+// WithTokens returns head, the JSON object msg with one more member behind its
+// own, and tail. The member begins with open, which ends inside a list, goes on
+// with the tokens, and tail closes what is open. The message was encoded once
+// and the tokens are written behind it, so the number of allocations does not
+// grow with them.
+func WithTokens(head string, msg []byte, open string, tokens []string, tail string) []byte {
+	b := make([]byte, 0, len(head)+len(msg)+len(open)+StringsSize(tokens)+len(tail))
+	b = append(b, head...)
+	b = append(b, msg[:len(msg)-1]...)
+	if len(msg) > len(`{}`) {
+		b = append(b, ',')
+	}
+	b = AppendStrings(append(b, open...), tokens)
+	return append(b, tail...)
+}
+
+// NotifyID is the number by which a phone replaces a notification: the same on
+// every retry, over 0, and 31 bits of what replaces the notification (the
+// collapse id), or, where that is empty, of what identifies it (the key).
+func NotifyID(collapseID, key string) uint32 {
+	if collapseID != "" {
+		key = collapseID
+	}
+	h := fnv.New32a()
+	h.Write([]byte(key))
+	return max(h.Sum32()&0x7fffffff, 1)
+}

@@ -1,0 +1,111 @@
+package body
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/postrider/postrider/pkg/push"
+)
+
+var errNotObject = errors.New("overrides are not a JSON object")
+
+// Overrides says what a job may write into one vendor's requests. It is
+// immutable, and safe for concurrent use.
+type Overrides struct {
+	Field string // where overrides stand in a job: "message.overrides.huawei"
+	Into  string // what they are merged into, for people
+	// Reserved are keys that are refused. They are compared without case, lest a
+	// lenient server read "Token" as token.
+	Reserved []string
+	Because  string // why they are, for people
+}
+
+// Refuses tells whether a key is reserved.
+func (o *Overrides) Refuses(key string) bool {
+	return slices.ContainsFunc(o.Reserved, func(r string) bool { return strings.EqualFold(r, key) })
+}
+
+// Faults reports why an override cannot be merged, key by key; Merge fails
+// where there are any, and nowhere else. An empty override has none.
+func (o *Overrides) Faults(override []byte) []push.Fault {
+	if len(override) == 0 {
+		return nil
+	}
+	patch, err := Object(override)
+	if err != nil {
+		return []push.Fault{{Field: o.Field, Reason: "must be a JSON object: it is merged into " + o.Into}}
+	}
+	var faults []push.Fault
+	for _, key := range slices.Sorted(maps.Keys(patch)) {
+		if o.Refuses(key) {
+			faults = append(faults, push.Fault{Field: o.Field + "." + key, Reason: "cannot be overridden: " + o.Because})
+		}
+	}
+	return faults
+}
+
+// Merge applies an override to a JSON object by RFC 7396: objects key by key,
+// null takes a field out, anything else replaces. An empty override changes
+// nothing.
+func (o *Overrides) Merge(base, override []byte) ([]byte, error) {
+	if len(override) == 0 {
+		return base, nil
+	}
+	doc, err := Object(base)
+	if err != nil {
+		return nil, fmt.Errorf("merge overrides: %w", err)
+	}
+	patch, err := Object(override)
+	if err != nil {
+		return nil, fmt.Errorf("merge overrides: %w", err)
+	}
+	for key := range patch {
+		if o.Refuses(key) {
+			return nil, fmt.Errorf("merge overrides: %s cannot be overridden", strings.ToLower(key))
+		}
+	}
+	out, err := Encode(patched(doc, patch))
+	if err != nil {
+		return nil, fmt.Errorf("merge overrides: %w", err)
+	}
+	return out, nil
+}
+
+func patched(doc, patch map[string]any) map[string]any {
+	for key, value := range patch {
+		switch v := value.(type) {
+		case nil:
+			delete(doc, key)
+		case map[string]any:
+			old, ok := doc[key].(map[string]any)
+			if !ok {
+				old = map[string]any{}
+			}
+			doc[key] = patched(old, v)
+		default:
+			doc[key] = v
+		}
+	}
+	return doc
+}
+
+// Object decodes one JSON object and nothing after it; numbers stay as written.
+// Anything else, null too, is an error.
+func Object(b []byte) (map[string]any, error) {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber()
+	var doc map[string]any
+	if err := d.Decode(&doc); err != nil || doc == nil {
+		return nil, errNotObject
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errNotObject
+	}
+	return doc, nil
+}

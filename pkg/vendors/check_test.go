@@ -1,0 +1,64 @@
+package vendors_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/vendors"
+)
+
+func TestClicksNeedATarget(t *testing.T) {
+	t.Parallel()
+	const target, action = "message.click.target", "message.click.action"
+	tests := []struct {
+		name      string
+		click     *push.Click
+		any, only string // the field at fault; only: where https alone opens
+	}{
+		{"no click opens the app", nil, "", ""},
+		{"the app needs none", &push.Click{Action: push.ClickApp}, "", ""},
+		{"an https URL", &push.Click{Action: push.ClickURL, Target: "https://a"}, "", ""},
+		{"an http URL", &push.Click{Action: push.ClickURL, Target: "http://a"}, "", target},
+		{"a scheme alone", &push.Click{Action: push.ClickURL, Target: "https://"}, "", target},
+		{"a URL that is missing", &push.Click{Action: push.ClickURL}, target, target},
+		{"an intent that is missing", &push.Click{Action: push.ClickIntent}, target, target},
+		{"an activity that is missing", &push.Click{Action: push.ClickActivity}, target, target},
+		{"an activity", &push.Click{Action: push.ClickActivity, Target: "a.B"}, "", ""},
+		{"an unknown action", &push.Click{Action: "dance"}, action, action},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if got := fields(vendors.CheckClick(tt.click)); got != tt.any {
+				t.Errorf("got %q, want %q", got, tt.any)
+			}
+			if got := fields(vendors.CheckHTTPSClick(tt.click)); got != tt.only {
+				t.Errorf("where https alone opens: got %q, want %q", got, tt.only)
+			}
+		})
+	}
+}
+
+func TestNotificationsNeedTheirTexts(t *testing.T) {
+	t.Parallel()
+	want := []push.Fault{
+		{Field: "message.title", Reason: "is required for a notification at Somebody"},
+		{Field: "message.body", Reason: "is required for a notification at Somebody"},
+		{Field: "message.badge", Reason: "must be 0 or more"},
+	}
+	if got := vendors.CheckTexts(&push.Message{Badge: new(-1)}, "Somebody"); !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if got := vendors.CheckTexts(&push.Message{Title: "t", Body: "b", Badge: new(0)}, "Somebody"); got != nil {
+		t.Errorf("got %v, want none", got)
+	}
+}
+
+func fields(faults []push.Fault) string {
+	s := ""
+	for _, f := range faults {
+		s += f.Field
+	}
+	return s
+}
