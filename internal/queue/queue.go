@@ -112,7 +112,7 @@ func Start(c Config) (*Lanes, error) {
 			Logger:          logger{c.Log.With().Str("vendor", vendor).Logger()},
 			LogLevel:        logLevel(c.Log),
 			// The waiter sleeps instead, and wakes at once.
-			TaskCheckInterval:        time.Millisecond,
+			TaskCheckInterval:        100 * time.Microsecond,
 			DelayedTaskCheckInterval: 2 * time.Second,
 			JanitorInterval:          10 * time.Minute,
 		})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -279,5 +280,37 @@ func TestAFaultOfRedisIsReported(t *testing.T) {
 	}
 	if err := s.Forget(t.Context(), message("k"), "id-1"); err == nil {
 		t.Error("Forget: got no error")
+	}
+}
+
+// overtaken has another worker finish between a worker's look and its lock.
+type overtaken struct {
+	redis.Hook
+	other *redis.Client
+}
+
+func (o overtaken) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (o overtaken) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		key, _ := cmd.Args()[1].(string)
+		if name, lock := strings.CutSuffix(key, ":lock"); lock && cmd.Name() == "set" {
+			if err := o.other.Set(ctx, name, "id-of-the-other", time.Hour).Err(); err != nil {
+				return err
+			}
+		}
+		return next(ctx, cmd)
+	}
+}
+
+func TestAWorkerThatIsOvertakenDoesNotSaveAgain(t *testing.T) {
+	t.Parallel()
+	other := redistest.Client(t)
+	o := other.Options()
+	client := redis.NewClient(&redis.Options{Addr: o.Addr, DB: o.DB})
+	t.Cleanup(func() { _ = client.Close() })
+	client.AddHook(overtaken{other: other})
+	if id := get(t, &saved.Store{Redis: client}, message("k"), mustNotSave(t)); id != "id-of-the-other" {
+		t.Errorf("got %q, want the other worker's name", id)
 	}
 }
