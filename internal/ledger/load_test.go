@@ -191,10 +191,7 @@ func TestLoadRefusesWhatItCannotRead(t *testing.T) {
 
 // failing answers commands about one key with an error, as a connection that
 // breaks in the middle of a pipeline does.
-type failing struct {
-	redis.Hook
-	key string
-}
+type failing struct{ key string }
 
 func (f failing) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []redis.Cmder) error {

@@ -284,12 +284,13 @@ func TestAFaultOfRedisIsReported(t *testing.T) {
 }
 
 // overtaken has another worker finish between a worker's look and its lock.
-type overtaken struct {
-	redis.Hook
-	other *redis.Client
-}
+type overtaken struct{ other *redis.Client }
 
 func (o overtaken) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (o overtaken) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
 
 func (o overtaken) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {

@@ -20,7 +20,6 @@ type accountKey struct{ app, vendor string }
 // use opens the accounts of a configuration and puts them in force.
 func (w *Worker) use(c *config.Config) {
 	all := accounts{}
-	client := vendors.NewClient(c.Worker.Concurrency)
 	for app, a := range c.Apps {
 		for _, spec := range registry.All() {
 			s, ok := a.Vendors[spec.Name]
@@ -28,7 +27,7 @@ func (w *Worker) use(c *config.Config) {
 				continue
 			}
 			all[accountKey{app, spec.Name}] = &dispatch.Account{
-				App: app, Spec: spec, Vendor: s.Settings.Open(client), Codes: c.Tables[spec.Name],
+				App: app, Spec: spec, Vendor: s.Settings.Open(w.client), Codes: c.Tables[spec.Name],
 				Batch: s.Batch, Timeout: s.Timeout, Rate: s.RateOf(spec), Fingerprint: fingerprint(s.Settings),
 			}
 			w.metrics.Prepare(app, spec.Name)

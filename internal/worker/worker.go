@@ -24,6 +24,7 @@ import (
 	"github.com/postrider/postrider/internal/queue"
 	"github.com/postrider/postrider/internal/saved"
 	"github.com/postrider/postrider/pkg/retry"
+	"github.com/postrider/postrider/pkg/vendors"
 )
 
 // handlersPerRequest is how many tasks a lane works for each request that may
@@ -43,6 +44,7 @@ type Worker struct {
 	log      zerolog.Logger
 	cfg      *config.Config
 	rdb      redis.UniversalClient
+	client   *http.Client // to the vendors
 	accounts atomic.Pointer[accounts]
 	metrics  *metrics.Metrics
 	limiter  *limit.Limiter
@@ -59,11 +61,12 @@ type Worker struct {
 func Start(ctx context.Context, o Options) (*Worker, error) {
 	c := o.Config
 	handlers := c.Worker.Concurrency * handlersPerRequest
-	vendors := c.Served()
+	served := c.Served()
 	w := &Worker{log: o.Log, cfg: c, metrics: metrics.New(), rdb: o.Redis(handlers)}
 	if err := w.rdb.Ping(ctx).Err(); err != nil {
 		return nil, errors.Join(fmt.Errorf("reach redis: %w: check redis.url", err), w.rdb.Close())
 	}
+	w.client = vendors.NewClient(c.Worker.Concurrency)
 	w.use(c)
 	w.limiter = newLimiter(w.rdb)
 	w.dispatch = dispatch.New(dispatch.Config{
@@ -80,7 +83,7 @@ func Start(ctx context.Context, o Options) (*Worker, error) {
 	})
 	var err error
 	w.lanes, err = queue.Start(queue.Config{
-		Redis: w.rdb, Block: o.Redis(3 * len(vendors)), Vendors: vendors, Handlers: handlers,
+		Redis: w.rdb, Block: o.Redis(3 * len(served)), Vendors: served, Handlers: handlers,
 		ShutdownTimeout: c.Worker.ShutdownTimeout, Handle: w.dispatch.Handle, Log: w.log,
 	})
 	if err != nil {
@@ -123,5 +126,6 @@ func (w *Worker) Stop() error {
 	if w.http != nil {
 		err = errors.Join(err, w.http.Shutdown(ctx))
 	}
+	w.client.CloseIdleConnections()
 	return errors.Join(err, w.ui.Close(), w.rdb.Close())
 }

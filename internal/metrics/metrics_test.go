@@ -1,0 +1,119 @@
+package metrics_test
+
+import (
+	"fmt"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/postrider/postrider/internal/dispatch"
+	"github.com/postrider/postrider/internal/metrics"
+	"github.com/postrider/postrider/pkg/classify"
+	"github.com/postrider/postrider/pkg/push/wire"
+	"github.com/postrider/postrider/pkg/vendors"
+)
+
+const table = `level	code	class	remedy	scope	tries	action	meaning	source
+response	ok	success	none	batch	-	-	accepted	-
+response	busy	retryable	backoff	batch	-	-	internal error	-
+`
+
+func account() *dispatch.Account {
+	return &dispatch.Account{App: "shop", Spec: vendors.Spec{Name: "nova"}, Codes: classify.MustParse("nova", table)}
+}
+
+// lines are what Prometheus is told, but not of Go and the process.
+func lines(t *testing.T, m *metrics.Metrics) []string {
+	t.Helper()
+	rec := httptest.NewRecorder()
+	promhttp.HandlerFor(m.Registry, promhttp.HandlerOpts{}).ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), "GET", "/metrics", nil))
+	var all []string
+	for line := range strings.Lines(rec.Body.String()) {
+		if strings.HasPrefix(line, "postrider_") {
+			all = append(all, strings.TrimSpace(line))
+		}
+	}
+	return all
+}
+
+func want(t *testing.T, m *metrics.Metrics, lined ...string) {
+	t.Helper()
+	all := "\n" + strings.Join(lines(t, m), "\n") + "\n"
+	for _, l := range lined {
+		if !strings.Contains(all, "\n"+l+"\n") {
+			t.Errorf("%s is missing in%s", l, all)
+		}
+	}
+}
+
+// A rate over a series that does not exist yet would miss its first increase.
+func TestEverySeriesOfAnAccountExistsFromTheStart(t *testing.T) {
+	t.Parallel()
+	m := metrics.New()
+	m.Prepare("shop", "nova")
+	for _, o := range wire.Outcomes() {
+		want(t, m, fmt.Sprintf(`postrider_tokens_total{app="shop",outcome="%s",vendor="nova"} 0`, o))
+	}
+	for _, r := range []string{"backoff", "refresh-auth", "slow-down", "wait-quota", "split", "config"} {
+		want(t, m, fmt.Sprintf(`postrider_tokens_again_total{app="shop",remedy="%s",vendor="nova"} 0`, r))
+	}
+	want(t, m, `postrider_requested_tokens_total{app="shop",vendor="nova"} 0`)
+}
+
+func TestWhatIsCounted(t *testing.T) {
+	t.Parallel()
+	m, a := metrics.New(), account()
+	ok, _ := a.Codes.Lookup(classify.Response, "ok")
+	busy, _ := a.Codes.Lookup(classify.Response, "busy")
+	m.Request(a, ok, 1000, 30*time.Millisecond)
+	m.Request(a, busy, 500, 3*time.Second)
+	m.Request(a, ok, 500, 30*time.Millisecond)
+	m.Again("shop", "nova", busy, 500)
+	m.Outcome("shop", "nova", wire.Delivered, 1500)
+	want(t, m,
+		`postrider_requests_total{app="shop",class="success",code="ok",level="response",vendor="nova"} 2`,
+		`postrider_requests_total{app="shop",class="retryable",code="busy",level="response",vendor="nova"} 1`,
+		`postrider_requested_tokens_total{app="shop",vendor="nova"} 2000`,
+		`postrider_tokens_again_total{app="shop",remedy="backoff",vendor="nova"} 500`,
+		`postrider_tokens_total{app="shop",outcome="delivered",vendor="nova"} 1500`,
+		`postrider_request_seconds_bucket{vendor="nova",le="0.05"} 2`,
+		`postrider_request_seconds_bucket{vendor="nova",le="5"} 3`,
+		`postrider_request_seconds_count{vendor="nova"} 3`,
+	)
+}
+
+// Whatever a vendor invents, or puts into a code, makes no series of its own.
+func TestUnknownCodesShareASeries(t *testing.T) {
+	t.Parallel()
+	m, a := metrics.New(), account()
+	for i := range 1000 {
+		row, _ := a.Codes.Lookup(classify.Response, fmt.Sprint("token-of-a-phone-", i))
+		m.Request(a, row, 1, time.Millisecond)
+	}
+	want(t, m, `postrider_requests_total{app="shop",class="retryable",code="unknown",level="response",vendor="nova"} 1000`)
+	if all := lines(t, m); len(all) > 20 || strings.Contains(strings.Join(all, ""), "token-of-a-phone") {
+		t.Errorf("%d lines: %q", len(all), all)
+	}
+}
+
+// HTTP statuses are known by their families, and are few.
+func TestStatusesAreBounded(t *testing.T) {
+	t.Parallel()
+	m, a := metrics.New(), account()
+	for i := range 3000 {
+		row, _ := a.Codes.Lookup(classify.HTTP, fmt.Sprint(i))
+		m.Request(a, row, 1, time.Millisecond)
+	}
+	n := 0
+	for _, l := range lines(t, m) {
+		if strings.HasPrefix(l, "postrider_requests_total") {
+			n++
+		}
+	}
+	if n > 501 {
+		t.Errorf("%d series of requests, want 500 statuses and the unknown at most", n)
+	}
+}

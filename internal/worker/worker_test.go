@@ -1,0 +1,233 @@
+package worker_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/postrider/postrider/internal/config"
+	"github.com/postrider/postrider/internal/redistest"
+	"github.com/postrider/postrider/internal/simulator"
+	"github.com/postrider/postrider/internal/worker"
+)
+
+func TestAWorkerDeliversAndTellsOfItself(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, redistest.Client(t))
+	r.start(r.config("100001", secret))
+	for path, want := range map[string]string{"/healthz": "ok", "/readyz": "ready"} {
+		if status, body := r.get(path, "", ""); status != http.StatusOK || strings.TrimSpace(body) != want {
+			t.Errorf("GET %s answers %d %q, want 200 %q", path, status, body, want)
+		}
+	}
+	tokens := make([]string, 1500)
+	for i := range tokens {
+		tokens[i] = fmt.Sprint("token-of-a-phone-", i)
+	}
+	tokens[7] = "bad-token-of-a-phone"
+	r.enqueue("order-42", tokens...)
+	if st := r.ended("order-42"); st.Delivered != 1499 || st.Invalid != 1 {
+		t.Errorf("got %+v, want 1499 delivered and 1 invalid", st)
+	}
+	r.eventually("the metrics say so", func() bool {
+		status, body := r.get("/metrics", "", "")
+		return status == http.StatusOK &&
+			strings.Contains(body, `postrider_tokens_total{app="shop",outcome="delivered",vendor="huawei"} 1499`) &&
+			strings.Contains(body, `postrider_tokens_total{app="shop",outcome="invalid",vendor="huawei"} 1`) &&
+			strings.Contains(body, `postrider_tokens_total{app="shop",outcome="dead",vendor="huawei"} 0`) &&
+			strings.Contains(body, "go_goroutines")
+	})
+	_, body := r.get("/metrics", "", "")
+	r.wantHidden("/metrics", body, "token-of-a-phone", "order-42")
+	r.wantHidden("the log", r.log.String(), "token-of-a-phone")
+	if report := r.sim.Report(); report.Vendors["huawei"].ViolationCount != 0 {
+		t.Errorf("the vendor complains: %+v", report.Vendors["huawei"].Violations)
+	}
+}
+
+func TestTheUIWantsThePasswordAndShowsNoToken(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, redistest.Client(t))
+	r.must(r.sim.SetFaults([]simulator.Fault{{Endpoint: "send", Status: 500}}))
+	r.start(r.config("100001", secret))
+	r.enqueue("order-42", "token-of-a-phone-1", "token-of-a-phone-2")
+	r.eventually("the task is put back", func() bool {
+		return r.rdb.ZCard(t.Context(), "asynq:{huawei:normal}:retry").Val() == 1
+	})
+	for name, c := range map[string]struct {
+		user, password string
+		want           int
+	}{
+		"nobody":             {"", "", http.StatusUnauthorized},
+		"a wrong password":   {"ops", "guess", http.StatusUnauthorized},
+		"a wrong user":       {"root", password, http.StatusUnauthorized},
+		"the right password": {"ops", password, http.StatusOK},
+	} {
+		for _, path := range []string{"/", "/api/queues", "/api/queues/huawei:normal/retry_tasks"} {
+			status, body := r.get(path, c.user, c.password)
+			if status != c.want {
+				t.Errorf("GET %s with %s answers %d, want %d", path, name, status, c.want)
+			}
+			r.wantHidden("GET "+path, body, "token-of-a-phone")
+		}
+	}
+	_, body := r.get("/api/queues/huawei:normal/retry_tasks", "ops", password)
+	for _, want := range []string{"order-42", "shop", "huawei/http/500"} { // the payload can be read, and why it waits
+		if !strings.Contains(body, want) {
+			t.Errorf("the UI does not show %q: %s", want, body)
+		}
+	}
+}
+
+func TestAWorkerThatDrainsIsNotReadyAndEndsWhatItBegan(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, redistest.Client(t))
+	r.must(r.sim.SetFaults([]simulator.Fault{{Endpoint: "send", Delay: simulator.Duration(1500 * time.Millisecond)}}))
+	r.start(r.config("100001", secret))
+	r.enqueue("order-42", "t1", "t2")
+	r.eventually("the request is in flight", func() bool { return r.sim.Report().Vendors["huawei"].Endpoints["send"] > 0 })
+	stopped := make(chan error, 1)
+	go func() { stopped <- r.stop() }()
+	r.eventually("it is not ready", func() bool {
+		status, body := r.get("/readyz", "", "")
+		return status == http.StatusServiceUnavailable && strings.Contains(body, "draining")
+	})
+	if status, _ := r.get("/healthz", "", ""); status != http.StatusOK {
+		t.Errorf("GET /healthz answers %d while draining, want 200", status)
+	}
+	r.must(<-stopped)
+	if st := r.ended("order-42"); st.Delivered != 2 {
+		t.Errorf("got %+v, want what was in flight delivered", st)
+	}
+	if status, _ := r.get("/healthz", "", ""); status != 0 {
+		t.Errorf("the server still answers %d", status)
+	}
+}
+
+// What a worker did not begin waits for the next one.
+func TestAStoppedWorkerLeavesItsTasks(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, redistest.Client(t))
+	r.start(r.config("100001", secret))
+	r.must(r.stop())
+	r.enqueue("order-42", "t1", "t2")
+	r.start(r.config("100001", secret))
+	if st := r.ended("order-42"); st.Delivered != 2 {
+		t.Errorf("got %+v, want 2 delivered", st)
+	}
+}
+
+func TestAReloadChangesCredentialsAndDropsNoTask(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, redistest.Client(t))
+	r.must(r.sim.SetFaults([]simulator.Fault{{Endpoint: "send", Delay: simulator.Duration(20 * time.Millisecond)}}))
+	r.start(r.config("100001", secret))
+	const jobs = 300
+	enqueued := make(chan struct{})
+	go func() {
+		defer close(enqueued)
+		for i := range jobs {
+			r.enqueue(fmt.Sprint("order-", i), fmt.Sprint("t-", i, "-1"), fmt.Sprint("t-", i, "-2"))
+		}
+	}()
+	r.eventually("some are delivered", func() bool { return r.sim.Report().Vendors["huawei"].Apps["100001"] > 20 })
+	r.must(r.worker.Reload(t.Context(), r.config("100002", otherSecret)))
+	<-enqueued
+	r.enqueue("after", "t-after-1", "t-after-2")
+	for i := range jobs {
+		if st := r.ended(fmt.Sprint("order-", i)); st.Delivered != 2 {
+			t.Errorf("got %+v, want 2 delivered", st)
+		}
+	}
+	r.ended("after")
+	report := r.sim.Report().Vendors["huawei"]
+	if report.Apps["100001"] == 0 || report.Apps["100002"] == 0 || report.Duplicates != 0 || report.ViolationCount != 0 {
+		t.Errorf("the vendor saw %v, %d duplicates and %d violations, want both apps and none", report.Apps, report.Duplicates, report.ViolationCount)
+	}
+	r.wantHidden("the log", r.log.String(), "t-after")
+}
+
+func TestAReloadWithTheRightSecretGoesOnAtOnce(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, redistest.Client(t))
+	r.start(r.config("100001", "a-wrong-secret"))
+	r.enqueue("order-1", "t1", "t2")
+	pause := "postrider:pause:{shop:huawei}"
+	r.eventually("the account is stopped", func() bool { return r.rdb.Exists(t.Context(), pause).Val() == 1 })
+	r.eventually("the task is put back", func() bool {
+		return r.rdb.ZCard(t.Context(), "asynq:{huawei:normal}:retry").Val() == 1
+	})
+	if st, err := r.book.Status(t.Context(), "order-1"); err != nil || st.Pending != 2 {
+		t.Errorf("got %+v, %v, want both tokens kept", st, err)
+	}
+	if !strings.Contains(r.log.String(), `"level":"error"`) {
+		t.Error("nobody is alarmed")
+	}
+	r.must(r.worker.Reload(t.Context(), r.config("100001", secret)))
+	if r.rdb.Exists(t.Context(), pause).Val() != 0 {
+		t.Error("the account is still stopped")
+	}
+	r.enqueue("order-2", "t3", "t4")
+	r.ended("order-2")
+	// The minute for which the first one waits is over.
+	for _, id := range r.rdb.ZRange(t.Context(), "asynq:{huawei:normal}:retry", 0, -1).Val() {
+		r.must(r.rdb.ZAddXX(t.Context(), "asynq:{huawei:normal}:retry", redis.Z{Member: id}).Err())
+	}
+	if st := r.ended("order-1"); st.Delivered != 2 {
+		t.Errorf("got %+v, want 2 delivered", st)
+	}
+	r.wantHidden("the log", r.log.String(), "a-wrong-secret")
+}
+
+func TestAWorkerIsNotReadyWithoutRedis(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	r := newRig(t, server.Client(t))
+	r.start(r.config("100001", secret))
+	server.Kill()
+	r.eventually("it is not ready", func() bool {
+		status, body := r.get("/readyz", "", "")
+		return status == http.StatusServiceUnavailable && strings.Contains(body, "redis")
+	})
+	if status, _ := r.get("/healthz", "", ""); status != http.StatusOK {
+		t.Errorf("GET /healthz answers %d, want 200", status)
+	}
+	server.Restart(t)
+	r.eventually("it is ready again", func() bool { status, _ := r.get("/readyz", "", ""); return status == http.StatusOK })
+	r.enqueue("order-1", "t1")
+	r.ended("order-1")
+}
+
+func TestAWorkerThatCannotStartSaysWhy(t *testing.T) {
+	t.Parallel()
+	var lc net.ListenConfig
+	taken, err := lc.Listen(context.Background(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = taken.Close() }) // after the parallel parts
+	for name, c := range map[string]struct {
+		spoil func(r *rig, c *config.Config)
+		want  string
+	}{
+		"redis is away":     {func(r *rig, _ *config.Config) { r.must(r.rdb.Close()); r.rdb.Options().Addr = "127.0.0.1:1" }, "redis.url"},
+		"the port is taken": {func(_ *rig, c *config.Config) { c.HTTP.Listen = taken.Addr().String() }, "http.listen"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, redistest.Client(t))
+			cfg := r.config("100001", secret)
+			c.spoil(r, cfg)
+			w, err := worker.Start(t.Context(), r.options(cfg))
+			if w != nil || err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, %v, want an error that names %s", w, err, c.want)
+			}
+		})
+	}
+}
