@@ -19,6 +19,8 @@ type notification struct {
 	ClickTypeInfo clickType   `json:"clickTypeInfo"`
 	PushTimeInfo  pushTime    `json:"pushTimeInfo"`
 	AdvanceInfo   advanceInfo `json:"advanceInfo"`
+	// Extra asks for receipts, which Meizu sends for notifications alone.
+	Extra *receiptExtra `json:"extra,omitempty"`
 }
 
 type noticeBar struct {
@@ -52,8 +54,9 @@ type passThrough struct {
 
 // ident is what tells one request's message from another's.
 type ident struct {
-	ttl time.Duration
-	key string
+	ttl        time.Duration
+	key        string
+	receiptURL string
 }
 
 // payload is the messageJson as it goes out, overrides merged.
@@ -82,6 +85,7 @@ func newNotification(m *push.Message, id ident) *notification {
 		ClickTypeInfo: newClickType(m.Click),
 		PushTimeInfo:  waiting(id.ttl),
 		AdvanceInfo:   advanceInfo{NotifyKey: notifyKey(m, id.key)},
+		Extra:         newReceiptExtra(id),
 	}
 	if m.Class == push.Marketing {
 		n.NoticeBarInfo.NoticeMsgType = 0

@@ -26,7 +26,7 @@ func (a *adapter) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte("meizu ada
 
 // Send makes exactly one request for at most 100 tokens.
 func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer, error) {
-	msg, err := payload(r.Message, ident{ttl: r.TTL, key: r.Key})
+	msg, err := payload(r.Message, ident{ttl: r.TTL, key: r.Key, receiptURL: r.ReceiptURL})
 	if err != nil {
 		// Nothing was sent, which is what Dial says; Check keeps such messages out.
 		return vendors.Answer{}, &vendors.Error{

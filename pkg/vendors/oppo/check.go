@@ -44,7 +44,7 @@ func check(m *push.Message) []push.Fault {
 		}
 	}
 	key := strings.Repeat("0", 32)
-	raw, err := payload(m, key, key, maxTTL*time.Second)
+	raw, err := payload(m, ident{appMessageID: key, key: key, ttl: maxTTL * time.Second})
 	if err != nil {
 		return append(faults, push.Fault{Field: "message", Reason: "cannot be encoded as JSON"})
 	}

@@ -57,7 +57,7 @@ func (a *adapter) SendMany(ctx context.Context, rs []*vendors.Request) (vendors.
 // fields fails only for messages that Check keeps out. Nothing was sent then,
 // which is what Dial says.
 func (a *adapter) fields(r *vendors.Request) ([]field, error) {
-	list, err := fields(r.Message, ident{packageName: a.packageName, ttl: r.TTL, key: r.Key})
+	list, err := fields(r.Message, ident{packageName: a.packageName, ttl: r.TTL, key: r.Key, receiptURL: r.ReceiptURL})
 	if err != nil {
 		return nil, &vendors.Error{
 			Op: opSend, Code: classify.Code{Level: classify.Transport, Code: classify.Dial}, Err: err,
