@@ -34,7 +34,7 @@ type envelope struct {
 // readAnswer believes the body's code, whatever the HTTP status, but for
 // success, which needs both. The same number means different things at the top
 // and inside value, so the levels are kept apart.
-func readAnswer(reply vendors.Reply, tokens []string, secret string) (vendors.Answer, error) {
+func readAnswer(reply vendors.Reply, tokens []string, hide ...string) (vendors.Answer, error) {
 	var e envelope
 	if err := json.Unmarshal(reply.Body, &e); err != nil {
 		e = envelope{}
@@ -55,7 +55,7 @@ func readAnswer(reply vendors.Reply, tokens []string, secret string) (vendors.An
 		answer.Tokens = tokenCodes(e.Value, tokens)
 		return answer, nil
 	}
-	answer.Code.Text = words(text(e.Message), tokens, secret)
+	answer.Code.Text = words(text(e.Message), tokens, hide)
 	if len(tokens) == 1 && slices.Contains(ofToken, code) {
 		answer.Tokens = []vendors.TokenCode{{Code: classify.Code{Level: classify.Token, Code: code}}}
 	}
@@ -93,12 +93,12 @@ func messageID(raw json.RawMessage) string {
 }
 
 // words are the vendor's, for people; a page of them is none.
-func words(msg string, tokens []string, secret string) string {
+func words(msg string, tokens, secrets []string) string {
 	const page = 8 << 10
 	if len(msg) > page {
 		return ""
 	}
-	hide := []string{secret}
+	hide := slices.Clone(secrets)
 	for _, t := range tokens {
 		if strings.Contains(msg, t) {
 			hide = append(hide, t)

@@ -46,5 +46,5 @@ func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer,
 	if err != nil {
 		return vendors.Answer{}, err
 	}
-	return readAnswer(reply, r.Tokens, a.secret.Reveal())
+	return readAnswer(reply, r.Tokens, a.secret.Reveal(), r.ReceiptURL)
 }

@@ -66,7 +66,7 @@ type delivery struct {
 // readAnswer looks at the body first and at the HTTP status only when the body
 // has no code: failures come with status 200. What sends or deletes is believed
 // under a successful status alone.
-func readAnswer(reply vendors.Reply, sent delivery, secret string) (vendors.Answer, error) {
+func readAnswer(reply vendors.Reply, sent delivery, hide ...string) (vendors.Answer, error) {
 	var e envelope
 	if err := json.Unmarshal(reply.Body, &e); err != nil {
 		e = envelope{}
@@ -82,7 +82,7 @@ func readAnswer(reply vendors.Reply, sent delivery, secret string) (vendors.Answ
 	}
 	answer := vendors.Answer{RequestID: identifier(e.TraceID), RetryAfter: reply.RetryAfter}
 	if code != codeSuccess {
-		answer.Code = classify.Code{Level: classify.Response, Code: reading(code, e, ok, len(sent.tokens)), Text: e.words(sent.tokens, secret)}
+		answer.Code = classify.Code{Level: classify.Response, Code: reading(code, e, ok, len(sent.tokens)), Text: e.words(sent.tokens, hide)}
 		return answer, nil
 	}
 	answer.Code = classify.Code{Level: classify.Response, Code: code}
@@ -93,7 +93,7 @@ func readAnswer(reply vendors.Reply, sent delivery, secret string) (vendors.Answ
 	if id := identifier(d.ID); id != "" {
 		answer.RequestID = id
 	}
-	answer.Tokens = d.tokenCodes(sent, secret)
+	answer.Tokens = d.tokenCodes(sent, hide)
 	return answer, nil
 }
 
@@ -113,7 +113,7 @@ func reading(code string, e envelope, ok bool, tokens int) string {
 }
 
 // tokenCodes finds the tokens that a success leaves out.
-func (d details) tokenCodes(sent delivery, secret string) []vendors.TokenCode {
+func (d details) tokenCodes(sent delivery, hide []string) []vendors.TokenCode {
 	bad := badTokens(text(d.BadRegIDs))
 	over := overQuota(text(d.OverQuota))
 	if len(bad) == 0 && over == nil {
@@ -128,7 +128,7 @@ func (d details) tokenCodes(sent delivery, secret string) []vendors.TokenCode {
 	if over == nil {
 		return list
 	}
-	return over.add(list, sent, vendors.Text(text(d.OverQuota), append(sent.contained(text(d.OverQuota)), secret)...))
+	return over.add(list, sent, vendors.Text(text(d.OverQuota), append(sent.contained(text(d.OverQuota)), hide...)...))
 }
 
 func badTokens(list string) map[string]bool {
@@ -175,7 +175,7 @@ func identifier(raw json.RawMessage) string {
 
 // words are the vendor's, for people: the reason, which says more than the
 // description, which is the code's own text. A page is not words.
-func (e envelope) words(tokens []string, secret string) string {
+func (e envelope) words(tokens, hide []string) string {
 	const page = 8 << 10
 	said := text(e.Reason)
 	if said == "" || said == "null" {
@@ -184,7 +184,7 @@ func (e envelope) words(tokens []string, secret string) string {
 	if len(said) > page || said == "null" {
 		return ""
 	}
-	return vendors.Text(said, append(delivery{tokens: tokens}.contained(said), secret)...)
+	return vendors.Text(said, append(delivery{tokens: tokens}.contained(said), hide...)...)
 }
 
 // contained are the tokens that stand in a text.

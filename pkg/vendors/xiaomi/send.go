@@ -34,7 +34,7 @@ func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer,
 		return vendors.Answer{}, err
 	}
 	sent := delivery{tokens: r.Tokens, messages: []channelTokens{{channel(list), len(r.Tokens)}}}
-	return a.post(ctx, a.sendURL, formBody(list, r.Tokens), sent)
+	return a.post(ctx, a.sendURL, formBody(list, r.Tokens), sent, r.ReceiptURL)
 }
 
 // SendMany makes exactly one request for several messages, with at most 500
@@ -42,16 +42,17 @@ func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer,
 func (a *adapter) SendMany(ctx context.Context, rs []*vendors.Request) (vendors.Answer, error) {
 	messages := make([][]field, len(rs))
 	var sent delivery
+	var address string
 	for i, r := range rs {
 		list, err := a.fields(r)
 		if err != nil {
 			return vendors.Answer{}, err
 		}
-		messages[i] = list
+		messages[i], address = list, r.ReceiptURL // the same in all: it is the account's
 		sent.tokens = append(sent.tokens, r.Tokens...)
 		sent.messages = append(sent.messages, channelTokens{channel(list), len(r.Tokens)})
 	}
-	return a.post(ctx, a.manyURL, manyBody(messages, rs), sent)
+	return a.post(ctx, a.manyURL, manyBody(messages, rs), sent, address)
 }
 
 // fields fails only for messages that Check keeps out. Nothing was sent then,
@@ -66,7 +67,7 @@ func (a *adapter) fields(r *vendors.Request) ([]field, error) {
 	return list, nil
 }
 
-func (a *adapter) post(ctx context.Context, address string, body []byte, sent delivery) (vendors.Answer, error) {
+func (a *adapter) post(ctx context.Context, address string, body []byte, sent delivery, receiptURL string) (vendors.Answer, error) {
 	req, err := vendors.Post(ctx, opSend, address, formType, body)
 	if err != nil {
 		return vendors.Answer{}, err
@@ -76,5 +77,5 @@ func (a *adapter) post(ctx context.Context, address string, body []byte, sent de
 	if err != nil {
 		return vendors.Answer{}, err
 	}
-	return readAnswer(reply, sent, a.secret.Reveal())
+	return readAnswer(reply, sent, a.secret.Reveal(), receiptURL)
 }
