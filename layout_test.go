@@ -36,8 +36,9 @@ var mayImport = map[string][]string{
 	},
 	"internal/worker": {
 		"internal/config", "internal/credential", "internal/dispatch", "internal/ledger", "internal/limit", "internal/metrics",
-		"internal/queue", "internal/saved", "pkg/classify", "pkg/push", "pkg/retry", "pkg/vendors", "pkg/vendors/registry",
+		"internal/queue", "internal/receipt", "internal/saved", "pkg/classify", "pkg/push", "pkg/retry", "pkg/vendors", "pkg/vendors/registry",
 	},
+	"internal/receipt": {"internal/dispatch", "internal/ledger", "pkg/classify", "pkg/push/wire", "pkg/vendors"},
 	"internal/metrics": {"internal/dispatch", "pkg/classify", "pkg/push/wire"},
 	"internal/dispatch": {
 		"internal/ledger", "internal/queue", "internal/saved", "pkg/classify", "pkg/push", "pkg/push/wire", "pkg/retry", "pkg/vendors",
@@ -79,7 +80,7 @@ var users = map[string][]string{
 	"github.com/goccy/go-yaml":            {"internal/config"},
 	"github.com/cenkalti/backoff/v4":      {"pkg/retry", "internal/dispatch"},
 	"github.com/golang-jwt/jwt/v5":        {"pkg/vendors", "internal/simulator"},
-	"github.com/zeebo/xxh3":               {"pkg/push", "internal/simulator"},
+	"github.com/zeebo/xxh3":               {"internal/ledger", "internal/receipt", "internal/simulator", "pkg/push"},
 	"google.golang.org/protobuf":          {"pkg/push/wire"},
 	"golang.org/x/sync":                   {"internal"},
 	"github.com/spf13/cobra":              {"cmd"},

@@ -61,6 +61,9 @@ func (a *app) tellStatus(st ledger.Status) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
+	if r := st.Receipts; r != nil {
+		fmt.Fprintf(a.out, "receipts: %d arrived, %d clicked, %d failed\n", r.Arrived, r.Clicked, r.Failed)
+	}
 	if len(st.Codes) == 0 {
 		return nil
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"maps"
+	"net/url"
 	"strings"
 	"time"
 
@@ -31,6 +32,17 @@ type Receipts struct {
 	Secret vendors.Secret `yaml:"secret"`
 	// Key is never empty.
 	Key KeyEncoding `yaml:"key"`
+	// URL is where the vendor reaches the worker, without /receipts; for vendors
+	// that are told with every request. Empty: they are asked for no receipts.
+	URL string `yaml:"url"`
+}
+
+// Address is what the vendor is told, secret included; "" without a URL.
+func (r Receipts) Address(app, vendor string) string {
+	if r.URL == "" || r.Secret == "" {
+		return ""
+	}
+	return strings.TrimRight(r.URL, "/") + "/receipts/" + app + "/" + vendor + "/" + url.PathEscape(r.Secret.Reveal())
 }
 
 // HMACKey returns the key that the vendor signs with; nil without a secret.
@@ -107,13 +119,29 @@ func (d *decoder) checkAccount(path string, a *Account, spec vendors.Spec) {
 	d.want(a.Delivery == push.AtLeastOnce || a.Delivery == push.AtMostOnce, path+".delivery",
 		fmt.Sprintf("wants %s or %s", push.AtLeastOnce, push.AtMostOnce))
 	d.checkReceipts(path+".receipts", a.Receipts)
+	d.checkReceiptURL(path, a.Receipts, spec)
 }
 
 func (d *decoder) checkReceipts(path string, r Receipts) {
 	d.want(r.Key == UTF8 || r.Key == Base64, path+".key", fmt.Sprintf("wants %s or %s", UTF8, Base64))
-	d.want(r.Secret != "" || r.User == "" && r.Key == UTF8, path+".secret",
-		"is missing: without it the account takes no receipts, and user and key say nothing")
+	d.want(r.Secret != "" || r.User == "" && r.Key == UTF8 && r.URL == "", path+".secret",
+		"is missing: without it the account takes no receipts, and user, key and url say nothing")
 	d.want(r.Secret == "" || len(r.HMACKey()) > 0, path+".secret", "is not standard base64, as receipts.key says it is")
+}
+
+// checkReceiptURL measures the address in bytes, since vendors refuse whole
+// requests for one that is too long. path is apps.<app>.<vendor>.
+func (d *decoder) checkReceiptURL(path string, r Receipts, spec vendors.Spec) {
+	for _, f := range vendors.CheckAddress("url", r.URL, true) {
+		d.foreign(path+".receipts.url", f.Reason)
+	}
+	if spec.Receipts == nil || spec.Receipts.LongestURL == 0 {
+		return
+	}
+	app := strings.TrimSuffix(strings.TrimPrefix(path, "apps."), "."+spec.Name)
+	n, most := len(r.Address(app, spec.Name)), spec.Receipts.LongestURL
+	d.want(n <= most, path+".receipts.url",
+		fmt.Sprintf("makes an address of %d bytes with the app, the vendor and the secret: %s takes %d", n, spec.Title, most))
 }
 
 // appName tells whether a name can stand in keys, paths and labels.

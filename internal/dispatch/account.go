@@ -20,6 +20,11 @@ type Account struct {
 	Rate float64
 	// Fingerprint changes with the credentials.
 	Fingerprint string
+	// Receipts: the account takes receipts.
+	Receipts bool
+	// ReceiptURL is where the vendor shall send them, if it is told that with
+	// every request; "": it is not.
+	ReceiptURL string
 }
 
 // Units is what a request with n tokens takes of the rate.

@@ -43,6 +43,11 @@ type Saved interface {
 	Forget(ctx context.Context, m saved.Message, id string) error
 }
 
+// Tracer notes whose messages are about to be sent, for receipts that come later.
+type Tracer interface {
+	Note(ctx context.Context, sent []Sent) error
+}
+
 // Gate gives permits.
 type Gate interface {
 	// Admit answers 0 when units may be sent now, else how long to wait and why.
@@ -65,6 +70,8 @@ type Config struct {
 	Saved  Saved
 	Gate   Gate
 	Meter  Meter
+	// Tracer is asked for accounts that take receipts; nil: for none.
+	Tracer Tracer
 	// Account finds an app's settings at a vendor; they may change at any time.
 	Account func(app, vendor string) (*Account, bool)
 	Policy  retry.Policy

@@ -28,8 +28,10 @@ func (d *Dispatcher) send(ctx context.Context, a *Account, s shipment) {
 	for i, p := range s {
 		reqs[i] = &vendors.Request{
 			Message: p.message, Tokens: p.tokens(), TTL: max(p.until.Sub(now), time.Second), Key: p.key(), Now: now,
+			ReceiptURL: a.ReceiptURL,
 		}
 	}
+	d.trace(ctx, a, s, reqs)
 	ans := d.request(ctx, a, s, reqs)
 	if ans.withheld {
 		return

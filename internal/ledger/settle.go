@@ -42,6 +42,8 @@ type JobStep struct {
 type InvalidToken struct {
 	App, Vendor, Token, Code, Reason, Job string
 	Action, Replacement                   string
+	// At is when the token was found invalid; Settle takes its own now.
+	At time.Time
 }
 
 // DeadLetter is one entry of the dead letters: tokens that ended dead for one reason.
@@ -208,7 +210,7 @@ func (s *Store) settleArgs(st *Step, now time.Time) ([]string, []any) {
 			args = append(args, code, n)
 		}
 	}
-	at := now.UTC().Format("2006-01-02T15:04:05.000Z07:00")
+	at := stamp(now)
 	for _, t := range st.Invalid {
 		args = append(args, t.words(at)...)
 	}
@@ -220,16 +222,26 @@ func (s *Store) settleArgs(st *Step, now time.Time) ([]string, []any) {
 
 // words are the entry's stream (an index into KEYS), the number of its words, and those.
 func (t InvalidToken) words(at string) []any {
+	w := t.fields(at)
+	return append([]any{2, len(w)}, w...)
+}
+
+// Fields are the names and values of the feed's entry.
+func (t InvalidToken) Fields() []any { return t.fields(stamp(t.At)) }
+
+func (t InvalidToken) fields(at string) []any {
 	w := []any{
-		2, 16, "app", t.App, "vendor", t.Vendor, "token", t.Token, "code", t.Code, "reason", t.Reason,
+		"app", t.App, "vendor", t.Vendor, "token", t.Token, "code", t.Code, "reason", t.Reason,
 		"job", t.Job, "at", at, "action", t.Action,
 	}
 	if t.Replacement != "" {
-		w[1] = 18
 		w = append(w, "replacement", t.Replacement)
 	}
 	return w
 }
+
+// stamp is how entries of the streams tell time.
+func stamp(at time.Time) string { return at.UTC().Format("2006-01-02T15:04:05.000Z07:00") }
 
 func (d DeadLetter) words(at string) []any {
 	return []any{

@@ -30,6 +30,33 @@ type Status struct {
 	Canceled  int            `json:"canceled"`
 	Pending   int            `json:"pending"`
 	Codes     map[string]int `json:"codes"` // answers by "vendor/level/code"
+	// Receipts stand beside the balance; nil: none came.
+	Receipts *Receipts `json:"receipts,omitempty"`
+}
+
+// Receipts are tokens by what the vendor told of them afterwards: each counts
+// once for each of the three.
+type Receipts struct {
+	Arrived int `json:"arrived"`
+	Clicked int `json:"clicked"`
+	Failed  int `json:"failed"`
+}
+
+func (s *Status) receipt(r wire.Receipt, n int) {
+	if n == 0 {
+		return
+	}
+	if s.Receipts == nil {
+		s.Receipts = &Receipts{}
+	}
+	switch r {
+	case wire.Arrived:
+		s.Receipts.Arrived += n
+	case wire.Clicked:
+		s.Receipts.Clicked += n
+	case wire.Failed:
+		s.Receipts.Failed += n
+	}
 }
 
 // count is where the tokens with an outcome are counted.
@@ -83,6 +110,9 @@ func singleStatus(job, raw string) (Status, error) {
 	}
 	st := Status{Job: job, App: l.App, State: wire.Done, Accepted: 1, Codes: l.Codes}
 	*st.count(l.Outcome) = 1
+	for _, r := range l.Receipts {
+		st.receipt(r, 1)
+	}
 	switch {
 	case l.Canceling || l.Outcome == wire.Canceled:
 		st.State = wire.Canceling
@@ -119,6 +149,13 @@ func hashStatus(job string, fields map[string]string) (Status, error) {
 		}
 		*st.count(o) = n
 		st.Pending -= n
+	}
+	for _, r := range wire.Receipts() {
+		n, err := number(r.Field())
+		if err != nil {
+			return Status{}, err
+		}
+		st.receipt(r, n)
 	}
 	for f := range fields {
 		if !strings.Contains(f, "/") {

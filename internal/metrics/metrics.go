@@ -14,7 +14,8 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-// Metrics counts what a worker does. It is a dispatch.Meter.
+// Metrics counts what a worker does. It is a dispatch.Meter
+// and a receipt.Meter.
 type Metrics struct {
 	Registry *prometheus.Registry
 
@@ -23,6 +24,7 @@ type Metrics struct {
 	requests *prometheus.CounterVec
 	tokens   *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
+	receipts *prometheus.CounterVec
 }
 
 // New registers the metrics, with those of Go and of the process.
@@ -45,8 +47,11 @@ func New() *Metrics {
 			Name: "postrider_request_seconds", Help: "How long requests took.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}, []string{"vendor"}),
+		receipts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "postrider_receipts_total", Help: "Receipts by what they tell; unknown: of no message that is known to have been sent.",
+		}, []string{"app", "vendor", "event"}),
 	}
-	m.Registry.MustRegister(m.outcomes, m.again, m.requests, m.tokens, m.seconds,
+	m.Registry.MustRegister(m.outcomes, m.again, m.requests, m.tokens, m.seconds, m.receipts,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -83,4 +88,9 @@ func (m *Metrics) Outcome(app, vendor string, o wire.Outcome, tokens int) {
 // Again counts tokens that were put back.
 func (m *Metrics) Again(app, vendor string, row classify.Row, tokens int) {
 	m.again.WithLabelValues(app, vendor, string(row.Remedy)).Add(float64(tokens))
+}
+
+// Receipt counts receipts that were applied.
+func (m *Metrics) Receipt(app, vendor, event string, n int) {
+	m.receipts.WithLabelValues(app, vendor, event).Add(float64(n))
 }

@@ -30,10 +30,12 @@ func (w *Worker) use(c *config.Config) {
 				App: app, Spec: spec, Vendor: s.Settings.Open(w.client), Codes: c.Tables[spec.Name],
 				Batch: s.Batch, Timeout: s.Timeout, Rate: s.RateOf(spec), Fingerprint: fingerprint(s.Settings),
 			}
+			takeReceipts(all[accountKey{app, spec.Name}], s.Receipts)
 			w.metrics.Prepare(app, spec.Name)
 		}
 	}
 	w.accounts.Store(&all)
+	w.receipts.Store(new(receiptAccounts(c)))
 }
 
 func (w *Worker) account(app, vendor string) (*dispatch.Account, bool) {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/postrider/postrider/internal/receipt"
 )
 
 // listen starts the HTTP server: the UI behind its password, and what machines
@@ -20,6 +22,9 @@ func (w *Worker) listen(ctx context.Context) error {
 	mux.HandleFunc("GET /healthz", func(rw http.ResponseWriter, _ *http.Request) { say(rw, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", w.ready)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(w.metrics.Registry, promhttp.HandlerOpts{}))
+	receipts := &receipt.Handler{Config: w.receiptConfig()} // they prove themselves
+	mux.Handle("/receipts/{app}/{vendor}", receipts)
+	mux.Handle("/receipts/{app}/{vendor}/{secret}", receipts)
 	mux.Handle("/", w.protected(w.ui))
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", w.cfg.HTTP.Listen)

@@ -22,6 +22,7 @@ import (
 	"github.com/postrider/postrider/internal/limit"
 	"github.com/postrider/postrider/internal/metrics"
 	"github.com/postrider/postrider/internal/queue"
+	"github.com/postrider/postrider/internal/receipt"
 	"github.com/postrider/postrider/internal/saved"
 	"github.com/postrider/postrider/pkg/retry"
 	"github.com/postrider/postrider/pkg/vendors"
@@ -54,6 +55,9 @@ type Worker struct {
 	http     *http.Server
 	listener net.Listener
 	draining atomic.Bool
+	receipts atomic.Pointer[map[accountKey]*receipt.Account]
+	// stopReceipts is nil while receipts are not applied.
+	stopReceipts func()
 }
 
 // Start connects to Redis, starts the lanes and the HTTP server, and returns.
@@ -75,6 +79,7 @@ func Start(ctx context.Context, o Options) (*Worker, error) {
 		Saved:    &saved.Store{Redis: w.rdb},
 		Gate:     gate{w.limiter, w.log},
 		Meter:    w.metrics,
+		Tracer:   &receipt.Store{Redis: w.rdb},
 		Account:  w.account,
 		Policy:   retry.Policy{Attempts: c.Retry.Attempts, First: c.Retry.First, Max: c.Retry.Max},
 		Linger:   c.Worker.Linger,
@@ -93,6 +98,7 @@ func Start(ctx context.Context, o Options) (*Worker, error) {
 	if err := w.listen(ctx); err != nil {
 		return nil, errors.Join(err, w.Stop())
 	}
+	w.applyReceipts()
 	return w, nil
 }
 
@@ -119,6 +125,9 @@ func (w *Worker) Reload(ctx context.Context, c *config.Config) error {
 func (w *Worker) Stop() error {
 	w.draining.Store(true)
 	w.dispatch.Drain()
+	if w.stopReceipts != nil {
+		w.stopReceipts()
+	}
 	err := w.lanes.Stop()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()

@@ -56,6 +56,8 @@ type Spec struct {
 	Settings func() Settings
 	// Mapping lists what becomes of the message's fields, for docs/mapping.md.
 	Mapping []Mapping
+	// Receipts says how delivery receipts come in; nil: the vendor sends none.
+	Receipts *Receipts
 }
 
 // Mapping says where one field of push.Message goes.
@@ -114,7 +116,11 @@ type Request struct {
 	// Saved is the vendor's name for the message that Save laid up there, where
 	// Saves said that the request needs it; else "".
 	Saved string
-	Now   time.Time
+	// ReceiptURL is where the vendor shall send receipts, for vendors that are
+	// told it with every request; they give back Key with them. "": no receipts
+	// are asked for.
+	ReceiptURL string
+	Now        time.Time
 }
 
 // Answer is what the vendor said to one request.

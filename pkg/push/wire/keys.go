@@ -3,13 +3,19 @@
 // gives no meaning to what it carries.
 package wire
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // Streams that applications and operators read.
 const (
 	InvalidStream = "postrider:invalid"
 	DeadStream    = "postrider:dead"
 )
+
+// ReceiptStream holds receipts that were answered and are not applied yet.
+const ReceiptStream = "postrider:receipts"
 
 // TaskType is the asynq type of every task.
 const TaskType = "push"
@@ -31,6 +37,22 @@ func JobChunk(job, name string) string { return "{" + job + "}:" + name }
 
 // PackChunk is the reference of a chunk that many jobs share.
 func PackChunk(id string) string { return "{" + id + "}" }
+
+// SentKey is a hash that tells which job's message was sent under a tag: by a
+// token's short hash, or under "" for all tokens of a large job.
+func SentKey(app, vendor, tag string) string {
+	return "postrider:sent:{" + app + ":" + vendor + "}:" + tag
+}
+
+// CountedKey is a set of receipts that a job's ledger has counted; a job has
+// as many as it needs to keep each of them small.
+func CountedKey(job string, n int) string {
+	return "postrider:counted:{" + job + "}:" + strconv.Itoa(n)
+}
+
+// FedKey tells that a receipt put a token into the feed not long ago. It is in
+// the feed's slot.
+func FedKey(digest string) string { return "postrider:fed:{" + InvalidStream + "}:" + digest }
 
 // Lane is the name of a queue.
 func Lane(vendor, priority string) string { return vendor + ":" + priority }

@@ -41,6 +41,25 @@ const (
 	FieldOwner    = "owner"   // who created it, until it is sealed
 )
 
+// Receipt is what a receipt counts as in a ledger, beside the outcomes.
+type Receipt string
+
+// The receipts. In a ledger that is a hash they are fields "receipts:arrived".
+const (
+	Arrived Receipt = "arrived"
+	Clicked Receipt = "clicked"
+	Failed  Receipt = "failed"
+)
+
+// Receipts lists them all.
+func Receipts() []Receipt { return []Receipt{Arrived, Clicked, Failed} }
+
+// Field is where a ledger that is a hash counts it.
+func (r Receipt) Field() string { return "receipts:" + string(r) }
+
+// Word is how a single ledger notes it: "+a", "+c" or "+f".
+func (r Receipt) Word() string { return "+" + string(r)[:1] }
+
 // States of a ledger that is a hash.
 const (
 	Staging   = "staging"  // chunks are being laid down; no task exists
@@ -63,10 +82,11 @@ func (o Outcome) Letter() string { return letters[o] }
 
 // Single is the ledger of a job with one token, kept as one short string
 //
-//	"1" letter number " " app { " " code [ "=" n ] }
+//	"1" letter number " " app { " " code [ "=" n ] | " +" receipt }
 //
 // where number, in base 36, is the keep time in seconds while the token is
-// pending, and afterwards the Unix second of its end; code is a ShortCode.
+// pending, and afterwards the Unix second of its end; code is a ShortCode, and
+// receipt the first letter of a Receipt, each at most once.
 type Single struct {
 	Outcome Outcome
 	// Canceling: canceled while pending.
@@ -75,6 +95,8 @@ type Single struct {
 	Keep      time.Duration // while pending: how long to keep it afterwards, at least
 	Ended     time.Time     // afterwards
 	Codes     map[string]int
+	// Receipts are those that came; nil: none.
+	Receipts []Receipt
 }
 
 // Encode writes the ledger.
@@ -93,6 +115,9 @@ func (l Single) Encode() string {
 		if n != 1 {
 			b.WriteString("=" + strconv.Itoa(n))
 		}
+	}
+	for _, r := range l.Receipts {
+		b.WriteString(" " + r.Word())
 	}
 	return b.String()
 }
@@ -129,6 +154,10 @@ func DecodeSingle(s string) (Single, error) {
 		l.Ended = time.Unix(number, 0)
 	}
 	for _, p := range parts[2:] {
+		if r, ok := receiptWord(p); ok {
+			l.Receipts = append(l.Receipts, r)
+			continue
+		}
 		code, count, counted := strings.Cut(p, "=")
 		n := 1
 		if counted {
@@ -139,4 +168,13 @@ func DecodeSingle(s string) (Single, error) {
 		l.Codes[longCode(code)] += n
 	}
 	return l, nil
+}
+
+func receiptWord(word string) (Receipt, bool) {
+	for _, r := range Receipts() {
+		if word == r.Word() {
+			return r, true
+		}
+	}
+	return "", false
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -93,6 +94,11 @@ func TestASingleLedgerReadsAsItWasWritten(t *testing.T) {
 			App:     rapid.StringMatching("[a-z=_-]{1,20}").Draw(t, "app"),
 			Codes:   rapid.MapOfN(rapid.Custom(drawCode), rapid.IntRange(1, 9999), 0, 4).Draw(t, "codes"),
 		}
+		for _, receipt := range wire.Receipts() {
+			if rapid.Bool().Draw(t, string(receipt)) {
+				want.Receipts = append(want.Receipts, receipt)
+			}
+		}
 		number := rapid.Int64Range(0, 1<<32).Draw(t, "number")
 		if want.Outcome == wire.Pending {
 			want.Keep, want.Canceling = time.Duration(number)*time.Second, rapid.Bool().Draw(t, "canceling")
@@ -133,5 +139,5 @@ func TestCodesAreWrittenShort(t *testing.T) {
 
 func sameSingle(a, b wire.Single) bool {
 	return a.Outcome == b.Outcome && a.Canceling == b.Canceling && a.App == b.App && a.Keep == b.Keep &&
-		a.Ended.Equal(b.Ended) && maps.Equal(a.Codes, b.Codes)
+		a.Ended.Equal(b.Ended) && maps.Equal(a.Codes, b.Codes) && slices.Equal(a.Receipts, b.Receipts)
 }

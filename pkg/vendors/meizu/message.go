@@ -18,6 +18,8 @@ type notification struct {
 	ClickTypeInfo clickType   `json:"clickTypeInfo"`
 	PushTimeInfo  pushTime    `json:"pushTimeInfo"`
 	AdvanceInfo   advanceInfo `json:"advanceInfo"`
+	// Extra asks for receipts, which Meizu sends for notifications alone.
+	Extra *receiptExtra `json:"extra,omitempty"`
 }
 
 type noticeBar struct {
@@ -51,8 +53,9 @@ type passThrough struct {
 
 // ident is what tells one request's message from another's.
 type ident struct {
-	ttl time.Duration
-	key string
+	ttl        time.Duration
+	key        string
+	receiptURL string
 }
 
 // payload is the messageJson as it goes out, overrides merged.
@@ -78,6 +81,7 @@ func newNotification(m *push.Message, id ident) *notification {
 		ClickTypeInfo: newClickType(m.Click),
 		PushTimeInfo:  waiting(id.ttl),
 		AdvanceInfo:   advanceInfo{NotifyKey: notifyKey(m, id.key)},
+		Extra:         newReceiptExtra(id),
 	}
 	if m.Class == push.Marketing {
 		n.NoticeBarInfo.NoticeMsgType = 0

@@ -25,7 +25,7 @@ func (a *adapter) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte("meizu ada
 
 // Send makes exactly one request for at most 100 tokens.
 func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer, error) {
-	msg, err := payload(r.Message, ident{ttl: r.TTL, key: r.Key})
+	msg, err := payload(r.Message, ident{ttl: r.TTL, key: r.Key, receiptURL: r.ReceiptURL})
 	if err != nil {
 		return vendors.Answer{}, vendors.UnsentError(opSend, err)
 	}
@@ -42,5 +42,5 @@ func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer,
 	if err != nil {
 		return vendors.Answer{}, err
 	}
-	return readAnswer(reply, r.Tokens, a.secret.Reveal())
+	return readAnswer(reply, r.Tokens, a.secret.Reveal(), r.ReceiptURL)
 }

@@ -41,7 +41,7 @@ func check(m *push.Message) []push.Fault {
 		return append(faults, f...) // what cannot be merged cannot be measured
 	}
 	key := strings.Repeat("0", 32)
-	raw, err := payload(m, key, key, maxTTL*time.Second)
+	raw, err := payload(m, ident{appMessageID: key, key: key, ttl: maxTTL * time.Second})
 	if err != nil {
 		return append(faults, push.Fault{Field: "message", Reason: "cannot be encoded as JSON"})
 	}

@@ -73,7 +73,7 @@ func TestCheckMeasuresWhatSendMakes(t *testing.T) {
 		if len(check(m)) > 0 {
 			return
 		}
-		raw, err := payload(m, testKey, testKey, 1)
+		raw, err := payload(m, ident{appMessageID: testKey, key: testKey, ttl: 1})
 		var n notification
 		if err != nil || json.Unmarshal(raw, &n) != nil {
 			t.Fatalf("got %s (%v)", raw, err)

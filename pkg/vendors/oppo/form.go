@@ -20,7 +20,7 @@ const (
 
 // unicastBody is one message to the request's only token.
 func unicastBody(r *vendors.Request) ([]byte, error) {
-	n, err := payload(r.Message, r.Key, r.Key, r.TTL)
+	n, err := payload(r.Message, identOf(r, r.Key))
 	if err != nil {
 		return nil, err
 	}
@@ -36,7 +36,7 @@ func batchBody(rs []*vendors.Request) ([]byte, error) {
 	shared := make([][]byte, len(rs)) // each message, behind its token
 	size := 256
 	for i, r := range rs {
-		n, err := payload(r.Message, r.Key, r.Key, r.TTL)
+		n, err := payload(r.Message, identOf(r, r.Key))
 		if err != nil {
 			return nil, err
 		}
@@ -96,7 +96,7 @@ func broadcastBody(r *vendors.Request) []byte {
 
 // saveBody is the notification with each field in a form field of its own.
 func saveBody(r *vendors.Request) ([]byte, error) {
-	n, err := payload(r.Message, savedID(r), r.Key, r.TTL)
+	n, err := payload(r.Message, identOf(r, savedID(r)))
 	if err != nil {
 		return nil, err
 	}
@@ -118,6 +118,10 @@ func saveBody(r *vendors.Request) ([]byte, error) {
 		b = appendForm(append(b, '='), value)
 	}
 	return b, nil
+}
+
+func identOf(r *vendors.Request, appMessageID string) ident {
+	return ident{appMessageID: appMessageID, key: r.Key, ttl: r.TTL, receiptURL: r.ReceiptURL}
 }
 
 func escaped(b []byte) []byte { return appendForm(make([]byte, 0, len(b)+len(b)/2), b) }

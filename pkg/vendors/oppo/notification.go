@@ -46,11 +46,20 @@ type notification struct {
 	ChannelID           string `json:"channel_id,omitempty"`
 	Category            string `json:"category,omitempty"`
 	NotifyID            uint32 `json:"notify_id"`
+	CallBackURL         string `json:"call_back_url,omitempty"`
+	CallBackParameter   string `json:"call_back_parameter,omitempty"`
+}
+
+// ident is what tells one request's message from another's.
+type ident struct {
+	appMessageID, key string
+	ttl               time.Duration
+	receiptURL        string // "": no receipts
 }
 
 // payload is the notification as it goes out, overrides merged.
-func payload(m *push.Message, appMessageID, key string, ttl time.Duration) ([]byte, error) {
-	n, err := newNotification(m, appMessageID, key, ttl)
+func payload(m *push.Message, id ident) ([]byte, error) {
+	n, err := newNotification(m, id)
 	if err != nil {
 		return nil, err
 	}
@@ -61,14 +70,17 @@ func payload(m *push.Message, appMessageID, key string, ttl time.Duration) ([]by
 	return overrides.Merge(base, m.Overrides[Name])
 }
 
-func newNotification(m *push.Message, appMessageID, key string, ttl time.Duration) (*notification, error) {
+func newNotification(m *push.Message, id ident) (*notification, error) {
 	n := &notification{
-		AppMessageID: appMessageID,
+		AppMessageID: id.appMessageID,
 		Style:        style(m.Body),
 		Title:        m.Title, Content: m.Body,
-		OffLine: true, OffLineTTL: seconds(ttl),
+		OffLine: true, OffLineTTL: seconds(id.ttl),
 		ChannelID: m.Channel, Category: category(m),
-		NotifyID: body.NotifyID(m.CollapseID, key),
+		NotifyID: body.NotifyID(m.CollapseID, id.key),
+	}
+	if id.receiptURL != "" {
+		n.CallBackURL, n.CallBackParameter = id.receiptURL, id.key
 	}
 	n.click(m.Click)
 	if len(m.Data) > 0 {

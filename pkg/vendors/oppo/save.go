@@ -29,7 +29,7 @@ func (a *adapter) Save(ctx context.Context, r *vendors.Request) (vendors.Saved, 
 	if err != nil {
 		return vendors.Saved{}, err
 	}
-	return readSaved(reply, r.Access, a.secret.Reveal())
+	return readSaved(reply, r.Access, a.secret.Reveal(), r.ReceiptURL)
 }
 
 func readSaved(reply vendors.Reply, hide ...string) (vendors.Saved, error) {

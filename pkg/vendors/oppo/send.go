@@ -81,7 +81,7 @@ func (a *adapter) ship(ctx context.Context, path string, body []byte, tokens []s
 	if err != nil {
 		return vendors.Answer{}, err
 	}
-	answer, err := readAnswer(reply, tokens, r.Access, a.secret.Reveal())
+	answer, err := readAnswer(reply, tokens, r.Access, a.secret.Reveal(), r.ReceiptURL)
 	answer.SavedGone = path == pathBroadcast && answer.Code.Level == classify.Response && answer.Code.Code == codeNotExist
 	return answer, err
 }

@@ -36,6 +36,9 @@ func TestGoldenRequests(t *testing.T) {
 				if r.TTL == 0 {
 					r.TTL = push.DefaultTTL
 				}
+				if strings.HasPrefix(name, "receipt") {
+					r.ReceiptURL = "https://push.example.com/receipts/shop/" + spec.Name + "/receipt-secret"
+				}
 				if faults := spec.Check(r.Message); len(faults) > 0 {
 					t.Fatalf("the message has faults: %v", faults)
 				}

@@ -16,7 +16,7 @@ import (
 // singleBody is the message to the request's only token.
 func (a *adapter) singleBody(r *vendors.Request) ([]byte, error) {
 	return payload(r.Message, ident{
-		appID: a.appID, regID: r.Tokens[0], key: r.Key,
+		appID: a.appID, regID: r.Tokens[0], key: r.Key, receiptURL: r.ReceiptURL,
 		requestID: requestID("send", r.Key, r.Tokens[0]),
 		ttl:       seconds(r.TTL, singleLeast, singleMost),
 	})
@@ -26,7 +26,7 @@ func (a *adapter) singleBody(r *vendors.Request) ([]byte, error) {
 // lost it is another request.
 func (a *adapter) saveBody(r *vendors.Request) ([]byte, error) {
 	return payload(r.Message, ident{
-		appID: a.appID, key: r.Key,
+		appID: a.appID, key: r.Key, receiptURL: r.ReceiptURL,
 		requestID: requestID("save", r.Key, r.Saved),
 		ttl:       listTTL(r),
 	})

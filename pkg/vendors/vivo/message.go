@@ -47,12 +47,14 @@ type message struct {
 	ClientCustomMap map[string]string `json:"clientCustomMap,omitempty"`
 	NotifyID        uint32            `json:"notifyId"`
 	PushMode        int               `json:"pushMode"`
+	Extra           map[string]string `json:"extra,omitempty"`
 }
 
 // ident is what tells one request's message from another's.
 type ident struct {
 	appID, regID, requestID, key string
 	ttl                          int64 // seconds
+	receiptURL                   string
 }
 
 // payload is the root as it goes out, overrides merged.
@@ -71,7 +73,7 @@ func newMessage(m *push.Message, id ident) *message {
 		NotifyType: notifyBoth, Title: m.Title, Content: m.Body, TimeToLive: id.ttl,
 		SkipType: skipType, SkipContent: skipContent,
 		Classification: system, Category: category(m), ClientCustomMap: m.Data,
-		NotifyID: body.NotifyID(m.CollapseID, id.key), PushMode: pushMode(m),
+		NotifyID: body.NotifyID(m.CollapseID, id.key), PushMode: pushMode(m), Extra: receiptFields(id),
 	}
 	if m.Class == push.Marketing {
 		msg.Classification = operational

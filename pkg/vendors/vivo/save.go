@@ -28,7 +28,7 @@ func (a *adapter) Save(ctx context.Context, r *vendors.Request) (vendors.Saved, 
 		return vendors.Saved{}, err
 	}
 	life := min(savedFor, time.Duration(listTTL(r))*time.Second)
-	return readSaved(reply, life, r.Access, a.secret.Reveal())
+	return readSaved(reply, life, r.Access, a.secret.Reveal(), r.ReceiptURL)
 }
 
 func readSaved(reply vendors.Reply, life time.Duration, hide ...string) (vendors.Saved, error) {

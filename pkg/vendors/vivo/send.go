@@ -56,7 +56,7 @@ func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer,
 	if err != nil {
 		return vendors.Answer{}, err
 	}
-	return readAnswer(reply, r.Tokens, r.Access, a.secret.Reveal())
+	return readAnswer(reply, r.Tokens, r.Access, a.secret.Reveal(), r.ReceiptURL)
 }
 
 func (a *adapter) sendList(ctx context.Context, r *vendors.Request) (vendors.Answer, error) {
@@ -67,7 +67,7 @@ func (a *adapter) sendList(ctx context.Context, r *vendors.Request) (vendors.Ans
 	if err != nil {
 		return vendors.Answer{}, err
 	}
-	answer, err := readAnswer(reply, r.Tokens, r.Access, a.secret.Reveal())
+	answer, err := readAnswer(reply, r.Tokens, r.Access, a.secret.Reveal(), r.ReceiptURL)
 	if answer.Code.Level == classify.Response {
 		answer.SavedGone = answer.Code.Code == codeBadTask || answer.Code.Code == codeNoMessage
 		answer.RequestID = r.Saved // receipts come under the task's id

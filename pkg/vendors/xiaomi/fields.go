@@ -30,6 +30,7 @@ type ident struct {
 	packageName string
 	ttl         time.Duration
 	key         string
+	receiptURL  string
 }
 
 // fields is the message as it goes out, overrides merged.
@@ -51,6 +52,7 @@ func fields(m *push.Message, id ident) ([]field, error) {
 	}
 	list = append(list, field{"time_to_live", ttl(m, id.ttl)})
 	list = append(list, extras(m, id)...)
+	list = append(list, receiptFields(id)...)
 	return merge(list, m.Overrides[Name])
 }
 

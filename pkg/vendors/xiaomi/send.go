@@ -33,7 +33,7 @@ func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer,
 		return vendors.Answer{}, err
 	}
 	sent := delivery{tokens: r.Tokens, messages: []channelTokens{{channel(list), len(r.Tokens)}}}
-	return a.post(ctx, a.sendURL, formBody(list, r.Tokens), sent)
+	return a.post(ctx, a.sendURL, formBody(list, r.Tokens), sent, r.ReceiptURL)
 }
 
 // SendMany makes exactly one request for several messages, with at most 500
@@ -41,29 +41,30 @@ func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer,
 func (a *adapter) SendMany(ctx context.Context, rs []*vendors.Request) (vendors.Answer, error) {
 	messages := make([][]field, len(rs))
 	var sent delivery
+	var address string
 	for i, r := range rs {
 		list, err := a.fields(r)
 		if err != nil {
 			return vendors.Answer{}, err
 		}
-		messages[i] = list
+		messages[i], address = list, r.ReceiptURL // the same in all: it is the account's
 		sent.tokens = append(sent.tokens, r.Tokens...)
 		sent.messages = append(sent.messages, channelTokens{channel(list), len(r.Tokens)})
 	}
-	return a.post(ctx, a.manyURL, manyBody(messages, rs), sent)
+	return a.post(ctx, a.manyURL, manyBody(messages, rs), sent, address)
 }
 
 // fields fails only for messages that Check keeps out. Nothing was sent then,
 // which is what Dial says.
 func (a *adapter) fields(r *vendors.Request) ([]field, error) {
-	list, err := fields(r.Message, ident{packageName: a.packageName, ttl: r.TTL, key: r.Key})
+	list, err := fields(r.Message, ident{packageName: a.packageName, ttl: r.TTL, key: r.Key, receiptURL: r.ReceiptURL})
 	if err != nil {
 		return nil, vendors.UnsentError(opSend, err)
 	}
 	return list, nil
 }
 
-func (a *adapter) post(ctx context.Context, address string, body []byte, sent delivery) (vendors.Answer, error) {
+func (a *adapter) post(ctx context.Context, address string, body []byte, sent delivery, receiptURL string) (vendors.Answer, error) {
 	req, err := vendors.Post(ctx, opSend, address, formType, body)
 	if err != nil {
 		return vendors.Answer{}, err
@@ -73,5 +74,5 @@ func (a *adapter) post(ctx context.Context, address string, body []byte, sent de
 	if err != nil {
 		return vendors.Answer{}, err
 	}
-	return readAnswer(reply, sent, a.secret.Reveal())
+	return readAnswer(reply, sent, a.secret.Reveal(), receiptURL)
 }

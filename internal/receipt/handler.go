@@ -1,0 +1,101 @@
+package receipt
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/postrider/postrider/pkg/vendors"
+)
+
+const (
+	// maxBody is the longest call that is read, in bytes. Huawei sends 100
+	// receipts at once, and used to send 1,000.
+	maxBody = 4 << 20
+	// bodyTime is how long a caller may take to send it.
+	bodyTime = 10 * time.Second
+	// keepTime bounds the write to Redis: Tencent wants its answer within 2 s.
+	keepTime = 1500 * time.Millisecond
+)
+
+// Handler answers /receipts/{app}/{vendor} and /receipts/{app}/{vendor}/{secret}:
+// 404 where no receipts are taken, 403 without proof, 400 for what cannot be
+// read, 503 while Redis is away, and else the vendor's own kind of 200 once the
+// receipts are kept. No answer tells why.
+type Handler struct{ Config }
+
+// ServeHTTP answers one call.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	a, ok := h.Find(r.PathValue("app"), r.PathValue("vendor"))
+	if !ok || a.Secret == "" || a.Spec.Receipts == nil {
+		refuse(w, http.StatusNotFound)
+		return
+	}
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		refuse(w, http.StatusMethodNotAllowed)
+		return
+	}
+	c, status := h.call(w, r, a)
+	if status == 0 {
+		status = h.take(r, a, c)
+	}
+	if status != http.StatusOK {
+		refuse(w, status)
+		return
+	}
+	w.Header().Set("Content-Type", a.Spec.Receipts.ContentType)
+	_, _ = io.WriteString(w, a.Spec.Receipts.Reply)
+}
+
+// call reads the request whole; a status other than 0 refuses it.
+func (h *Handler) call(w http.ResponseWriter, r *http.Request, a *Account) (*vendors.ReceiptCall, int) {
+	now := h.now()
+	// Not every ResponseWriter has deadlines; the server's own does.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	var long *http.MaxBytesError
+	switch {
+	case errors.As(err, &long):
+		return nil, http.StatusRequestEntityTooLarge
+	case err != nil:
+		return nil, http.StatusBadRequest
+	}
+	return &vendors.ReceiptCall{
+		Header: r.Header, Query: r.URL.Query(), Body: body, Settings: a.Settings, User: a.User, Key: a.Key, Now: now,
+	}, 0
+}
+
+// take checks the proof, reads the receipts and keeps them. It answers a status.
+func (h *Handler) take(r *http.Request, a *Account, c *vendors.ReceiptCall) int {
+	how := a.Spec.Receipts
+	signed := how.Verify != nil && how.Verify(c)
+	if !signed && !same(r.PathValue("secret"), a.Secret.Reveal()) || how.Ours != nil && !how.Ours(c) {
+		h.Log.Warn().Str("app", a.App).Str("vendor", a.Spec.Name).Msg("a receipt that does not prove itself was refused")
+		return http.StatusForbidden
+	}
+	all, err := how.Read(c)
+	if err != nil {
+		h.Log.Warn().Err(err).Str("app", a.App).Str("vendor", a.Spec.Name).Msg("a receipt that cannot be read was refused")
+		return http.StatusBadRequest
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), keepTime)
+	defer cancel()
+	if err := h.Store.Put(ctx, a.App, a.Spec.Name, all, c.Now); err != nil {
+		h.Log.Error().Err(err).Str("app", a.App).Str("vendor", a.Spec.Name).Msg("receipts could not be kept: the vendor may send them again")
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusOK
+}
+
+func refuse(w http.ResponseWriter, status int) { http.Error(w, http.StatusText(status), status) }
+
+// same compares in a time that tells nothing of either.
+func same(a, b string) bool {
+	x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b))
+	return subtle.ConstantTimeCompare(x[:], y[:]) == 1
+}

@@ -1,0 +1,141 @@
+package receipt
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/zeebo/xxh3"
+
+	"github.com/postrider/postrider/internal/dispatch"
+	"github.com/postrider/postrider/pkg/push/wire"
+	"github.com/postrider/postrider/pkg/vendors"
+)
+
+// Store keeps receipts until they are applied, and whose messages were sent. It
+// is safe for concurrent use.
+type Store struct{ Redis redis.UniversalClient }
+
+// perEntry is the most receipts of one entry of the stream.
+const perEntry = 500
+
+// version of the stream's entries.
+const version = "1"
+
+// Put adds receipts to the stream. They are all there or, with an error,
+// perhaps some: a vendor that sends them again does no harm.
+func (s *Store) Put(ctx context.Context, app, vendor string, all []vendors.Receipt, at time.Time) error {
+	if len(all) == 0 {
+		return nil
+	}
+	_, err := s.Redis.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for part := range slices.Chunk(all, perEntry) {
+			text, err := json.Marshal(part)
+			if err != nil {
+				return err
+			}
+			p.XAdd(ctx, &redis.XAddArgs{Stream: wire.ReceiptStream, Values: []any{
+				"v", version, "app", app, "vendor", vendor, "at", at.UnixMilli(), "receipts", text,
+			}})
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("keep receipts: %w", err)
+	}
+	return nil
+}
+
+// Note remembers, in one round trip, whose messages are about to be sent. It
+// makes the Store a dispatch.Tracer.
+func (s *Store) Note(ctx context.Context, sent []dispatch.Sent) error {
+	_, err := s.Redis.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for _, n := range sent {
+			key := wire.SentKey(n.App, n.Vendor, n.Tag)
+			values := make([]any, 0, 2+2*len(n.Tokens))
+			if n.Job != "" {
+				values = append(values, "", n.Job)
+			}
+			for token, job := range n.Tokens {
+				values = append(values, short(token), job)
+			}
+			p.HSet(ctx, key, values...)
+			p.Expire(ctx, key, n.For)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("note what is sent: %w", err)
+	}
+	return nil
+}
+
+// short is a token's field: the first half of its 128-bit hash in hex.
+func short(token string) string {
+	return fmt.Sprintf("%016x", xxh3.HashString128(token).Hi)
+}
+
+// jobs answers the jobs of receipts, "" for those that are unknown, in one
+// round trip.
+func (s *Store) jobs(ctx context.Context, all []item) ([]string, error) {
+	cmds := make([]*redis.SliceCmd, len(all))
+	_, err := s.Redis.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, it := range all {
+			if it.Tag != "" {
+				cmds[i] = p.HMGet(ctx, wire.SentKey(it.app, it.vendor, it.Tag), "", short(it.Token))
+			}
+		}
+		return nil
+	})
+	if err != nil && !redis.HasErrorPrefix(err, "WRONGTYPE") {
+		return nil, fmt.Errorf("look for the jobs of receipts: %w", err)
+	}
+	jobs := make([]string, len(all))
+	for i, cmd := range cmds {
+		if cmd == nil {
+			continue
+		}
+		for _, v := range cmd.Val() {
+			if job, ok := v.(string); ok {
+				jobs[i] = job // a token's own before the large job's
+			}
+		}
+	}
+	return jobs, nil
+}
+
+// entry is one entry of the stream.
+type entry struct {
+	id          string
+	app, vendor string
+	at          time.Time
+	receipts    []vendors.Receipt
+}
+
+var errNewer = errors.New("written by a newer version")
+
+func readEntry(m redis.XMessage) (entry, error) {
+	text := func(name string) string { s, _ := m.Values[name].(string); return s }
+	e := entry{id: m.ID, app: text("app"), vendor: text("vendor")}
+	v, err := strconv.Atoi(text("v"))
+	switch {
+	case err != nil:
+		return e, errors.New("it has no version")
+	case strconv.Itoa(v) != version:
+		return e, errNewer
+	}
+	ms, err := strconv.ParseInt(text("at"), 10, 64)
+	if err != nil {
+		return e, errors.New("it has no time")
+	}
+	e.at = time.UnixMilli(ms)
+	if err := json.Unmarshal([]byte(text("receipts")), &e.receipts); err != nil {
+		return e, errors.New("its receipts are no JSON")
+	}
+	return e, nil
+}

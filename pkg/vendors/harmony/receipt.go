@@ -1,0 +1,57 @@
+package harmony
+
+import (
+	"github.com/postrider/postrider/pkg/classify"
+	"github.com/postrider/postrider/pkg/vendors"
+)
+
+// receipts are posted to the address in the console, at most 100 of them at
+// once, perhaps twice and in any order:
+// https://developer.huawei.com/consumer/cn/doc/harmonyos-references/push-api-msg-receipt
+func receipts() *vendors.Receipts {
+	return &vendors.Receipts{
+		Verify:      func(c *vendors.ReceiptCall) bool { return vendors.SignedCallback(c, "X-HUAWEI-CALLBACK-ID") },
+		Read:        readReceipts,
+		ContentType: "application/json",
+		Reply:       `{"code":"0","message":"success"}`,
+	}
+}
+
+func readReceipts(c *vendors.ReceiptCall) ([]vendors.Receipt, error) {
+	body, err := vendors.ReadFields(c.Body)
+	if err != nil {
+		return nil, err
+	}
+	items, err := body.Objects("statuses")
+	if err != nil {
+		return nil, err
+	}
+	all := make([]vendors.Receipt, 0, len(items))
+	for _, f := range items {
+		status := f.Object("deliveryStatus")
+		if status == nil {
+			status = f.Object("formStatus") // of an update of a card
+		}
+		r := vendors.Receipt{
+			Token: f.Text("token"), Tag: f.Text("biTag"), RequestID: f.Text("requestId"), At: status.Millis("timestamp"),
+			Code: classify.Code{Level: classify.Receipt, Code: status.Text("result")},
+		}
+		if r.Token == "" || r.Code.Code == "" {
+			continue
+		}
+		r.Event = event(r.Code.Code)
+		all = append(all, r)
+	}
+	return all, nil
+}
+
+// event: 27 and 51 tell that the message waits on the phone.
+func event(code string) vendors.Event {
+	switch code {
+	case "0":
+		return vendors.Arrived
+	case "27", "51":
+		return vendors.Waiting
+	}
+	return vendors.Failed
+}

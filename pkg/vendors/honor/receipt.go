@@ -1,0 +1,61 @@
+package honor
+
+import (
+	"github.com/postrider/postrider/pkg/classify"
+	"github.com/postrider/postrider/pkg/vendors"
+)
+
+// receipts are posted, unsigned, to the address in the console. A token may get
+// several for one message: held back, then shown, then clicked. The codes are
+// https://developer.honor.com/cn/docs/11002/reference/downlink-message's.
+func receipts() *vendors.Receipts {
+	return &vendors.Receipts{
+		Read:        readReceipts,
+		ContentType: "application/json",
+		Reply:       `{"code":"0","message":"success"}`,
+	}
+}
+
+func readReceipts(c *vendors.ReceiptCall) ([]vendors.Receipt, error) {
+	body, err := vendors.ReadFields(c.Body)
+	if err != nil {
+		return nil, err
+	}
+	items, err := body.Objects("statuses")
+	if err != nil {
+		return nil, err
+	}
+	all := make([]vendors.Receipt, 0, len(items))
+	for _, f := range items {
+		r := vendors.Receipt{
+			Token: f.Text("token"), Tag: f.Text("biTag"), RequestID: f.Text("requestId"), At: f.Millis("timestamp"),
+			Code: classify.Code{Level: classify.Receipt, Code: f.Text("status")},
+		}
+		if r.Token == "" || r.Code.Code == "" {
+			continue
+		}
+		r.Foreign = another(c.Settings, f.Text("appid"))
+		r.Event = event(r.Code.Code)
+		all = append(all, r)
+	}
+	return all, nil
+}
+
+// another tells whether a receipt is about another app than the account's.
+func another(s vendors.Settings, app string) bool {
+	ours, ok := s.(*Settings)
+	return ok && app != "" && app != ours.AppID
+}
+
+// event: 40000013 is held back until the screen is on, 50000003 waits for the app.
+func event(code string) vendors.Event {
+	switch code {
+	case "40000001", "40000002":
+		return vendors.Arrived
+	case "40000007":
+		return vendors.Clicked
+	case "40000013", "50000003":
+		return vendors.Waiting
+	}
+	return vendors.Failed
+}

@@ -1,0 +1,71 @@
+package huawei
+
+import (
+	"github.com/postrider/postrider/pkg/classify"
+	"github.com/postrider/postrider/pkg/vendors"
+)
+
+// receipts are posted to the address in the console, at most 100 of them at
+// once, perhaps twice, in any order, and for several apps where the address is
+// the project's:
+// https://developer.huawei.com/consumer/cn/doc/HMSCore-References/https-send-receipt-api-0000001051066120
+func receipts() *vendors.Receipts {
+	return &vendors.Receipts{
+		Verify:      func(c *vendors.ReceiptCall) bool { return vendors.SignedCallback(c, "X-HUAWEI-CALLBACK-ID") },
+		Read:        readReceipts,
+		ContentType: "application/json",
+		Reply:       `{"code":"0","message":"success"}`,
+	}
+}
+
+func readReceipts(c *vendors.ReceiptCall) ([]vendors.Receipt, error) {
+	body, err := vendors.ReadFields(c.Body)
+	if err != nil {
+		return nil, err
+	}
+	items, err := body.Objects("statuses")
+	if err != nil {
+		return nil, err
+	}
+	all := make([]vendors.Receipt, 0, len(items))
+	for _, f := range items {
+		r := vendors.Receipt{
+			Token: f.Text("token"), Tag: f.Text("biTag"), RequestID: f.Text("requestId"), At: f.Millis("timestamp"),
+			Code: classify.Code{Level: classify.Receipt, Code: f.Text("status")},
+		}
+		if r.Token == "" || r.Code.Code == "" {
+			continue
+		}
+		r.Foreign = another(c.Settings, f)
+		r.Event = event(r.Code.Code)
+		all = append(all, r)
+	}
+	return all, nil
+}
+
+// another tells whether a receipt is about another app than the account's. The
+// app is appid in old documents and clientId in new ones. With API v2 the
+// client may be the project's: then nothing can be told from it.
+func another(s vendors.Settings, f vendors.Fields) bool {
+	ours, ok := s.(*Settings)
+	if !ok || ours.ProjectID != "" {
+		return false
+	}
+	for _, name := range []string{"appid", "clientId"} {
+		if theirs := f.Text(name); theirs != "" && theirs != ours.ClientID {
+			return true
+		}
+	}
+	return false
+}
+
+// event: 27 and 51 tell that the message waits on the phone.
+func event(code string) vendors.Event {
+	switch code {
+	case "0":
+		return vendors.Arrived
+	case "27", "51":
+		return vendors.Waiting
+	}
+	return vendors.Failed
+}

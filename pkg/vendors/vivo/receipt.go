@@ -1,0 +1,59 @@
+package vivo
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/postrider/postrider/pkg/classify"
+	"github.com/postrider/postrider/pkg/vendors"
+)
+
+// longestReceiptURL is the limit of extra.callback, in bytes:
+// https://dev.vivo.com.cn/documentCenter/doc/362
+const longestReceiptURL = 128
+
+// receipts are posted, unsigned, as an object keyed by task; several tasks may
+// come together. vivo sends them for formal messages only:
+// https://docs.getui.com/getui/server/receipt
+func receipts() *vendors.Receipts {
+	return &vendors.Receipts{
+		Read: readReceipts, ContentType: "application/json", Reply: `{"result":0}`, LongestURL: longestReceiptURL,
+	}
+}
+
+// receiptFields ask for receipts of a message; nil: not at all.
+func receiptFields(id ident) map[string]string {
+	if id.receiptURL == "" {
+		return nil
+	}
+	return map[string]string{"callback": id.receiptURL, "callback.param": id.key}
+}
+
+func readReceipts(c *vendors.ReceiptCall) ([]vendors.Receipt, error) {
+	body, err := vendors.ReadFields(c.Body)
+	if err != nil {
+		return nil, err
+	}
+	var all []vendors.Receipt
+	for _, task := range slices.Sorted(maps.Keys(body)) {
+		f := body.Object(task)
+		code := f.Text("ackType")
+		if code == "" {
+			continue
+		}
+		for _, token := range f.List("targets") {
+			all = append(all, vendors.Receipt{
+				Token: token, Tag: f.Text("param"), RequestID: task, At: f.Millis("ackTime"),
+				Code: classify.Code{Level: classify.Receipt, Code: code}, Event: event(code),
+			})
+		}
+	}
+	return all, nil
+}
+
+func event(code string) vendors.Event {
+	if code == codeSuccess {
+		return vendors.Arrived
+	}
+	return vendors.Failed
+}

@@ -1,0 +1,105 @@
+package xiaomi
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/postrider/postrider/pkg/classify"
+	"github.com/postrider/postrider/pkg/vendors"
+)
+
+// longestReceiptURL is our own bound: Xiaomi answers 65037 to an address that
+// is too long and does not say where that begins.
+const longestReceiptURL = 256
+
+// receipts are posted once, unsigned, about a second after they arose, as JSON
+// in the form field data, keyed by message:
+// https://dev.mi.com/xiaomihyperos/documentation/detail?pId=1558
+func receipts() *vendors.Receipts {
+	return &vendors.Receipts{
+		Read: readReceipts, ContentType: "application/json", Reply: `{"code":0}`, LongestURL: longestReceiptURL,
+	}
+}
+
+// receiptFields ask for receipts of every kind of a message.
+func receiptFields(id ident) []field {
+	if id.receiptURL == "" {
+		return nil
+	}
+	return []field{
+		{"extra.callback", id.receiptURL}, {"extra.callback.param", id.key}, {"extra.callback.type", strconv.Itoa(receiptTypes)},
+	}
+}
+
+var errNoData = errors.New("read receipt: the form has no data")
+
+func readReceipts(c *vendors.ReceiptCall) ([]vendors.Receipt, error) {
+	form, err := vendors.ReadForm(c.Body)
+	if err != nil {
+		return nil, err
+	}
+	if !form.Has("data") {
+		return nil, errNoData
+	}
+	body, err := vendors.ReadFields([]byte(form.Get("data")))
+	if err != nil {
+		return nil, err
+	}
+	var all []vendors.Receipt
+	for _, id := range slices.Sorted(maps.Keys(body)) {
+		if f := body.Object(id); f != nil {
+			all = append(all, readReceipt(id, f)...)
+		}
+	}
+	return all, nil
+}
+
+func readReceipt(id string, f vendors.Fields) []vendors.Receipt {
+	successors := f.Object("replaceTarget")
+	var all []vendors.Receipt
+	for _, token := range f.List("targets") {
+		r := vendors.Receipt{Token: token, Tag: f.Text("param"), RequestID: id, At: f.Millis("timestamp"), Replacement: successors.Text(token)}
+		code := receiptCode(f, r.Replacement)
+		if code == "" {
+			continue
+		}
+		r.Code = classify.Code{Level: classify.Receipt, Code: code}
+		r.Event = event(code)
+		all = append(all, r)
+	}
+	return all
+}
+
+// receiptCode is the type, and what makes one reading of it: whether an invalid
+// target has a successor or is no registration id at all (errorCode 2 is an
+// alias, 3 an account), and which quota was used up.
+func receiptCode(f vendors.Fields, successor string) string {
+	code := f.Text("type")
+	extra := f.Object("extra")
+	switch kind := f.Text("errorCode"); {
+	case strings.ContainsRune(code, '/'):
+		return ""
+	case code == "16" && kind != "" && kind != "1":
+		return "16/" + kind
+	case code == "16" && successor != "":
+		return "16/replace"
+	case code == "128" && extra["quota"] != nil:
+		return "128/quota"
+	case code == "128" && extra["device_quota"] != nil:
+		return "128/device_quota"
+	}
+	return code
+}
+
+func event(code string) vendors.Event {
+	switch code {
+	case "1":
+		return vendors.Arrived
+	case "2":
+		return vendors.Clicked
+	}
+	return vendors.Failed
+}
