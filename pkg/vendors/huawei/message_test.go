@@ -129,7 +129,8 @@ func TestAllocationsDoNotGrowWithTheTokens(t *testing.T) {
 			}
 		})
 	}
-	if few, many := count(1), count(1000); many > few+1 || few > 60 {
+	// A few more, because the race detector empties pools at random; a thousand if every token had one.
+	if few, many := count(1), count(1000); many > few+8 || few > 60 {
 		t.Errorf("got %v allocations for 1 token and %v for 1,000, want the same and under 60", few, many)
 	}
 }

@@ -158,7 +158,8 @@ func TestAllocationsDoNotGrowWithTheTokens(t *testing.T) {
 		})
 	}
 	for name, write := range map[string]func(*vendors.Request) ([]byte, error){"push": testAdapter.pushBody, "chat": testAdapter.chatBody} {
-		if few, many := count(1, write), count(500, write); many > few+1 || few > 80 {
+		// A few more, because the race detector empties pools at random; a thousand if every token had one.
+		if few, many := count(1, write), count(500, write); many > few+8 || few > 80 {
 			t.Errorf("%s: got %v allocations for 1 account and %v for 500, want the same and under 80", name, few, many)
 		}
 	}

@@ -173,7 +173,8 @@ func TestAllocationsDoNotGrowWithTheTokens(t *testing.T) {
 			}
 		})
 	}
-	if few, many := count(2), count(1000); many > few+1 || few > 40 {
+	// A few more, because the race detector empties pools at random; a thousand if every token had one.
+	if few, many := count(2), count(1000); many > few+8 || few > 40 {
 		t.Errorf("got %v allocations for 2 tokens and %v for 1,000, want the same and under 40", few, many)
 	}
 }
