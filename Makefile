@@ -50,6 +50,10 @@ docs: ## write the documents that follow from the vendors' tables
 bench: setup ## measure against plain asynq and plain HTTP, in one run (ARGS=-short for a brief one)
 	$(GO) test -run '^$$' -bench . -benchtime 1x $(ARGS) ./internal/bench
 
+.PHONY: e2e
+e2e: setup ## run the commands as processes, with a campaign of a million tokens
+	$(GO) test -v -count 1 -run TestCampaign ./internal/e2e -campaign 1000000
+
 .PHONY: fuzz
 fuzz: ## run every fuzz target for SHORT (30s) each
 	@for pkg in $$($(GO) list ./...); do \

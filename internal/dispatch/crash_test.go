@@ -1,10 +1,15 @@
 package dispatch_test
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/rs/zerolog"
 
 	"github.com/postrider/postrider/internal/dispatch"
 	"github.com/postrider/postrider/internal/ledger"
@@ -230,4 +235,42 @@ func TestATaskIsNotAcknowledgedBeforeItsRecord(t *testing.T) {
 	r.want("a", outcomes{wire.Delivered: 1})
 	r.want("b", outcomes{wire.Delivered: 1})
 	from(t, leader, "the first task")
+}
+
+// A fault in an adapter must end neither the worker nor the tasks of others.
+func TestAnAdapterThatPanicsCostsItsTokensAnAttempt(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		delivery push.Delivery
+		jobs     int
+		want     outcomes
+	}{
+		"in a request":                         {push.AtLeastOnce, 1, outcomes{wire.Delivered: 2}},
+		"in a request, at most once":           {push.AtMostOnce, 1, outcomes{wire.Dead: 2}},
+		"in one of several requests of a task": {push.AtLeastOnce, 4, outcomes{wire.Delivered: 2}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var log bytes.Buffer
+			r := newRig(t, func(r *rig) { r.cfg.Log = zerolog.New(&log) })
+			r.vendor.replies = []reply{func(q *vendors.Request) (vendors.Answer, error) { panic(q.Tokens[0]) }}
+			var jobs []push.Job
+			for i := range c.jobs {
+				id := fmt.Sprint("job-", i)
+				j := job(id, "token-1-of-"+id, "token-2-of-"+id)
+				j.Delivery, j.Message.Body = c.delivery, id
+				jobs = append(jobs, j)
+			}
+			r.finish(r.packed(jobs...)...)
+			for _, j := range jobs {
+				r.want(j.ID, c.want)
+			}
+			if s := log.String(); !strings.Contains(s, "panicked") || strings.Contains(s, "token-1-of") {
+				t.Errorf("the log says %q, want the panic and no token", s)
+			}
+			if got := r.entries(wire.DeadStream, "reason"); c.delivery == push.AtMostOnce && !slices.Equal(got, []string{"unknown-outcome: the vendor's adapter panicked"}) {
+				t.Errorf("dead letters are %q", got)
+			}
+		})
+	}
 }

@@ -285,7 +285,7 @@ func (h *host) receive(tokens []string) {
 
 // answer is what the vendor says, and of each token whether the answer leaves
 // no doubt that it was not accepted, and whether it is final.
-func (h *host) answer(tokens []string) (a vendors.Answer, err error, certain, final []bool) { //nolint:revive // err belongs beside its answer
+func (h *host) answer(tokens []string) (a vendors.Answer, err error, certain, final []bool) { //nolint:staticcheck // err belongs beside its answer
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	certain, final = make([]bool, len(tokens)), make([]bool, len(tokens))

@@ -216,17 +216,6 @@ func (r *rig) finish(tasks ...task) {
 	}
 }
 
-// all runs the tasks at the same time and answers what came of each.
-func (r *rig) all(tasks ...task) []error {
-	out := make([]error, len(tasks))
-	var wg sync.WaitGroup
-	for i, t := range tasks {
-		wg.Go(func() { out[i] = r.handle(t) })
-	}
-	wg.Wait()
-	return out
-}
-
 // want checks a job's ledger: outcomes that are not named are zero.
 func (r *rig) want(id string, outcomes map[wire.Outcome]int) ledger.Status {
 	r.Helper()
@@ -274,22 +263,6 @@ func (r *rig) wantEntries(stream string, fields []string, want ...string) {
 	r.Helper()
 	if got := r.entries(stream, fields...); !slices.Equal(got, want) {
 		r.Errorf("%s has %q, want %q", stream, got, want)
-	}
-}
-
-// eventually polls until ok.
-func (r *rig) eventually(what string, ok func() bool) {
-	r.Helper()
-	ctx, cancel := context.WithTimeout(r.Context(), 20*time.Second)
-	defer cancel()
-	again := time.NewTicker(time.Millisecond)
-	defer again.Stop()
-	for !ok() {
-		select {
-		case <-again.C:
-		case <-ctx.Done():
-			r.Fatal("not within 20 s: " + what)
-		}
 	}
 }
 

@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"errors"
+	"runtime/debug"
 	"time"
 
 	"github.com/postrider/postrider/internal/saved"
@@ -115,7 +116,7 @@ func (d *Dispatcher) ask(ctx context.Context, a *Account, reqs []*vendors.Reques
 	ctx, cancel := context.WithTimeout(ctx, a.Timeout)
 	defer cancel()
 	start := time.Now()
-	got, err := ship(ctx, a, reqs)
+	got, err := d.ship(ctx, a, reqs)
 	took := time.Since(start)
 	if err != nil {
 		ans := d.lookupError(a, err)
@@ -144,7 +145,18 @@ func (d *Dispatcher) heed(ctx context.Context, a *Account, ans answer) {
 	}
 }
 
-func ship(ctx context.Context, a *Account, reqs []*vendors.Request) (vendors.Answer, error) {
+// errPanic says no more than that: what an adapter panics with may hold tokens.
+var errPanic = errors.New("the vendor's adapter panicked")
+
+// ship makes the request. A fault in an adapter costs its own tokens an attempt;
+// nobody else would catch it where a task's requests run in goroutines.
+func (d *Dispatcher) ship(ctx context.Context, a *Account, reqs []*vendors.Request) (_ vendors.Answer, err error) {
+	defer func() {
+		if recover() != nil {
+			d.Log.Error().Str("vendor", a.Spec.Name).Bytes("stack", debug.Stack()).Err(errPanic).Msg("send")
+			err = errPanic
+		}
+	}()
 	if len(reqs) > 1 {
 		return a.Vendor.(vendors.Multi).SendMany(ctx, reqs) //nolint:forcetypeassert // several go to a Multi only
 	}

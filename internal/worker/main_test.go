@@ -178,7 +178,7 @@ func (r *rig) get(path, user, password string) (status int, body string) {
 	if err != nil {
 		return 0, err.Error()
 	}
-	defer resp.Body.Close() //nolint:errcheck // the answer was read
+	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
 	r.must(err)
 	return resp.StatusCode, string(b)

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -230,4 +232,35 @@ func TestAWorkerThatCannotStartSaysWhy(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A worker that ended keeps no connection to a vendor open.
+func TestAStoppedWorkerClosesItsConnections(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, redistest.Client(t))
+	var open atomic.Int64
+	front := httptest.NewUnstartedServer(r.sim)
+	front.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+		switch s {
+		case http.StateNew:
+			open.Add(1)
+		case http.StateClosed, http.StateHijacked:
+			open.Add(-1)
+		case http.StateActive, http.StateIdle:
+		}
+	}
+	front.Start()
+	t.Cleanup(front.Close)
+	r.url = front.URL
+	r.start(r.config("100001", secret))
+	r.enqueue("order-1", "t1", "t2")
+	r.ended("order-1")
+	if open.Load() == 0 {
+		t.Error("no connection is kept between requests")
+	}
+	r.must(r.worker.Reload(t.Context(), r.config("100002", otherSecret)))
+	r.enqueue("order-2", "t3", "t4")
+	r.ended("order-2")
+	r.must(r.stop())
+	r.eventually("all connections are closed", func() bool { return open.Load() == 0 })
 }
