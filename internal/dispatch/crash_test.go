@@ -209,32 +209,32 @@ func TestAnAnswerOutlivesAnAbsenceOfRedis(t *testing.T) {
 // acknowledged: the record may yet fail.
 func TestATaskIsNotAcknowledgedBeforeItsRecord(t *testing.T) {
 	t.Parallel()
-	recording, release := make(chan struct{}, 10), make(chan struct{})
-	r := newRig(t, func(r *rig) { r.cfg.Linger = time.Minute; r.acct.Batch = 2 },
-		booked(func(_ context.Context, _ []*ledger.Step, next func() ([]bool, error)) ([]bool, error) {
+	var recording, release chan struct{}
+	inBubble(t, func(b *bubble) {
+		recording, release = make(chan struct{}), make(chan struct{})
+		b.cfg.Book = &book{b.shelf, func(_ context.Context, _ []*ledger.Step, next func() ([]bool, error)) ([]bool, error) {
 			recording <- struct{}{}
 			<-release
 			return next()
-		}))
-	tasks := r.alone(job("a", "t1"), job("b", "t2"))
-	leader := r.start(t.Context(), tasks[0])
-	ctx, cancel := context.WithCancel(t.Context())
-	follower := r.start(ctx, tasks[1])
-	from(t, recording, "the record")
-	cancel() // whichever of the two this is, the request was answered
-	select {
-	case err := <-follower:
-		r.mustAgain(err)
-	case err := <-leader:
-		t.Errorf("the other ended with %v", err)
-	case <-recording: // the second task leads: it waits for its record whatever comes
-	case <-time.After(time.Second):
-	}
-	close(release)
-	r.finish(tasks...)
-	r.want("a", outcomes{wire.Delivered: 1})
-	r.want("b", outcomes{wire.Delivered: 1})
-	from(t, leader, "the first task")
+		}}
+	}, func(b *bubble) {
+		ctx, cancel := context.WithCancel(b.Context())
+		second := b.chunk(push.Normal, entry("b", "t2"))
+		leader, follower := b.start(b.Context(), b.chunk(push.Normal, entry("a", "t1"))), b.start(ctx, second)
+		<-recording
+		cancel()
+		mustAgain(b.T, <-follower)
+		close(release)
+		if err := <-leader; err != nil {
+			b.Errorf("the other task of the request ended with %v", err)
+		}
+		b.finish(second)
+		b.want("a", outcomes{wire.Delivered: 1})
+		b.want("b", outcomes{wire.Delivered: 1})
+		if got := b.vendor.sizes(); !slices.Equal(got, []int{2}) {
+			b.Errorf("requests have %v tokens, want one of 2", got)
+		}
+	})
 }
 
 // A fault in an adapter must end neither the worker nor the tasks of others.

@@ -2,7 +2,6 @@ package dispatch_test
 
 import (
 	"cmp"
-	"context"
 	"maps"
 	"slices"
 	"strings"
