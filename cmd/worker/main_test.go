@@ -119,10 +119,11 @@ func TestWrongUsageIsRefused(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			var out, errs bytes.Buffer
-			code := run(t.Context(), c.args, &out, &errs)
+			var out bytes.Buffer
+			errs := newBuffer() // the redis client may log late
+			code := run(t.Context(), c.args, &out, errs)
 			if code != exitUsage || out.Len() != 0 || !strings.Contains(errs.String(), c.want) || strings.Contains(errs.String(), "hush") {
-				t.Errorf("exit %d, %q, %s, want 2 and %s", code, &out, &errs, c.want)
+				t.Errorf("exit %d, %q, %s, want 2 and %s", code, &out, errs, c.want)
 			}
 		})
 	}
@@ -133,9 +134,10 @@ func TestARedisThatIsAwayIsNotTheUsersFault(t *testing.T) {
 	server := redistest.Start(t)
 	file := write(t, shop("redis://"+server.Addr()+"/0", "http://127.0.0.1:1", ""))
 	server.Kill()
-	var out, errs bytes.Buffer
-	if code := run(t.Context(), []string{"--config", file}, &out, &errs); code != exitFailed || !strings.Contains(errs.String(), "reach redis: ") {
-		t.Errorf("exit %d, %s, want 1 and that redis is away", code, &errs)
+	var out bytes.Buffer
+	errs := newBuffer() // the redis client may log late
+	if code := run(t.Context(), []string{"--config", file}, &out, errs); code != exitFailed || !strings.Contains(errs.String(), "reach redis: ") {
+		t.Errorf("exit %d, %s, want 1 and that redis is away", code, errs)
 	}
 }
 
@@ -181,10 +183,11 @@ func TestCheckConfigTriesEverythingOnce(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			file := write(t, shop(redistest.URL(redistest.Client(t)), c.base, c.more))
-			var out, errs bytes.Buffer
-			code := run(t.Context(), []string{"check-config", "--json", "--config", file}, &out, &errs)
+			var out bytes.Buffer
+			errs := newBuffer() // the redis client may log late
+			code := run(t.Context(), []string{"check-config", "--json", "--config", file}, &out, errs)
 			if code != c.code || strings.Contains(out.String()+errs.String(), "hush") || strings.Contains(out.String(), "CV0kkX7y") {
-				t.Errorf("exit %d, %s%s, want %d and no secret", code, &out, &errs, c.code)
+				t.Errorf("exit %d, %s%s, want %d and no secret", code, &out, errs, c.code)
 			}
 			var found []finding
 			if err := json.Unmarshal(out.Bytes(), &found); err != nil || len(found) != 3 {
@@ -205,10 +208,11 @@ func TestCheckConfigTellsAPersonEveryFault(t *testing.T) {
 	server := redistest.Start(t)
 	file := write(t, shop("redis://"+server.Addr()+"/0", vendor(t, 400, "text/html;charset=UTF-8", wrongSecret), ""))
 	server.Kill()
-	var out, errs bytes.Buffer
-	code := run(t.Context(), []string{"check-config", "--config", file}, &out, &errs)
+	var out bytes.Buffer
+	errs := newBuffer() // the redis client may log late
+	code := run(t.Context(), []string{"check-config", "--config", file}, &out, errs)
 	if code != exitUsage || errs.String() != "worker: 2 faults in the configuration\n" {
-		t.Errorf("exit %d, %s, want 2 and two faults", code, &errs)
+		t.Errorf("exit %d, %s, want 2 and two faults", code, errs)
 	}
 	for _, want := range []string{"ok     " + file + "\n", "fault  redis.url: dial tcp", "fault  apps.shop.huawei: fetch access token: auth/1101"} {
 		if !strings.Contains(out.String(), want) {
@@ -221,9 +225,10 @@ func TestCheckConfigSendsNothing(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.Client(t)
 	file := write(t, shop(redistest.URL(rdb), vendor(t, 200, "application/json", granted), ""))
-	var out, errs bytes.Buffer
-	if code := run(t.Context(), []string{"check-config", "--config", file}, &out, &errs); code != 0 {
-		t.Fatalf("exit %d, %s%s", code, &out, &errs)
+	var out bytes.Buffer
+	errs := newBuffer() // the redis client may log late
+	if code := run(t.Context(), []string{"check-config", "--config", file}, &out, errs); code != 0 {
+		t.Fatalf("exit %d, %s%s", code, &out, errs)
 	}
 	if keys := rdb.Keys(t.Context(), "*").Val(); len(keys) > 0 {
 		t.Errorf("redis holds %q, want nothing", keys)
@@ -232,9 +237,10 @@ func TestCheckConfigSendsNothing(t *testing.T) {
 
 func TestTheDemoEndsWithABalancedLedger(t *testing.T) {
 	t.Parallel()
-	var out, errs bytes.Buffer
-	if code := run(t.Context(), []string{"demo", "--tokens", "400", "--exit", "--json"}, &out, &errs); code != 0 {
-		t.Fatalf("exit %d, %s", code, &errs)
+	var out bytes.Buffer
+	errs := newBuffer() // the redis client may log late
+	if code := run(t.Context(), []string{"demo", "--tokens", "400", "--exit", "--json"}, &out, errs); code != 0 {
+		t.Fatalf("exit %d, %s", code, errs)
 	}
 	var got map[string]any
 	if err := json.Unmarshal(out.Bytes(), &got); err != nil || strings.Count(out.String(), "\n") != 1 {
