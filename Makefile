@@ -40,7 +40,6 @@ check: setup lint ## everything that CI checks
 	$(GO) mod tidy -diff
 	$(GO) test -race ./...
 	$(MAKE) bench ARGS=-short
-	$(MAKE) fuzz SHORT=50x
 
 .PHONY: docs
 docs: ## write the documents that follow from the vendors' tables
