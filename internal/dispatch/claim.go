@@ -110,7 +110,7 @@ func (c *claim) end(entry, at int, token string, d retry.Decision, row *verdictR
 		})
 	case wire.Dead:
 		c.dead++
-		c.bury(entry, token, d.Reason, attempts, row)
+		c.letter(entry, token, d.Reason, attempts, row)
 	case wire.Delivered, wire.Dropped, wire.Expired, wire.Canceled, wire.Pending:
 	}
 }
@@ -123,8 +123,8 @@ func (r *verdictRow) reason() string {
 	return r.Meaning
 }
 
-// bury adds a token to the dead letter of its entry and reason.
-func (c *claim) bury(entry int, token, reason string, attempts int, row *verdictRow) {
+// letter adds a token to the dead letter of its entry and reason.
+func (c *claim) letter(entry int, token, reason string, attempts int, row *verdictRow) {
 	e := c.open.Chunk.Entries[entry]
 	letter := ledger.DeadLetter{
 		App: c.header.App, Vendor: c.vendor, Job: e.Job, Reason: reason, Attempts: attempts,
@@ -181,7 +181,7 @@ func (c *claim) verdict(now time.Time) error {
 	defer c.mu.Unlock()
 	switch {
 	case c.lost:
-		return &queue.AgainError{At: now.Add(time.Second), Reason: "another worker took this chunk over"}
+		return &queue.AgainError{At: now.Add(time.Second), Reason: ledger.TakenOver}
 	case c.left > 0 || c.step != nil || c.busy != nil:
 		return &queue.AgainError{At: c.next, Counted: c.counted, Reason: cmp.Or(c.reason, "its time was up")}
 	case c.dead > 0:

@@ -28,7 +28,12 @@ import (
 type Book interface {
 	Load(ctx context.Context, h wire.Header) (*ledger.Open, error)
 	Settle(ctx context.Context, steps []*ledger.Step) ([]bool, error)
-	Canceled(ctx context.Context, jobs []ledger.Ref) ([]bool, error)
+	// Held answers "" if the holds are still good, else why not.
+	Held(ctx context.Context, holds []ledger.Hold) (why string, err error)
+	// Fence takes a chunk from every run that loaded it.
+	Fence(ctx context.Context, chunk string) error
+	// Left tells which chunks are still there.
+	Left(ctx context.Context, chunks []string) ([]bool, error)
 }
 
 // Access keeps the access tokens.

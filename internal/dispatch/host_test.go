@@ -150,11 +150,17 @@ func (h *host) Load(ctx context.Context, hd wire.Header) (*ledger.Open, error) {
 	return o, err
 }
 
-func (h *host) Canceled(ctx context.Context, jobs []ledger.Ref) ([]bool, error) {
+func (h *host) Held(ctx context.Context, holds []ledger.Hold) (string, error) {
 	if err := h.op(); err != nil || h.chance(20) {
-		return nil, errors.New("redis is away")
+		return "", errors.New("redis is away")
 	}
-	return h.shelf.Canceled(ctx, jobs)
+	return h.shelf.Held(ctx, holds)
+}
+
+func (h *host) Fence(ctx context.Context, ref string) error { return h.shelf.Fence(ctx, ref) }
+
+func (h *host) Left(ctx context.Context, refs []string) ([]bool, error) {
+	return h.shelf.Left(ctx, refs)
 }
 
 func (h *host) Settle(ctx context.Context, steps []*ledger.Step) ([]bool, error) {

@@ -2,6 +2,7 @@ package dispatch_test
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
@@ -83,15 +84,46 @@ func (s *shelf) Load(_ context.Context, h wire.Header) (*ledger.Open, error) {
 	return o, nil
 }
 
-// Canceled tells of each job whether it was canceled.
-func (s *shelf) Canceled(_ context.Context, jobs []ledger.Ref) ([]bool, error) {
+// Held tells whether the holds are good.
+func (s *shelf) Held(_ context.Context, holds []ledger.Hold) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out := make([]bool, len(jobs))
-	for i, j := range jobs {
-		out[i] = s.jobs[j.Job].canceled
+	for _, h := range holds {
+		if raw, ok := s.chunks[h.Chunk]; !ok || gen(raw)-h.Gen >= 1<<16 {
+			return ledger.TakenOver, nil
+		}
+		for _, j := range h.Jobs {
+			if s.jobs[j.Job].canceled {
+				return ledger.Canceled, nil
+			}
+		}
 	}
-	return out, nil
+	return "", nil
+}
+
+// Fence takes a chunk from whoever loaded it.
+func (s *shelf) Fence(_ context.Context, ref string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if raw, ok := s.chunks[ref]; ok {
+		s.chunks[ref] = raw[:wire.GenOffset] + wire.Head(gen(raw)+1<<16, 0)[:wire.GenLength] + raw[wire.GenOffset+wire.GenLength:]
+	}
+	return nil
+}
+
+// Left tells which chunks are there.
+func (s *shelf) Left(_ context.Context, refs []string) ([]bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	left := make([]bool, len(refs))
+	for i, ref := range refs {
+		_, left[i] = s.chunks[ref]
+	}
+	return left, nil
+}
+
+func gen(raw string) uint32 {
+	return binary.BigEndian.Uint32([]byte(raw[wire.GenOffset : wire.GenOffset+wire.GenLength]))
 }
 
 // cancel cancels a job.

@@ -8,32 +8,50 @@ import (
 	"github.com/postrider/postrider/internal/ledger"
 )
 
-// staleAfter is how old what a chunk's jobs said at its load may be when a
-// request begins. A request takes the ledgers' word that they are not canceled,
-// and nothing new is to be sent a second after somebody canceled them.
+// staleAfter is how old what Redis said of a chunk and its jobs may be when a
+// request begins: nothing new is to be sent a second after somebody canceled a
+// job, nor by a worker that slept while another took its chunk over.
 const staleAfter = 500 * time.Millisecond
 
-// withhold asks the ledgers again, where the shipment waited long since its
-// load, and puts it back if a job of it was canceled; its next run ends what is
-// canceled. False means that it may be sent now.
+// withhold asks again, where the shipment waited long since its load, and puts
+// it back if a job of it was canceled or a chunk is another worker's by now; the
+// next run ends what is canceled. False means that it may be sent now.
 func (d *Dispatcher) withhold(ctx context.Context, s shipment) bool {
 	spans, stale := s.spans(), d.Now().Add(-staleAfter)
 	if !slices.ContainsFunc(spans, func(p span) bool { return p.c.loaded.Before(stale) }) {
 		return false
 	}
-	jobs := make([]ledger.Ref, len(spans))
-	for i, p := range spans {
-		e := &p.c.open.Chunk.Entries[p.entry]
-		jobs[i] = ledger.Ref{Job: e.Job, Single: e.Single}
-	}
-	canceled, err := d.Book.Canceled(ctx, jobs)
-	if err != nil {
+	why, err := d.Book.Held(ctx, holds(spans))
+	switch {
+	case err != nil:
 		d.takeBack(ctx, s, d.Now().Add(time.Second), err.Error())
-		return true
+	case why == ledger.TakenOver:
+		d.takeBack(ctx, s, d.Now().Add(time.Second), why)
+	case why != "":
+		d.takeBack(ctx, s, d.Now(), why)
 	}
-	if !slices.Contains(canceled, true) {
-		return false
+	return err != nil || why != ""
+}
+
+// holds are what the spans' chunks and jobs have to be for them to be sent.
+func holds(spans []span) []ledger.Hold {
+	var all []ledger.Hold
+	at := map[*claim]int{}
+	for _, p := range spans {
+		i, ok := at[p.c]
+		if !ok {
+			i = len(all)
+			at[p.c] = i
+			all = append(all, ledger.Hold{Chunk: p.c.open.Ref, Gen: p.c.generation()})
+		}
+		e := &p.c.open.Chunk.Entries[p.entry]
+		all[i].Jobs = append(all[i].Jobs, ledger.Ref{Job: e.Job, Single: e.Single})
 	}
-	d.takeBack(ctx, s, d.Now(), "a job of this request was canceled")
-	return true
+	return all
+}
+
+func (c *claim) generation() uint32 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.gen
 }

@@ -119,11 +119,11 @@ type blind struct {
 	asked int
 }
 
-func (b *blind) Canceled(ctx context.Context, jobs []ledger.Ref) ([]bool, error) {
+func (b *blind) Held(ctx context.Context, holds []ledger.Hold) (string, error) {
 	if b.asked++; b.asked == 1 {
-		return nil, errors.New("redis is away")
+		return "", errors.New("redis is away")
 	}
-	return b.Book.Canceled(ctx, jobs)
+	return b.Book.Held(ctx, holds)
 }
 
 func TestWithoutKnowingWhatWasCanceledNothingIsSent(t *testing.T) {

@@ -69,39 +69,3 @@ func (s *Store) Cancel(ctx context.Context, job string) error {
 	}
 	return nil
 }
-
-// Ref names a job's ledger and its form.
-type Ref struct {
-	Job string
-	// Single says that the job has one token only: its ledger is a string.
-	Single bool
-}
-
-// Canceled tells of each job whether it was canceled, in one round trip. A job
-// without a ledger was not.
-func (s *Store) Canceled(ctx context.Context, jobs []Ref) ([]bool, error) {
-	cmds := make([]*redis.StringCmd, len(jobs))
-	_, _ = s.Redis.Pipelined(ctx, func(p redis.Pipeliner) error { // its error is only the first of theirs
-		for i, j := range jobs {
-			if j.Single {
-				cmds[i] = p.Get(ctx, wire.JobKey(j.Job))
-			} else {
-				cmds[i] = p.HGet(ctx, wire.JobKey(j.Job), wire.FieldState)
-			}
-		}
-		return nil
-	})
-	out := make([]bool, len(jobs))
-	for i, cmd := range cmds {
-		v, err := cmd.Result()
-		if err != nil && !errors.Is(err, redis.Nil) && !redis.HasErrorPrefix(err, "WRONGTYPE") {
-			return nil, fmt.Errorf("look whether job %s was canceled: %w", jobs[i].Job, err)
-		}
-		out[i] = v == wire.Canceling
-		if jobs[i].Single {
-			l, err := wire.DecodeSingle(v)
-			out[i] = err == nil && l.Canceling
-		}
-	}
-	return out, nil
-}

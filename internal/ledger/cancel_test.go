@@ -177,21 +177,6 @@ func TestAJobWhoseTasksAreBeingEnqueuedIsCanceledWhenTheyComeUp(t *testing.T) {
 	}
 }
 
-func TestCanceledTellsOfManyJobsAtOnce(t *testing.T) {
-	t.Parallel()
-	r := newRig(t)
-	r.enqueue(job("a", "t1"), job("b", "t2", "t3"), job("c", "t4"), job("d", "t5", "t6"))
-	r.must(r.book.Cancel(t.Context(), "c"))
-	r.must(r.book.Cancel(t.Context(), "d"))
-	got, err := r.book.Canceled(t.Context(), []ledger.Ref{
-		{Job: "a", Single: true}, {Job: "b"}, {Job: "c", Single: true}, {Job: "d"}, {Job: "nobody"}, {Job: "nobody", Single: true},
-		{Job: "c"}, {Job: "d", Single: true}, // another job has taken the id since
-	})
-	if want := []bool{false, false, true, true, false, false, false, false}; err != nil || !slices.Equal(got, want) {
-		t.Errorf("got %v, %v, want %v", got, err, want)
-	}
-}
-
 func TestHastenBringsForwardTheTasksOfThatJobAlone(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

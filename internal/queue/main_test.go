@@ -53,15 +53,25 @@ func (r *rig) must(err error) {
 // stops them, which the test's end does as well.
 func (r *rig) lanes(handlers int, h queue.Handler) (stop func() time.Duration) {
 	r.Helper()
+	return r.start(handlers, h, func(*queue.Config) {})
+}
+
+// start is lanes with a changed configuration.
+func (r *rig) start(handlers int, h queue.Handler, change func(*queue.Config)) (stop func() time.Duration) {
+	r.Helper()
 	o := r.rdb.Options()
 	open := func(n int) redis.UniversalClient {
 		return redis.NewClient(&redis.Options{Addr: o.Addr, DB: o.DB, PoolSize: n})
 	}
 	rdb := open(10)
-	l, err := queue.Start(queue.Config{
+	c := queue.Config{
 		Redis: rdb, Block: open(len(push.Priorities())), Vendors: []string{"huawei"}, Handlers: handlers,
 		ShutdownTimeout: time.Second, Handle: h, Log: zerolog.Nop(),
-	})
+		Fence: func(context.Context, queue.Task) error { return nil },
+		Bury:  func(context.Context, string, []queue.Corpse) error { return nil },
+	}
+	change(&c)
+	l, err := queue.Start(c)
 	r.must(err)
 	stop = sync.OnceValue(func() time.Duration {
 		start := time.Now()
@@ -80,6 +90,14 @@ func (r *rig) add(lane, id string) {
 	r.Helper()
 	_, err := r.client.EnqueueContext(r.Context(), asynq.NewTask(wire.TaskType, []byte(id)), asynq.Queue(lane), asynq.TaskID(id), asynq.MaxRetry(1000))
 	r.must(err)
+}
+
+// inRedis counts what is left of a lane's tasks.
+func (r *rig) inRedis(lane string) int64 {
+	r.Helper()
+	ctx := r.Context()
+	return r.rdb.LLen(ctx, wire.PendingKey(lane)).Val() + r.rdb.LLen(ctx, wire.ActiveKey(lane)).Val() +
+		r.rdb.ZCard(ctx, wire.LeaseKey(lane)).Val() + r.rdb.ZCard(ctx, wire.ArchivedKey(lane)).Val()
 }
 
 // eventually polls until ok, and fails the test after the patience.

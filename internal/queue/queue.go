@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -60,7 +61,12 @@ type Config struct {
 	Handlers        int
 	ShutdownTimeout time.Duration
 	Handle          Handler
-	Log             zerolog.Logger
+	// Fence shuts out what an earlier run of a task may still record. It is
+	// called before a task whose worker is dead, or asleep, runs again.
+	Fence func(ctx context.Context, t Task) error
+	// Bury ends what archived tasks still carry; most carry nothing.
+	Bury func(ctx context.Context, lane string, all []Corpse) error
+	Log  zerolog.Logger
 }
 
 // Lanes are running lanes.
@@ -68,6 +74,8 @@ type Lanes struct {
 	servers []*asynq.Server
 	waits   []*waiter
 	block   redis.UniversalClient
+	// rest ends the rounds; nil before they begin.
+	rest func()
 }
 
 // Weights of the priorities: of twenty-five looks for a task twenty begin with
@@ -122,7 +130,24 @@ func Start(c Config) (*Lanes, error) {
 		w.start()
 		l.servers, l.waits = append(l.servers, srv), append(l.waits, w)
 	}
+	l.goRounds(c)
 	return l, nil
+}
+
+// goRounds looks after the tasks of workers that died, until Stop.
+func (l *Lanes) goRounds(c Config) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	lanes := lanesOf(c.Vendors)
+	wg.Go(func() {
+		rounds(ctx,
+			&reaper{rdb: c.Redis, lanes: lanes, fence: c.Fence, log: c.Log},
+			&sweeper{rdb: c.Redis, lanes: lanes, bury: c.Bury, swept: map[string]int64{}})
+	})
+	l.rest = func() {
+		cancel()
+		wg.Wait()
+	}
 }
 
 // handler hands asynq's tasks to ours, and counts those in each lane.
@@ -138,6 +163,9 @@ func handler(w *waiter, h Handler) asynq.HandlerFunc {
 // Stop takes no new task, waits for those in work within the shutdown timeout,
 // and puts the rest back.
 func (l *Lanes) Stop() error {
+	if l.rest != nil {
+		l.rest()
+	}
 	for _, w := range l.waits {
 		w.stop()
 	}

@@ -89,7 +89,8 @@ func Start(ctx context.Context, o Options) (*Worker, error) {
 	var err error
 	w.lanes, err = queue.Start(queue.Config{
 		Redis: w.rdb, Block: o.Redis(3 * len(served)), Vendors: served, Handlers: handlers,
-		ShutdownTimeout: c.Worker.ShutdownTimeout, Handle: w.dispatch.Handle, Log: w.log,
+		ShutdownTimeout: c.Worker.ShutdownTimeout, Log: w.log,
+		Handle: w.dispatch.Handle, Fence: w.dispatch.Fence, Bury: w.dispatch.Bury,
 	})
 	if err != nil {
 		return nil, errors.Join(err, w.rdb.Close())

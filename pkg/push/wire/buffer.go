@@ -67,7 +67,7 @@ func EncodeEntry(e Entry, l *TokenList) []byte {
 	e.Message = -1
 	head := appendEntry(appendMessages(make([]byte, 0, 64+len(e.Job)), nil), e, &TokenList{n: l.n, width: l.width})
 	length := len(head) + len(l.b)
-	b := appendHeader(make([]byte, 0, chunkHeader+length), 0, 0, l.n, length)
+	b := appendHeader(make([]byte, 0, ChunkHeader+length), 0, 0, l.n, length)
 	return append(append(b, head...), l.b...)
 }
 

@@ -20,15 +20,16 @@ const (
 
 // Limits of a chunk.
 const (
-	MaxTokens   = math.MaxUint16
-	maxEntries  = MaxTokens
-	chunkHeader = 14
+	MaxTokens  = math.MaxUint16
+	maxEntries = MaxTokens
 )
 
 // Offsets of the parts of an encoded chunk that scripts touch.
 const (
 	GenOffset = 2 // 4 bytes: the generation, then 2 bytes: the cap
 	GenLength = 4
+	// ChunkHeader is the length of all that stands before the messages.
+	ChunkHeader = 14
 )
 
 // Chunk is the journal of one task: what is still to be sent, and how often it
@@ -57,7 +58,7 @@ type Chunk struct {
 }
 
 // StatesOffset is where the states of a decoded chunk stand, or will stand.
-func (c *Chunk) StatesOffset() int { return chunkHeader + c.body }
+func (c *Chunk) StatesOffset() int { return ChunkHeader + c.body }
 
 // Entry is the part of a job that a chunk carries.
 type Entry struct {
@@ -95,7 +96,7 @@ func (c *Chunk) Encode() ([]byte, error) {
 	if n == 0 || n > MaxTokens {
 		return nil, fmt.Errorf("encode chunk: %d tokens, want 1 to %d", n, MaxTokens)
 	}
-	out := appendHeader(make([]byte, 0, chunkHeader+len(body)+len(c.States)), c.Gen, c.Cap, n, len(body))
+	out := appendHeader(make([]byte, 0, ChunkHeader+len(body)+len(c.States)), c.Gen, c.Cap, n, len(body))
 	return append(append(out, body...), c.States...), nil
 }
 
@@ -110,15 +111,15 @@ func Head(gen uint32, requestCap int) string {
 
 // DecodeChunk reads an encoded chunk. Tokens and messages share s's memory.
 func DecodeChunk(s string) (*Chunk, error) {
-	if len(s) < chunkHeader || s[0] != 'p' || s[1] < '1' {
+	if len(s) < ChunkHeader || s[0] != 'p' || s[1] < '1' {
 		return nil, errors.New("decode chunk: not a chunk")
 	}
 	if s[1] > '0'+Version {
 		return nil, fmt.Errorf("decode chunk: version %c: %w", s[1], ErrNewer)
 	}
-	head := []byte(s[:chunkHeader])
+	head := []byte(s[:ChunkHeader])
 	n, length := int(binary.BigEndian.Uint16(head[8:])), uint64(binary.BigEndian.Uint32(head[10:]))
-	states := uint64(len(s)) - chunkHeader - length // wraps around if the body is cut off
+	states := uint64(len(s)) - ChunkHeader - length // wraps around if the body is cut off
 	gen := binary.BigEndian.Uint32(head[GenOffset:])
 	if n == 0 || states != uint64(n) && (states != 0 || gen != 0) {
 		return nil, errors.New("decode chunk: cut off")
@@ -129,8 +130,8 @@ func DecodeChunk(s string) (*Chunk, error) {
 		States: make([]byte, n),
 		body:   int(length),
 	}
-	copy(c.States, s[chunkHeader+length:])
-	r := reader{s: s[chunkHeader : chunkHeader+length]}
+	copy(c.States, s[ChunkHeader+length:])
+	r := reader{s: s[ChunkHeader : ChunkHeader+length]}
 	for range r.count(1) {
 		c.Messages = append(c.Messages, r.text())
 	}

@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"errors"
+	"fmt"
 	"math"
 	"time"
 
@@ -26,6 +28,7 @@ const (
 	taskID      = 3
 	taskQueue   = 4
 	taskRetry   = 5
+	taskError   = 7
 	taskTimeout = 8
 )
 
@@ -50,6 +53,36 @@ func (t Task) Encode() []byte {
 	return b
 }
 
+// DecodeTask reads what Redis holds of a task, and its last error.
+func DecodeTask(b []byte) (t Task, lastError string, err error) {
+	texts := map[protowire.Number]string{}
+	for len(b) > 0 {
+		number, kind, n := protowire.ConsumeTag(b)
+		if n < 0 {
+			return t, "", fmt.Errorf("decode task: %w", protowire.ParseError(n))
+		}
+		field := protowire.ConsumeFieldValue(number, kind, b[n:])
+		if field < 0 {
+			return t, "", fmt.Errorf("decode task: %w", protowire.ParseError(field))
+		}
+		if kind == protowire.BytesType {
+			text, _ := protowire.ConsumeBytes(b[n:])
+			texts[number] = string(text) // of a field that stands twice the last counts
+		}
+		b = b[n+field:]
+	}
+	if texts[taskID] == "" || texts[taskQueue] == "" {
+		return t, "", errors.New("decode task: it has no id or no queue")
+	}
+	return Task{ID: texts[taskID], Queue: texts[taskQueue], Payload: []byte(texts[taskPayload])}, texts[taskError], nil
+}
+
+// TaskError is what makes a reason the last error of a task when it is put
+// behind the task's encoding: of a field that stands twice the last counts.
+func TaskError(reason string) []byte {
+	return protowire.AppendString(protowire.AppendTag(nil, taskError, protowire.BytesType), reason)
+}
+
 // AsynqQueues is asynq's set of all queues.
 const AsynqQueues = "asynq:queues"
 
@@ -58,6 +91,17 @@ func TaskKey(queue, id string) string { return "asynq:{" + queue + "}:t:" + id }
 
 // PendingKey is asynq's list of a queue's tasks that are due.
 func PendingKey(queue string) string { return "asynq:{" + queue + "}:pending" }
+
+// ActiveKey is asynq's list of a queue's tasks that are in work.
+func ActiveKey(queue string) string { return "asynq:{" + queue + "}:active" }
+
+// LeaseKey is asynq's sorted set of the tasks in work, by the Unix second at
+// which the worker's hold on one ends unless it says again that it is alive.
+func LeaseKey(queue string) string { return "asynq:{" + queue + "}:lease" }
+
+// ArchivedKey is asynq's sorted set of a queue's tasks that do not run again,
+// by the Unix second at which they were given up.
+func ArchivedKey(queue string) string { return "asynq:{" + queue + "}:archived" }
 
 // ScheduledKey is asynq's sorted set of a queue's tasks that are due later, by Unix second.
 func ScheduledKey(queue string) string { return "asynq:{" + queue + "}:scheduled" }

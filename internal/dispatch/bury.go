@@ -1,0 +1,83 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/postrider/postrider/internal/ledger"
+	"github.com/postrider/postrider/internal/queue"
+	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/push/wire"
+	"github.com/postrider/postrider/pkg/retry"
+)
+
+// Fence has every earlier run of the task record nothing more and, if it has
+// not begun its request, send nothing more either.
+func (d *Dispatcher) Fence(ctx context.Context, t queue.Task) error {
+	h, err := wire.DecodeHeader(t.Payload)
+	if err != nil {
+		return nil // nobody can work it, so there is nothing to shut out
+	}
+	return d.Book.Fence(ctx, h.Chunk)
+}
+
+// Bury ends what archived tasks carry: they do not run again, and asynq forgets
+// them in time. What is left of their tokens becomes dead letters with the
+// task's reason, but for those whose job was canceled or has expired. Chunks
+// that cannot be read stay where they are.
+func (d *Dispatcher) Bury(ctx context.Context, lane string, all []queue.Corpse) error {
+	headers, refs, corpses := make([]wire.Header, 0, len(all)), make([]string, 0, len(all)), all[:0:0]
+	for _, c := range all {
+		if h, err := wire.DecodeHeader(c.Payload); err == nil {
+			headers, refs, corpses = append(headers, h), append(refs, h.Chunk), append(corpses, c)
+		}
+	}
+	left, err := d.Book.Left(ctx, refs)
+	if err != nil {
+		return err
+	}
+	for i, c := range corpses {
+		if !left[i] {
+			continue
+		}
+		if err := d.buryTask(ctx, lane, headers[i], c); err != nil {
+			return fmt.Errorf("bury task %s: %w", c.ID, err)
+		}
+	}
+	return nil
+}
+
+func (d *Dispatcher) buryTask(ctx context.Context, lane string, h wire.Header, t queue.Corpse) error {
+	open, err := d.Book.Load(ctx, h)
+	var corrupt *ledger.CorruptError
+	switch {
+	case errors.As(err, &corrupt), errors.Is(err, wire.ErrNewer):
+		return nil // it was said when the task was archived; a newer version may bury it
+	case err != nil || open == nil:
+		return err
+	}
+	vendor, priority := wire.SplitLane(lane)
+	c := newClaim(h, open, vendor, push.Priority(priority))
+	d.sweep(c)
+	c.bury(t.Reason)
+	if !d.settled(ctx, c) {
+		return errors.New("its dead letters could not be written")
+	}
+	d.Log.Warn().Str("app", h.App).Str("lane", lane).Str("task", t.ID).Str("reason", t.Reason).Int("tokens", c.dead).
+		Msg("what an archived task carried is now in dead letters: see enqueue dead list")
+	return nil
+}
+
+// bury ends all that is left of the chunk.
+func (c *claim) bury(reason string) {
+	first := 0
+	for i, e := range c.open.Chunk.Entries {
+		for j, token := range e.Tokens {
+			if c.states[first+j] != wire.Resolved {
+				c.end(i, first+j, token, retry.Decision{Outcome: wire.Dead, Reason: reason}, nil)
+			}
+		}
+		first += len(e.Tokens)
+	}
+}

@@ -1,0 +1,85 @@
+package ledger
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/postrider/postrider/pkg/push/wire"
+)
+
+// Ref names a job's ledger and its form.
+type Ref struct {
+	Job string
+	// Single says that the job has one token only: its ledger is a string.
+	Single bool
+}
+
+// Hold is a run's hold on a chunk, and the jobs for which it is about to send.
+type Hold struct {
+	Chunk string
+	// Gen is the generation that the run's last recorded step left.
+	Gen  uint32
+	Jobs []Ref
+}
+
+// Why a run may not send.
+const (
+	TakenOver = "another worker took this chunk over"
+	Canceled  = "a job of this request was canceled"
+)
+
+// Held answers "" if all holds are still good and none of their jobs was
+// canceled, else why not, in one round trip. A job without a ledger was not.
+func (s *Store) Held(ctx context.Context, holds []Hold) (why string, err error) {
+	gens, jobs := make([]*redis.StringCmd, len(holds)), []*redis.StringCmd(nil)
+	_, _ = s.Redis.Pipelined(ctx, func(p redis.Pipeliner) error { // its error is only the first of theirs
+		for i, h := range holds {
+			gens[i] = p.GetRange(ctx, wire.ChunkKey(h.Chunk), wire.GenOffset, wire.GenOffset+wire.GenLength-1)
+			for _, j := range h.Jobs {
+				if j.Single {
+					jobs = append(jobs, p.Get(ctx, wire.JobKey(j.Job)))
+				} else {
+					jobs = append(jobs, p.HGet(ctx, wire.JobKey(j.Job), wire.FieldState))
+				}
+			}
+		}
+		return nil
+	})
+	for i, h := range holds {
+		gen, err := gens[i].Bytes()
+		if err != nil {
+			return "", fmt.Errorf("look for chunk %s: %w", h.Chunk, err)
+		}
+		// It may be ahead by steps of the run itself that are on their way.
+		if len(gen) != wire.GenLength || binary.BigEndian.Uint32(gen)-h.Gen >= fenceStep {
+			why = TakenOver
+		}
+		for _, j := range h.Jobs {
+			canceled, err := canceled(j, jobs[0])
+			if err != nil {
+				return "", err
+			}
+			if canceled && why == "" {
+				why = Canceled
+			}
+			jobs = jobs[1:]
+		}
+	}
+	return why, nil
+}
+
+func canceled(j Ref, state *redis.StringCmd) (bool, error) {
+	v, err := state.Result()
+	if err != nil && !errors.Is(err, redis.Nil) && !redis.HasErrorPrefix(err, "WRONGTYPE") {
+		return false, fmt.Errorf("look whether job %s was canceled: %w", j.Job, err)
+	}
+	if !j.Single {
+		return v == wire.Canceling, nil
+	}
+	l, err := wire.DecodeSingle(v)
+	return err == nil && l.Canceling, nil
+}

@@ -1,0 +1,137 @@
+package queue
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/postrider/postrider/pkg/push/wire"
+)
+
+const (
+	// sweepEvery is how often the archive is looked at, by one of the workers.
+	sweepEvery = 30 * time.Second
+	// sweepBack is how far before the last look the next begins: the archive's
+	// times are those of workers, whose clocks may differ.
+	sweepBack = 5 * time.Minute
+	sweepPage = 500
+	// sweepKey holds who swept last, for as long as nobody else needs to.
+	sweepKey = "postrider:sweep"
+)
+
+// Corpse is a task that lies in asynq's archive.
+type Corpse struct {
+	Task
+	// Reason is Poison, or begins with what asynq or a person left as its error.
+	Reason string
+}
+
+// sweeper finds the tasks that were archived without a handler having its say:
+// those that kill their workers, those that asynq's recoverer gives up, those
+// that a person archives in the UI. What they carry is ended by bury; asynq
+// keeps 10,000 of a lane and forgets the others.
+type sweeper struct {
+	rdb   redis.UniversalClient
+	lanes []string
+	bury  func(ctx context.Context, lane string, all []Corpse) error
+	// swept is until when each lane was looked at: a Unix second.
+	swept map[string]int64
+}
+
+// sweep looks at what was archived since it last did, unless another worker
+// has just done so. force: also then.
+func (s *sweeper) sweep(ctx context.Context, force bool) error {
+	mine, err := s.rdb.SetNX(ctx, sweepKey, "", sweepEvery-time.Second).Result()
+	if err != nil {
+		return fmt.Errorf("take turns at sweeping the archive: %w", err)
+	}
+	if !mine && !force {
+		return nil
+	}
+	for _, lane := range s.lanes {
+		if err := s.lane(ctx, lane); err != nil {
+			return fmt.Errorf("sweep the archive of %s: %w", lane, err)
+		}
+	}
+	return nil
+}
+
+func (s *sweeper) lane(ctx context.Context, lane string) error {
+	from := s.swept[lane] - int64(sweepBack/time.Second)
+	for first := int64(0); ; first += sweepPage {
+		page, err := s.rdb.ZRangeArgsWithScores(ctx, redis.ZRangeArgs{
+			Key: wire.ArchivedKey(lane), ByScore: true, Start: from, Stop: "+inf", Offset: first, Count: sweepPage,
+		}).Result()
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		all, err := s.corpses(ctx, lane, page)
+		if err != nil {
+			return err
+		}
+		if err := s.bury(ctx, lane, all); err != nil {
+			return err
+		}
+		s.swept[lane] = max(s.swept[lane], int64(page[len(page)-1].Score))
+	}
+}
+
+func (s *sweeper) corpses(ctx context.Context, lane string, page []redis.Z) ([]Corpse, error) {
+	cmds := make([]*redis.SliceCmd, len(page))
+	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, z := range page {
+			id, _ := z.Member.(string)
+			cmds[i] = p.HMGet(ctx, wire.TaskKey(lane, id), "msg", "crashes")
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	var all []Corpse
+	for _, cmd := range cmds {
+		msg, _ := cmd.Val()[0].(string)
+		crashes, _ := cmd.Val()[1].(string)
+		t, lastError, err := wire.DecodeTask([]byte(msg))
+		if err != nil {
+			continue // not a task of ours, or trimmed meanwhile
+		}
+		c := Corpse{Task: Task{ID: t.ID, Payload: t.Payload}, Reason: "archived: " + cmp.Or(lastError, "by hand")}
+		if n, err := strconv.Atoi(crashes); err == nil && n >= maxCrashes {
+			c.Reason = Poison
+		}
+		all = append(all, c)
+	}
+	return all, nil
+}
+
+// rounds has a worker look at its lanes' leases and archive until ctx ends.
+func rounds(ctx context.Context, r *reaper, s *sweeper) {
+	reap, sweep := time.NewTicker(reapEvery), time.NewTicker(sweepEvery)
+	defer reap.Stop()
+	defer sweep.Stop()
+	told := false
+	for due := true; ; {
+		poison, err := r.reap(ctx)
+		if err == nil && (due || poison > 0) {
+			err = s.sweep(ctx, poison > 0)
+		}
+		if err != nil && !told && !errors.Is(err, context.Canceled) {
+			r.log.Error().Err(err).Msg("the tasks of dead workers are not looked after until this works again")
+		}
+		told = err != nil
+		select {
+		case <-ctx.Done():
+			return
+		case <-sweep.C:
+			due = true
+		case <-reap.C:
+			due = false
+		}
+	}
+}
