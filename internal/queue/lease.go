@@ -9,7 +9,7 @@ const (
 	leaseFor = 30 * time.Second
 	// overdue is the age of a lease that was not renewed, by Redis's clock, at
 	// which its worker has missed two beats.
-	overdue = 2*beat + time.Second
+	overdue = 2 * beat
 	// unchanged is how long such a lease must have been seen without a change:
 	// a worker that is alive, but whose clock is behind, renews within it.
 	unchanged = beat + time.Second/2
