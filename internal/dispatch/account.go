@@ -18,6 +18,8 @@ type Account struct {
 	Timeout time.Duration
 	// Rate is how many Spec.Units a second the app may send; 0: no limit.
 	Rate float64
+	// Shared: another app uses the vendor too.
+	Shared bool
 	// Fingerprint changes with the credentials.
 	Fingerprint string
 	// Receipts: the account takes receipts.

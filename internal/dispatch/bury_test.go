@@ -17,10 +17,10 @@ func corpse(t task, reason string) queue.Corpse { return queue.Corpse{Task: t.Ta
 func TestWhatAnArchivedTaskCarriesBecomesDeadLetters(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.vendor.replies = []reply{but(map[string]string{"t2": "busy", "t3": "busy"})}
+	r.vendor.replies = []reply{but(map[string]string{"t2": "busy", "t3": "busy", "t5": "busy"})}
 	tasks := r.packed(job("a", "t1", "t2", "t3"), job("b", "t4"), job("c", "t5"))
-	r.must(r.book.Cancel(t.Context(), "c"))
 	r.again(tasks[0]) // delivers t1 and t4
+	r.must(r.book.Cancel(t.Context(), "c"))
 	r.must(r.d.Bury(t.Context(), tasks[0].lane, []queue.Corpse{corpse(tasks[0], queue.Poison)}))
 	r.want("a", outcomes{wire.Delivered: 1, wire.Dead: 2})
 	r.want("b", outcomes{wire.Delivered: 1})

@@ -124,7 +124,7 @@ func (d *Dispatcher) Handle(ctx context.Context, lane string, t queue.Task) erro
 	}
 	vendor, priority := wire.SplitLane(lane)
 	if h.Jobs > 1 && h.Message == "" {
-		turn := d.slots.of(vendor).wide[push.Priority(priority)]
+		turn := d.slots.of(vendor).wideTurn(h.App, push.Priority(priority))
 		if !take(ctx, d.draining, turn) {
 			return &queue.AgainError{At: d.Now(), Reason: stopping}
 		}
@@ -217,12 +217,12 @@ func (d *Dispatcher) deliver(ctx context.Context, a *Account, c *claim) {
 	}
 	var wg sync.WaitGroup
 	for _, s := range a.bundle(parcels, c.cap) {
-		if !d.slots.enter(ctx, d.draining, a.Spec.Name, c.priority) {
+		if !d.slots.enter(ctx, d.draining, a, c.priority) {
 			c.again(d.Now(), stopping)
 			break
 		}
 		wg.Go(func() {
-			defer d.slots.leave(a.Spec.Name, c.priority)
+			defer d.slots.leave(a, c.priority)
 			d.send(ctx, a, s)
 		})
 	}
@@ -244,12 +244,29 @@ func (d *Dispatcher) forward(ctx context.Context, a *Account, p *parcel) {
 
 func (d *Dispatcher) sendInSlot(ctx context.Context, a *Account, s shipment) {
 	p := s.priority()
-	if !d.slots.enter(ctx, d.draining, a.Spec.Name, p) {
+	if !d.slots.enter(ctx, d.draining, a, p) {
 		s.again(d.Now(), stopping)
 		return
 	}
-	defer d.slots.leave(a.Spec.Name, p)
+	defer d.slots.leave(a, p)
 	d.send(ctx, a, s)
+}
+
+// take waits for room in c; false means that the task is to go back.
+func take(ctx context.Context, draining <-chan struct{}, c chan<- struct{}) bool {
+	select {
+	case <-draining:
+		return false
+	default:
+	}
+	select {
+	case c <- struct{}{}:
+		return true
+	case <-draining:
+		return false
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // jitter spreads what would otherwise come back at once.

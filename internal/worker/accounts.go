@@ -19,7 +19,12 @@ type accountKey struct{ app, vendor string }
 
 // use opens the accounts of a configuration and puts them in force.
 func (w *Worker) use(c *config.Config) {
-	all := accounts{}
+	all, users := accounts{}, map[string]int{}
+	for _, a := range c.Apps {
+		for vendor := range a.Vendors {
+			users[vendor]++
+		}
+	}
 	for app, a := range c.Apps {
 		for _, spec := range registry.All() {
 			s, ok := a.Vendors[spec.Name]
@@ -29,6 +34,7 @@ func (w *Worker) use(c *config.Config) {
 			all[accountKey{app, spec.Name}] = &dispatch.Account{
 				App: app, Spec: spec, Vendor: s.Settings.Open(w.client), Codes: c.Tables[spec.Name],
 				Batch: s.Batch, Timeout: s.Timeout, Rate: s.RateOf(spec), Fingerprint: fingerprint(s.Settings),
+				Shared: users[spec.Name] > 1,
 			}
 			takeReceipts(all[accountKey{app, spec.Name}], s.Receipts)
 			w.metrics.Prepare(app, spec.Name)

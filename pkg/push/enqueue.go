@@ -208,7 +208,7 @@ func duplicate(id string) error { return fmt.Errorf("job %s: %w", id, ErrDuplica
 func (c *Client) runEnqueue(ctx context.Context, jobs []*small) ([]int64, error) {
 	now := c.now()
 	packs := c.pack(jobs, now)
-	keys := make([]string, 0, len(jobs)+3*len(packs)+1)
+	keys := make([]string, 0, len(jobs)+4*len(packs))
 	args := []any{len(jobs), len(packs), now.Unix(), int64(c.window / time.Second), now.UnixNano()}
 	for _, s := range jobs {
 		keys = append(keys, wire.JobKey(s.ID))
@@ -219,8 +219,8 @@ func (c *Client) runEnqueue(ctx context.Context, jobs []*small) ([]int64, error)
 		if err != nil {
 			return nil, err
 		}
-		keys = append(keys, wire.ChunkKey(p.header.Chunk), wire.TaskKey(task.Queue, task.ID), queueKey(task.Queue, p.due))
-		args = append(args, chunk, ttl(p.expires, now), task.ID, task.Encode(), p.due)
+		keys = append(keys, wire.ChunkKey(p.header.Chunk), wire.TaskKey(task.Queue, task.ID), queueKey(task.Queue, p.due), wire.TurnKey(task.Queue))
+		args = append(args, chunk, ttl(p.expires, now), task.ID, task.Encode(), p.due, p.header.App)
 		if err := c.publish(ctx, task.Queue); err != nil {
 			return nil, err
 		}

@@ -29,13 +29,36 @@ local function hash(key)
 end
 `
 
+// aheadTasks is how many tasks of one app may go ahead at once: see luaTask.
+const aheadTasks = 20
+
 // luaTask lays down a task as asynq's own client does, unless its id exists.
+//
+// Where many tasks wait, those of an app that adds but a few go ahead of them:
+// asynq takes tasks from the list's right end. So the job of a thousand chunks of
+// one app does not hold up the small one of another. Each app may put 20 tasks
+// ahead at once and then 10 a second (a GCRA: the turn is the time, in ms, until
+// which its allowance is spoken for); what is more goes to the back.
 const luaTask = `
-local function task(taskkey, queuekey, id, msg, nanos, score)
+local function ahead(turnkey, queuekey, app, nanos)
+  if app == '' or redis.call('LLEN', queuekey) < 32 then return false end
+  local now = math.floor(tonumber(nanos) / 1e6)
+  local turn = math.max(tonumber(redis.call('HGET', turnkey, app) or 0), now)
+  if turn - now > 1900 then return false end
+  redis.call('HSET', turnkey, app, string.format('%d', turn + 100))
+  redis.call('EXPIRE', turnkey, 60)
+  return true
+end
+
+local function task(taskkey, queuekey, turnkey, id, msg, nanos, score, app)
   if redis.call('EXISTS', taskkey) == 1 then return end
   if score == '0' then
     redis.call('HSET', taskkey, 'msg', msg, 'state', 'pending', 'pending_since', nanos)
-    redis.call('LPUSH', queuekey, id)
+    if ahead(turnkey, queuekey, app, nanos) then
+      redis.call('RPUSH', queuekey, id)
+    else
+      redis.call('LPUSH', queuekey, id)
+    end
   else
     redis.call('HSET', taskkey, 'msg', msg, 'state', 'scheduled')
     redis.call('ZADD', queuekey, score, id)
@@ -46,10 +69,10 @@ end
 // enqueueScript enqueues small jobs whole: ledgers, chunks and tasks in one
 // step, or nothing at all if any of the ids is taken.
 //
-//	KEYS: J ledgers; then of each chunk: chunk, asynq task, asynq pending or scheduled
+//	KEYS: J ledgers; then of each chunk: chunk, asynq task, asynq pending or scheduled, turns
 //	ARGV: J, number of chunks, now (Unix s), window (s), now (ns),
 //	      of each job: "s" and the ledger's string, or "h" and the app; tokens; TTL (s); keep (s)
-//	      of each chunk: bytes, TTL (s), asynq task id, asynq task, due (Unix s, 0: now)
+//	      of each chunk: bytes, TTL (s), asynq task id, asynq task, due (Unix s, 0: now), app
 //	Returns the indices, from 1, of the jobs whose ids are taken.
 var enqueueScript = redis.NewScript(luaTaken + luaTask + `
 local jobs, chunks = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -74,8 +97,8 @@ end
 local k = jobs + 1
 for i = 1, chunks do
   redis.call('SET', KEYS[k], ARGV[a], 'EX', ARGV[a + 1])
-  task(KEYS[k + 1], KEYS[k + 2], ARGV[a + 2], ARGV[a + 3], nanos, ARGV[a + 4])
-  k, a = k + 3, a + 5
+  task(KEYS[k + 1], KEYS[k + 2], KEYS[k + 3], ARGV[a + 2], ARGV[a + 3], nanos, ARGV[a + 4], ARGV[a + 5])
+  k, a = k + 4, a + 6
 end
 return dup
 `)
@@ -130,10 +153,10 @@ return {'ok', redis.call('HGET', KEYS[1], 'owner')}
 
 // taskScript enqueues one task of a sealed job, unless it is there.
 //
-//	KEYS: asynq task, asynq pending or scheduled
-//	ARGV: asynq task id, asynq task, now (ns), due (Unix s, 0: now)
+//	KEYS: asynq task, asynq pending or scheduled, turns
+//	ARGV: asynq task id, asynq task, now (ns), due (Unix s, 0: now), app
 var taskScript = redis.NewScript(luaTask + `
-task(KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV[3], ARGV[4])
+task(KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5])
 return 1
 `)
 

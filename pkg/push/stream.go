@@ -283,13 +283,17 @@ func (s *Stream) enqueue(ctx context.Context, owner string) error {
 		}
 	}
 	now := s.c.now()
-	due := s.p.scheduled(now)
+	due, app := s.p.scheduled(now), s.p.App
+	if len(s.names) > aheadTasks {
+		app = "" // a large job waits its turn
+	}
 	for names := s.names; len(names) > 0; {
 		part := names[:min(len(names), enqueueAhead)]
 		names = names[len(part):]
 		_, err := runAll(ctx, s.c.rdb, taskScript, len(part), func(i int) ([]string, []any) {
 			t := s.task(part[i], owner)
-			return []string{wire.TaskKey(t.Queue, t.ID), queueKey(t.Queue, due)}, []any{t.ID, t.Encode(), now.UnixNano(), due}
+			return []string{wire.TaskKey(t.Queue, t.ID), queueKey(t.Queue, due), wire.TurnKey(t.Queue)},
+				[]any{t.ID, t.Encode(), now.UnixNano(), due, app}
 		})
 		if err != nil {
 			return err

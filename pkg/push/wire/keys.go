@@ -54,6 +54,10 @@ func CountedKey(job string, n int) string {
 // the feed's slot.
 func FedKey(digest string) string { return "postrider:fed:{" + InvalidStream + "}:" + digest }
 
+// TurnKey holds, by app, how much of its allowance of tasks that go ahead of
+// others in a lane an app has used up. It is in the lane's slot.
+func TurnKey(lane string) string { return "postrider:turn:{" + lane + "}" }
+
 // Lane is the name of a queue.
 func Lane(vendor, priority string) string { return vendor + ":" + priority }
 
