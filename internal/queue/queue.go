@@ -105,7 +105,7 @@ func Start(c Config) (*Lanes, error) {
 		return nil, fmt.Errorf("pipeline: %w", err)
 	}
 	for _, vendor := range c.Vendors {
-		w, queues := newWaiter(c.Redis, pipe, c.Block), map[string]int{}
+		w, queues := newWaiter(c.Redis, pipe, c.Block, c.Handlers), map[string]int{}
 		for p, weight := range weights() {
 			lane := wire.Lane(vendor, string(p))
 			queues[lane] = weight
@@ -171,8 +171,13 @@ func (l *Lanes) Stop() error {
 	}
 	err := l.block.Close() // ends the blocked waits
 	var g errgroup.Group
-	for _, s := range l.servers {
-		g.Go(func() error { s.Shutdown(); return nil })
+	for i, s := range l.servers {
+		g.Go(func() error {
+			s.Stop()
+			err := l.waits[i].giveBack(context.Background())
+			s.Shutdown()
+			return err
+		})
 	}
 	for _, w := range l.waits {
 		w.wg.Wait()

@@ -2,6 +2,9 @@ package queue
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -15,6 +18,8 @@ const (
 	// blockFor is how long one wait for a task takes at most: an idle lane
 	// costs one command in this time.
 	blockFor = 5 * time.Second
+	// maxBurst is the most tasks that one round trip takes off a lane.
+	maxBurst = 16
 	// pausedPoll is how often a paused queue, which has tasks but gives none, is looked at.
 	pausedPoll = time.Second
 )
@@ -27,16 +32,20 @@ const (
 // costs one round trip and not one for every lane; and when all are empty it
 // lets the last of these answers wait.
 //
-// It also answers "empty" for a lane that has its share of the handlers in work.
+// It also answers "empty" for a lane that has its share of the handlers in work,
+// and takes several tasks at once off a lane that has many: asynq asks for them
+// one by one, and gets those that are already here without a round trip.
 type waiter struct {
 	redis.UniversalClient
+	handlers int
 	// pipe sends what many goroutines ask at once in one go.
 	pipe  redis.UniversalClient
 	block redis.UniversalClient
 
-	mu    sync.Mutex
-	lanes map[string]*waitLane // by asynq's pending key
-	empty int                  // empty answers in a row
+	mu     sync.Mutex
+	lanes  map[string]*waitLane // by asynq's pending key
+	empty  int                  // empty answers in a row
+	inWork int                  // tasks of all lanes
 
 	wake chan struct{} // a lane may have a task
 	done chan struct{}
@@ -46,16 +55,20 @@ type waiter struct {
 
 // waitLane is one queue of the server.
 type waitLane struct {
-	name          string
-	room, inWork  int
+	name         string
+	room, inWork int
+	// ready are tasks that were taken off the lane and not asked for yet; they
+	// count as in work.
+	ready         []string
+	burst         int           // how many to take next
 	arm           chan struct{} // asks for a wait
 	armed, paused bool
 	woke          bool // a wait ended; the next look must find a task
 }
 
-func newWaiter(rdb, pipe, block redis.UniversalClient) *waiter {
+func newWaiter(rdb, pipe, block redis.UniversalClient, handlers int) *waiter {
 	return &waiter{
-		UniversalClient: rdb, pipe: pipe, block: block, lanes: map[string]*waitLane{},
+		UniversalClient: rdb, handlers: handlers, pipe: pipe, block: block, lanes: map[string]*waitLane{},
 		wake: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 }
@@ -72,12 +85,49 @@ func (w *waiter) start() {
 
 func (w *waiter) stop() { w.once.Do(func() { close(w.done) }) }
 
+// giveBackScript puts a task that was taken and not begun back to the front of
+// its lane, as asynq does at its shutdown.
+//
+//	KEYS: active, lease, pending, task
+//	ARGV: task id
+var giveBackScript = redis.NewScript(`
+if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 0 then return 0 end
+redis.call('ZREM', KEYS[2], ARGV[1])
+redis.call('RPUSH', KEYS[3], ARGV[1])
+redis.call('HSET', KEYS[4], 'state', 'pending')
+return 1
+`)
+
+// giveBack puts back what asynq, which asks for no more tasks, did not ask for.
+func (w *waiter) giveBack(ctx context.Context) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var errs []error
+	for _, l := range w.lanes {
+		for _, msg := range slices.Backward(l.ready) {
+			t, _, err := wire.DecodeTask([]byte(msg))
+			if err != nil {
+				continue
+			}
+			keys := []string{wire.ActiveKey(l.name), wire.LeaseKey(l.name), wire.PendingKey(l.name), wire.TaskKey(l.name, t.ID)}
+			if err := giveBackScript.Run(ctx, w.UniversalClient, keys, t.ID).Err(); err != nil {
+				errs = append(errs, fmt.Errorf("give task %s back: %w", t.ID, err))
+			}
+			l.inWork--
+			w.inWork--
+		}
+		l.ready = nil
+	}
+	return errors.Join(errs...)
+}
+
 // leave gives a handler back to its lane.
 func (w *waiter) leave(lane string) {
 	w.mu.Lock()
 	l := w.lanes[wire.PendingKey(lane)]
 	full := l.inWork >= l.room
 	l.inWork--
+	w.inWork--
 	w.mu.Unlock()
 	if full {
 		w.signal()
@@ -108,32 +158,84 @@ func (w *waiter) look(ctx context.Context, keys []string, run func(redis.Scripte
 	if l == nil || len(keys) != 4 || !strings.HasSuffix(keys[1], ":paused") {
 		return run(w.pipe)
 	}
+	msg, n := w.next(l)
 	cmd := redis.NewCmd(ctx)
-	cmd.SetErr(redis.Nil)
-	if w.worthAsking(l) {
-		cmd = run(w.UniversalClient)
+	switch {
+	case msg != "":
+		cmd.SetVal(msg)
+		return cmd
+	case n > 0:
+		cmd = w.take(ctx, l, n, run)
+	default:
+		cmd.SetErr(redis.Nil)
 	}
-	switch cmd.Err() {
-	case nil:
-		w.found(l)
-	case redis.Nil: //nolint:errorlint // asynq compares it so
+	if cmd.Err() == redis.Nil { //nolint:errorlint // asynq compares it so
 		w.foundNone(ctx, keys[1], l)
 	}
 	return cmd
 }
 
-func (w *waiter) worthAsking(l *waitLane) bool {
+// next returns a task that is ready, or how many are worth asking for.
+func (w *waiter) next(l *waitLane) (msg string, ask int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return !l.armed && l.inWork < l.room
+	if len(l.ready) > 0 {
+		msg, l.ready = l.ready[0], l.ready[1:]
+		w.empty = 0
+		return msg, 0
+	}
+	if l.armed {
+		return "", 0
+	}
+	return "", min(max(l.burst, 1), l.room-l.inWork, w.handlers-w.inWork)
 }
 
-func (w *waiter) found(l *waitLane) {
+// take asks Redis n times at once and answers the first task; the others are
+// ready for when asynq asks again.
+func (w *waiter) take(ctx context.Context, l *waitLane, n int, run func(redis.Scripter) *redis.Cmd) *redis.Cmd {
+	var cmds []*redis.Cmd
+	if n == 1 {
+		cmds = append(cmds, run(w.UniversalClient))
+	} else {
+		_, _ = w.Pipelined(ctx, func(p redis.Pipeliner) error { // its error is only the first of theirs
+			for range n {
+				cmds = append(cmds, run(p))
+			}
+			return nil
+		})
+	}
+	return w.found(l, cmds)
+}
+
+// found notes what was taken, and answers the first task, or why there is none.
+func (w *waiter) found(l *waitLane, cmds []*redis.Cmd) *redis.Cmd {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	l.inWork++
-	l.woke, l.paused = false, false
-	w.empty = 0
+	first, all := cmds[0], 0
+	for _, cmd := range cmds {
+		msg, err := cmd.Text()
+		if err != nil {
+			continue
+		}
+		if all++; all == 1 {
+			first = cmd
+		} else {
+			l.ready = append(l.ready, msg)
+		}
+		if _, _, err := wire.DecodeTask([]byte(msg)); err == nil { // else asynq says so, and no handler will leave
+			l.inWork++
+			w.inWork++
+		}
+	}
+	if all > 0 {
+		l.woke, l.paused = false, false
+		w.empty = 0
+	}
+	l.burst = 1
+	if all == len(cmds) {
+		l.burst = min(2*all, maxBurst)
+	}
+	return first
 }
 
 // foundNone waits if this was the last of the lanes to be empty.
