@@ -23,6 +23,10 @@ const singleKeep = 24 * time.Hour
 // Store reads and writes ledgers and chunks. It is safe for concurrent use.
 type Store struct {
 	Redis redis.UniversalClient
+	// Together, if not nil, sends what many goroutines ask at once in one go: a
+	// client whose results are awaited when they are read. It is used where the
+	// questions and answers are small.
+	Together redis.Cmdable
 	// Keep is how long a finished job's ledger is kept; 0: DefaultKeep.
 	Keep time.Duration
 	// Now is the clock; nil: time.Now.
@@ -66,22 +70,29 @@ type Open struct {
 	Canceled, Settled []bool
 }
 
+// fewTokens is how many tokens a chunk may have to be asked for together with
+// others: answers that share a connection wait for each other.
+const fewTokens = 50
+
 // Load reads the chunk of a task; nil means that nothing is left of it.
 func (s *Store) Load(ctx context.Context, h wire.Header) (*Open, error) {
-	pipe := s.Redis.Pipeline()
-	chunk := pipe.Get(ctx, wire.ChunkKey(h.Chunk))
-	var message, single, state *redis.StringCmd
-	if h.Job != "" {
-		message = pipe.Get(ctx, wire.MessageKey(h.Job))
-		// One of the two answers WRONGTYPE; which one, only the chunk tells.
-		single, state = pipe.Get(ctx, wire.JobKey(h.Job)), pipe.HGet(ctx, wire.JobKey(h.Job), wire.FieldState)
-	}
-	cmds, _ := pipe.Exec(ctx) // its error is only the first of theirs
+	var chunk, message, single, state *redis.StringCmd
+	s.ask(ctx, h.Tokens, func(p redis.Cmdable) {
+		chunk = p.Get(ctx, wire.ChunkKey(h.Chunk))
+		if h.Job != "" {
+			message = p.Get(ctx, wire.MessageKey(h.Job))
+			// One of the two answers WRONGTYPE; which one, only the chunk tells.
+			single, state = p.Get(ctx, wire.JobKey(h.Job)), p.HGet(ctx, wire.JobKey(h.Job), wire.FieldState)
+		}
+	})
 	raw, err := chunk.Result()
 	if errors.Is(err, redis.Nil) {
 		return nil, nil
 	}
-	if err = errors.Join(err, fault(cmds[1:])); err != nil {
+	if h.Job != "" {
+		err = errors.Join(err, fault(message, single, state))
+	}
+	if err != nil {
 		return nil, fmt.Errorf("load chunk %s: %w", h.Chunk, err)
 	}
 	c, err := wire.DecodeChunk(raw)
@@ -103,8 +114,19 @@ func (s *Store) Load(ctx context.Context, h wire.Header) (*Open, error) {
 	return o, nil
 }
 
+// ask sends what the questions are in one round trip.
+func (s *Store) ask(ctx context.Context, tokens int, questions func(redis.Cmdable)) {
+	if s.Together != nil && tokens <= fewTokens {
+		questions(s.Together)
+		return
+	}
+	pipe := s.Redis.Pipeline()
+	questions(pipe)
+	_, _ = pipe.Exec(ctx) // its error is only the first of theirs
+}
+
 // fault is the first error but those that tell of a key's absence or type.
-func fault(cmds []redis.Cmder) error {
+func fault(cmds ...*redis.StringCmd) error {
 	for _, c := range cmds {
 		if err := c.Err(); err != nil && !errors.Is(err, redis.Nil) && !redis.HasErrorPrefix(err, "WRONGTYPE") {
 			return err
@@ -115,16 +137,16 @@ func fault(cmds []redis.Cmder) error {
 
 // loadJobs reads what the jobs of a shared chunk say.
 func (s *Store) loadJobs(ctx context.Context, o *Open) error {
-	pipe := s.Redis.Pipeline()
 	cmds := make([]*redis.StringCmd, len(o.Chunk.Entries))
-	for i, e := range o.Chunk.Entries {
-		if e.Single {
-			cmds[i] = pipe.Get(ctx, wire.JobKey(e.Job))
-		} else {
-			cmds[i] = pipe.HGet(ctx, wire.JobKey(e.Job), wire.FieldState)
+	s.ask(ctx, len(cmds), func(p redis.Cmdable) {
+		for i, e := range o.Chunk.Entries {
+			if e.Single {
+				cmds[i] = p.Get(ctx, wire.JobKey(e.Job))
+			} else {
+				cmds[i] = p.HGet(ctx, wire.JobKey(e.Job), wire.FieldState)
+			}
 		}
-	}
-	_, _ = pipe.Exec(ctx) // its error is only the first of theirs
+	})
 	for i, cmd := range cmds {
 		if err := cmd.Err(); err != nil && !errors.Is(err, redis.Nil) {
 			return fmt.Errorf("load jobs of chunk %s: %w", o.Ref, err)

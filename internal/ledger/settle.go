@@ -152,14 +152,14 @@ func (s *Store) Settle(ctx context.Context, steps []*Step) ([]bool, error) {
 	out := make([]bool, len(steps))
 	for again := false; ; again = true {
 		cmds := make([]*redis.Cmd, len(steps))
-		_, err := s.Redis.Pipelined(ctx, func(p redis.Pipeliner) error {
+		s.ask(ctx, len(steps), func(p redis.Cmdable) {
 			for i, st := range steps {
 				keys, args := s.settleArgs(st, now)
 				cmds[i] = settleScript.EvalSha(ctx, p, keys, args...)
 			}
-			return nil
 		})
-		if err != nil && !again && redis.HasErrorPrefix(err, "NOSCRIPT") {
+		// One that knew the script may have been before one that did not.
+		if !again && redis.HasErrorPrefix(cmds[0].Err(), "NOSCRIPT") {
 			if err := settleScript.Load(ctx, s.Redis).Err(); err != nil {
 				return nil, fmt.Errorf("load settle script: %w", err)
 			}

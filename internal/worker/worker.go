@@ -73,8 +73,12 @@ func Start(ctx context.Context, o Options) (*Worker, error) {
 	w.client = vendors.NewClient(c.Worker.Concurrency)
 	w.use(c)
 	w.limiter = newLimiter(w.rdb)
+	together, err := w.rdb.AsyncAutoPipeline()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("pipeline: %w", err), w.rdb.Close())
+	}
 	w.dispatch = dispatch.New(dispatch.Config{
-		Book:     &ledger.Store{Redis: w.rdb, Keep: c.Ledger.Keep},
+		Book:     &ledger.Store{Redis: w.rdb, Together: together, Keep: c.Ledger.Keep},
 		Access:   &credential.Store{Redis: w.rdb},
 		Saved:    &saved.Store{Redis: w.rdb},
 		Gate:     gate{w.limiter, w.log},
@@ -86,7 +90,6 @@ func Start(ctx context.Context, o Options) (*Worker, error) {
 		Requests: c.Worker.Concurrency,
 		Log:      w.log,
 	})
-	var err error
 	w.lanes, err = queue.Start(queue.Config{
 		Redis: w.rdb, Block: o.Redis(3 * len(served)), Vendors: served, Handlers: handlers,
 		ShutdownTimeout: c.Worker.ShutdownTimeout, Log: w.log,
