@@ -53,6 +53,10 @@ bench: setup ## measure against plain asynq and plain HTTP, in one run (ARGS=-sh
 e2e: setup ## run the commands as processes, with a campaign of a million tokens
 	$(GO) test -v -count 1 -run TestCampaign ./internal/e2e -campaign 1000000
 
+.PHONY: chaos
+chaos: setup ## break workers, Redis and vendors at random for 3 minutes, and account for every token (SEED=n repeats a run)
+	$(GO) test -v -count 1 -timeout 30m -run TestChaos ./internal/chaos -tokens 200000 -duration 3m $(if $(SEED),-seed $(SEED)) $(ARGS)
+
 .PHONY: fuzz
 fuzz: ## run every fuzz target for SHORT (30s) each
 	@for pkg in $$($(GO) list ./...); do \

@@ -57,6 +57,7 @@ var mayImport = map[string][]string{
 	"internal/redistest":      {},
 	"internal/bench":          {},
 	"internal/e2e":            {},
+	"internal/chaos":          {},
 
 	"pkg/vendors/registry": {"pkg/push", "pkg/vendors", "pkg/vendors/*"},
 	"pkg/vendors/*":        {"pkg/classify", "pkg/push", "pkg/vendors", "pkg/vendors/body"},
