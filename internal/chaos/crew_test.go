@@ -9,6 +9,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/postrider/postrider/internal/redistest"
 )
 
 // workers is how many there are.
@@ -40,9 +42,14 @@ func (h *hand) start() error {
 	if err := cmd.Start(); err != nil {
 		return err
 	}
+	unbind, err := redistest.Bind(cmd.Process.Pid)
+	if err != nil {
+		return err
+	}
 	go func() {
 		defer close(gone)
 		_ = cmd.Wait() // its state says how
+		unbind()
 	}()
 	h.cmd, h.gone, h.down = cmd, gone, false
 	return nil
