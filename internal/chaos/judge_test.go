@@ -119,11 +119,12 @@ type fate struct {
 	// believed: the vendor knew the repeated request and said that all is well.
 	// It does not say again which tokens were invalid: vivo, by its requestId.
 	believed  bool
+	refused   bool // a vendor called it too large by itself
 	fed, dead int
 }
 
 func (st *stage) fate(token string, feed, dead map[string]int) fate {
-	f := fate{fed: feed[token], dead: dead[token]}
+	f := fate{fed: feed[token], dead: dead[token], refused: st.witness.refused[token]}
 	for _, n := range st.witness.accepted[token] {
 		f.accepted = true
 		f.certain = f.certain || st.doubt(st.witness.requests[n]) == ""
@@ -140,22 +141,19 @@ func (st *stage) fate(token string, feed, dead map[string]int) fate {
 
 func (st *stage) judgeWave(v *verdict, w *wave, feed, dead map[string]int, known map[string]bool) {
 	sum := st.ledgers(w)
-	var accepted, certain, invalid, deadN, believed, duplicates int
+	var all tally
+	duplicates := 0
 	for _, tokens := range w.tokens {
 		for _, token := range tokens {
 			known[token] = true
 			f := st.fate(token, feed, dead)
 			st.judgeToken(v, w, token, f)
-			accepted += count(f.accepted && f.dead == 0)
-			certain += count(f.certain)
-			invalid += f.fed
-			deadN += f.dead
-			believed += count(f.believed)
+			all.add(f)
 			duplicates += st.repeated(v, w, token)
 		}
 	}
-	st.judgeSums(v, w, sum, accepted, certain, invalid, deadN, believed)
-	v.rows = append(v.rows, []any{w.name, w.kind, sum.Accepted, sum.Delivered, sum.Invalid, sum.Dropped, sum.Expired, sum.Dead, sum.Canceled, accepted, duplicates, w.tries})
+	st.judgeSums(v, w, sum, all)
+	v.rows = append(v.rows, []any{w.name, w.kind, sum.Accepted, sum.Delivered, sum.Invalid, sum.Dropped, sum.Expired, sum.Dead, sum.Canceled, all.delivered, duplicates, w.tries})
 	if w.canceled.IsZero() {
 		return
 	}
@@ -168,7 +166,7 @@ func (st *stage) judgeWave(v *verdict, w *wave, feed, dead map[string]int, known
 func (st *stage) judgeToken(v *verdict, w *wave, token string, f fate) {
 	ended := w.kind == canceled || w.kind == expiring
 	switch {
-	case !ended && !f.accepted && !f.believed && f.fed == 0 && f.dead == 0:
+	case !ended && !f.accepted && !f.believed && !f.refused && f.fed == 0 && f.dead == 0:
 		v.fault("%s is lost: no vendor accepted it, and it is neither invalid nor dead", token)
 	case f.fed > 0 && !f.invalid:
 		v.fault("%s is in the feed, and no vendor called it invalid", token)
@@ -206,21 +204,33 @@ func (st *stage) repeated(v *verdict, w *wave, token string) int {
 	return max(0, len(times)-1)
 }
 
-func (st *stage) judgeSums(v *verdict, w *wave, sum ledger.Status, accepted, certain, invalid, deadN, believed int) {
+// tally counts tokens by what should have become of them.
+type tally struct{ delivered, certain, invalid, dead, refused int }
+
+func (t *tally) add(f fate) {
+	t.delivered += count(f.accepted && f.dead == 0 || f.believed)
+	t.certain += count(f.certain)
+	t.invalid += f.fed
+	t.dead += f.dead
+	t.refused += count(f.refused)
+}
+
+func (st *stage) judgeSums(v *verdict, w *wave, sum ledger.Status, all tally) {
 	whole := sum.Delivered + sum.Invalid + sum.Dropped + sum.Expired + sum.Dead + sum.Canceled
 	ended := w.kind == canceled || w.kind == expiring
-	most := accepted + believed
 	switch {
 	case sum.Accepted != w.n || whole != w.n || sum.Pending != 0:
 		v.fault("%s has %d tokens, but its ledger says %+v", w.name, w.n, sum)
-	case sum.Invalid != invalid:
-		v.fault("%s: the ledger counts %d invalid, the feed has %d", w.name, sum.Invalid, invalid)
-	case sum.Dead != deadN:
-		v.fault("%s: the ledger counts %d dead, the dead letters have %d", w.name, sum.Dead, deadN)
-	case sum.Delivered > most || sum.Delivered < certain || !ended && sum.Delivered != most:
-		v.fault("%s: the ledger says %d delivered, the vendors accepted %d, %d of them without doubt", w.name, sum.Delivered, most, certain)
-	case !ended && sum.Dropped+sum.Expired+sum.Canceled > 0:
-		v.fault("%s: dropped, expired or canceled for no reason: %+v", w.name, sum)
+	case sum.Invalid != all.invalid:
+		v.fault("%s: the ledger counts %d invalid, the feed has %d", w.name, sum.Invalid, all.invalid)
+	case sum.Dead != all.dead:
+		v.fault("%s: the ledger counts %d dead, the dead letters have %d", w.name, sum.Dead, all.dead)
+	case sum.Dropped > all.refused:
+		v.fault("%s: the ledger counts %d dropped, the vendors refused %d", w.name, sum.Dropped, all.refused)
+	case sum.Delivered > all.delivered || sum.Delivered < all.certain || !ended && sum.Delivered < all.delivered-sum.Dropped:
+		v.fault("%s: the ledger says %d delivered, the vendors accepted %d, %d of them without doubt; %+v", w.name, sum.Delivered, all.delivered, all.certain, sum)
+	case !ended && sum.Expired+sum.Canceled > 0:
+		v.fault("%s: expired or canceled for no reason: %+v", w.name, sum)
 	}
 }
 

@@ -29,6 +29,7 @@ type witness struct {
 	requests []request
 	accepted map[string][]int         // tokens, by the requests that accepted them
 	invalid  map[string][]int         // tokens that were called invalid
+	refused  map[string]bool          // tokens that were too large a request by themselves: those are dropped
 	latest   map[string]*presentation // by wave: the last time any of its tokens was sent
 }
 
@@ -39,7 +40,8 @@ type presentation struct {
 
 func newWitness() *witness {
 	return &witness{
-		workers: map[string]int{}, accepted: map[string][]int{}, invalid: map[string][]int{}, latest: map[string]*presentation{},
+		workers: map[string]int{}, accepted: map[string][]int{}, invalid: map[string][]int{}, refused: map[string]bool{},
+		latest: map[string]*presentation{},
 	}
 }
 
@@ -57,6 +59,9 @@ func (w *witness) watch(s simulator.Seen) {
 	for i, raw := range s.Tokens {
 		token := string(raw)
 		w.present(token, r)
+		if troubleOf(s.Fault) == "413" && len(s.Tokens) == 1 {
+			w.refused[token] = true
+		}
 		switch {
 		case !s.Judged:
 		case s.Accepted[i]:
