@@ -69,7 +69,7 @@ func (st *stage) hasten() {
 	}
 	for _, set := range []string{"retry", "scheduled"} {
 		for _, key := range st.keys("asynq:{*}:" + set) {
-			for _, id := range st.rdb.ZRangeByScore(ctx, key, &redis.ZRangeBy{Min: "2", Max: "+inf"}).Val() {
+			for _, id := range st.rdb.ZRangeArgs(ctx, redis.ZRangeArgs{Key: key, ByScore: true, Start: "2", Stop: "+inf"}).Val() {
 				st.rdb.ZAddXX(ctx, key, redis.Z{Score: 1, Member: id})
 			}
 		}
@@ -134,7 +134,7 @@ func (st *stage) stream(key, field string) (tokens map[string]int, reasons map[s
 		text, _ := e.Values[field].(string)
 		reason, _ := e.Values["reason"].(string)
 		reason, _, _ = strings.Cut(reason, ":")
-		for _, token := range strings.Split(text, "\n") {
+		for token := range strings.SplitSeq(text, "\n") {
 			tokens[token]++
 			reasons[reason]++
 		}

@@ -16,8 +16,8 @@ import (
 	"github.com/postrider/postrider/internal/redistest"
 )
 
-// outage is how long Redis is away in the longest of these tests; make trouble
-// runs it with 30 s.
+// outage is how long Redis is away in the longest of these tests; make e2e runs
+// it with 30 s.
 var outage = flag.Duration("outage", 5*time.Second, "how long Redis is away")
 
 const (
@@ -64,8 +64,8 @@ func TestRedisTrouble(t *testing.T) {
 			lasts: 3 * time.Second, tells: "maxmemory",
 		},
 		"a replica that takes no writes": {
-			harm:  func(r *rig) { r.redis(r.rdb.SlaveOf(r.Context(), "127.0.0.1", "1")) },
-			heal:  func(r *rig) { r.redis(r.rdb.SlaveOf(r.Context(), "NO", "ONE")) },
+			harm:  func(r *rig) { r.redis(r.rdb.ReplicaOf(r.Context(), "127.0.0.1", "1")) },
+			heal:  func(r *rig) { r.redis(r.rdb.ReplicaOf(r.Context(), "NO", "ONE")) },
 			lasts: 3 * time.Second, tells: "replica",
 		},
 	} {
