@@ -50,8 +50,12 @@ bench: setup ## measure against plain asynq and plain HTTP, in one run (ARGS=-sh
 	$(GO) test -run '^$$' -bench . -benchtime 1x $(ARGS) ./internal/bench
 
 .PHONY: e2e
-e2e: setup ## run the commands as processes, with a campaign of a million tokens
-	$(GO) test -v -count 1 -run TestCampaign ./internal/e2e -campaign 1000000
+e2e: setup ## run the commands as processes: a campaign of a million tokens, 25,000 chunks that die, 30 s without Redis
+	$(GO) test -v -count 1 -timeout 30m -run 'TestCampaign|TestEveryChunk|TestRedisTrouble' ./internal/e2e -campaign 1000000 -chunks 25000 -outage 30s
+
+.PHONY: chaos
+chaos: setup ## break workers, Redis and vendors at random for 3 minutes, and account for every token (SEED=n repeats a run)
+	$(GO) test -v -count 1 -timeout 30m -run TestChaos ./internal/chaos -tokens 200000 -duration 3m $(if $(SEED),-seed $(SEED)) $(ARGS)
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for SHORT (30s) each

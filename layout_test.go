@@ -23,7 +23,7 @@ const module = "github.com/postrider/postrider/"
 // new arrow a reason.
 var mayImport = map[string][]string{
 	"cmd/worker": {
-		"internal/config", "internal/demo", "internal/ledger", "internal/worker", "pkg/push/wire", "pkg/vendors", "pkg/vendors/registry",
+		"internal/config", "internal/demo", "internal/hush", "internal/ledger", "internal/worker", "pkg/push/wire", "pkg/vendors", "pkg/vendors/registry",
 	},
 	"cmd/enqueue": {
 		"internal/config", "internal/deadletter", "internal/feedback", "internal/intake", "internal/ledger",
@@ -43,7 +43,8 @@ var mayImport = map[string][]string{
 	"internal/dispatch": {
 		"internal/ledger", "internal/queue", "internal/saved", "pkg/classify", "pkg/push", "pkg/push/wire", "pkg/retry", "pkg/vendors",
 	},
-	"internal/queue":          {"pkg/push", "pkg/push/wire"},
+	"internal/queue":          {"internal/hush", "pkg/push", "pkg/push/wire"},
+	"internal/hush":           {},
 	"internal/queue/baseline": {},
 	"internal/credential":     {"pkg/classify", "pkg/vendors"},
 	"internal/saved":          {"pkg/vendors"},
@@ -57,6 +58,7 @@ var mayImport = map[string][]string{
 	"internal/redistest":      {},
 	"internal/bench":          {},
 	"internal/e2e":            {},
+	"internal/chaos":          {},
 
 	"pkg/vendors/registry": {"pkg/push", "pkg/vendors", "pkg/vendors/*"},
 	"pkg/vendors/*":        {"pkg/classify", "pkg/push", "pkg/vendors", "pkg/vendors/body"},

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/postrider/postrider/internal/config"
+	"github.com/postrider/postrider/internal/hush"
 	"github.com/postrider/postrider/internal/worker"
 	"github.com/postrider/postrider/pkg/vendors/registry"
 )
@@ -116,7 +117,7 @@ func (p *program) work(ctx context.Context) error {
 		return usageError{err}
 	}
 	log := p.logger(cfg.Log)
-	redis.SetLogger(redisLog{log})
+	redis.SetLogger(redisLog{log, &hush.Hush{}})
 	w, err := worker.Start(ctx, worker.Options{Config: cfg, Log: log, Redis: func(n int) redis.UniversalClient {
 		own := *o
 		own.PoolSize = n
@@ -158,12 +159,24 @@ func (p *program) reload(ctx context.Context, w *worker.Worker, log zerolog.Logg
 	log.Info().Int("apps", len(cfg.Apps)).Msg("credentials and rates were read anew")
 }
 
-// redisLog writes the Redis client's log, which tells of lost connections, as ours.
-type redisLog struct{ zerolog.Logger }
+// redisLog writes the Redis client's log, which tells of every connection that
+// is lost or cannot be had, as ours: each thing once in a while.
+type redisLog struct {
+	zerolog.Logger
+	hush *hush.Hush
+}
 
 // Printf is what the client calls.
 func (l redisLog) Printf(_ context.Context, format string, v ...any) {
-	l.Warn().Msgf("redis: "+format, v...)
+	left, ok := l.hush.Say(format)
+	if !ok {
+		return
+	}
+	e := l.Warn()
+	if left > 0 {
+		e = e.Int("left_out", left)
+	}
+	e.Msgf("redis: "+format, v...)
 }
 
 // logger writes to stderr in the configured format.

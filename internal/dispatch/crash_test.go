@@ -205,6 +205,38 @@ func TestAnAnswerOutlivesAnAbsenceOfRedis(t *testing.T) {
 	r.want("a", outcomes{wire.Delivered: 2})
 }
 
+// Every task in work notices when Redis is away; the log says so once, and once
+// that it is over.
+func TestAnAbsenceOfRedisIsToldOnce(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	inBubble(t, func(b *bubble) {
+		b.cfg.Log = zerolog.New(&log)
+		back := time.Now().Add(30 * time.Second)
+		b.cfg.Book = &book{b.shelf, func(_ context.Context, _ []*ledger.Step, next func() ([]bool, error)) ([]bool, error) {
+			if time.Now().Before(back) {
+				return nil, context.DeadlineExceeded
+			}
+			return next()
+		}}
+	}, func(b *bubble) {
+		var runs []<-chan error
+		for _, id := range []string{"a", "b", "c"} {
+			runs = append(runs, b.start(b.Context(), b.chunk(push.High, entry(id, id+"1", id+"2"))))
+		}
+		for _, run := range runs {
+			if err := <-run; err != nil {
+				b.Errorf("got %v, want it done", err)
+			}
+		}
+	})
+	for _, text := range []string{"waiting for redis", "recorded again"} {
+		if n := strings.Count(log.String(), text); n != 1 {
+			t.Errorf("the log says %q %d times, want once:\n%s", text, n, log.String())
+		}
+	}
+}
+
 // A task whose time is up while its answer is being recorded must not be
 // acknowledged: the record may yet fail.
 func TestATaskIsNotAcknowledgedBeforeItsRecord(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -97,6 +98,8 @@ type Dispatcher struct {
 	// draining is closed when waiting tasks are to leave.
 	draining chan struct{}
 	once     sync.Once
+	// away: a record failed, and none has succeeded since; it is told once.
+	away atomic.Bool
 }
 
 // New returns a Dispatcher.

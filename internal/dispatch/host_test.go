@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -22,6 +23,7 @@ import (
 
 // world is one script: what lies in Redis, what the vendor does and has seen.
 type world struct {
+	*tally
 	shelf *shelf
 	codes *classify.Table
 	end   chan struct{} // closed when the script is over: whatever hangs, goes
@@ -171,6 +173,9 @@ func (h *host) Settle(ctx context.Context, steps []*ledger.Step) ([]bool, error)
 		return nil, errors.New("redis is away")
 	}
 	ok, err := h.shelf.Settle(ctx, steps)
+	if slices.Contains(ok, false) {
+		h.note(recordedLate)
+	}
 	if h.op() != nil {
 		return make([]bool, len(steps)), nil
 	}
@@ -264,11 +269,14 @@ func (h *host) receive(tokens []string) {
 	if len(tokens) == 0 || len(tokens) > h.batch {
 		h.fault("a request has %d tokens, want 1 to %d", len(tokens), h.batch)
 	}
-	seen := map[string]bool{}
+	seen, from := map[string]bool{}, map[string]bool{}
 	for _, t := range tokens {
 		open := false
-		for _, chunk := range h.may {
+		for ref, chunk := range h.may {
 			open = open || chunk[t]
+			if _, has := chunk[t]; has {
+				from[ref] = true
+			}
 		}
 		switch {
 		case seen[t]:
@@ -287,6 +295,14 @@ func (h *host) receive(tokens []string) {
 		seen[t] = true
 		h.doubt[t] = true
 	}
+	if len(from) > 1 {
+		h.note(joined)
+	}
+}
+
+// answers are the codes of a whole request that the vendor draws from.
+func answers() []string {
+	return []string{"busy", "busy", "slow", "quota", "expired", "rights", "split", "drop", "4711", "dial", "timeout", "broken", "503", "504"}
 }
 
 // answer is what the vendor says, and of each token whether the answer leaves
@@ -303,7 +319,8 @@ func (h *host) answer(tokens []string) (a vendors.Answer, err error, certain, fi
 	if h.calm || h.rnd.IntN(3) > 0 {
 		return h.each(tokens, certain, final), nil, certain, final
 	}
-	code := classify.Code{Level: classify.Response, Code: h.pick("busy", "busy", "slow", "quota", "expired", "rights", "split", "drop", "4711", "dial", "timeout", "broken", "503", "504")}
+	code := classify.Code{Level: classify.Response, Code: h.pick(answers()...)}
+	h.note("answer " + code.Code)
 	switch code.Code {
 	case "busy", "slow", "quota", "expired", "rights", "split":
 		all(certain, true)
@@ -341,6 +358,7 @@ func (h *host) each(tokens []string, certain, final []bool) vendors.Answer {
 			word = "gone"
 		}
 		a.Tokens = append(a.Tokens, vendors.TokenCode{Index: i, Code: classify.Code{Level: classify.Token, Code: word}})
+		h.note("answer " + word)
 		switch word {
 		case "gone", "off":
 			h.gone[t] = true

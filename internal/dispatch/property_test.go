@@ -6,6 +6,8 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -32,17 +34,67 @@ func TestEveryTokenEndsOnceWhateverHappens(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	happened := &tally{}
 	rapid.Check(t, func(rt *rapid.T) {
 		// Each script has a bubble of its own; how rapid ends one, it must see outside.
 		var end any
 		synctest.Test(t, func(*testing.T) {
 			defer func() { end = recover() }()
-			script(rt)
+			script(rt, happened)
 		})
 		if end != nil {
 			panic(end)
 		}
 	})
+	if !t.Failed() {
+		happened.want(t)
+	}
+}
+
+// tally counts what happened over all scripts: a property that is never put to
+// the test holds easily.
+type tally struct {
+	mu sync.Mutex
+	n  map[string]int
+}
+
+func (l *tally) note(what string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.n == nil {
+		l.n = map[string]int{}
+	}
+	l.n[what]++
+}
+
+const (
+	handedTwice  = "a task at two workers"
+	woken        = "a frozen worker that goes on"
+	recordedLate = "a record that comes too late"
+	joined       = "tasks that share a request"
+)
+
+// want demands that everything happened once in two hundred scripts or more often.
+func (l *tally) want(t *testing.T) {
+	t.Helper()
+	scripts, err := strconv.Atoi(flag.Lookup("rapid.checks").Value.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	least := scripts / 200
+	all := []string{handedTwice, woken, recordedLate, joined}
+	for _, o := range wire.Outcomes() {
+		all = append(all, string(o))
+	}
+	for _, code := range append(answers(), "gone", "off", "region", "4711") {
+		all = append(all, "answer "+code)
+	}
+	for _, what := range all {
+		if l.n[what] < least {
+			t.Errorf("%s: %d times in %d scripts, want at least %d", what, l.n[what], scripts, least)
+		}
+	}
+	t.Log(l.n)
 }
 
 // ride is a task on its way.
@@ -59,8 +111,9 @@ type run struct {
 	done chan error
 }
 
-func script(t *rapid.T) {
+func script(t *rapid.T, happened *tally) {
 	w := newWorld(t)
+	w.tally = happened
 	rides := w.enqueue(t)
 	linger := time.Duration(rapid.IntRange(0, 1).Draw(t, "linger")) * 5 * time.Millisecond
 	rough := rapid.IntRange(1, 6).Draw(t, "rough rounds")
@@ -80,6 +133,7 @@ func script(t *rapid.T) {
 		runs := w.begin(hosts, due)
 		for _, h := range frozen {
 			h.goOn() // beside those who took its tasks over
+			w.note(woken)
 		}
 		frozen = w.await(t, runs)
 		if why := append(w.complaints(), w.shelf.complaints()...); len(why) > 0 {
@@ -113,16 +167,20 @@ func newWorld(t *rapid.T) *world {
 func (w *world) enqueue(t *rapid.T) []*ride {
 	var rides []*ride
 	jobs := 0
-	for i := range rapid.IntRange(1, 3).Draw(t, "chunks") {
+	for i := range rapid.IntRange(1, 5).Draw(t, "chunks") {
 		c := wire.Chunk{Messages: []string{message("one"), message("two")}}
-		for range rapid.IntRange(1, 3).Draw(t, "jobs") {
+		jobsOf, tokensOf := 3, 4
+		if rapid.Bool().Draw(t, "small") { // shares requests with others
+			jobsOf, tokensOf = 1, 1
+		}
+		for range rapid.IntRange(1, jobsOf).Draw(t, "jobs") {
 			jobs++
 			e := wire.Entry{
 				Job: fmt.Sprint("job-", jobs), AtMostOnce: rapid.IntRange(0, 2).Draw(t, "at most once") == 0,
 				Start: time.Now().UnixMilli(), Expires: time.Now().Add(time.Duration(rapid.SampledFrom([]int{1, 100, 100_000}).Draw(t, "expires")) * time.Second).UnixMilli(),
 				Message: rapid.IntRange(0, 1).Draw(t, "message"),
 			}
-			for k := range rapid.IntRange(1, 4).Draw(t, "tokens") {
+			for k := range rapid.IntRange(1, tokensOf).Draw(t, "tokens") {
 				e.Tokens = append(e.Tokens, fmt.Sprintf("%s-token-%d", e.Job, k))
 				w.atMost[e.Tokens[k]] = e.AtMostOnce
 			}
@@ -206,6 +264,7 @@ func (w *world) begin(hosts []*host, due []*ride) []*run {
 		runs = append(runs, w.run(hosts[i%len(hosts)], r))
 		if w.chance(5) {
 			runs = append(runs, w.run(hosts[(i+1)%len(hosts)], r))
+			w.note(handedTwice)
 		}
 	}
 	return runs
@@ -282,6 +341,9 @@ func (w *world) judge(t *rapid.T) {
 	}
 	delivered, invalid := 0, 0
 	for _, j := range w.shelf.jobs {
+		for o := range j.outcomes {
+			w.note(string(o))
+		}
 		delivered += j.outcomes[wire.Delivered]
 		invalid += j.outcomes[wire.Invalid]
 	}

@@ -90,14 +90,15 @@ func (d *Dispatcher) settled(ctx context.Context, c *claim) bool {
 // the next run finds it recorded.
 func (d *Dispatcher) record(ctx context.Context, steps []*ledger.Step) []bool {
 	b := backoff.NewExponentialBackOff(backoff.WithInitialInterval(50*time.Millisecond), backoff.WithMaxInterval(5*time.Second), backoff.WithMaxElapsedTime(0))
-	told := false
 	for {
 		ok, err := d.Book.Settle(ctx, steps)
 		if err == nil {
+			if d.away.CompareAndSwap(true, false) {
+				d.Log.Info().Msg("results are recorded again")
+			}
 			return ok
 		}
-		if !told {
-			told = true
+		if d.away.CompareAndSwap(false, true) {
 			d.Log.Error().Err(err).Msg("results cannot be recorded: waiting for redis")
 		}
 		t := time.NewTimer(b.NextBackOff())

@@ -146,34 +146,41 @@ func (r *rig) count(outcome string) int {
 	return n
 }
 
-// TestShutdownUnderLoad stops a worker in the middle and lets another go on:
-// nothing is lost and nothing sent twice.
+// TestShutdownUnderLoad stops a worker in the middle, with quick requests and
+// with slow ones open, and lets another go on: what was open is finished and
+// recorded, only what was not sent goes back, and nothing is sent twice.
 func TestShutdownUnderLoad(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, settings, "--latency", "50ms")
-	const n = 100_000
-	var b bytes.Buffer
-	for i := range n {
-		fmt.Fprintf(&b, "huawei,IQ%0128d\n", i)
-	}
-	code, out := r.run(&b, "enqueue", "send", "--app", "shop", "--targets", "-", "--title", "Hi", "--body", "there", "--id", "load", "--json")
-	if code != 0 {
-		t.Fatalf("send: exit %d: %s", code, out)
-	}
-	first := r.worker()
-	r.await("some of the job being sent", func() bool { return r.status("load").Delivered > 0 })
-	start := time.Now()
-	if err := first.stop(syscall.SIGTERM); err != nil {
-		t.Errorf("SIGTERM under load: %v, want exit 0", err)
-	}
-	if took := time.Since(start); took > 15*time.Second {
-		t.Errorf("the worker took %v to stop, want at most its shutdown timeout", took)
-	}
-	r.worker()
-	r.await("the job's end", func() bool { return r.status("load").State == "done" })
-	got := r.seen()
-	if got.Distinct != n || got.Duplicates != 0 {
-		t.Errorf("the vendor saw %d tokens and %d duplicates, want %d once each", got.Distinct, got.Duplicates, n)
+	for name, latency := range map[string]string{"quick requests": "50ms", "slow requests": "4s"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, strings.Replace(settings, "rate: 0", "rate: 0, batch: 200", 1), "--latency", latency)
+			const n = 40_000
+			r.enqueueMany("load", n)
+			first := r.worker()
+			r.await("some of the job being sent", func() bool { return r.seen().Accepted > 0 })
+			start := time.Now()
+			if err := first.stop(syscall.SIGTERM); err != nil {
+				t.Errorf("SIGTERM under load: %v, want exit 0", err)
+			}
+			if took := time.Since(start); took > 15*time.Second {
+				t.Errorf("the worker took %v to stop, want at most its shutdown timeout", took)
+			}
+			st, got := r.status("load"), r.seen()
+			if st.Delivered == n || int64(st.Delivered) != got.Accepted {
+				t.Errorf("%d tokens are delivered, and the vendor took %d; want the same, and fewer than all", st.Delivered, got.Accepted)
+			}
+			for _, set := range []string{"active", "lease"} {
+				if n := r.rdb.Exists(t.Context(), "asynq:{huawei:normal}:"+set).Val(); n != 0 {
+					t.Errorf("the worker left %s tasks behind", set)
+				}
+			}
+			r.worker()
+			r.await("the job's end", func() bool { return r.status("load").State == "done" })
+			if got := r.seen(); got.Distinct != n || got.Duplicates != 0 {
+				t.Errorf("the vendor saw %d tokens and %d duplicates, want %d once each", got.Distinct, got.Duplicates, n)
+			}
+		})
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -47,6 +48,7 @@ func TestMain(m *testing.M) {
 // rig is a redis-server, a simulator process and a configuration.
 type rig struct {
 	*testing.T
+	server *redistest.Server // nil where there are several
 	rdb    *redis.Client
 	sim    string
 	config string
@@ -55,11 +57,19 @@ type rig struct {
 
 func newRig(t *testing.T, settings string, simFlags ...string) *rig {
 	t.Helper()
-	r := &rig{T: t, rdb: redistest.Start(t).Client(t)}
+	server := redistest.Start(t, redistest.AppendOnly())
+	rdb := server.Client(t)
+	return newRigOn(t, &rig{server: server, rdb: rdb}, redistest.URL(rdb), settings, simFlags...)
+}
+
+// newRigOn makes a rig that has its Redis already.
+func newRigOn(t *testing.T, r *rig, redisURL, settings string, simFlags ...string) *rig {
+	t.Helper()
+	r.T = t
 	sim := r.start("simulator", append([]string{"--listen", "127.0.0.1:0"}, simFlags...)...)
 	r.sim = sim.await(`http://127\.0\.0\.1:\d+`)
 	r.config = filepath.Join(t.TempDir(), "postrider.yaml")
-	text := strings.NewReplacer("%REDIS%", redistest.URL(r.rdb), "%SIM%", r.sim).Replace(settings)
+	text := strings.NewReplacer("%REDIS%", redisURL, "%SIM%", r.sim).Replace(settings)
 	if err := os.WriteFile(r.config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -71,6 +81,7 @@ type process struct {
 	*testing.T
 	cmd    *exec.Cmd
 	lines  chan string
+	said   atomic.Int64 // lines
 	exited chan error
 }
 
@@ -86,6 +97,7 @@ func (r *rig) start(name string, args ...string) *process {
 	go func() {
 		defer close(p.lines)
 		for s := bufio.NewScanner(out); s.Scan(); {
+			p.said.Add(1)
 			select {
 			case p.lines <- s.Text():
 			default: // nobody reads any more

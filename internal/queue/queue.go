@@ -16,6 +16,7 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/postrider/postrider/internal/hush"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/push/wire"
 )
@@ -104,6 +105,7 @@ func Start(c Config) (*Lanes, error) {
 	if err != nil {
 		return nil, fmt.Errorf("pipeline: %w", err)
 	}
+	quiet := &hush.Hush{}
 	for _, vendor := range c.Vendors {
 		w, queues := newWaiter(c.Redis, pipe, c.Block, c.Handlers), map[string]int{}
 		for p, weight := range weights() {
@@ -117,7 +119,7 @@ func Start(c Config) (*Lanes, error) {
 			RetryDelayFunc:  retryDelay,
 			IsFailure:       isFailure,
 			ShutdownTimeout: c.ShutdownTimeout,
-			Logger:          logger{c.Log.With().Str("vendor", vendor).Logger()},
+			Logger:          logger{c.Log.With().Str("vendor", vendor).Logger(), quiet},
 			LogLevel:        logLevel(c.Log),
 			// The waiter sleeps instead, and wakes at once.
 			TaskCheckInterval:        100 * time.Microsecond,

@@ -12,14 +12,11 @@ import (
 	"time"
 )
 
-// process is a running redis-server, and a shell that outlives this process
-// just long enough to end it: a test binary that panics or is killed runs no
-// cleanup, and its redis-server would stay.
+// process is a running redis-server, bound to this process.
 type process struct {
-	cmd     *exec.Cmd
-	exited  chan struct{}
-	watcher *exec.Cmd
-	leash   io.Closer // the watcher's stdin; the kernel closes it when we die
+	cmd    *exec.Cmd
+	exited chan struct{}
+	unbind func()
 }
 
 func start(binary string, args ...string) (*process, error) {
@@ -31,29 +28,39 @@ func start(binary string, args ...string) (*process, error) {
 		defer close(p.exited)
 		_ = p.cmd.Wait() // ended by kill, or its log says why
 	}()
-	p.watcher = exec.CommandContext(context.Background(), "sh", "-c", `read -r _; kill -9 "$0"`, strconv.Itoa(p.pid()))
-	leash, err := p.watcher.StdinPipe()
-	if err == nil {
-		p.leash = leash
-		err = p.watcher.Start()
-	}
-	if err != nil {
-		p.watcher = nil
+	var err error
+	if p.unbind, err = Bind(p.pid()); err != nil {
+		p.unbind = func() {}
 		p.kill()
-		return nil, fmt.Errorf("watch over it: %w", err)
+		return nil, err
 	}
 	return p, nil
+}
+
+// Bind has a process killed when this one ends in whatever way: a test binary
+// that runs out of time runs no cleanup. unbind ends that; call it
+// when the process has ended, or before: its id may be another's afterwards.
+func Bind(pid int) (unbind func(), err error) {
+	watcher := exec.CommandContext(context.Background(), "sh", "-c", `read -r _; kill -9 "$0"`, strconv.Itoa(pid))
+	leash, err := watcher.StdinPipe() // the kernel closes it when we die
+	if err == nil {
+		err = watcher.Start()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("watch over process %d: %w", pid, err)
+	}
+	return func() {
+		_ = watcher.Process.Kill()
+		_ = watcher.Wait()
+		_ = leash.Close()
+	}, nil
 }
 
 func (p *process) pid() int { return p.cmd.Process.Pid }
 
 // kill ends the watcher first: once redis-server is gone its pid may be another's.
 func (p *process) kill() {
-	if p.watcher != nil {
-		_ = p.watcher.Process.Kill()
-		_ = p.watcher.Wait()
-		_ = p.leash.Close()
-	}
+	p.unbind()
 	_ = p.cmd.Process.Kill()
 	<-p.exited
 }

@@ -28,6 +28,8 @@ type call struct {
 	tokens [][]byte // the push tokens, in order
 	parsed any      // what the vendor's open keeps for its handle
 	batch  batch
+	// counted: the tokens of the batch that are not dead were accepted.
+	counted bool
 }
 
 func (s *Simulator) begin(r *http.Request, p *player, e *endpoint) *call {
@@ -96,6 +98,16 @@ func (c *call) weigh() (invalid [][]byte) {
 func (c *call) accept() {
 	added, fresh := c.p.seen.add(&c.batch)
 	c.p.stats.accepted(c.app, added, fresh, len(c.tokens)-added)
+	c.counted = true
+}
+
+// acceptBut is accept where failed says how many of the tokens that do not
+// count are invalid: others are repetitions. It returns how many count.
+func (c *call) acceptBut(failed int) (added int) {
+	added, fresh := c.p.seen.add(&c.batch)
+	c.p.stats.accepted(c.app, added, fresh, failed)
+	c.counted = true
+	return added
 }
 
 // wait lets d pass, or less when the server stops. It is false when the client left.

@@ -16,10 +16,12 @@ func (s *Simulator) misbehave(w http.ResponseWriter, c *call, f *Fault) {
 	}
 	if !c.wait(before) {
 		s.journal.add(c, 0, f.Name)
+		s.tell(c, f.Name)
 		panic(http.ErrAbortHandler)
 	}
 	a := f.answer(c)
 	s.journal.add(c, f.shown(a), f.Name)
+	s.tell(c, f.Name)
 	if !c.wait(after) {
 		panic(http.ErrAbortHandler)
 	}

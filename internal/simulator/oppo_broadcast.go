@@ -115,9 +115,7 @@ func (o *oppoPlayer) spread(c *call, id string) answer {
 	if n := c.batch.twins(); n > 0 {
 		c.violatef("target_value: %d registration ids stand there twice: their users get the message twice", n)
 	}
-	added, fresh := c.p.seen.add(&c.batch)
-	c.p.stats.accepted(c.app, added, fresh, failed)
-	o.day.add(c.app+" messages", c.now, added)
+	o.day.add(c.app+" messages", c.now, c.acceptBut(failed))
 	if o.AllInvalidAtTop && !slices.ContainsFunc(codes, func(code string) bool { return code != oppoInvalid }) {
 		return o.envelope(c, oppoInvalid)
 	}

@@ -288,8 +288,7 @@ func (o *oppoPlayer) deliver(c *call) []string {
 		c.batch.reject(i)
 		failed++
 	}
-	added, fresh := c.p.seen.add(&c.batch)
-	c.p.stats.accepted(c.app, added, fresh, failed)
+	c.acceptBut(failed)
 	return codes
 }
 

@@ -40,6 +40,9 @@ type Options struct {
 	Invalid float64
 	// Latency is how long every answer of a vendor takes.
 	Latency time.Duration
+	// Watch is told of every request to a vendor when it is answered, or is to
+	// be left without an answer; nil: nobody is. It is called by many goroutines.
+	Watch func(Seen)
 	// Sink answers sends with success at once: nothing is parsed, checked or
 	// counted but the requests, and no fault applies.
 	Sink bool

@@ -109,6 +109,7 @@ func (s *Simulator) unread(w http.ResponseWriter, c *call, err error) {
 
 func (s *Simulator) finish(w http.ResponseWriter, c *call, a answer) {
 	s.journal.add(c, a.status, "")
+	s.tell(c, "")
 	if !c.wait(s.opt.Latency) {
 		panic(http.ErrAbortHandler)
 	}

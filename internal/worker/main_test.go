@@ -152,7 +152,13 @@ func (r *rig) ended(id string) ledger.Status {
 // eventually polls until ok.
 func (r *rig) eventually(what string, ok func() bool) {
 	r.Helper()
-	ctx, cancel := context.WithTimeout(r.Context(), 20*time.Second)
+	r.within(20*time.Second, what, ok)
+}
+
+// within polls until ok, for as long as it says.
+func (r *rig) within(limit time.Duration, what string, ok func() bool) {
+	r.Helper()
+	ctx, cancel := context.WithTimeout(r.Context(), limit)
 	defer cancel()
 	again := time.NewTicker(5 * time.Millisecond)
 	defer again.Stop()
@@ -160,7 +166,7 @@ func (r *rig) eventually(what string, ok func() bool) {
 		select {
 		case <-again.C:
 		case <-ctx.Done():
-			r.Fatalf("not within 20 s: %s; the log is\n%s", what, r.log.String())
+			r.Fatalf("not within %s: %s; the log is\n%s", limit, what, r.log.String())
 		}
 	}
 }

@@ -1,0 +1,108 @@
+package chaos
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/postrider/postrider/internal/simulator"
+)
+
+// vendorNames are those of the configuration.
+var vendorNames = []string{"huawei", "harmony", "honor", "oppo", "vivo", "xiaomi", "meizu", "tim"}
+
+// Business codes by vendor, from the vendors' documents as the adapters' tables
+// cite them.
+var (
+	busyCodes  = map[string]string{"huawei": "81000001", "harmony": "81000001", "honor": "500", "oppo": "-1", "vivo": "10102", "xiaomi": "10001", "meizu": "1001", "tim": "91000"}
+	flowCodes  = map[string]string{"honor": "80200021", "oppo": "13", "vivo": "10040", "xiaomi": "200002", "meizu": "110010", "tim": "60007"}
+	quotaCodes = map[string]string{"oppo": "33", "vivo": "10070", "xiaomi": "200001", "meizu": "110019", "tim": "90047"}
+)
+
+// lost begins the names of faults after which the client cannot know that the
+// vendor took its request.
+const lost = "lost: "
+
+// troubles are the faults to draw from. Those that are lost come in both forms:
+// the vendor took the request, or it did not.
+var troubles = []struct {
+	name string
+	simulator.Fault
+	both  bool              // also as a lost one
+	codes map[string]string // by vendor
+}{
+	{name: "slow", Fault: simulator.Fault{Delay: simulator.Duration(400 * time.Millisecond), Probability: 0.3}},
+	{name: "reset", Fault: simulator.Fault{Reset: true, Probability: 0.15}, both: true},
+	{name: "half body", Fault: simulator.Fault{HalfBody: true, Probability: 0.15}, both: true},
+	{name: "no answer", Fault: simulator.Fault{Hang: true, Probability: 0.1, Times: 4}, both: true},
+	{name: "garbage", Fault: simulator.Fault{Status: 200, Body: "<html>busy\x00", Probability: 0.1}, both: true},
+	{name: "wrong JSON", Fault: simulator.Fault{Status: 200, Body: `{"hello":["world"]}`, Probability: 0.1}, both: true},
+	{name: "empty", Fault: simulator.Fault{Status: 200, Body: " ", Probability: 0.1}, both: true},
+	{name: "500", Fault: simulator.Fault{Status: 500, Probability: 0.15}, both: true},
+	{name: "502", Fault: simulator.Fault{Status: 502, Body: "bad gateway", Probability: 0.2}, both: true},
+	{name: "504", Fault: simulator.Fault{Status: 504, Probability: 0.2}, both: true},
+	{name: "503", Fault: simulator.Fault{Status: 503, Probability: 0.2, Times: 2, Headers: map[string]string{"Retry-After": "1"}}},
+	{name: "429", Fault: simulator.Fault{Status: 429, Probability: 0.2, Times: 2}},
+	{name: "401", Fault: simulator.Fault{Status: 401, Probability: 0.1, Times: 2}},
+	{name: "403", Fault: simulator.Fault{Status: 403, Probability: 0.1, Times: 1}},
+	{name: "413", Fault: simulator.Fault{Status: 413, Probability: 0.1, Times: 2}},
+	{name: "busy", Fault: simulator.Fault{Probability: 0.2}, codes: busyCodes},
+	{name: "flow control", Fault: simulator.Fault{Probability: 0.2, Times: 2}, codes: flowCodes},
+	{name: "quota", Fault: simulator.Fault{Probability: 0.2, Times: 1}, codes: quotaCodes},
+}
+
+// drawFaults draws a few rules.
+func drawFaults(rnd *rand.Rand) []simulator.Fault {
+	var all []simulator.Fault
+	for n := 3 + rnd.IntN(6); len(all) < n; {
+		tr := troubles[rnd.IntN(len(troubles))]
+		f := tr.Fault
+		if tr.codes != nil || rnd.IntN(3) > 0 {
+			f.Vendor = vendorNames[rnd.IntN(len(vendorNames))]
+		}
+		if tr.codes != nil {
+			if f.Code = tr.codes[f.Vendor]; f.Code == "" {
+				continue
+			}
+		}
+		f.Name = tr.name
+		if tr.both && rnd.IntN(2) == 0 {
+			f.Name, f.Accept = lost+tr.name, true
+		}
+		if f.Vendor != "" {
+			f.Name += " of " + f.Vendor
+		}
+		f.Name = fmt.Sprintf("%s #%d", f.Name, len(all)+1)
+		all = append(all, f)
+	}
+	return all
+}
+
+// troubleOf is the name of a rule without its vendor and number.
+func troubleOf(rule string) string {
+	rule, _, _ = strings.Cut(rule, " #")
+	rule, _, _ = strings.Cut(rule, " of ")
+	return rule
+}
+
+func TestTheSimulatorTakesEveryFault(t *testing.T) {
+	t.Parallel()
+	sim := simulator.New(simulator.Options{})
+	rnd, drawn := rand.New(rand.NewPCG(1, 1)), map[string]bool{}
+	for range 300 {
+		faults := drawFaults(rnd)
+		if err := sim.SetFaults(faults); err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range faults {
+			drawn[troubleOf(f.Name)] = true
+		}
+	}
+	for _, tr := range troubles {
+		if !drawn[tr.name] || tr.both && !drawn[lost+tr.name] {
+			t.Errorf("%s is never drawn", tr.name)
+		}
+	}
+}

@@ -1,0 +1,126 @@
+package chaos
+
+import (
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/postrider/postrider/internal/simulator"
+)
+
+// request is one that a vendor looked at, token by token.
+type request struct {
+	vendor   string
+	worker   int
+	from, to time.Time // came, and was answered
+	fault    string
+	keys     []string // the vendor's idempotency keys
+}
+
+// witness remembers what became of every token at the vendors.
+type witness struct {
+	workers map[string]int // by the host they ask
+
+	mu       sync.Mutex
+	requests []request
+	accepted map[string][]int         // tokens, by the requests that accepted them
+	invalid  map[string][]int         // tokens that were called invalid
+	refused  map[string]bool          // tokens that were too large a request by themselves: those are dropped
+	latest   map[string]*presentation // by wave: the last time any of its tokens was sent
+}
+
+type presentation struct {
+	at     time.Time
+	worker int
+}
+
+func newWitness() *witness {
+	return &witness{
+		workers: map[string]int{}, accepted: map[string][]int{}, invalid: map[string][]int{}, refused: map[string]bool{},
+		latest: map[string]*presentation{},
+	}
+}
+
+// watch is told of every request.
+func (w *witness) watch(s simulator.Seen) {
+	if len(s.Tokens) == 0 {
+		return
+	}
+	r := request{vendor: s.Vendor, from: s.At, to: time.Now(), fault: s.Fault, keys: keysOf(s.Vendor, s.Body)}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	r.worker = w.workers[s.Host]
+	w.requests = append(w.requests, r)
+	n := len(w.requests) - 1
+	for i, raw := range s.Tokens {
+		token := string(raw)
+		w.present(token, r)
+		if troubleOf(s.Fault) == "413" && len(s.Tokens) == 1 {
+			w.refused[token] = true
+		}
+		switch {
+		case !s.Judged:
+		case s.Accepted[i]:
+			w.accepted[token] = append(w.accepted[token], n)
+		case strings.HasPrefix(token, bad):
+			w.invalid[token] = append(w.invalid[token], n)
+		}
+	}
+}
+
+func (w *witness) present(token string, r request) {
+	wave := waveOf(token)
+	if p := w.latest[wave]; p == nil || r.from.After(p.at) {
+		w.latest[wave] = &presentation{r.from, r.worker}
+	}
+}
+
+// keyFields are where each vendor's requests carry what makes a repeated one
+// known: its own idempotency key where it has one, else the tag that lets the
+// phone replace what it showed. vivo's list requests are known by their message.
+var keyFields = map[string]*regexp.Regexp{
+	"huawei":  regexp.MustCompile(`"bi_tag":"([^"]+)"`),
+	"harmony": regexp.MustCompile(`"(?:appMessageId|biTag)":"([^"]+)"`),
+	"honor":   regexp.MustCompile(`"biTag":"([^"]+)"`),
+	"oppo":    regexp.MustCompile(`(?:"app_message_id":"|\bmessage_id=)([^"&]+)`),
+	"vivo":    regexp.MustCompile(`"(?:taskId|requestId)":"([^"]+)"`),
+	"xiaomi":  regexp.MustCompile(`jobkey"?[=:]"?([^"&]+)`),
+	"meizu":   regexp.MustCompile(`"notifyKey":"([^"]+)"`),
+	"tim":     regexp.MustCompile(`"(?:DataId":"|MsgSeq":)([^",]+)`),
+}
+
+func keysOf(vendor string, body []byte) (keys []string) {
+	text := string(body)
+	if plain, err := url.QueryUnescape(text); err == nil && !strings.HasPrefix(text, "{") {
+		text = plain
+	}
+	for _, m := range keyFields[vendor].FindAllStringSubmatch(text, -1) {
+		keys = append(keys, m[1])
+	}
+	return keys
+}
+
+// sameKey tells whether two requests carry a key in common.
+func sameKey(a, b request) bool {
+	return slices.ContainsFunc(a.keys, func(k string) bool { return slices.Contains(b.keys, k) })
+}
+
+func TestAKeyIsFoundWhereverAVendorHasIt(t *testing.T) {
+	t.Parallel()
+	for vendor, body := range map[string]string{
+		"huawei": `{"message":{"android":{"bi_tag":"k1"},"token":["a"]}}`,
+		"oppo":   "message_id=k1&target_type=2&target_value=a",
+		"vivo":   `{"appId":1,"taskId":"k1","regIds":["a"],"requestId":"r"}`,
+		"xiaomi": "description=x&extra.jobkey=k1&registration_id=a",
+		"meizu":  `appId=1&messageJson=%7B%22advanceInfo%22%3A%7B%22notifyKey%22%3A%22k1%22%7D%7D&pushIds=a`,
+		"tim":    `{"DataId":"k1","MsgRandom":5}`,
+	} {
+		if got := keysOf(vendor, []byte(body)); len(got) == 0 || got[0] != "k1" {
+			t.Errorf("%s: found %q, want k1", vendor, got)
+		}
+	}
+}

@@ -1,0 +1,56 @@
+// Package hush keeps a log from saying the same thing again and again: a
+// worker without Redis would else write hundreds of lines about it.
+//
+// It knows when a line was said last and how often it was left out since. It
+// refuses to know what a line says: the caller names what it is about.
+package hush
+
+import (
+	"sync"
+	"time"
+)
+
+const (
+	// again is how long the same thing is not said again.
+	again = time.Minute
+	// most bounds what is remembered: names are meant to be few.
+	most = 1000
+)
+
+// Hush remembers what was said. The zero value is ready; it is safe for
+// concurrent use.
+type Hush struct {
+	// Now is the clock; nil: time.Now.
+	Now func() time.Time
+
+	mu   sync.Mutex
+	said map[string]*line
+}
+
+type line struct {
+	at   time.Time
+	left int
+}
+
+// Say tells whether what goes by a name is to be said now, and how often it was
+// left out since it was said last.
+func (h *Hush) Say(name string) (left int, ok bool) {
+	now := time.Now()
+	if h.Now != nil {
+		now = h.Now()
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if l := h.said[name]; l != nil {
+		if now.Sub(l.at) < again {
+			l.left++
+			return 0, false
+		}
+		left = l.left
+	}
+	if h.said == nil || len(h.said) >= most {
+		h.said = map[string]*line{}
+	}
+	h.said[name] = &line{at: now}
+	return left, true
+}

@@ -1,0 +1,339 @@
+package worker_test
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/postrider/postrider/internal/config"
+	"github.com/postrider/postrider/internal/credential"
+	"github.com/postrider/postrider/internal/deadletter"
+	"github.com/postrider/postrider/internal/feedback"
+	"github.com/postrider/postrider/internal/receipt"
+	"github.com/postrider/postrider/internal/redistest"
+	"github.com/postrider/postrider/internal/saved"
+	"github.com/postrider/postrider/internal/simulator"
+	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/push/wire"
+	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/registry"
+)
+
+var update = flag.Bool("update", false, "write testdata/stored.golden anew: what later versions must read")
+
+// stored is what a worker and its producers left in Redis: the ledgers of a
+// finished job, of one of a single token and of one that waits, with its chunk
+// and task; a dead letter, an invalid token, a receipt, a saved message and
+// access tokens.
+const stored = "testdata/stored.golden"
+
+const storedSettings = settings + `    oppo: {app_key: "100001", master_secret: demo-secret, base_url: "%[5]s", feedback_url: "%[5]s"}
+`
+
+// storing is a rig with the vendors of stored.
+func storing(t *testing.T) (*rig, *config.Config) {
+	t.Helper()
+	r := newRig(t, redistest.Client(t))
+	text := fmt.Sprintf(storedSettings, redistest.URL(r.rdb), password, "100001", secret, r.url)
+	c, err := config.Parse("test.yaml", []byte(text), registry.All(), config.Source{})
+	r.must(err)
+	r.client, err = push.NewClient(r.rdb, push.Options{Vendors: registry.ForClient(), Apps: c.ForClient()})
+	r.must(err)
+	return r, c
+}
+
+// TestWhatIsStoredKeepsItsFormat fails when a value in Redis changes its form,
+// which a worker of the version before would meet during an upgrade. When the
+// change is meant, raise the value's version, keep the old golden file for
+// TestWhatAnOlderVersionStoredIsRead, and write the new one with -update.
+func TestWhatIsStoredKeepsItsFormat(t *testing.T) {
+	t.Parallel()
+	r, c := storing(t)
+	r.start(c)
+	r.enqueue("finished", "token-of-a-phone-1", "token-of-a-phone-2", "bad-token-of-a-phone")
+	r.ended("finished")
+	_, err := r.client.Enqueue(t.Context(), push.Job{
+		ID: "marketing", App: "shop", Message: push.Message{Title: "Sale", Body: "Today only", Class: push.Marketing},
+		Targets: map[string][]string{"oppo": {"regid-1", "regid-2"}},
+	})
+	r.must(err)
+	r.ended("marketing")
+	r.enqueue("single", "token-of-a-phone-3")
+	r.ended("single")
+	r.must(r.sim.SetFaults([]simulator.Fault{{Endpoint: "send", Status: 500}}))
+	_, err = r.client.Enqueue(t.Context(), push.Job{
+		ID: "dies", App: "shop", Delivery: push.AtMostOnce, Message: push.Message{Title: "Shipped", Body: "Once"},
+		Targets: map[string][]string{"huawei": {"token-of-a-phone-4", "token-of-a-phone-5"}},
+	})
+	r.must(err)
+	r.ended("dies")
+	r.must(r.stop())
+	for id, tokens := range map[string][]string{"waits": {"token-of-a-phone-6", "token-of-a-phone-7"}, "waits-alone": {"token-of-a-phone-8"}} {
+		_, err := r.client.Enqueue(t.Context(), push.Job{
+			ID: id, App: "shop", Message: push.Message{Title: "Shipped", Body: "Your order is on its way"},
+			Targets: map[string][]string{"huawei": tokens}, ExpiresAt: time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC),
+		})
+		r.must(err)
+	}
+	r.must((&receipt.Store{Redis: r.rdb}).Put(t.Context(), "shop", "huawei", []vendors.Receipt{{Token: "token-of-a-phone-1"}}, time.Now()))
+	got := dump(t, r.rdb)
+	if *update {
+		r.must(os.WriteFile(stored, []byte(got), 0o600))
+	}
+	want, err := os.ReadFile(stored)
+	r.must(err)
+	if a, b := shape(got), shape(string(want)); a != b {
+		t.Errorf("what is stored has another form than in %s; got\n%s\nwant\n%s", stored, a, b)
+	}
+}
+
+// TestWhatAnOlderVersionStoredIsRead puts what is stored into an empty Redis.
+func TestWhatAnOlderVersionStoredIsRead(t *testing.T) {
+	t.Parallel()
+	r, c := storing(t)
+	text, err := os.ReadFile(stored)
+	r.must(err)
+	restore(t, r.rdb, string(text))
+	for id, want := range map[string][3]int{"finished": {2, 1, 0}, "marketing": {2, 0, 0}, "single": {1, 0, 0}, "dies": {0, 0, 2}} {
+		st, err := r.book.Status(t.Context(), id)
+		r.must(err)
+		if got := [3]int{st.Delivered, st.Invalid, st.Dead}; got != want || !st.Ended() {
+			t.Errorf("job %s: %+v, want delivered, invalid and dead to be %v", id, st, want)
+		}
+	}
+	var letters []deadletter.Entry
+	r.must((&deadletter.Store{Redis: r.rdb}).Each(t.Context(), deadletter.Filter{}, func(e *deadletter.Entry) error {
+		letters = append(letters, *e)
+		return nil
+	}))
+	if len(letters) != 1 || letters[0].Job != "dies" || letters[0].Count() != 2 || letters[0].Delivery != string(push.AtMostOnce) {
+		t.Errorf("dead letters: %+v", letters)
+	}
+	var feed []feedback.Entry
+	r.must((&feedback.Feed{Redis: r.rdb}).Each(t.Context(), time.Time{}, func(all []feedback.Entry) error {
+		feed = append(feed, all...)
+		return nil
+	}))
+	if len(feed) != 1 || feed[0].Token != "bad-token-of-a-phone" || feed[0].Action != "delete" {
+		t.Errorf("the feed of invalid tokens: %+v", feed)
+	}
+	for _, key := range keys(t, r.rdb, "postrider:saved:*") {
+		name := key[strings.LastIndex(key, ":")+1:]
+		id, err := (&saved.Store{Redis: r.rdb}).ID(t.Context(), saved.Message{App: "shop", Vendor: "oppo", Key: name},
+			func(context.Context) (vendors.Saved, error) {
+				return vendors.Saved{}, fmt.Errorf("it was saved before")
+			})
+		if err != nil || id == "" {
+			t.Errorf("saved message: %q, %v", id, err)
+		}
+	}
+	readsAccess(t, r.rdb)
+	r.start(c)
+	for _, id := range []string{"waits", "waits-alone"} {
+		if st := r.ended(id); st.Delivered != st.Accepted {
+			t.Errorf("job %s waited in Redis: %+v, want it delivered", id, st)
+		}
+	}
+	r.eventually("the receipt is applied", func() bool {
+		return r.rdb.XLen(t.Context(), wire.ReceiptStream).Val() == 0
+	})
+}
+
+// granter gives one access token.
+type granter struct {
+	access string
+	asked  int
+}
+
+func (g *granter) Grant(context.Context, time.Time) (vendors.Grant, error) {
+	g.asked++
+	return vendors.Grant{Access: g.access, Lifetime: time.Hour}, nil
+}
+
+// readsAccess checks that a stored access token is used. Its key hangs on the
+// credentials, and these on the addresses of a run: it is put in the place of
+// one that was stored just now.
+func readsAccess(t *testing.T, rdb *redis.Client) {
+	t.Helper()
+	ctx, g := t.Context(), &granter{access: "new"}
+	if _, err := (&credential.Store{Redis: rdb}).Access(ctx, "other", "huawei", g, "fingerprint"); err != nil {
+		t.Fatal(err)
+	}
+	text := rdb.Get(ctx, keys(t, rdb, "postrider:auth:{shop:huawei}:*")[0]).Val()
+	var want struct{ Access string }
+	if err := json.Unmarshal([]byte(text), &want); err != nil || want.Access == "" {
+		t.Fatalf("the golden file has no access token: %v", err)
+	}
+	if err := rdb.Set(ctx, keys(t, rdb, "postrider:auth:{other:huawei}:*")[0], text, time.Hour).Err(); err != nil {
+		t.Fatal(err)
+	}
+	got, err := (&credential.Store{Redis: rdb}).Access(ctx, "other", "huawei", g, "fingerprint")
+	if err != nil || got != want.Access || g.asked != 1 {
+		t.Errorf("access token %q, %v after %d grants; want the stored one", got, err, g.asked)
+	}
+}
+
+// TestANewerVersionIsPutBack is a rolling upgrade seen by the old worker.
+func TestANewerVersionIsPutBack(t *testing.T) {
+	t.Parallel()
+	for name, newer := range map[string]func(*rig){
+		"a chunk": func(r *rig) {
+			for _, key := range keys(t, r.rdb, "postrider:chunk:*") {
+				r.must(r.rdb.SetRange(t.Context(), key, 1, "2").Err())
+			}
+		},
+		"a task": func(r *rig) {
+			for _, key := range keys(t, r.rdb, "asynq:{huawei:normal}:t:*") {
+				msg := r.rdb.HGet(t.Context(), key, "msg").Val()
+				r.must(r.rdb.HSet(t.Context(), key, "msg", strings.Replace(msg, `{"v":1,`, `{"v":2,`, 1)).Err())
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, c := storing(t)
+			r.enqueue("order-42", "token-of-a-phone-1", "token-of-a-phone-2")
+			before := len(keys(t, r.rdb, "postrider:chunk:*"))
+			newer(r)
+			r.start(c)
+			r.eventually("it is put back", func() bool {
+				return r.rdb.ZCard(t.Context(), "asynq:{huawei:normal}:retry").Val() == 1
+			})
+			st, err := r.book.Status(t.Context(), "order-42")
+			r.must(err)
+			if st.Pending != 2 || len(keys(t, r.rdb, "postrider:chunk:*")) != before || r.rdb.ZCard(t.Context(), "asynq:{huawei:normal}:archived").Val() != 0 {
+				t.Errorf("got %+v, want it untouched", st)
+			}
+			if n := r.sim.Report().Vendors["huawei"].Accepted; n != 0 {
+				t.Errorf("%d tokens were sent by a worker that cannot read them", n)
+			}
+		})
+	}
+}
+
+func keys(t *testing.T, rdb *redis.Client, pattern string) []string {
+	t.Helper()
+	all, err := rdb.Keys(t.Context(), pattern).Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// dump writes down what is in Redis, a line for each value.
+func dump(t *testing.T, rdb *redis.Client) string {
+	t.Helper()
+	var b strings.Builder
+	line := func(words ...string) {
+		for i, w := range words {
+			words[i] = strconv.QuoteToASCII(w)
+		}
+		fmt.Fprintln(&b, strings.Join(words, " "))
+	}
+	ctx := t.Context()
+	for _, key := range append(keys(t, rdb, "postrider:*"), keys(t, rdb, "asynq:*")...) {
+		if strings.HasPrefix(key, "postrider:rate:") || strings.HasPrefix(key, "postrider:pause:") || key == "postrider:sweep" {
+			continue // of this moment only, and gone in the next
+		}
+		if strings.HasPrefix(key, "asynq:") && !regexp.MustCompile(`^asynq:(queues$|.*:(pending$|t:))`).MatchString(key) {
+			continue // asynq's own statistics
+		}
+		kind := rdb.Type(ctx, key).Val()
+		switch kind {
+		case "string":
+			line(key, kind, rdb.Get(ctx, key).Val())
+		case "hash":
+			all := rdb.HGetAll(ctx, key).Val()
+			for _, f := range slices.Sorted(maps.Keys(all)) {
+				line(key, kind, f, all[f])
+			}
+		case "list":
+			for _, v := range rdb.LRange(ctx, key, 0, -1).Val() {
+				line(key, kind, v)
+			}
+		case "set":
+			for _, v := range slices.Sorted(slices.Values(rdb.SMembers(ctx, key).Val())) {
+				line(key, kind, v)
+			}
+		case "stream":
+			for _, e := range rdb.XRange(ctx, key, "-", "+").Val() {
+				words := []string{key, kind, e.ID}
+				for _, f := range slices.Sorted(maps.Keys(e.Values)) {
+					words = append(words, f, fmt.Sprint(e.Values[f]))
+				}
+				line(words...)
+			}
+		default:
+			t.Errorf("%s is a %s, which nobody dumps", key, kind)
+		}
+	}
+	return b.String()
+}
+
+// shape is a dump without what every run makes anew: times, random names, what
+// is drawn from both, and chunks and tasks, whose bytes other tests hold.
+func shape(text string) string {
+	for _, r := range []struct{ pattern, by string }{
+		{`(?m)^("postrider:chunk:[^"]*" "string") .*$`, "$1 CHUNK"},
+		{`(?m)^("asynq:[^"]*" "hash" "msg") .*$`, "$1 TASK"},
+		{`\d{4}-\d\d-\d\dT[0-9:.]*Z`, "TIME"},
+		{`\b\d{10,19}(-\d+)?\b`, "NUMBER"},
+		{`[0-9a-f]{32}`, "DIGEST"},
+		{`[0-9a-f]{24}`, "NAME"},
+		{`(postrider:auth:\{[a-z:]*\}:)[0-9a-f]{16}`, "${1}CREDENTIALS"},
+		{`\{[a-z0-9]{12}\}`, "{CHUNK}"},
+		{`([-:])[a-z0-9]{11,13}"`, `${1}RANDOM"`},
+		{`(\\"access\\":\\")[^\\]*`, "${1}ACCESS"},
+		{`"1([a-z])[0-9a-z]{6} `, `"1${1}TIME `},
+	} {
+		text = regexp.MustCompile(r.pattern).ReplaceAllString(text, r.by)
+	}
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	slices.Sort(lines)
+	return strings.Join(lines, "\n")
+}
+
+// restore puts a dump into Redis.
+func restore(t *testing.T, rdb *redis.Client, text string) {
+	t.Helper()
+	for line := range strings.Lines(text) {
+		var w []string
+		for rest := strings.TrimSpace(line); rest != ""; rest = strings.TrimSpace(rest) {
+			quoted, err := strconv.QuotedPrefix(rest)
+			if err != nil {
+				t.Fatalf("%q: %v", rest, err)
+			}
+			word, _ := strconv.Unquote(quoted)
+			w, rest = append(w, word), rest[len(quoted):]
+		}
+		ctx, key := t.Context(), w[0]
+		var err error
+		switch w[1] {
+		case "string":
+			err = rdb.Set(ctx, key, w[2], time.Hour).Err()
+		case "hash":
+			err = rdb.HSet(ctx, key, w[2], w[3]).Err()
+		case "list":
+			err = rdb.RPush(ctx, key, w[2]).Err()
+		case "set":
+			err = rdb.SAdd(ctx, key, w[2]).Err()
+		case "stream":
+			err = rdb.XAdd(ctx, &redis.XAddArgs{Stream: key, ID: w[2], Values: w[3:]}).Err()
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", key, err)
+		}
+	}
+}
