@@ -35,7 +35,7 @@ var mayImport = map[string][]string{
 		"internal/config", "internal/ledger", "internal/simulator", "internal/worker", "pkg/push", "pkg/vendors/registry",
 	},
 	"internal/worker": {
-		"internal/config", "internal/credential", "internal/dispatch", "internal/ledger", "internal/limit", "internal/metrics",
+		"internal/config", "internal/credential", "internal/dispatch", "internal/feedback", "internal/ledger", "internal/limit", "internal/metrics",
 		"internal/queue", "internal/receipt", "internal/saved", "pkg/classify", "pkg/push", "pkg/retry", "pkg/vendors", "pkg/vendors/registry",
 	},
 	"internal/receipt": {"internal/dispatch", "internal/ledger", "pkg/classify", "pkg/push/wire", "pkg/vendors"},

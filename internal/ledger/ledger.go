@@ -25,6 +25,9 @@ type Store struct {
 	Redis redis.UniversalClient
 	// Keep is how long a finished job's ledger is kept; 0: DefaultKeep.
 	Keep time.Duration
+	// Guard holds the feed's entries back when a vendor calls nearly everything
+	// invalid. The zero Guard holds none.
+	Guard Guard
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
 }

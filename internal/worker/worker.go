@@ -18,6 +18,7 @@ import (
 	"github.com/postrider/postrider/internal/config"
 	"github.com/postrider/postrider/internal/credential"
 	"github.com/postrider/postrider/internal/dispatch"
+	"github.com/postrider/postrider/internal/feedback"
 	"github.com/postrider/postrider/internal/ledger"
 	"github.com/postrider/postrider/internal/limit"
 	"github.com/postrider/postrider/internal/metrics"
@@ -49,6 +50,7 @@ type Worker struct {
 	accounts atomic.Pointer[accounts]
 	metrics  *metrics.Metrics
 	limiter  *limit.Limiter
+	book     *ledger.Store
 	dispatch *dispatch.Dispatcher
 	lanes    *queue.Lanes
 	ui       queue.UI
@@ -73,8 +75,12 @@ func Start(ctx context.Context, o Options) (*Worker, error) {
 	w.client = vendors.NewClient(c.Worker.Concurrency)
 	w.use(c)
 	w.limiter = newLimiter(w.rdb)
+	w.book = &ledger.Store{
+		Redis: w.rdb, Keep: c.Ledger.Keep, Guard: ledger.Guard{Min: c.Feedback.Guard.Min, Ratio: c.Feedback.Guard.Ratio},
+	}
 	w.dispatch = dispatch.New(dispatch.Config{
-		Book:     &ledger.Store{Redis: w.rdb, Keep: c.Ledger.Keep},
+		Book:     w.book,
+		Gone:     &feedback.Gone{Redis: w.rdb},
 		Access:   &credential.Store{Redis: w.rdb},
 		Saved:    &saved.Store{Redis: w.rdb},
 		Gate:     gate{w.limiter, w.log},
