@@ -33,6 +33,7 @@ Tokens are cut short; --json prints them in full.`,
 			return a.runInvalid(cmd.Context(), t, follow)
 		},
 	}
+	c.AddCommand(a.invalidHeld())
 	c.Flags().BoolVar(&follow, "follow", false, "go on printing what comes, until interrupted")
 	c.Flags().StringVar(&from, "since", "", "only entries after this time: RFC 3339, or a duration before now like 2h")
 	return c
