@@ -91,7 +91,7 @@ func (f *Feed) Follow(ctx context.Context, since time.Time, do func([]Entry) err
 // read hands on what is there, and returns the id of the last entry, or one
 // that every entry follows.
 func (f *Feed) read(ctx context.Context, since time.Time, do func([]Entry) error) (string, error) {
-	last, from := "0-0", fromTime(since)
+	last, from := firstID, fromTime(since)
 	if ms := since.UnixMilli(); from != "-" {
 		last = strconv.FormatInt(ms-1, 10) + "-" + strconv.FormatUint(math.MaxUint64, 10)
 	}

@@ -31,6 +31,11 @@ func (m *Metrics) Pulled(app, vendor string, ok bool) {
 	m.pulls.WithLabelValues(app, vendor, result).Inc()
 }
 
+// Lost counts tokens that were on a vendor's list and could not be kept.
+func (m *Metrics) Lost(app, vendor string, tokens int) {
+	m.lost.WithLabelValues(app, vendor).Add(float64(tokens))
+}
+
 // webhook is what is told of it. Only the worker that calls it has a lag.
 type webhook struct {
 	sent, failures prometheus.Counter

@@ -29,6 +29,7 @@ type Metrics struct {
 	gone     *prometheus.CounterVec
 	webhook  webhook
 	pulls    *prometheus.CounterVec
+	lost     *prometheus.CounterVec
 }
 
 // New registers the metrics, with those of Go and of the process.
@@ -64,8 +65,11 @@ func New() *Metrics {
 		pulls: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "postrider_pulls_total", Help: "Requests for a vendor's own list of dead tokens, by result: ok or failed.",
 		}, []string{"app", "vendor", "result"}),
+		lost: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "postrider_pulled_tokens_lost_total", Help: "Tokens on such a list that could not be read or kept.",
+		}, []string{"app", "vendor"}),
 	}
-	m.Registry.MustRegister(m.outcomes, m.again, m.requests, m.tokens, m.seconds, m.receipts, m.entries, m.gone, m.pulls,
+	m.Registry.MustRegister(m.outcomes, m.again, m.requests, m.tokens, m.seconds, m.receipts, m.entries, m.gone, m.pulls, m.lost,
 		m.webhook.sent, m.webhook.failures, m.webhook.lag, m.webhook.age,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m

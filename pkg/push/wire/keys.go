@@ -66,6 +66,20 @@ func GuardKey(app, vendor, source string) string {
 	return "postrider:guard:{" + app + ":" + vendor + "}:" + source
 }
 
+// WebhookCursorKey is the id of the last entry of the feed that the webhook took.
+const WebhookCursorKey = "postrider:webhook:cursor"
+
+// WebhookLeaseKey and PullLeaseKey say which worker calls the webhook, and which
+// pulls the vendors' lists of dead tokens.
+const (
+	WebhookLeaseKey = "postrider:webhook:lease"
+	PullLeaseKey    = "postrider:pull:lease"
+)
+
+// PullKey is a hash that tells when an app's list at a vendor was last pulled,
+// and when it is to be pulled again.
+func PullKey(app, vendor string) string { return "postrider:pull:{" + app + ":" + vendor + "}" }
+
 // GoneKey is a sorted set of an app's tokens that are known dead at a vendor:
 // their Marks by the Unix milliseconds at which they were found so.
 func GoneKey(app, vendor string) string { return "postrider:gone:{" + app + ":" + vendor + "}" }
