@@ -66,6 +66,10 @@ func (a *app) tellToken(out *lines, e feedback.Entry) error {
 	if e.Replacement != "" {
 		what += " by " + masked(e.Replacement)
 	}
-	_, err := fmt.Fprintf(out.b, "%s  %s %s  %s  %s  %s: %s  (job %s)\n", e.At, e.App, e.Vendor, masked(e.Token), what, e.Code, e.Reason, e.Job)
+	by := "no job's"
+	if e.Job != "" {
+		by = "job " + e.Job
+	}
+	_, err := fmt.Fprintf(out.b, "%s  %s %s  %s  %s  %s: %s  (%s)\n", e.At, e.App, e.Vendor, masked(e.Token), what, e.Code, e.Reason, by)
 	return err
 }

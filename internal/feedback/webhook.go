@@ -126,6 +126,9 @@ func (w *Webhook) tell(ctx context.Context) error {
 		return err
 	}
 	w.Meter.Delivered(len(all))
+	if len(all) < perCall {
+		w.Meter.Behind(0, 0)
+	}
 	return w.advance(ctx, cursor, all[len(all)-1].ID)
 }
 
