@@ -166,7 +166,12 @@ func TestAnInterruptedConfirmIsRunAgainAndFeedsEachOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	counts := make([]int, 2)
 	for i := range counts {
-		wg.Go(func() { counts[i], _ = held.Confirm(t.Context(), feedback.Filter{}) })
+		wg.Go(func() {
+			var err error
+			if counts[i], err = held.Confirm(t.Context(), feedback.Filter{}); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 	wg.Wait()
 	if first+counts[0]+counts[1] != all {

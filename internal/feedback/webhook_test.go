@@ -251,7 +251,12 @@ func TestAWorkerWhoseCursorWasMovedEnds(t *testing.T) {
 		}
 		return r.url, webhookSecret
 	}
-	r.hook.Run(t.Context())
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	r.hook.Run(ctx)
+	if ctx.Err() != nil {
+		t.Error("it went on for 20 s")
+	}
 	if got := r.rdb.Get(t.Context(), wire.WebhookCursorKey).Val(); got != ids[2].ID {
 		t.Errorf("the cursor is %s, want it left at %s", got, ids[2].ID)
 	}
