@@ -11,30 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/postrider/postrider/internal/deadletter"
-	"github.com/postrider/postrider/pkg/vendors/registry"
 )
-
-// deadFlags choose dead letters.
-type deadFlags struct{ app, vendor, code, job, since string }
-
-func (f *deadFlags) register(c *cobra.Command) {
-	fl := c.Flags()
-	fl.StringVar(&f.app, "app", "", "only of this app")
-	fl.StringVar(&f.vendor, "vendor", "", "only of this vendor")
-	fl.StringVar(&f.code, "code", "", "only with this code: vendor/level/code, or the vendor's own code alone")
-	fl.StringVar(&f.job, "job", "", "only of this job")
-	fl.StringVar(&f.since, "since", "", "only what died after this time: RFC 3339, or a duration before now like 2h")
-}
-
-func (f *deadFlags) empty() bool { return *f == deadFlags{} }
-
-func (f *deadFlags) filter() (deadletter.Filter, error) {
-	if _, ok := registry.Find(f.vendor); !ok && f.vendor != "" {
-		return deadletter.Filter{}, usage(fmt.Errorf("--vendor: %q is none; vendors are %s", f.vendor, registry.Names()))
-	}
-	t, err := since(f.since)
-	return deadletter.Filter{App: f.app, Vendor: f.vendor, Code: f.code, Job: f.job, Since: t}, err
-}
 
 func (a *app) dead() *cobra.Command {
 	c := &cobra.Command{
@@ -52,8 +29,9 @@ all that is needed to send them again.`,
 }
 
 // letters connects and returns the dead letters with the filter that was asked for.
-func (a *app) letters(f *deadFlags) (*deadletter.Store, deadletter.Filter, error) {
-	filter, err := f.filter()
+func (a *app) letters(f *entryFlags) (*deadletter.Store, deadletter.Filter, error) {
+	from, err := f.check()
+	filter := deadletter.Filter{App: f.app, Vendor: f.vendor, Code: f.code, Job: f.job, Since: from}
 	if err != nil {
 		return nil, filter, err
 	}
@@ -64,7 +42,7 @@ func (a *app) letters(f *deadFlags) (*deadletter.Store, deadletter.Filter, error
 }
 
 func (a *app) deadList() *cobra.Command {
-	var f deadFlags
+	var f entryFlags
 	c := &cobra.Command{
 		Use:   "list",
 		Short: "List dead letters, the oldest first",
@@ -79,7 +57,7 @@ func (a *app) deadList() *cobra.Command {
 			return a.listDead(cmd.Context(), s, filter)
 		},
 	}
-	f.register(c)
+	f.register(c, "died")
 	return c
 }
 
@@ -92,7 +70,7 @@ func (a *app) deadShow() *cobra.Command {
 			if err := deadletter.CheckID(args[0]); err != nil {
 				return usage(err)
 			}
-			s, _, err := a.letters(&deadFlags{})
+			s, _, err := a.letters(&entryFlags{})
 			if err != nil {
 				return err
 			}
@@ -109,7 +87,7 @@ func (a *app) deadShow() *cobra.Command {
 }
 
 func (a *app) deadReplay() *cobra.Command {
-	var f deadFlags
+	var f entryFlags
 	var expires string
 	c := &cobra.Command{
 		Use:   "replay",
@@ -137,7 +115,7 @@ now; --expires says otherwise, for all that are replayed.`,
 			return a.replay(cmd.Context(), s, filter, until)
 		},
 	}
-	f.register(c)
+	f.register(c, "died")
 	c.Flags().StringVar(&expires, "expires", "", "nothing is sent after this time: RFC 3339, or a duration from now")
 	return c
 }
@@ -160,7 +138,7 @@ func (a *app) replay(ctx context.Context, s *deadletter.Store, f deadletter.Filt
 }
 
 func (a *app) deadPurge() *cobra.Command {
-	var f deadFlags
+	var f entryFlags
 	var all bool
 	c := &cobra.Command{
 		Use:   "purge",
@@ -181,13 +159,13 @@ func (a *app) deadPurge() *cobra.Command {
 			return a.tellSum("purged", sum)
 		},
 	}
-	f.register(c)
+	f.register(c, "died")
 	c.Flags().BoolVar(&all, "all", false, "delete every dead letter")
 	return c
 }
 
 func (a *app) deadExport() *cobra.Command {
-	var f deadFlags
+	var f entryFlags
 	var file string
 	c := &cobra.Command{
 		Use:   "export",
@@ -205,7 +183,7 @@ func (a *app) deadExport() *cobra.Command {
 			return a.exportTo(cmd.Context(), s, filter, file)
 		},
 	}
-	f.register(c)
+	f.register(c, "died")
 	c.Flags().StringVar(&file, "out", "", "file to write to (default stdout); only its owner may read it")
 	return c
 }

@@ -33,6 +33,7 @@ Tokens are cut short; --json prints them in full.`,
 			return a.runInvalid(cmd.Context(), t, follow)
 		},
 	}
+	c.AddCommand(a.invalidHeld())
 	c.Flags().BoolVar(&follow, "follow", false, "go on printing what comes, until interrupted")
 	c.Flags().StringVar(&from, "since", "", "only entries after this time: RFC 3339, or a duration before now like 2h")
 	return c
@@ -65,6 +66,10 @@ func (a *app) tellToken(out *lines, e feedback.Entry) error {
 	if e.Replacement != "" {
 		what += " by " + masked(e.Replacement)
 	}
-	_, err := fmt.Fprintf(out.b, "%s  %s %s  %s  %s  %s: %s  (job %s)\n", e.At, e.App, e.Vendor, masked(e.Token), what, e.Code, e.Reason, e.Job)
+	by := "no job's"
+	if e.Job != "" {
+		by = "job " + e.Job
+	}
+	_, err := fmt.Fprintf(out.b, "%s  %s %s  %s  %s  %s: %s  (%s)\n", e.At, e.App, e.Vendor, masked(e.Token), what, e.Code, e.Reason, by)
 	return err
 }

@@ -58,7 +58,9 @@ func newClaim(h wire.Header, open *ledger.Open, vendor string, p push.Priority) 
 // pending returns the step that collects what is to be recorded.
 func (c *claim) pending() *ledger.Step {
 	if c.step == nil {
-		c.step = &ledger.Step{Ref: c.open.Ref, Offset: c.open.Chunk.StatesOffset()}
+		c.step = &ledger.Step{
+			Ref: c.open.Ref, Offset: c.open.Chunk.StatesOffset(), App: c.header.App, Vendor: c.vendor,
+		}
 		c.jobs = map[int]int{}
 	}
 	return c.step
@@ -91,12 +93,18 @@ type verdictRow struct {
 	classify.Row
 	key  string
 	text string
+	// asked is when the request was made that it answers: what an invalid token
+	// is told to be dead since, since the phone may register meanwhile.
+	asked time.Time
 }
 
 // end gives a token its outcome. row is what the vendor said, nil if it was not asked.
 func (c *claim) end(entry, at int, token string, d retry.Decision, row *verdictRow) {
 	j := c.job(entry)
 	j.Outcomes[d.Outcome]++
+	if row != nil && (d.Outcome == wire.Delivered || row.Remedy == classify.DropToken) {
+		c.step.Answered++ // what a refused message comes to says nothing of its tokens
+	}
 	attempts := int(c.states[at])
 	if row != nil {
 		attempts++
@@ -107,6 +115,7 @@ func (c *claim) end(entry, at int, token string, d retry.Decision, row *verdictR
 	case wire.Invalid:
 		c.step.Invalid = append(c.step.Invalid, ledger.InvalidToken{
 			App: c.header.App, Vendor: c.vendor, Token: token, Code: row.key, Reason: row.reason(), Job: j.Job, Action: string(row.Action),
+			At: row.asked,
 		})
 	case wire.Dead:
 		c.dead++

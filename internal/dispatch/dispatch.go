@@ -1,5 +1,5 @@
 // Package dispatch takes one task of a lane to its end: load the chunk, leave
-// out what is expired or canceled, wait for a permit, make the vendor's
+// out what is expired, canceled or known dead, wait for a permit, make the vendor's
 // request, look the answer up, decide, and record. It does not know any
 // vendor's protocol, how Redis keeps the books, or what asynq does.
 package dispatch
@@ -62,11 +62,22 @@ type Gate interface {
 	Answered(ctx context.Context, a *Account, row classify.Row, retryAfter time.Duration)
 }
 
+// Gone knows which tokens are dead.
+type Gone interface {
+	// Dead tells of each token of the entries, in order, whether it was found
+	// dead after its job's start; nil: none was.
+	Dead(ctx context.Context, app, vendor string, entries []wire.Entry) ([]bool, error)
+}
+
 // Meter counts.
 type Meter interface {
 	Request(a *Account, row classify.Row, tokens int, took time.Duration)
 	Outcome(app, vendor string, o wire.Outcome, tokens int)
 	Again(app, vendor string, row classify.Row, tokens int)
+	// Invalid counts n entries that the feed got, or that are held.
+	Invalid(app, vendor string, n int, held bool)
+	// Suppressed counts tokens that were known dead, and not sent.
+	Suppressed(app, vendor string, tokens int)
 }
 
 // Config holds what a Dispatcher needs.
@@ -78,6 +89,8 @@ type Config struct {
 	Meter  Meter
 	// Tracer is asked for accounts that take receipts; nil: for none.
 	Tracer Tracer
+	// Gone is asked before anything is sent; nil: no token is known dead.
+	Gone Gone
 	// Account finds an app's settings at a vendor; they may change at any time.
 	Account func(app, vendor string) (*Account, bool)
 	Policy  retry.Policy
@@ -150,6 +163,9 @@ func (d *Dispatcher) work(ctx context.Context, h wire.Header, lane string, t que
 	c := newClaim(h, open, vendor, push.Priority(priority))
 	c.loaded = loaded
 	d.sweep(c)
+	if err := d.suppress(ctx, c); err != nil {
+		return err
+	}
 	d.settle(ctx, c)
 	if c.left > 0 && !c.lost {
 		a, ok := d.Account(h.App, vendor)

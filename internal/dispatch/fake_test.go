@@ -150,6 +150,8 @@ type meter struct {
 	requests int
 	outcomes map[wire.Outcome]int
 	again    map[classify.Remedy]int
+	// fed and held are entries; suppressed are tokens.
+	fed, held, suppressed int
 }
 
 func newMeter() *meter {
@@ -172,6 +174,22 @@ func (m *meter) Again(_, _ string, row classify.Row, n int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.again[row.Remedy] += n
+}
+
+func (m *meter) Invalid(_, _ string, n int, held bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if held {
+		m.held += n
+	} else {
+		m.fed += n
+	}
+}
+
+func (m *meter) Suppressed(_, _ string, n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.suppressed += n
 }
 
 // granter is a vendor whose requests carry an access token.

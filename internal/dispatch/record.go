@@ -113,13 +113,23 @@ func (d *Dispatcher) record(ctx context.Context, steps []*ledger.Step) []bool {
 
 // count tells the meter what was recorded.
 func (d *Dispatcher) count(c *claim, s *ledger.Step) {
-	sum := map[wire.Outcome]int{}
+	sum, gone := map[wire.Outcome]int{}, 0
 	for _, j := range s.Jobs {
 		for o, n := range j.Outcomes {
 			sum[o] += n
 		}
+		gone += j.Codes[c.vendor+suppressed]
 	}
 	for o, n := range sum {
 		d.Meter.Outcome(c.header.App, c.vendor, o, n)
+	}
+	if gone > 0 {
+		d.Meter.Suppressed(c.header.App, c.vendor, gone)
+	}
+	if len(s.Invalid) > 0 {
+		d.Meter.Invalid(c.header.App, c.vendor, len(s.Invalid), s.Standing != ledger.Fed)
+	}
+	if s.Standing == ledger.Alarm {
+		d.Log.Error().Str("app", c.header.App).Str("vendor", c.vendor).Msg(ledger.AlarmText)
 	}
 }

@@ -115,19 +115,23 @@ func (d *Dispatcher) stop(ctx context.Context, a *Account) answer {
 func (d *Dispatcher) ask(ctx context.Context, a *Account, reqs []*vendors.Request) answer {
 	ctx, cancel := context.WithTimeout(ctx, a.Timeout)
 	defer cancel()
-	start := time.Now()
+	asked, start := d.Now(), time.Now()
 	got, err := d.ship(ctx, a, reqs)
 	took := time.Since(start)
 	if err != nil {
 		ans := d.lookupError(a, err)
+		ans.row.asked = asked
 		d.report(ctx, a, ans, count(reqs), took)
 		return ans
 	}
 	ans := answer{row: d.lookup(a, got.Code), retryAfter: got.RetryAfter, savedGone: got.SavedGone}
+	ans.row.asked = asked
 	if len(got.Tokens) > 0 {
 		ans.special = make(map[int]verdictRow, len(got.Tokens))
 		for _, t := range got.Tokens {
-			ans.special[t.Index] = d.lookup(a, t.Code)
+			row := d.lookup(a, t.Code)
+			row.asked = asked
+			ans.special[t.Index] = row
 		}
 		d.heed(ctx, a, ans)
 	}

@@ -1,5 +1,7 @@
-// Package feedback reads the feed of invalid tokens, as any application may. It
-// does not know how an entry got there, and takes none out.
+// Package feedback is what is done with invalid tokens once they were found:
+// reading the feed, as any application may; telling a webhook of it; confirming
+// or discarding what the guard holds; and knowing which tokens are dead. It does
+// not know how an entry got there, what a code means, or why one is held.
 package feedback
 
 import (
@@ -89,9 +91,8 @@ func (f *Feed) Follow(ctx context.Context, since time.Time, do func([]Entry) err
 // read hands on what is there, and returns the id of the last entry, or one
 // that every entry follows.
 func (f *Feed) read(ctx context.Context, since time.Time, do func([]Entry) error) (string, error) {
-	last, from := "0-0", "-"
-	if ms := since.UnixMilli(); !since.IsZero() && ms > 0 {
-		from = strconv.FormatInt(ms, 10)
+	last, from := firstID, fromTime(since)
+	if ms := since.UnixMilli(); from != "-" {
 		last = strconv.FormatInt(ms-1, 10) + "-" + strconv.FormatUint(math.MaxUint64, 10)
 	}
 	for {
@@ -107,6 +108,14 @@ func (f *Feed) read(ctx context.Context, since time.Time, do func([]Entry) error
 		}
 		from = "(" + last
 	}
+}
+
+// fromTime is the lowest id of entries that came at a time or later; zero: of all.
+func fromTime(since time.Time) string {
+	if ms := since.UnixMilli(); !since.IsZero() && ms > 0 {
+		return strconv.FormatInt(ms, 10)
+	}
+	return "-"
 }
 
 // hand hands a group on, and returns the id to go on behind.

@@ -66,7 +66,7 @@ func TestEachReadsWhatTheLedgerWrote(t *testing.T) {
 		t.Fatal(err)
 	}
 	keys := rdb.Keys(t.Context(), wire.ChunkKey("*")).Val()
-	step := &ledger.Step{Ref: keys[0][len(wire.ChunkKey("")):], Done: true, Invalid: []ledger.InvalidToken{
+	step := &ledger.Step{Ref: keys[0][len(wire.ChunkKey("")):], App: "shop", Vendor: "xiaomi", Done: true, Invalid: []ledger.InvalidToken{
 		{App: "shop", Vendor: "xiaomi", Token: "t1", Code: "xiaomi/token/20301", Reason: "gone", Job: "a", Action: "delete"},
 		{App: "shop", Vendor: "xiaomi", Token: "t2", Code: "xiaomi/token/new", Reason: "moved", Job: "a", Action: "replace", Replacement: "t9"},
 	}}

@@ -29,6 +29,9 @@ type Store struct {
 	Together redis.Cmdable
 	// Keep is how long a finished job's ledger is kept; 0: DefaultKeep.
 	Keep time.Duration
+	// Guard holds the feed's entries back when a vendor calls nearly everything
+	// invalid. The zero Guard holds none.
+	Guard Guard
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
 }

@@ -16,6 +16,8 @@ import (
 // if somebody else recorded a step in between, not at all.
 type Step struct {
 	Ref string
+	// App and Vendor are whose tokens they are.
+	App, Vendor string
 	// Gen is the generation that the step follows; it becomes Gen+1.
 	Gen    uint32
 	Cap    int
@@ -23,10 +25,15 @@ type Step struct {
 	// Offset is where the states stand.
 	Offset int
 	// Done: every token is resolved; the chunk goes.
-	Done    bool
-	Jobs    []JobStep
-	Invalid []InvalidToken
-	Dead    []DeadLetter
+	Done bool
+	Jobs []JobStep
+	// Answered is how many tokens the vendor has given its verdict on: those
+	// that it accepted, and those that it called bad.
+	Answered int
+	Invalid  []InvalidToken
+	Dead     []DeadLetter
+	// Standing is what became of Invalid; Settle sets it where the step was recorded.
+	Standing Standing
 }
 
 // JobStep is what a step changes in one job's ledger.
@@ -36,14 +43,6 @@ type JobStep struct {
 	// Counts has tokens by outcome and answers by code.
 	Outcomes map[wire.Outcome]int
 	Codes    map[string]int
-}
-
-// InvalidToken is one entry of the invalid-token feed.
-type InvalidToken struct {
-	App, Vendor, Token, Code, Reason, Job string
-	Action, Replacement                   string
-	// At is when the token was found invalid; Settle takes its own now.
-	At time.Time
 }
 
 // DeadLetter is one entry of the dead letters: tokens that ended dead for one reason.
@@ -58,15 +57,17 @@ type DeadLetter struct {
 
 // settleScript records one step of a chunk.
 //
-//	KEYS: chunk, invalid stream, dead stream, then of each job: ledger, message
+//	KEYS: chunk, feed, dead stream, held entries, guard, marks, then of each job: ledger, message
 //	ARGV: generation expected (4 bytes), head to write (6 bytes), states, their offset,
 //	      "1" if the chunk is done, now (Unix s), now (base 36),
 //	      keep (s), keep of a single ledger (s), number of jobs, number of entries,
+//	      tokens answered, tokens invalid, guard's least (0: it is off) and ratio,
 //	      of each job: "s" or "h", number of fields, then field and count;
 //	        fields are outcomes and codes; for "s" outcomes' letters and short codes
-//	      of each entry: index of its stream in KEYS, number of words, words
-//	Returns 1, or 0 if the step comes too late.
-var settleScript = redis.NewScript(`
+//	      of each entry: index of its stream in KEYS, mark, its time (ms), number of words, words
+//	Returns 0 if the step comes too late, 1 if it was recorded, 2 if its invalid
+//	tokens were held besides, 3 if it is the first of which they were.
+var settleScript = redis.NewScript(foundLua + `
 if redis.call('GETRANGE', KEYS[1], 2, 5) ~= ARGV[1] then return 0 end
 if ARGV[5] == '1' then
   redis.call('DEL', KEYS[1])
@@ -127,22 +128,30 @@ local function hash(key, message, a, n)
   redis.call('DEL', message)
 end
 
-local a = 12
+local a = 16
 for j = 1, tonumber(ARGV[10]) do
   local n = tonumber(ARGV[a + 1])
   if ARGV[a] == 's' then
-    single(KEYS[2 + 2 * j], a + 2, n)
+    single(KEYS[5 + 2 * j], a + 2, n)
   else
-    hash(KEYS[2 + 2 * j], KEYS[3 + 2 * j], a + 2, n)
+    hash(KEYS[5 + 2 * j], KEYS[6 + 2 * j], a + 2, n)
   end
   a = a + 2 + 2 * n
 end
+local now, invalid = tonumber(ARGV[6]), tonumber(ARGV[13])
+local held = judge(KEYS[5], now, tonumber(ARGV[12]), invalid, invalid > 0, tonumber(ARGV[14]), tonumber(ARGV[15]))
 for _ = 1, tonumber(ARGV[11]) do
-  local n = tonumber(ARGV[a + 1])
-  redis.call('XADD', KEYS[tonumber(ARGV[a])], '*', unpack(ARGV, a + 2, a + 1 + n))
-  a = a + 2 + n
+  local n = tonumber(ARGV[a + 3])
+  local stream = KEYS[tonumber(ARGV[a])]
+  if stream == KEYS[2] then
+    found(held > 0, stream, KEYS[4], KEYS[6], ARGV[a + 1], ARGV[a + 2], a + 4, a + 3 + n)
+  else
+    redis.call('XADD', stream, '*', unpack(ARGV, a + 4, a + 3 + n))
+  end
+  a = a + 4 + n
 end
-return 1
+if invalid > 0 then forget(KEYS[6], now, tonumber(ARGV[8])) end
+return 1 + held
 `)
 
 // Settle records the steps, each for itself, in one round trip. It answers of
@@ -171,24 +180,27 @@ func (s *Store) Settle(ctx context.Context, steps []*Step) ([]bool, error) {
 			if err != nil {
 				faults = append(faults, fmt.Errorf("settle chunk %s: %w", steps[i].Ref, err))
 			}
-			out[i] = n == 1
+			out[i] = n > 0
+			steps[i].Standing = Standing(max(0, n-1))
 		}
 		return out, errors.Join(faults...)
 	}
 }
 
 func (s *Store) settleArgs(st *Step, now time.Time) ([]string, []any) {
-	keys := make([]string, 0, 3+2*len(st.Jobs))
-	keys = append(keys, wire.ChunkKey(st.Ref), wire.InvalidStream, wire.DeadStream)
+	keys := make([]string, 0, 6+2*len(st.Jobs))
+	keys = append(keys, wire.ChunkKey(st.Ref), wire.InvalidStream, wire.DeadStream, wire.HeldStream,
+		wire.GuardKey(st.App, st.Vendor, ""), wire.GoneKey(st.App, st.Vendor))
 	done := "0"
 	if st.Done {
 		done = "1"
 	}
-	args := make([]any, 0, 11+8*len(st.Jobs)+20*(len(st.Invalid)+len(st.Dead)))
+	args := make([]any, 0, 15+8*len(st.Jobs)+22*len(st.Invalid)+32*len(st.Dead))
 	args = append(args,
 		wire.Head(st.Gen, 0)[:wire.GenLength], wire.Head(st.Gen+1, st.Cap), string(st.States),
 		st.Offset, done, now.Unix(), strconv.FormatInt(now.Unix(), 36),
-		int64(s.keep()/time.Second), int64(singleKeep/time.Second), len(st.Jobs), len(st.Invalid)+len(st.Dead))
+		int64(s.keep()/time.Second), int64(singleKeep/time.Second), len(st.Jobs), len(st.Invalid)+len(st.Dead),
+		st.Answered, len(st.Invalid), s.Guard.Min, s.Guard.Ratio)
 	for _, j := range st.Jobs {
 		keys = append(keys, wire.JobKey(j.Job), wire.MessageKey(j.Job))
 		form := "h"
@@ -210,34 +222,13 @@ func (s *Store) settleArgs(st *Step, now time.Time) ([]string, []any) {
 			args = append(args, code, n)
 		}
 	}
-	at := stamp(now)
 	for _, t := range st.Invalid {
-		args = append(args, t.words(at)...)
+		args = t.appendTo(append(args, 2), now)
 	}
 	for _, d := range st.Dead {
-		args = append(args, d.words(at)...)
+		args = append(args, d.words(stamp(now))...)
 	}
 	return keys, args
-}
-
-// words are the entry's stream (an index into KEYS), the number of its words, and those.
-func (t InvalidToken) words(at string) []any {
-	w := t.fields(at)
-	return append([]any{2, len(w)}, w...)
-}
-
-// Fields are the names and values of the feed's entry.
-func (t InvalidToken) Fields() []any { return t.fields(stamp(t.At)) }
-
-func (t InvalidToken) fields(at string) []any {
-	w := []any{
-		"app", t.App, "vendor", t.Vendor, "token", t.Token, "code", t.Code, "reason", t.Reason,
-		"job", t.Job, "at", at, "action", t.Action,
-	}
-	if t.Replacement != "" {
-		w = append(w, "replacement", t.Replacement)
-	}
-	return w
 }
 
 // stamp is how entries of the streams tell time.
@@ -245,7 +236,7 @@ func stamp(at time.Time) string { return at.UTC().Format("2006-01-02T15:04:05.00
 
 func (d DeadLetter) words(at string) []any {
 	return []any{
-		3, 28, "app", d.App, "vendor", d.Vendor, "job", d.Job, "code", d.Code, "reason", d.Reason, "class", d.Class,
+		3, "", 0, 28, "app", d.App, "vendor", d.Vendor, "job", d.Job, "code", d.Code, "reason", d.Reason, "class", d.Class,
 		"attempts", d.Attempts, "at", at, "tokens", d.Tokens, "message", d.Message, "priority", d.Priority,
 		"delivery", d.Delivery, "start", d.Start, "expires", d.Expires,
 	}

@@ -14,8 +14,8 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-// Metrics counts what a worker does. It is a dispatch.Meter
-// and a receipt.Meter.
+// Metrics counts what a worker does. It is a dispatch.Meter, a receipt.Meter, a
+// feedback.WebhookMeter and a pull.Meter.
 type Metrics struct {
 	Registry *prometheus.Registry
 
@@ -25,6 +25,11 @@ type Metrics struct {
 	tokens   *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
 	receipts *prometheus.CounterVec
+	entries  *prometheus.CounterVec
+	gone     *prometheus.CounterVec
+	webhook  webhook
+	pulls    *prometheus.CounterVec
+	lost     *prometheus.CounterVec
 }
 
 // New registers the metrics, with those of Go and of the process.
@@ -50,8 +55,22 @@ func New() *Metrics {
 		receipts: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "postrider_receipts_total", Help: "Receipts by what they tell; unknown: of no message that is known to have been sent.",
 		}, []string{"app", "vendor", "event"}),
+		entries: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "postrider_invalid_entries_total", Help: "Invalid tokens by where they went: feed, or held by the guard.",
+		}, []string{"app", "vendor", "to"}),
+		gone: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "postrider_suppressed_tokens_total", Help: "Tokens that were known dead, and not sent.",
+		}, []string{"app", "vendor"}),
+		webhook: newWebhook(),
+		pulls: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "postrider_pulls_total", Help: "Requests for a vendor's own list of dead tokens, by result: ok or failed.",
+		}, []string{"app", "vendor", "result"}),
+		lost: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "postrider_pulled_tokens_lost_total", Help: "Tokens on such a list that could not be read or kept.",
+		}, []string{"app", "vendor"}),
 	}
-	m.Registry.MustRegister(m.outcomes, m.again, m.requests, m.tokens, m.seconds, m.receipts,
+	m.Registry.MustRegister(m.outcomes, m.again, m.requests, m.tokens, m.seconds, m.receipts, m.entries, m.gone, m.pulls, m.lost,
+		m.webhook.sent, m.webhook.failures, m.webhook.lag, m.webhook.age,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -67,6 +86,10 @@ func (m *Metrics) Prepare(app, vendor string) {
 		m.again.WithLabelValues(app, vendor, string(r))
 	}
 	m.tokens.WithLabelValues(app, vendor)
+	m.gone.WithLabelValues(app, vendor)
+	for _, held := range []bool{false, true} {
+		m.Invalid(app, vendor, 0, held)
+	}
 }
 
 // Request counts one request and its answer.

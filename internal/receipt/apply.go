@@ -51,10 +51,48 @@ func (c *Consumer) apply(ctx context.Context, entries []entry) error {
 			return err
 		}
 	}
-	if err := c.Store.Feed(ctx, c.invalid(all, jobs)); err != nil {
+	if err := c.feed(ctx, all, c.invalid(all, jobs)); err != nil {
 		return err
 	}
 	c.count(all, jobs)
+	return nil
+}
+
+// guardSource has receipts judged among themselves: the answers to the requests
+// were good, and would hide that nearly all receipts are bad.
+const guardSource = "receipts"
+
+// feed hands invalid tokens to the feed, with how many tokens were heard of.
+func (c *Consumer) feed(ctx context.Context, all []item, invalid []ledger.InvalidToken) error {
+	type account struct{ app, vendor string }
+	found := map[account]*ledger.Found{}
+	of := func(app, vendor string) *ledger.Found {
+		k := account{app, vendor}
+		if found[k] == nil {
+			found[k] = &ledger.Found{App: app, Vendor: vendor, Source: guardSource}
+		}
+		return found[k]
+	}
+	for _, it := range all {
+		if it.Event == vendors.Arrived {
+			of(it.app, it.vendor).Answered++
+		}
+	}
+	for _, t := range invalid {
+		f := of(t.App, t.Vendor)
+		f.Answered++
+		f.Invalid = append(f.Invalid, t)
+	}
+	for _, f := range found {
+		n, standing, err := c.Ledger.Feed(ctx, *f)
+		if err != nil {
+			return err
+		}
+		c.Meter.Invalid(f.App, f.Vendor, n, standing != ledger.Fed)
+		if standing == ledger.Alarm {
+			c.Log.Error().Str("app", f.App).Str("vendor", f.Vendor).Msg(ledger.AlarmText)
+		}
+	}
 	return nil
 }
 

@@ -203,8 +203,19 @@ func (r *rig) wantFeed(want ...string) {
 }
 
 type meter struct {
-	mu   sync.Mutex
-	sums map[string]int
+	mu        sync.Mutex
+	sums      map[string]int
+	fed, held int
+}
+
+func (m *meter) Invalid(_, _ string, n int, held bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if held {
+		m.held += n
+	} else {
+		m.fed += n
+	}
 }
 
 func (m *meter) Receipt(app, vendor, event string, n int) {

@@ -39,6 +39,8 @@ const Unknown = "unknown"
 type Meter interface {
 	// Receipt counts n of them; event is a vendors.Event or Unknown.
 	Receipt(app, vendor, event string, n int)
+	// Invalid counts n entries that the feed got, or that are held.
+	Invalid(app, vendor string, n int, held bool)
 }
 
 // Config holds what handler and consumer need.

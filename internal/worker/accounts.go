@@ -42,6 +42,8 @@ func (w *Worker) use(c *config.Config) {
 	}
 	w.accounts.Store(&all)
 	w.receipts.Store(new(receiptAccounts(c)))
+	w.lists.Store(new(listAccounts(c, all)))
+	w.webhook.Store(&c.Feedback.Webhook)
 }
 
 func (w *Worker) account(app, vendor string) (*dispatch.Account, bool) {

@@ -5,7 +5,6 @@ import (
 
 	"github.com/postrider/postrider/internal/config"
 	"github.com/postrider/postrider/internal/dispatch"
-	"github.com/postrider/postrider/internal/ledger"
 	"github.com/postrider/postrider/internal/receipt"
 	"github.com/postrider/postrider/pkg/vendors/registry"
 )
@@ -56,7 +55,7 @@ func (w *Worker) receiptConfig() receipt.Config {
 func (w *Worker) applyReceipts() {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
-	consumer := &receipt.Consumer{Config: w.receiptConfig(), Ledger: &ledger.Store{Redis: w.rdb, Keep: w.cfg.Ledger.Keep}}
+	consumer := &receipt.Consumer{Config: w.receiptConfig(), Ledger: w.book}
 	go func() {
 		defer close(done)
 		consumer.Run(ctx)

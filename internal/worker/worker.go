@@ -18,9 +18,11 @@ import (
 	"github.com/postrider/postrider/internal/config"
 	"github.com/postrider/postrider/internal/credential"
 	"github.com/postrider/postrider/internal/dispatch"
+	"github.com/postrider/postrider/internal/feedback"
 	"github.com/postrider/postrider/internal/ledger"
 	"github.com/postrider/postrider/internal/limit"
 	"github.com/postrider/postrider/internal/metrics"
+	"github.com/postrider/postrider/internal/pull"
 	"github.com/postrider/postrider/internal/queue"
 	"github.com/postrider/postrider/internal/receipt"
 	"github.com/postrider/postrider/internal/saved"
@@ -49,6 +51,7 @@ type Worker struct {
 	accounts atomic.Pointer[accounts]
 	metrics  *metrics.Metrics
 	limiter  *limit.Limiter
+	book     *ledger.Store
 	dispatch *dispatch.Dispatcher
 	lanes    *queue.Lanes
 	ui       queue.UI
@@ -56,6 +59,11 @@ type Worker struct {
 	listener net.Listener
 	draining atomic.Bool
 	receipts atomic.Pointer[map[accountKey]*receipt.Account]
+	access   *credential.Store
+	lists    atomic.Pointer[[]pull.Account]
+	webhook  atomic.Pointer[config.Webhook]
+	// background is begun once the lanes run.
+	background background
 	// stopReceipts is nil while receipts are not applied.
 	stopReceipts func()
 }
@@ -72,14 +80,19 @@ func Start(ctx context.Context, o Options) (*Worker, error) {
 	}
 	w.client = vendors.NewClient(c.Worker.Concurrency)
 	w.use(c)
-	w.limiter = newLimiter(w.rdb)
 	together, err := w.rdb.AsyncAutoPipeline()
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("pipeline: %w", err), w.rdb.Close())
 	}
+	w.limiter, w.access = newLimiter(w.rdb), &credential.Store{Redis: w.rdb}
+	w.book = &ledger.Store{
+		Redis: w.rdb, Together: together, Keep: c.Ledger.Keep,
+		Guard: ledger.Guard{Min: c.Feedback.Guard.Min, Ratio: c.Feedback.Guard.Ratio},
+	}
 	w.dispatch = dispatch.New(dispatch.Config{
-		Book:     &ledger.Store{Redis: w.rdb, Together: together, Keep: c.Ledger.Keep},
-		Access:   &credential.Store{Redis: w.rdb},
+		Book:     w.book,
+		Gone:     &feedback.Gone{Redis: w.rdb},
+		Access:   w.access,
 		Saved:    &saved.Store{Redis: w.rdb},
 		Gate:     gate{w.limiter, w.log},
 		Meter:    w.metrics,
@@ -103,13 +116,14 @@ func Start(ctx context.Context, o Options) (*Worker, error) {
 		return nil, errors.Join(err, w.Stop())
 	}
 	w.applyReceipts()
+	w.startFeedback()
 	return w, nil
 }
 
 // URL is where the HTTP server listens.
 func (w *Worker) URL() string { return "http://" + w.listener.Addr().String() }
 
-// Reload uses a new configuration's credentials and rates. Tasks in work end
+// Reload uses a new configuration's credentials, rates and webhook. Tasks in work end
 // with the old ones. What a configuration error had stopped goes on at once
 // where the credentials changed.
 func (w *Worker) Reload(ctx context.Context, c *config.Config) error {
@@ -129,10 +143,14 @@ func (w *Worker) Reload(ctx context.Context, c *config.Config) error {
 func (w *Worker) Stop() error {
 	w.draining.Store(true)
 	w.dispatch.Drain()
+	if w.background.cancel != nil {
+		w.background.cancel()
+	}
 	if w.stopReceipts != nil {
 		w.stopReceipts()
 	}
 	err := w.lanes.Stop()
+	w.background.wg.Wait()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	err = errors.Join(err, w.limiter.Close(ctx))

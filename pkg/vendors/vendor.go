@@ -188,6 +188,27 @@ type Multi interface {
 	SendMany(ctx context.Context, rs []*Request) (Answer, error)
 }
 
+// Puller is a Vendor that keeps a list of tokens that it found dead, apart from
+// its answers and receipts. A page of the list may be gone from it as soon as it
+// was answered: who pulls has to keep it before pulling the next one.
+type Puller interface {
+	// Pulls tells whether these settings have such a list.
+	Pulls() bool
+	// Pull makes exactly one request for the next page; one without tokens is the
+	// end. access is the access token, for vendors that are Granters; else "". A
+	// refusal is an *Error.
+	Pull(ctx context.Context, access string) (Pulled, error)
+}
+
+// Pulled is one page of a list of dead tokens.
+type Pulled struct {
+	Tokens []string
+	// Code is what the list says of all of them.
+	Code classify.Code
+	// Unreadable counts what stood in the list and is no token.
+	Unreadable int
+}
+
 // Grant is an access token and how long it lives from the moment of the request.
 type Grant struct {
 	Access   string

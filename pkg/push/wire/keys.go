@@ -12,6 +12,8 @@ import (
 const (
 	InvalidStream = "postrider:invalid"
 	DeadStream    = "postrider:dead"
+	// HeldStream holds entries of the feed that somebody has to confirm first.
+	HeldStream = "postrider:invalid:held"
 )
 
 // ReceiptStream holds receipts that were answered and are not applied yet.
@@ -57,6 +59,30 @@ func FedKey(digest string) string { return "postrider:fed:{" + InvalidStream + "
 // TurnKey holds, by app, how much of its allowance of tasks that go ahead of
 // others in a lane an app has used up. It is in the lane's slot.
 func TurnKey(lane string) string { return "postrider:turn:{" + lane + "}" }
+
+// GuardKey is a hash that counts an app's answered and invalid tokens at a
+// vendor by the minute; source is "" for answers to requests.
+func GuardKey(app, vendor, source string) string {
+	return "postrider:guard:{" + app + ":" + vendor + "}:" + source
+}
+
+// WebhookCursorKey is the id of the last entry of the feed that the webhook took.
+const WebhookCursorKey = "postrider:webhook:cursor"
+
+// WebhookLeaseKey and PullLeaseKey say which worker calls the webhook, and which
+// pulls the vendors' lists of dead tokens.
+const (
+	WebhookLeaseKey = "postrider:webhook:lease"
+	PullLeaseKey    = "postrider:pull:lease"
+)
+
+// PullKey is a hash that tells when an app's list at a vendor was last pulled,
+// and when it is to be pulled again.
+func PullKey(app, vendor string) string { return "postrider:pull:{" + app + ":" + vendor + "}" }
+
+// GoneKey is a sorted set of an app's tokens that are known dead at a vendor:
+// their Marks by the Unix milliseconds at which they were found so.
+func GoneKey(app, vendor string) string { return "postrider:gone:{" + app + ":" + vendor + "}" }
 
 // Lane is the name of a queue.
 func Lane(vendor, priority string) string { return vendor + ":" + priority }

@@ -120,10 +120,12 @@ func TestAddresses(t *testing.T) {
 	t.Parallel()
 	own := Settings{BaseURL: "https://api-intl.push.oppomobile.com/", FeedbackURL: "https://f.example/"}
 	for got, want := range map[string]string{
-		(&Settings{}).Open(nil).(*adapter).base: "https://api.push.oppomobile.com/server/v1",
-		own.Open(nil).(*adapter).base:           "https://api-intl.push.oppomobile.com/server/v1",
-		(&Settings{}).FeedbackAddress():         "https://feedback.push.oppomobile.com",
-		own.FeedbackAddress():                   "https://f.example",
+		(&Settings{}).Open(nil).(*adapter).base:     "https://api.push.oppomobile.com/server/v1",
+		own.Open(nil).(*adapter).base:               "https://api-intl.push.oppomobile.com/server/v1",
+		(&Settings{}).Open(nil).(*adapter).feedback: "https://feedback.push.oppomobile.com/server/v1",
+		own.Open(nil).(*adapter).feedback:           "https://f.example/server/v1",
+		// Who keeps the list of an API at another address is not known.
+		(&Settings{BaseURL: "https://a.example"}).Open(nil).(*adapter).feedback: "",
 	} {
 		if got != want {
 			t.Errorf("got %s, want %s", got, want)

@@ -31,10 +31,11 @@ var errNotSaved = errors.New("the message was not laid up")
 
 // adapter is immutable, and safe for concurrent use.
 type adapter struct {
-	client *http.Client
-	base   string
-	appKey string
-	secret vendors.Secret
+	client   *http.Client
+	base     string
+	feedback string // of the feedback API; "": the list is not pulled
+	appKey   string
+	secret   vendors.Secret
 }
 
 // Format prints the adapter without its fields: fmt shows unexported fields

@@ -27,7 +27,9 @@ type Settings struct {
 	MasterSecret vendors.Secret `yaml:"master_secret"`
 	// BaseURL replaces scheme and host of the push API; empty: OPPO's in China.
 	BaseURL string `yaml:"base_url"`
-	// FeedbackURL replaces scheme and host of the feedback API; empty: OPPO's.
+	// FeedbackURL replaces scheme and host of the feedback API, which has the list
+	// of dead registration ids. Empty: OPPO's, or nobody's where BaseURL is set:
+	// nobody knows where such an API keeps the list.
 	FeedbackURL string `yaml:"feedback_url"`
 }
 
@@ -47,16 +49,21 @@ func (s *Settings) Faults() []push.Fault {
 	return append(faults, vendors.CheckAddress("feedback_url", s.FeedbackURL, false)...)
 }
 
-// FeedbackAddress is scheme and host of the feedback API.
-func (s *Settings) FeedbackAddress() string { return vendors.BaseURL(s.FeedbackURL, feedbackBase) }
-
 // Open returns the adapter for these settings, which are valid. It is a
-// vendors.Granter, vendors.Saver and vendors.Multi too. It makes no call.
+// vendors.Granter, vendors.Saver, vendors.Multi and vendors.Puller too. It makes
+// no call.
 func (s *Settings) Open(client *http.Client) vendors.Vendor {
-	return &adapter{
+	a := &adapter{
 		client: client,
-		base:   vendors.BaseURL(s.BaseURL, sendBase) + "/server/v1",
+		base:   vendors.BaseURL(s.BaseURL, sendBase) + version,
 		appKey: s.AppKey,
 		secret: s.MasterSecret,
 	}
+	if s.FeedbackURL != "" || s.BaseURL == "" {
+		a.feedback = vendors.BaseURL(s.FeedbackURL, feedbackBase) + version
+	}
+	return a
 }
+
+// version is what all paths begin with.
+const version = "/server/v1"

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/postrider/postrider/pkg/push/wire"
+)
+
+// hold puts an entry among those that the guard holds.
+func (d *desk) hold(t *testing.T, vendor, token string) {
+	t.Helper()
+	if err := d.rdb.XAdd(context.Background(), &redis.XAddArgs{Stream: wire.HeldStream, Values: []any{
+		"app", "shop", "vendor", vendor, "token", token, "code", vendor + "/response/80300007", "reason", "all tokens are invalid",
+		"job", "a", "at", "2026-11-21T09:00:00.000Z", "action", "delete",
+	}}).Err(); err != nil {
+		t.Error(err)
+	}
+}
+
+const heldToken = "IQAAAACy0PYwAADzBuyGYnWxWyVbWLd4"
+
+func TestHeldListPrintsWhatTheFeedWouldHave(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.hold(t, "huawei", heldToken)
+	d.hold(t, "honor", heldToken)
+	got := d.run(t, "", "invalid", "held", "list", "--json", "--vendor", "huawei")
+	all := objects(t, got.out)
+	if got.code != 0 || got.err != "" || len(all) != 1 || all[0]["token"] != heldToken {
+		t.Fatalf("exit %d, %s%s, want one line", got.code, got.err, got.out)
+	}
+	wantKeys(t, all[0], feedKeys...)
+	human := d.run(t, "", "invalid", "held", "list")
+	if human.code != 0 || strings.Count(human.out, "IQAAAA…  delete") != 2 || strings.Contains(human.out, heldToken) {
+		t.Errorf("exit %d, want two lines without a whole token:\n%s", human.code, human.out)
+	}
+}
+
+func TestHeldConfirmAndDiscardTellHowMany(t *testing.T) {
+	t.Parallel()
+	for name, feed := range map[string]int64{"confirm": 3, "discard": 0} {
+		d := newDesk(t)
+		for _, vendor := range []string{"huawei", "huawei", "honor", "oppo"} {
+			d.hold(t, vendor, heldToken)
+		}
+		for i, want := range []float64{2, 0} {
+			out := d.good(t, "", "invalid", "held", name, "--code", "huawei/response/80300007", "--json")
+			wantKeys(t, out, "entries")
+			if out["entries"] != want {
+				t.Errorf("%s, time %d: %v entries, want %v", name, i+1, out["entries"], want)
+			}
+		}
+		if got := d.run(t, "", "invalid", "held", name, "--vendor", "honor"); got.code != 0 || got.out != "1 entries "+name+"ed\n" {
+			t.Errorf("%s: exit %d, %q", name, got.code, got.out)
+		}
+		if held, fed := d.rdb.XLen(t.Context(), wire.HeldStream).Val(), d.rdb.XLen(t.Context(), wire.InvalidStream).Val(); held != 1 || fed != feed {
+			t.Errorf("%s: %d held and %d fed, want 1 and %d", name, held, fed, feed)
+		}
+	}
+}
+
+func TestHeldRefusesWrongUsage(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{
+		{"invalid", "held"}, {"invalid", "held", "forget"}, {"invalid", "held", "list", "x"},
+		{"invalid", "held", "confirm", "--vendor", "nokia"}, {"invalid", "held", "discard", "--since", "yesterday"},
+	} {
+		d := newDesk(t)
+		d.hold(t, "huawei", heldToken)
+		if got := d.run(t, "", args...); got.code != exitUsage || got.out != "" || strings.Count(got.err, "\n") != 1 {
+			t.Errorf("%q: exit %d, %q, want 2 and one line", args, got.code, got.err)
+		}
+		if d.rdb.XLen(t.Context(), wire.HeldStream).Val() != 1 {
+			t.Errorf("%q: what was held is gone", args)
+		}
+	}
+}

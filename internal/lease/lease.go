@@ -1,0 +1,119 @@
+// Package lease has one worker of many do something, and another one soon after
+// that one is gone. It knows Redis and time. It does not know what is done, and
+// it is no fence: a worker that was frozen may for a moment believe that it is
+// still the one, so what is done has to bear being done twice.
+package lease
+
+import (
+	"context"
+	"crypto/rand"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// DefaultLife is how long a lease outlives a worker that was killed. Others ask
+// for it every third of that, so the work goes on elsewhere within 15 s.
+const DefaultLife = 10 * time.Second
+
+// Lease is the right to be the one. It is for one goroutine.
+type Lease struct {
+	Redis redis.UniversalClient
+	// Key is a string that lies in Redis while some worker has the lease.
+	Key string
+	// Life is how long it is valid without being renewed; 0: DefaultLife.
+	Life time.Duration
+}
+
+// renewScript renews a lease that is still ours.
+//
+//	KEYS: lease
+//	ARGV: who we are, life (ms)
+//	Returns 1, or 0 if it is not ours.
+var renewScript = redis.NewScript(`
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('PEXPIRE', KEYS[1], ARGV[2])
+`)
+
+// releaseScript gives a lease back that is still ours.
+//
+//	KEYS: lease
+//	ARGV: who we are
+var releaseScript = redis.NewScript(`
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
+return 1
+`)
+
+func (l *Lease) life() time.Duration {
+	if l.Life > 0 {
+		return l.Life
+	}
+	return DefaultLife
+}
+
+// Run does something whenever this worker has the lease and wants it, until ctx
+// ends; then it returns once do has. The context of do ends when the lease is
+// lost. Nothing is asked of Redis while wanted answers false; faults of Redis
+// are as if another worker had the lease.
+func (l *Lease) Run(ctx context.Context, wanted func() bool, do func(context.Context)) {
+	me := rand.Text()
+	for ctx.Err() == nil {
+		if wanted() && l.take(ctx, me) {
+			l.hold(ctx, me, do)
+			if ctx.Err() != nil || !wanted() {
+				continue
+			}
+		}
+		wait(ctx, l.life()/3)
+	}
+}
+
+func (l *Lease) take(ctx context.Context, me string) bool {
+	err := l.Redis.SetArgs(ctx, l.Key, me, redis.SetArgs{Mode: "NX", TTL: l.life()}).Err()
+	return err == nil
+}
+
+// hold does it, and renews the lease meanwhile.
+func (l *Lease) hold(ctx context.Context, me string, do func(context.Context)) {
+	held, lose := context.WithCancel(ctx)
+	defer lose()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		l.renew(held, me)
+		lose()
+	}()
+	do(held)
+	lose()
+	<-done
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	_ = releaseScript.Run(last, l.Redis, []string{l.Key}, me).Err() // else it ends by itself
+}
+
+// renew returns when the lease is lost, or may be, or ctx ends.
+func (l *Lease) renew(ctx context.Context, me string) {
+	until := time.Now().Add(l.life())
+	for ctx.Err() == nil && time.Now().Before(until) {
+		wait(ctx, l.life()/3)
+		asked := time.Now()
+		limit, cancel := context.WithDeadline(ctx, until)
+		n, err := renewScript.Run(limit, l.Redis, []string{l.Key}, me, l.life().Milliseconds()).Int()
+		cancel()
+		switch {
+		case err == nil && n == 0:
+			return
+		case err == nil:
+			until = asked.Add(l.life())
+		}
+	}
+}
+
+func wait(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}

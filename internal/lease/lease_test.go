@@ -1,0 +1,117 @@
+package lease_test
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/postrider/postrider/internal/lease"
+	"github.com/postrider/postrider/internal/redistest"
+)
+
+func TestMain(m *testing.M) { redistest.Main(m) }
+
+// runner is one worker that wants the lease.
+type runner struct {
+	stop  func()
+	began chan struct{} // told whenever it has the lease
+	ended chan struct{} // told whenever it has it no more
+}
+
+func always() bool { return true }
+
+// run starts a worker with a short lease; busy counts those that have it.
+func run(t *testing.T, rdb redis.UniversalClient, busy *atomic.Int64) *runner {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	r := &runner{began: make(chan struct{}, 100), ended: make(chan struct{}, 100)}
+	var wg sync.WaitGroup
+	l := &lease.Lease{Redis: rdb, Key: "lease", Life: 3 * time.Second}
+	wg.Go(func() {
+		l.Run(ctx, always, func(ctx context.Context) {
+			if busy.Add(1) > 1 {
+				t.Error("two have the lease")
+			}
+			r.began <- struct{}{}
+			<-ctx.Done()
+			busy.Add(-1)
+			r.ended <- struct{}{}
+		})
+	})
+	r.stop = sync.OnceFunc(func() {
+		cancel()
+		wg.Wait()
+	})
+	t.Cleanup(r.stop)
+	return r
+}
+
+func await(t *testing.T, what string, c <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-c:
+	case <-time.After(20 * time.Second):
+		t.Fatal("not within 20 s: " + what)
+	}
+}
+
+func TestOneHasTheLeaseAndTheNextOneGetsIt(t *testing.T) {
+	t.Parallel()
+	rdb := redistest.Client(t)
+	var busy atomic.Int64
+	first := run(t, rdb, &busy)
+	await(t, "the first has it", first.began)
+	second := run(t, rdb, &busy)
+	select { // longer than the life of a lease that is not renewed
+	case <-second.began:
+		t.Fatal("the second has it too")
+	case <-first.ended:
+		t.Fatal("the first lost it")
+	case <-time.After(5 * time.Second):
+	}
+	first.stop()
+	if busy.Load() != 0 && len(first.ended) != 1 {
+		t.Error("Run returned before what it ran")
+	}
+	await(t, "the second has it", second.began)
+	second.stop()
+	if rdb.Exists(t.Context(), "lease").Val() != 0 {
+		t.Error("the lease stays behind")
+	}
+}
+
+func TestWhoLosesTheLeaseIsTold(t *testing.T) {
+	t.Parallel()
+	rdb := redistest.Client(t)
+	var busy atomic.Int64
+	r := run(t, rdb, &busy)
+	await(t, "it has the lease", r.began)
+	rdb.Set(t.Context(), "lease", "another", time.Second)
+	await(t, "it is told", r.ended)
+	await(t, "it has it again", r.began)
+}
+
+func TestWithoutRedisNobodyHasTheLease(t *testing.T) {
+	t.Parallel()
+	s := redistest.Start(t)
+	var busy atomic.Int64
+	r := run(t, s.Client(t), &busy)
+	await(t, "it has the lease", r.began)
+	s.Kill()
+	await(t, "it is told", r.ended)
+	s.Restart(t)
+	await(t, "it has it again", r.began)
+}
+
+func TestWhoDoesNotWantTheLeaseLeavesRedisAlone(t *testing.T) {
+	t.Parallel()
+	rdb := redistest.Client(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	l := &lease.Lease{Redis: rdb, Key: "lease", Life: 10 * time.Millisecond}
+	l.Run(ctx, func() bool { return rdb.Exists(t.Context(), "lease").Val() == 1 }, func(context.Context) { t.Error("it has the lease") })
+}

@@ -1,0 +1,19 @@
+package wire
+
+import "github.com/zeebo/xxh3"
+
+// MarkLength is the length of a Mark.
+const MarkLength = 16
+
+// Mark stands for a token in a set: 128 bits of hash, so that no two of the
+// tokens that an app may ever have share one. It shows nothing of the token.
+func Mark(token string) string {
+	sum := xxh3.HashString128(token).Bytes()
+	return string(sum[:])
+}
+
+// AppendMark appends the token's Mark.
+func AppendMark(to []byte, token string) []byte {
+	sum := xxh3.HashString128(token).Bytes()
+	return append(to, sum[:]...)
+}

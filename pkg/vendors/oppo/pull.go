@@ -1,0 +1,78 @@
+package oppo
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"github.com/postrider/postrider/pkg/classify"
+	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/body"
+)
+
+const opPull = "pull invalid registration ids"
+
+// pathInvalid is of the feedback API, and in mixed case. It answers up to 500
+// ids, and deletes them on OPPO's side with the answer:
+// https://open.oppomobile.com/new/developmentDoc/info?id=11235
+const pathInvalid = "/feedback/fetch_invalid_regidList"
+
+// codeListed is the code of what is on the list: the same as that of a receipt
+// that says so, which OPPO words alike.
+var codeListed = classify.Code{Level: classify.Receipt, Code: "regid_invalid", Text: "on OPPO's list of invalid registration ids"}
+
+var errNoList = errors.New("a success without registration_ids")
+
+// Pulls tells whether the app's list is to be pulled: there is no telling where
+// the list is kept for an API at another address, unless feedback_url says so.
+func (a *adapter) Pulls() bool { return a.feedback != "" }
+
+// Pull makes exactly one request for the next ids of the list.
+func (a *adapter) Pull(ctx context.Context, access string) (vendors.Pulled, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, a.feedback+pathInvalid, nil)
+	if err != nil {
+		return vendors.Pulled{}, vendors.UnsentError(opPull, errors.New("the address cannot be used"))
+	}
+	// Not in the URL, which proxies write to their logs.
+	req.Header.Set("auth_token", access)
+	reply, err := vendors.Do(a.client, opPull, req)
+	if err != nil {
+		return vendors.Pulled{}, err
+	}
+	return readPulled(reply, access, a.secret.Reveal())
+}
+
+func readPulled(reply vendors.Reply, hide ...string) (vendors.Pulled, error) {
+	e := parse(reply.Body)
+	switch code := codeOf(e.Code); {
+	case code == "" && reply.Status/100 == 2:
+		return vendors.Pulled{}, vendors.MalformedError(opPull, errNoCode)
+	case code == "":
+		return vendors.Pulled{}, &vendors.Error{Op: opPull, Code: vendors.HTTPCode(reply.Status), RetryAfter: reply.RetryAfter}
+	case code != codeSuccess:
+		return vendors.Pulled{}, &vendors.Error{
+			Op:         opPull,
+			Code:       classify.Code{Level: classify.Response, Code: code, Text: words(body.Text(e.Message), nil, hide...)},
+			RetryAfter: reply.RetryAfter,
+		}
+	}
+	var data struct {
+		IDs   []json.RawMessage `json:"registration_ids"`
+		Total *int              `json:"totalCount"`
+	}
+	none := len(e.Data) == 0 || string(e.Data) == "null"
+	if !none && (json.Unmarshal(e.Data, &data) != nil || data.IDs == nil && (data.Total == nil || *data.Total > 0)) {
+		return vendors.Pulled{}, vendors.MalformedError(opPull, errNoList)
+	}
+	// What is no id is left out, not the whole page: nobody would hear of the rest again.
+	p := vendors.Pulled{Code: codeListed}
+	for _, raw := range data.IDs {
+		if id := name(raw); id != "" {
+			p.Tokens = append(p.Tokens, id)
+		} else {
+			p.Unreadable++
+		}
+	}
+	return p, nil
+}
