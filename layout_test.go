@@ -39,7 +39,7 @@ var mayImport = map[string][]string{
 		"internal/queue", "internal/receipt", "internal/saved", "pkg/classify", "pkg/push", "pkg/retry", "pkg/vendors", "pkg/vendors/registry",
 	},
 	"internal/receipt": {"internal/dispatch", "internal/ledger", "pkg/classify", "pkg/push/wire", "pkg/vendors"},
-	"internal/metrics": {"internal/dispatch", "pkg/classify", "pkg/push/wire"},
+	"internal/metrics": {"internal/dispatch", "pkg/classify", "pkg/push/wire", "pkg/vendors"},
 	"internal/dispatch": {
 		"internal/ledger", "internal/queue", "internal/saved", "pkg/classify", "pkg/push", "pkg/push/wire", "pkg/retry", "pkg/vendors",
 	},

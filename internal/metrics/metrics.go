@@ -12,6 +12,7 @@ import (
 	"github.com/postrider/postrider/internal/dispatch"
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/push/wire"
+	"github.com/postrider/postrider/pkg/vendors"
 )
 
 // Metrics counts what a worker does. It is a dispatch.Meter
@@ -25,6 +26,8 @@ type Metrics struct {
 	tokens   *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
 	receipts *prometheus.CounterVec
+	stops    *prometheus.CounterVec
+	grants   *prometheus.CounterVec
 }
 
 // New registers the metrics, with those of Go and of the process.
@@ -50,8 +53,14 @@ func New() *Metrics {
 		receipts: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "postrider_receipts_total", Help: "Receipts by what they tell; unknown: of no message that is known to have been sent.",
 		}, []string{"app", "vendor", "event"}),
+		stops: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "postrider_stops_total", Help: "Times that this worker's requests stopped an app at a vendor: slow-down, circuit or config.",
+		}, []string{"app", "vendor", "kind"}),
+		grants: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "postrider_grants_total", Help: "Access tokens that this worker asked a vendor for, by result: granted, refused or unreachable.",
+		}, []string{"app", "vendor", "result"}),
 	}
-	m.Registry.MustRegister(m.outcomes, m.again, m.requests, m.tokens, m.seconds, m.receipts,
+	m.Registry.MustRegister(m.outcomes, m.again, m.requests, m.tokens, m.seconds, m.receipts, m.stops, m.grants,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -67,6 +76,35 @@ func (m *Metrics) Prepare(app, vendor string) {
 		m.again.WithLabelValues(app, vendor, string(r))
 	}
 	m.tokens.WithLabelValues(app, vendor)
+	for _, k := range []string{"slow-down", "circuit", "config"} {
+		m.stops.WithLabelValues(app, vendor, k)
+	}
+	for _, r := range []string{granted, refused, unreachable} {
+		m.grants.WithLabelValues(app, vendor, r)
+	}
+}
+
+// The results of a grant.
+const (
+	granted     = "granted"
+	refused     = "refused"
+	unreachable = "unreachable"
+)
+
+// Stopped counts a stop of an app at a vendor.
+func (m *Metrics) Stopped(app, vendor, kind string) { m.stops.WithLabelValues(app, vendor, kind).Inc() }
+
+// Grant counts a request for an access token; nil: it was granted.
+func (m *Metrics) Grant(app, vendor string, refusal *vendors.Error) {
+	result := granted
+	switch {
+	case refusal == nil:
+	case refusal.Code.Level == classify.Transport:
+		result = unreachable
+	default:
+		result = refused
+	}
+	m.grants.WithLabelValues(app, vendor, result).Inc()
 }
 
 // Request counts one request and its answer.

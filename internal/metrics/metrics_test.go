@@ -16,9 +16,9 @@ import (
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
-const table = `level	code	class	remedy	scope	tries	action	meaning	source
-response	ok	success	none	batch	-	-	accepted	-
-response	busy	retryable	backoff	batch	-	-	internal error	-
+const table = `level	code	class	remedy	scope	tries	action	bucket	window	meaning	source
+response	ok	success	none	batch	-	-	-	-	accepted	-
+response	busy	retryable	backoff	batch	-	-	-	-	internal error	-
 `
 
 func account() *dispatch.Account {

@@ -79,9 +79,9 @@ func Start(ctx context.Context, o Options) (*Worker, error) {
 	}
 	w.dispatch = dispatch.New(dispatch.Config{
 		Book:     &ledger.Store{Redis: w.rdb, Together: together, Keep: c.Ledger.Keep},
-		Access:   &credential.Store{Redis: w.rdb},
+		Access:   &credential.Store{Redis: w.rdb, Observe: w.metrics.Grant},
 		Saved:    &saved.Store{Redis: w.rdb},
-		Gate:     gate{w.limiter, w.log},
+		Gate:     gate{limiter: w.limiter, meter: w.metrics, log: w.log, now: time.Now},
 		Meter:    w.metrics,
 		Tracer:   &receipt.Store{Redis: w.rdb},
 		Account:  w.account,
@@ -118,7 +118,8 @@ func (w *Worker) Reload(ctx context.Context, c *config.Config) error {
 	var errs []error
 	for k, a := range *w.accounts.Load() {
 		if was := old[k]; was == nil || was.Fingerprint != a.Fingerprint {
-			errs = append(errs, w.limiter.Resume(ctx, key(a), ""))
+			_, err := w.limiter.Resume(ctx, key(a), "")
+			errs = append(errs, err)
 		}
 	}
 	return errors.Join(errs...)
