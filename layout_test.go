@@ -36,7 +36,7 @@ var mayImport = map[string][]string{
 	},
 	"internal/worker": {
 		"internal/config", "internal/credential", "internal/dispatch", "internal/ledger", "internal/limit", "internal/metrics",
-		"internal/queue", "internal/receipt", "internal/saved", "pkg/classify", "pkg/push", "pkg/retry", "pkg/vendors", "pkg/vendors/registry",
+		"internal/queue", "internal/receipt", "internal/saved", "pkg/classify", "pkg/push", "pkg/push/wire", "pkg/retry", "pkg/vendors", "pkg/vendors/registry",
 	},
 	"internal/receipt": {"internal/dispatch", "internal/ledger", "pkg/classify", "pkg/push/wire", "pkg/vendors"},
 	"internal/metrics": {"internal/dispatch", "pkg/classify", "pkg/push/wire", "pkg/vendors"},

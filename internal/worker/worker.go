@@ -50,6 +50,7 @@ type Worker struct {
 	metrics  *metrics.Metrics
 	limiter  *limit.Limiter
 	dispatch *dispatch.Dispatcher
+	served   []string // vendors whose lanes run
 	lanes    *queue.Lanes
 	ui       queue.UI
 	http     *http.Server
@@ -66,7 +67,7 @@ func Start(ctx context.Context, o Options) (*Worker, error) {
 	c := o.Config
 	handlers := c.Worker.Concurrency * handlersPerRequest
 	served := c.Served()
-	w := &Worker{log: o.Log, cfg: c, metrics: metrics.New(), rdb: o.Redis(handlers)}
+	w := &Worker{log: o.Log, cfg: c, metrics: metrics.New(), served: served, rdb: o.Redis(handlers)}
 	if err := w.rdb.Ping(ctx).Err(); err != nil {
 		return nil, errors.Join(fmt.Errorf("reach redis: %w: check redis.url", err), w.rdb.Close())
 	}
@@ -108,22 +109,6 @@ func Start(ctx context.Context, o Options) (*Worker, error) {
 
 // URL is where the HTTP server listens.
 func (w *Worker) URL() string { return "http://" + w.listener.Addr().String() }
-
-// Reload uses a new configuration's credentials and rates. Tasks in work end
-// with the old ones. What a configuration error had stopped goes on at once
-// where the credentials changed.
-func (w *Worker) Reload(ctx context.Context, c *config.Config) error {
-	old := *w.accounts.Load()
-	w.use(c)
-	var errs []error
-	for k, a := range *w.accounts.Load() {
-		if was := old[k]; was == nil || was.Fingerprint != a.Fingerprint {
-			_, err := w.limiter.Resume(ctx, key(a), "")
-			errs = append(errs, err)
-		}
-	}
-	return errors.Join(errs...)
-}
 
 // Stop takes nothing new, finishes what is in flight within the shutdown
 // timeout, and gives the rest back.
