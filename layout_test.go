@@ -26,7 +26,7 @@ var mayImport = map[string][]string{
 		"internal/config", "internal/demo", "internal/ledger", "internal/worker", "pkg/push/wire", "pkg/vendors", "pkg/vendors/registry",
 	},
 	"cmd/enqueue": {
-		"internal/config", "internal/deadletter", "internal/feedback", "internal/intake", "internal/ledger",
+		"internal/config", "internal/deadletter", "internal/feedback", "internal/intake", "internal/lanes", "internal/ledger",
 		"pkg/classify", "pkg/push", "pkg/push/wire", "pkg/vendors/registry",
 	},
 	"cmd/simulator": {"internal/simulator"},
@@ -38,6 +38,7 @@ var mayImport = map[string][]string{
 		"internal/config", "internal/credential", "internal/dispatch", "internal/ledger", "internal/limit", "internal/metrics",
 		"internal/queue", "internal/receipt", "internal/saved", "pkg/classify", "pkg/push", "pkg/push/wire", "pkg/retry", "pkg/vendors", "pkg/vendors/registry",
 	},
+	"internal/lanes":   {"internal/limit", "internal/queue", "pkg/push", "pkg/push/wire"},
 	"internal/receipt": {"internal/dispatch", "internal/ledger", "pkg/classify", "pkg/push/wire", "pkg/vendors"},
 	"internal/metrics": {"internal/dispatch", "pkg/classify", "pkg/push/wire", "pkg/vendors"},
 	"internal/dispatch": {
