@@ -35,12 +35,13 @@ var mayImport = map[string][]string{
 		"internal/config", "internal/ledger", "internal/simulator", "internal/worker", "pkg/push", "pkg/vendors/registry",
 	},
 	"internal/worker": {
-		"internal/config", "internal/credential", "internal/dispatch", "internal/ledger", "internal/limit", "internal/metrics",
-		"internal/queue", "internal/receipt", "internal/saved", "pkg/classify", "pkg/push", "pkg/push/wire", "pkg/retry", "pkg/vendors", "pkg/vendors/registry",
+		"internal/config", "internal/credential", "internal/dispatch", "internal/lanes", "internal/ledger", "internal/limit",
+		"internal/metrics", "internal/overview", "internal/queue", "internal/receipt", "internal/saved", "pkg/classify", "pkg/push", "pkg/push/wire", "pkg/retry", "pkg/vendors", "pkg/vendors/registry",
 	},
-	"internal/lanes":   {"internal/limit", "internal/queue", "pkg/push", "pkg/push/wire"},
-	"internal/receipt": {"internal/dispatch", "internal/ledger", "pkg/classify", "pkg/push/wire", "pkg/vendors"},
-	"internal/metrics": {"internal/dispatch", "pkg/classify", "pkg/push/wire", "pkg/vendors"},
+	"internal/overview": {"internal/deadletter", "internal/lanes", "internal/ledger", "internal/queue", "pkg/push/wire"},
+	"internal/lanes":    {"internal/limit", "internal/queue", "pkg/push", "pkg/push/wire"},
+	"internal/receipt":  {"internal/dispatch", "internal/ledger", "pkg/classify", "pkg/push/wire", "pkg/vendors"},
+	"internal/metrics":  {"internal/dispatch", "pkg/classify", "pkg/push/wire", "pkg/vendors"},
 	"internal/dispatch": {
 		"internal/ledger", "internal/queue", "internal/saved", "pkg/classify", "pkg/push", "pkg/push/wire", "pkg/retry", "pkg/vendors",
 	},
