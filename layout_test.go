@@ -41,7 +41,7 @@ var mayImport = map[string][]string{
 	"internal/overview": {"internal/deadletter", "internal/lanes", "internal/ledger", "internal/queue", "pkg/push/wire"},
 	"internal/lanes":    {"internal/limit", "internal/queue", "pkg/push", "pkg/push/wire"},
 	"internal/receipt":  {"internal/dispatch", "internal/ledger", "pkg/classify", "pkg/push/wire", "pkg/vendors"},
-	"internal/metrics":  {"internal/dispatch", "pkg/classify", "pkg/push/wire", "pkg/vendors"},
+	"internal/metrics":  {"internal/dispatch", "internal/lanes", "internal/limit", "pkg/classify", "pkg/push/wire", "pkg/vendors"},
 	"internal/dispatch": {
 		"internal/ledger", "internal/queue", "internal/saved", "pkg/classify", "pkg/push", "pkg/push/wire", "pkg/retry", "pkg/vendors",
 	},

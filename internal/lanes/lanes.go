@@ -46,9 +46,10 @@ type Lane struct {
 type App struct {
 	App string `json:"app"`
 	// Rate is the limit in Unit a second, Effective what slow-downs have left of
-	// it; 0: no limit.
+	// it; 0: no limit. Factor is the part that is left, over 0 up to 1.
 	Rate      float64 `json:"rate"`
 	Effective float64 `json:"effective_rate"`
+	Factor    float64 `json:"-"`
 	Unit      string  `json:"unit"`
 	Holds     []Hold  `json:"paused"`
 }
@@ -77,6 +78,9 @@ const (
 
 // quotaKind is the Kind of holds that are no stop.
 const quotaKind = "quota"
+
+// Stop tells whether the hold stops everything until a probe was well.
+func (h Hold) Stop() bool { return h.Kind != quotaKind }
 
 // Reader reads lanes.
 type Reader struct {
@@ -146,7 +150,7 @@ func (r *Reader) Apps(ctx context.Context, accounts []Account) (map[string][]App
 			return nil, err
 		}
 		apps[a.Vendor] = append(apps[a.Vendor], App{
-			App: a.App, Rate: a.Rate, Effective: a.Rate * st.Factor, Unit: a.Unit, Holds: holds(st, now),
+			App: a.App, Rate: a.Rate, Effective: a.Rate * st.Factor, Factor: st.Factor, Unit: a.Unit, Holds: holds(st, now),
 		})
 	}
 	for _, list := range apps {

@@ -17,6 +17,9 @@ const (
 	Misconfigured Kind = "config"    // an operator has to act
 )
 
+// Kinds lists every kind.
+func Kinds() []Kind { return []Kind{TooFast, Unreachable, Misconfigured} }
+
 // rule is how long a kind of stop waits for its probes.
 type rule struct {
 	first, longest time.Duration // doubled by each probe that fails

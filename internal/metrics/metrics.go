@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/postrider/postrider/internal/dispatch"
+	"github.com/postrider/postrider/internal/limit"
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/push/wire"
 	"github.com/postrider/postrider/pkg/vendors"
@@ -76,8 +77,8 @@ func (m *Metrics) Prepare(app, vendor string) {
 		m.again.WithLabelValues(app, vendor, string(r))
 	}
 	m.tokens.WithLabelValues(app, vendor)
-	for _, k := range []string{"slow-down", "circuit", "config"} {
-		m.stops.WithLabelValues(app, vendor, k)
+	for _, k := range limit.Kinds() {
+		m.stops.WithLabelValues(app, vendor, string(k))
 	}
 	for _, r := range []string{granted, refused, unreachable} {
 		m.grants.WithLabelValues(app, vendor, r)

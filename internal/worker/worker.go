@@ -18,6 +18,7 @@ import (
 	"github.com/postrider/postrider/internal/config"
 	"github.com/postrider/postrider/internal/credential"
 	"github.com/postrider/postrider/internal/dispatch"
+	"github.com/postrider/postrider/internal/lanes"
 	"github.com/postrider/postrider/internal/ledger"
 	"github.com/postrider/postrider/internal/limit"
 	"github.com/postrider/postrider/internal/metrics"
@@ -74,13 +75,8 @@ func Start(ctx context.Context, o Options) (*Worker, error) {
 	w.client = vendors.NewClient(c.Worker.Concurrency)
 	w.use(c)
 	w.limiter = newLimiter(w.rdb)
-	together, err := w.rdb.AsyncAutoPipeline()
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("pipeline: %w", err), w.rdb.Close())
-	}
-	w.dispatch = dispatch.New(dispatch.Config{
 		Book:     &ledger.Store{Redis: w.rdb, Together: together, Keep: c.Ledger.Keep},
-		Access:   &credential.Store{Redis: w.rdb, Observe: w.metrics.Grant},
+		Access:   &credential.Store{Redis: w.rdb, Key: c.Redis.Key(), Observe: w.metrics.Grant},
 		Saved:    &saved.Store{Redis: w.rdb},
 		Gate:     gate{limiter: w.limiter, meter: w.metrics, log: w.log, now: time.Now},
 		Meter:    w.metrics,
