@@ -128,3 +128,26 @@ func TestAProbeIsOverHoweverTheRequestEnds(t *testing.T) {
 		})
 	}
 }
+
+func TestSmallTasksOfDifferentQuotasDoNotJoin(t *testing.T) {
+	t.Parallel()
+	m := &multi{}
+	inBubble(t, func(b *bubble) {
+		withQuotas(b)
+		b.acct.Spec.Quotas = b.acct.Spec.Quotas[:1] // news and others
+		many(m, 10)(b)
+	}, func(b *bubble) {
+		all := make([]<-chan error, 4)
+		for i, e := range differ(len(all)) {
+			all[i] = b.start(b.Context(), b.chunk(push.Normal, e))
+		}
+		for _, done := range all {
+			if err := <-done; err != nil {
+				b.Error(err)
+			}
+		}
+		if got := m.counts(); !slices.Equal(got, []int{3}) || !slices.Equal(b.vendor.sizes(), []int{1}) {
+			b.Errorf("requests have %v and %v tokens, want the news alone and three together", got, b.vendor.sizes())
+		}
+	})
+}
