@@ -75,6 +75,14 @@ func Start(ctx context.Context, o Options) (*Worker, error) {
 	w.client = vendors.NewClient(c.Worker.Concurrency)
 	w.use(c)
 	w.limiter = newLimiter(w.rdb)
+	together, err := w.rdb.AsyncAutoPipeline()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("pipeline: %w", err), w.rdb.Close())
+	}
+	w.metrics.Watch(func(ctx context.Context) (map[string][]lanes.App, error) {
+		return (&lanes.Reader{Redis: w.rdb}).Apps(ctx, w.known())
+	})
+	w.dispatch = dispatch.New(dispatch.Config{
 		Book:     &ledger.Store{Redis: w.rdb, Together: together, Keep: c.Ledger.Keep},
 		Access:   &credential.Store{Redis: w.rdb, Key: c.Redis.Key(), Observe: w.metrics.Grant},
 		Saved:    &saved.Store{Redis: w.rdb},
