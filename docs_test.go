@@ -58,25 +58,39 @@ func codesIndex() string {
 
 func codes(s vendors.Spec) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s# %s: result codes\n\n| level | code | class | remedy | scope | tries | action | meaning |\n|---|---|---|---|---|---|---|---|\n", generated, s.Title)
+	fmt.Fprintf(&b, "%s# %s: result codes\n\n| level | code | class | remedy | scope | tries | action | bucket | window | meaning |\n|---|---|---|---|---|---|---|---|---|---|\n", generated, s.Title)
 	sources := map[string]bool{}
 	for _, r := range s.Codes.Explain("") {
 		tries := ""
 		if r.Tries > 0 {
 			tries = fmt.Sprint(r.Tries)
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s |\n",
-			r.Level, cell(r.Code), r.Class, r.Remedy, r.Scope, tries, r.Action, cell(r.Meaning))
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n",
+			r.Level, cell(r.Code), r.Class, r.Remedy, r.Scope, tries, r.Action, r.Bucket, r.Window, cell(r.Meaning))
 		if !sources[r.Source] {
 			sources[r.Source] = true
 		}
 	}
-	b.WriteString("\nSources:\n\n")
+	b.WriteString(buckets(s) + "\nSources:\n\n")
 	for _, r := range s.Codes.Explain("") {
 		if sources[r.Source] {
 			fmt.Fprintf(&b, "- %s\n", r.Source)
 			sources[r.Source] = false
 		}
+	}
+	return b.String()
+}
+
+// buckets explains what a vendor's quotas count.
+func buckets(s vendors.Spec) string {
+	if len(s.Quotas) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	b.WriteString("\n## Quotas\n\nAn answer with a bucket stops what belongs to it, for every worker, until its window begins in Beijing: day is the\n" +
+		"next midnight, week the next Monday's. Everything else goes on.\n\n| bucket | counts |\n|---|---|\n")
+	for _, q := range s.Quotas {
+		fmt.Fprintf(&b, "| %s | %s |\n", q.Bucket, cell(q.Meaning))
 	}
 	return b.String()
 }

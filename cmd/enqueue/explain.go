@@ -38,11 +38,19 @@ func (a *app) explain() *cobra.Command {
 	}
 }
 
+// quotaLines are for rows that name the quota which is used up.
+func quotaLines(r classify.Row) string {
+	if r.Bucket == "" {
+		return ""
+	}
+	return fmt.Sprintf("  bucket   %s\n  window   %s\n", r.Bucket, r.Window)
+}
+
 func (a *app) tellRows(rows []classify.Row) error {
 	if len(rows) == 1 {
 		r := rows[0]
-		_, err := fmt.Fprintf(a.out, "%s\n  meaning  %s\n  class    %s\n  remedy   %s\n  scope    %s\n  source   %s\n",
-			r.Key(), r.Meaning, r.Class, r.Remedy, r.Scope, r.Source)
+		_, err := fmt.Fprintf(a.out, "%s\n  meaning  %s\n  class    %s\n  remedy   %s\n  scope    %s\n%s  source   %s\n",
+			r.Key(), r.Meaning, r.Class, r.Remedy, r.Scope, quotaLines(r), r.Source)
 		return err
 	}
 	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)

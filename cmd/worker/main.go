@@ -126,7 +126,7 @@ func (p *program) work(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	log.Info().Str("url", w.URL()).Strs("vendors", cfg.Served()).Int("apps", len(cfg.Apps)).Msg("working")
+	log.Info().Str("url", w.URL()).Str("overview", w.URL()+"/postrider").Strs("vendors", cfg.Served()).Int("apps", len(cfg.Apps)).Msg("working")
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)

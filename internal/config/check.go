@@ -23,6 +23,8 @@ func (d *decoder) want(ok bool, path, reason string) {
 func (d *decoder) check(c *Config) {
 	_, reason := parseRedis(c.Redis.URL.Reveal())
 	d.want(reason == "", "redis.url", reason)
+	d.want(c.Redis.EncryptionKey == "" || len(c.Redis.Key()) == keySize, "redis.encryption_key",
+		"wants 32 random bytes in base64, as openssl rand -base64 32 prints them")
 	d.checkHTTP(c.HTTP)
 	d.word("log.level", c.Log.Level, "trace", "debug", "info", "warn", "error")
 	d.word("log.format", c.Log.Format, "json", "console")

@@ -7,6 +7,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 
 	"github.com/postrider/postrider/pkg/classify"
+	"github.com/postrider/postrider/pkg/vendors"
 )
 
 // override is one row of the block codes. It begins as the table's row, so that
@@ -17,6 +18,8 @@ type override struct {
 	Scope   classify.Scope  `yaml:"scope"`
 	Tries   int             `yaml:"tries"`
 	Action  classify.Action `yaml:"action"`
+	Bucket  string          `yaml:"bucket"`
+	Window  classify.Window `yaml:"window"`
 	Meaning string          `yaml:"meaning"`
 }
 
@@ -29,7 +32,7 @@ func (d *decoder) codes(tables map[string]*classify.Table) func(string, ast.Node
 	keys := map[string]key{}
 	for _, spec := range d.specs {
 		keys[spec.Name] = key{read: func(path string, n ast.Node) {
-			if t := d.table(path, n, tables[spec.Name]); t != nil {
+			if t := d.table(path, n, spec, tables[spec.Name]); t != nil {
 				tables[spec.Name] = t
 			}
 		}}
@@ -37,7 +40,7 @@ func (d *decoder) codes(tables map[string]*classify.Table) func(string, ast.Node
 	return func(path string, n ast.Node) { d.mapping(path, n, keys) }
 }
 
-func (d *decoder) table(path string, n ast.Node, t *classify.Table) *classify.Table {
+func (d *decoder) table(path string, n ast.Node, spec vendors.Spec, t *classify.Table) *classify.Table {
 	var rows []classify.Row
 	for _, p := range d.pairs(path, n) {
 		at := join(path, p.key)
@@ -46,7 +49,9 @@ func (d *decoder) table(path string, n ast.Node, t *classify.Table) *classify.Ta
 			d.fault(at, "wants a key like response/80100003: the code's level, a slash, the code")
 			continue
 		}
-		rows = append(rows, d.row(at, p.value, known(t, classify.Level(level), code)))
+		row := d.row(at, p.value, known(t, classify.Level(level), code))
+		d.want(spec.HasBucket(row.Bucket), at+".bucket", "is none of the vendor's: see docs/codes/"+spec.Name+".md")
+		rows = append(rows, row)
 	}
 	if t == nil || len(rows) == 0 || len(d.faults) > 0 {
 		return nil
@@ -72,14 +77,18 @@ func known(t *classify.Table, level classify.Level, code string) classify.Row {
 }
 
 func (d *decoder) row(path string, n ast.Node, row classify.Row) classify.Row {
-	o := override{Class: row.Class, Remedy: row.Remedy, Scope: row.Scope, Tries: row.Tries, Action: row.Action, Meaning: row.Meaning}
+	o := override{Class: row.Class, Remedy: row.Remedy, Scope: row.Scope, Tries: row.Tries, Action: row.Action, Bucket: row.Bucket, Window: row.Window, Meaning: row.Meaning}
 	before := len(d.faults)
 	d.mapping(path, n, d.bind(&o))
 	if o.Action == "none" {
 		o.Action = classify.NoAction
 	}
 	d.want(o.Tries >= 0, path+".tries", "wants a number of requests, or 0 for the policy's")
+	if o.Remedy != classify.WaitQuota && row.Remedy == classify.WaitQuota {
+		o.Bucket, o.Window = "", "" // the table's, of a quota that is none any more
+	}
 	row.Class, row.Remedy, row.Scope, row.Tries, row.Action, row.Meaning = o.Class, o.Remedy, o.Scope, o.Tries, o.Action, o.Meaning
+	row.Bucket, row.Window = o.Bucket, o.Window
 	row.Source = fmt.Sprintf("%s:%d", d.file, d.line(path, nil))
 	if err := row.Check(); err != nil && len(d.faults) == before {
 		d.foreign(path, err.Error())

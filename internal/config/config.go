@@ -8,6 +8,7 @@
 package config
 
 import (
+	"encoding/base64"
 	"maps"
 	"slices"
 	"strings"
@@ -41,6 +42,21 @@ type Config struct {
 type Redis struct {
 	// URL may hold a password; RedisOptions takes it apart.
 	URL vendors.Secret `yaml:"url"`
+	// EncryptionKey is 32 random bytes in base64; empty: access tokens lie in
+	// Redis as they are. Every worker has the same.
+	EncryptionKey vendors.Secret `yaml:"encryption_key"`
+}
+
+// keySize is that of AES-256, in bytes.
+const keySize = 32
+
+// Key is what access tokens are encrypted with; nil: nothing.
+func (r Redis) Key() []byte {
+	if r.EncryptionKey == "" {
+		return nil
+	}
+	key, _ := base64.StdEncoding.DecodeString(r.EncryptionKey.Reveal()) // checked at load
+	return key
 }
 
 // HTTP is the worker's own server: UI, metrics, health and receipts.

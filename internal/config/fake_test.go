@@ -122,9 +122,9 @@ func required(pairs ...string) []push.Fault {
 	return faults
 }
 
-const codesTSV = "level\tcode\tclass\tremedy\tscope\ttries\taction\tmeaning\tsource\n" +
-	"response\t80000000\tsuccess\tnone\tbatch\t-\t-\tall accepted\thttps://vendor.example/codes\n" +
-	"response\t80300007\ttoken-invalid\tdrop-token\ttoken\t-\tdelete\tevery token is invalid\thttps://vendor.example/codes\n"
+const codesTSV = "level\tcode\tclass\tremedy\tscope\ttries\taction\tbucket\twindow\tmeaning\tsource\n" +
+	"response\t80000000\tsuccess\tnone\tbatch\t-\t-\t-\t-\tall accepted\thttps://vendor.example/codes\n" +
+	"response\t80300007\ttoken-invalid\tdrop-token\ttoken\t-\tdelete\t-\t-\tevery token is invalid\thttps://vendor.example/codes\n"
 
 func fake(name string, batch int, unit vendors.Unit, rate float64, settings vendors.Settings) vendors.Spec {
 	return vendors.Spec{

@@ -78,3 +78,33 @@ func prints(t *rapid.T, v any) []string {
 	}
 	return []string{fmt.Sprintf("%v", v), fmt.Sprintf("%+v", v), fmt.Sprintf("%#v", v), string(j), string(y)}
 }
+
+func TestTheKeyOfAccessTokensHas32Bytes(t *testing.T) {
+	t.Parallel()
+	good := strings.Repeat("A", 43) + "="
+	for name, c := range map[string]struct {
+		text  string
+		right bool
+		bytes int
+	}{
+		"none":                      {"redis: {}", true, 0},
+		"32 bytes":                  {"redis: {encryption_key: " + good + "}", true, 32},
+		"from a file":               {"redis: {encryption_key_file: k.txt}", true, 32},
+		"31 bytes":                  {"redis: {encryption_key: " + strings.Repeat("A", 42) + "==}", false, 0},
+		"no base64":                 {"redis: {encryption_key: " + strings.Repeat("-", 43) + "=}", false, 0},
+		"a password instead of one": {"redis: {encryption_key: hunter2}", false, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg, err := parse(c.text, nil, map[string]string{"conf/k.txt": good + "\n"})
+			switch {
+			case !c.right:
+				if err == nil || !strings.Contains(err.Error(), "redis.encryption_key: wants 32 random bytes") || strings.Contains(err.Error(), "hunter2") {
+					t.Errorf("got %v", err)
+				}
+			case err != nil || len(cfg.Redis.Key()) != c.bytes:
+				t.Errorf("got %v, want a key of %d bytes", err, c.bytes)
+			}
+		})
+	}
+}

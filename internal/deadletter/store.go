@@ -71,6 +71,19 @@ func (s *Store) pages(ctx context.Context, f Filter, do func([]Entry) error) err
 	}
 }
 
+// Newest reads the last n entries, the newest first, and tells how many there are in all.
+func (s *Store) Newest(ctx context.Context, n int64) ([]Entry, int64, error) {
+	total, err := s.Redis.XLen(ctx, wire.DeadStream).Result()
+	if err != nil {
+		return nil, 0, fmt.Errorf("count dead letters: %w", err)
+	}
+	raw, err := s.Redis.XRevRangeN(ctx, wire.DeadStream, "+", "-", n).Result()
+	if err != nil {
+		return nil, 0, fmt.Errorf("read dead letters: %w", err)
+	}
+	return choose(Filter{}, raw), total, nil
+}
+
 func choose(f Filter, raw []redis.XMessage) []Entry {
 	all := make([]Entry, 0, len(raw))
 	for _, m := range raw {

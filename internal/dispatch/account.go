@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"strings"
 	"time"
 
 	"github.com/postrider/postrider/pkg/classify"
@@ -64,25 +65,38 @@ func (a *Account) bundle(parcels []*parcel, limit int) []shipment {
 		most = min(most, limit)
 	}
 	var all []shipment
-	open, seen := shipment(nil), map[string]struct{}{}
+	open := map[string]*bundle{}
 	for _, p := range parcels {
 		tokens := p.tokens()
 		if p.n > most/2 || !a.mixes(p) {
 			all = append(all, shipment{p})
 			continue
 		}
+		quotas := a.quotas(p)
+		b := open[quotas]
 		// A token twice in one request could not be told apart in the answer.
-		if len(open) > 0 && (open.count()+p.n > most || twice(seen, tokens)) {
-			all = append(all, open)
-			open, seen = nil, map[string]struct{}{}
+		if b == nil || b.n+p.n > most || twice(b.seen, tokens) {
+			b = &bundle{at: len(all), seen: map[string]struct{}{}}
+			open[quotas] = b
+			all = append(all, nil)
 		}
-		open = append(open, p)
+		all[b.at] = append(all[b.at], p)
+		b.n += p.n
 		for _, t := range tokens {
-			seen[t] = struct{}{}
+			b.seen[t] = struct{}{}
 		}
-	}
-	if len(open) > 0 {
-		all = append(all, open)
 	}
 	return all
+}
+
+// bundle is a shipment that others may still join.
+type bundle struct {
+	at, n int // its place among all, its tokens
+	seen  map[string]struct{}
+}
+
+// quotas are the buckets of a parcel. Only messages with the same ones share a
+// request: else one whose quota is used up would hold the others up.
+func (a *Account) quotas(p *parcel) string {
+	return strings.Join(a.Spec.Buckets(p.message, p.n), "\n")
 }

@@ -22,7 +22,6 @@ func (d *Dispatcher) apply(a *Account, p shipment, ans answer) {
 		e := s.c.open.Chunk.Entries[s.entry]
 		state := retry.State{
 			Tokens: n, AtMostOnce: e.AtMostOnce, Now: now, Expires: time.UnixMilli(e.Expires), Jitter: jitter(),
-			QuotaReset: retry.BeijingMidnight(now),
 		}
 		d.applySpan(a, s, state, ans, i)
 		i += len(s.tokens)
@@ -48,7 +47,7 @@ func (d *Dispatcher) applySpan(a *Account, s *span, state retry.State, ans answe
 		s.c.unmark(at)
 		attempt := min(int(s.c.states[at])+1, wire.MaxAttempts)
 		if row != lastRow || attempt != lastAttempt {
-			state.Attempt = attempt
+			state.Attempt, state.QuotaReset = attempt, row.Window.Next(state.Now)
 			last = retry.Decide(d.Policy, retry.Result{Row: row.Row, Uncertain: !ans.unsent && row.Uncertain(), RetryAfter: ans.retryAfter}, state)
 			lastRow, lastAttempt = row, attempt
 		}

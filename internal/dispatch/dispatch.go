@@ -54,12 +54,31 @@ type Tracer interface {
 	Note(ctx context.Context, sent []Sent) error
 }
 
-// Gate gives permits.
+// Gate says when a request may be made.
 type Gate interface {
-	// Admit answers 0 when units may be sent now, else how long to wait and why.
-	Admit(ctx context.Context, a *Account, p push.Priority, units int) (time.Duration, string, error)
-	// Answered tells the gate what the vendor said of its load.
-	Answered(ctx context.Context, a *Account, row classify.Row, retryAfter time.Duration)
+	// Admit lets a request through, or says how long to wait and why.
+	Admit(ctx context.Context, a *Account, l Load) (Ticket, error)
+	// Answered tells the gate what the vendor said to a request that it let through.
+	Answered(ctx context.Context, a *Account, t Ticket, row classify.Row, retryAfter time.Duration)
+	// Done tells it that a request with a Probe is over, made or not.
+	Done(ctx context.Context, a *Account, t Ticket)
+}
+
+// Load is what a request asks the Gate for.
+type Load struct {
+	Priority push.Priority
+	Units    int      // of the account's rate
+	Buckets  []string // the quotas that count it
+}
+
+// Ticket is the Gate's answer to a Load.
+type Ticket struct {
+	Wait    time.Duration // until the Gate is to be asked again; 0: the request may be made
+	Why     string        // for people, with Wait
+	Buckets []string      // the Load's
+	// Probe is set where this request alone is to show whether the vendor is
+	// well again; all others wait for its answer.
+	Probe string
 }
 
 // Gone knows which tokens are dead.

@@ -10,7 +10,6 @@ import (
 	"github.com/postrider/postrider/internal/dispatch"
 	"github.com/postrider/postrider/internal/saved"
 	"github.com/postrider/postrider/pkg/classify"
-	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/push/wire"
 	"github.com/postrider/postrider/pkg/vendors"
 )
@@ -111,26 +110,42 @@ func hold(began chan<- struct{}, release <-chan struct{}, then reply) reply {
 type gate struct {
 	mu       sync.Mutex
 	admit    func() (time.Duration, string, error)
+	closed   map[string]time.Time // buckets that are paused
+	probe    string               // what tickets carry
 	units    []int
 	answered []classify.Row
+	tickets  []dispatch.Ticket // those that answers came with
+	done     []string          // probes that are over
 }
 
-func (g *gate) Admit(_ context.Context, _ *dispatch.Account, _ push.Priority, units int) (time.Duration, string, error) {
+func (g *gate) Admit(_ context.Context, _ *dispatch.Account, l dispatch.Load) (dispatch.Ticket, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.admit != nil {
 		if wait, why, err := g.admit(); wait > 0 || err != nil {
-			return wait, why, err
+			return dispatch.Ticket{Wait: wait, Why: why}, err
 		}
 	}
-	g.units = append(g.units, units)
-	return 0, "", nil
+	for _, b := range l.Buckets {
+		if left := time.Until(g.closed[b]); left > 0 {
+			return dispatch.Ticket{Wait: left, Why: b}, nil
+		}
+	}
+	g.units = append(g.units, l.Units)
+	return dispatch.Ticket{Buckets: l.Buckets, Probe: g.probe}, nil
 }
 
-func (g *gate) Answered(_ context.Context, _ *dispatch.Account, row classify.Row, _ time.Duration) {
+func (g *gate) Answered(_ context.Context, _ *dispatch.Account, t dispatch.Ticket, row classify.Row, _ time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.answered = append(g.answered, row)
+	g.tickets = append(g.tickets, t)
+}
+
+func (g *gate) Done(_ context.Context, _ *dispatch.Account, t dispatch.Ticket) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.done = append(g.done, t.Probe)
 }
 
 // remedies are those that the gate was told of.

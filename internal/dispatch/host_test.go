@@ -15,7 +15,6 @@ import (
 	"github.com/postrider/postrider/internal/dispatch"
 	"github.com/postrider/postrider/internal/ledger"
 	"github.com/postrider/postrider/pkg/classify"
-	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/push/wire"
 	"github.com/postrider/postrider/pkg/retry"
 	"github.com/postrider/postrider/pkg/vendors"
@@ -207,19 +206,22 @@ func (h *host) Grant(context.Context, time.Time) (vendors.Grant, error) {
 	return vendors.Grant{}, errGone
 }
 
-func (h *host) Admit(context.Context, *dispatch.Account, push.Priority, int) (time.Duration, string, error) {
+func (h *host) Admit(context.Context, *dispatch.Account, dispatch.Load) (dispatch.Ticket, error) {
 	switch {
 	case h.op() != nil || h.chance(30):
-		return 0, "", errors.New("redis is away")
+		return dispatch.Ticket{}, errors.New("redis is away")
 	case h.chance(5):
-		return 300 * time.Millisecond, "waiting for the rate limit", nil
+		return dispatch.Ticket{Wait: 300 * time.Millisecond, Why: "waiting for the rate limit"}, nil
 	case h.chance(15):
-		return 5 * time.Minute, "paused", nil
+		return dispatch.Ticket{Wait: 5 * time.Minute, Why: "paused"}, nil
 	}
-	return 0, "", nil
+	return dispatch.Ticket{}, nil
 }
 
-func (h *host) Answered(context.Context, *dispatch.Account, classify.Row, time.Duration) {}
+func (h *host) Answered(context.Context, *dispatch.Account, dispatch.Ticket, classify.Row, time.Duration) {
+}
+
+func (h *host) Done(context.Context, *dispatch.Account, dispatch.Ticket) {}
 
 // Send is the vendor.
 func (h *host) Send(_ context.Context, r *vendors.Request) (vendors.Answer, error) {

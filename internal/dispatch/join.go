@@ -36,7 +36,7 @@ type batch struct {
 func (d *Dispatcher) join(ctx context.Context, a *Account, p *parcel) {
 	k, limit := p.joinKey, a.Batch
 	if a.mixes(p) {
-		k, limit = joinKey{app: p.app, vendor: p.vendor}, a.many()
+		k, limit = joinKey{app: p.app, vendor: p.vendor, quotas: a.quotas(p)}, a.many()
 	}
 	b, mine := d.joiner.enter(k, p, limit)
 	if !mine {

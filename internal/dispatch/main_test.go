@@ -29,22 +29,24 @@ func TestMain(m *testing.M) {
 }
 
 // table is a vendor whose codes say what is to be done about them.
-const table = `level	code	class	remedy	scope	tries	action	meaning	source
-response	ok	success	none	batch	-	-	accepted	-
-response	drop	permanent	drop-batch	batch	-	-	the message is wrong	-
-response	split	permanent	split	batch	-	-	too many tokens	-
-response	busy	retryable	backoff	batch	-	-	internal error	-
-response	slow	retryable	slow-down	app	-	-	too fast	-
-response	quota	permanent	wait-quota	batch	-	-	the day's messages are used up	-
-response	expired	retryable	refresh-auth	app	-	-	the access token has expired	-
-response	rights	permanent	config	app	-	-	the app may not send	-
-token	gone	token-invalid	drop-token	token	-	delete	the token is dead	-
-token	off	token-invalid	drop-token	token	-	suppress	switched off	-
-token	region	permanent	drop-token	token	-	suppress	not served	-
-token	busy	retryable	backoff	token	-	-	try later	-
-auth	denied	permanent	config	app	-	-	wrong secret	-
-auth	flow	retryable	slow-down	app	-	-	too many grants	-
-auth	wrong	permanent	drop-batch	batch	-	-	a parameter is wrong	-
+const table = `level	code	class	remedy	scope	tries	action	bucket	window	meaning	source
+response	ok	success	none	batch	-	-	-	-	accepted	-
+response	drop	permanent	drop-batch	batch	-	-	-	-	the message is wrong	-
+response	split	permanent	split	batch	-	-	-	-	too many tokens	-
+response	busy	retryable	backoff	batch	-	-	-	-	internal error	-
+response	slow	retryable	slow-down	app	-	-	-	-	too fast	-
+response	quota	permanent	wait-quota	batch	-	-	-	-	the day's messages are used up	-
+response	night	retryable	wait-quota	app	-	-	news	07:00	not at night	-
+token	full	retryable	wait-quota	token	-	-	channel	week	the channel's messages are used up	-
+response	expired	retryable	refresh-auth	app	-	-	-	-	the access token has expired	-
+response	rights	permanent	config	app	-	-	-	-	the app may not send	-
+token	gone	token-invalid	drop-token	token	-	delete	-	-	the token is dead	-
+token	off	token-invalid	drop-token	token	-	suppress	-	-	switched off	-
+token	region	permanent	drop-token	token	-	suppress	-	-	not served	-
+token	busy	retryable	backoff	token	-	-	-	-	try later	-
+auth	denied	permanent	config	app	-	-	-	-	wrong secret	-
+auth	flow	retryable	slow-down	app	-	-	-	-	too many grants	-
+auth	wrong	permanent	drop-batch	batch	-	-	-	-	a parameter is wrong	-
 `
 
 // clock is a clock that is put forward by hand.

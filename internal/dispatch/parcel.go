@@ -44,10 +44,12 @@ type parcel struct {
 }
 
 // joinKey is what parcels that share a request have in common. Parts of a large
-// job share with each other alone: job is set, and epoch is not.
+// job share with each other alone: job is set, and epoch is not. Different
+// messages share by app, vendor and quotas.
 type joinKey struct {
 	app, vendor, digest, job string
 	epoch                    int64
+	quotas                   string // of different messages in one request
 }
 
 // key is the request's idempotency key.

@@ -21,9 +21,15 @@ type answer struct {
 	savedGone  bool
 }
 
+// call is a request that the gate let through.
+type call struct {
+	*Account
+	ticket Ticket
+}
+
 // request asks the vendor once; and once more with a new access token if the
 // old one was refused, or with a message saved anew if the vendor lost it.
-func (d *Dispatcher) request(ctx context.Context, a *Account, s shipment, reqs []*vendors.Request) answer {
+func (d *Dispatcher) request(ctx context.Context, a call, s shipment, reqs []*vendors.Request) answer {
 	for resaved, renewed, fresh := false, false, false; ; {
 		if ans, ok := d.prepare(ctx, a, reqs, fresh); !ok {
 			return ans
@@ -56,7 +62,7 @@ func (d *Dispatcher) request(ctx context.Context, a *Account, s shipment, reqs [
 // prepare gets the access token and the saved message that the requests need;
 // false means that one could not be had, and the answer says why. fresh: the
 // vendor has just refused the last access token.
-func (d *Dispatcher) prepare(ctx context.Context, a *Account, reqs []*vendors.Request, fresh bool) (answer, bool) {
+func (d *Dispatcher) prepare(ctx context.Context, a call, reqs []*vendors.Request, fresh bool) (answer, bool) {
 	first := reqs[0]
 	for _, r := range reqs {
 		r.Now = d.Now() // what is signed with a time is signed anew
@@ -86,7 +92,7 @@ func (d *Dispatcher) prepare(ctx context.Context, a *Account, reqs []*vendors.Re
 	return answer{}, true
 }
 
-func saving(a *Account, r *vendors.Request) saved.Message {
+func saving(a call, r *vendors.Request) saved.Message {
 	return saved.Message{App: a.App, Vendor: a.Spec.Name, Key: r.Key}
 }
 
@@ -100,19 +106,19 @@ func count(reqs []*vendors.Request) int {
 
 // stopped turns an answer about the access token that a new one did not mend
 // into a configuration error, and has the gate stop the account.
-func (d *Dispatcher) stopped(ctx context.Context, a *Account, ans answer) answer {
+func (d *Dispatcher) stopped(ctx context.Context, a call, ans answer) answer {
 	ans.row.Class, ans.row.Remedy, ans.row.Scope = classify.Permanent, classify.Config, classify.ScopeApp
-	d.Gate.Answered(ctx, a, ans.row.Row, ans.retryAfter)
+	d.Gate.Answered(ctx, a.Account, a.ticket, ans.row.Row, ans.retryAfter)
 	return ans
 }
 
-func (d *Dispatcher) stop(ctx context.Context, a *Account) answer {
+func (d *Dispatcher) stop(ctx context.Context, a call) answer {
 	row, _ := a.Codes.Lookup(classify.HTTP, "401")
 	return d.stopped(ctx, a, answer{row: verdictRow{Row: row, key: row.Key()}})
 }
 
 // ask makes the request and looks the answer up.
-func (d *Dispatcher) ask(ctx context.Context, a *Account, reqs []*vendors.Request) answer {
+func (d *Dispatcher) ask(ctx context.Context, a call, reqs []*vendors.Request) answer {
 	ctx, cancel := context.WithTimeout(ctx, a.Timeout)
 	defer cancel()
 	asked, start := d.Now(), time.Now()
@@ -139,12 +145,15 @@ func (d *Dispatcher) ask(ctx context.Context, a *Account, reqs []*vendors.Reques
 	return ans
 }
 
-// heed tells the gate if what the vendor said of a token concerns the whole app.
-func (d *Dispatcher) heed(ctx context.Context, a *Account, ans answer) {
+// heed tells the gate if what the vendor said of a token concerns the whole
+// app, or a bucket of it.
+func (d *Dispatcher) heed(ctx context.Context, a call, ans answer) {
+	told := map[string]bool{}
 	for _, row := range ans.special {
-		if row.Scope == classify.ScopeApp && row.Class != classify.Success {
-			d.Gate.Answered(ctx, a, row.Row, ans.retryAfter)
-			return
+		wide := row.Scope == classify.ScopeApp || row.Bucket != ""
+		if wide && row.Class != classify.Success && !told[row.key] {
+			told[row.key] = true
+			d.Gate.Answered(ctx, a.Account, a.ticket, row.Row, ans.retryAfter)
 		}
 	}
 }
@@ -154,7 +163,7 @@ var errPanic = errors.New("the vendor's adapter panicked")
 
 // ship makes the request. A fault in an adapter costs its own tokens an attempt;
 // nobody else would catch it where a task's requests run in goroutines.
-func (d *Dispatcher) ship(ctx context.Context, a *Account, reqs []*vendors.Request) (_ vendors.Answer, err error) {
+func (d *Dispatcher) ship(ctx context.Context, a call, reqs []*vendors.Request) (_ vendors.Answer, err error) {
 	defer func() {
 		if recover() != nil {
 			d.Log.Error().Str("vendor", a.Spec.Name).Bytes("stack", debug.Stack()).Err(errPanic).Msg("send")
@@ -168,17 +177,20 @@ func (d *Dispatcher) ship(ctx context.Context, a *Account, reqs []*vendors.Reque
 }
 
 // refused is the answer when no access token could be had.
-func (d *Dispatcher) refused(ctx context.Context, a *Account, err error) answer {
+func (d *Dispatcher) refused(ctx context.Context, a call, err error) answer {
 	ans := d.lookupError(a, err)
 	ans.unsent = true
 	if ans.row.Remedy == classify.RefreshAuth || ans.row.Class == classify.Permanent || ans.row.Class == classify.TokenInvalid {
 		// Whatever is wrong with a grant, it is not the message or its tokens.
 		return d.stopped(ctx, a, ans)
 	}
+	if ans.row.Level == classify.Transport || ans.row.Level == classify.HTTP {
+		d.Gate.Answered(ctx, a.Account, a.ticket, ans.row.Row, ans.retryAfter)
+	}
 	return ans
 }
 
-func (d *Dispatcher) lookupError(a *Account, err error) answer {
+func (d *Dispatcher) lookupError(a call, err error) answer {
 	var v *vendors.Error
 	if !errors.As(err, &v) {
 		v = &vendors.Error{Code: classify.Code{Level: classify.Transport, Code: classify.Broken}, Err: err}
@@ -191,7 +203,7 @@ func (d *Dispatcher) lookupError(a *Account, err error) answer {
 }
 
 // lookup finds what a code means, and says so once a code is unknown.
-func (d *Dispatcher) lookup(a *Account, c classify.Code) verdictRow {
+func (d *Dispatcher) lookup(a call, c classify.Code) verdictRow {
 	row, known := a.Codes.Lookup(c.Level, c.Code)
 	if !known {
 		d.Log.Warn().Str("app", a.App).Str("vendor", a.Spec.Name).Str("code", c.String()).Str("text", c.Text).
@@ -201,7 +213,7 @@ func (d *Dispatcher) lookup(a *Account, c classify.Code) verdictRow {
 }
 
 // report tells meter and gate how the request went.
-func (d *Dispatcher) report(ctx context.Context, a *Account, ans answer, tokens int, took time.Duration) {
-	d.Meter.Request(a, ans.row.Row, tokens, took)
-	d.Gate.Answered(ctx, a, ans.row.Row, ans.retryAfter)
+func (d *Dispatcher) report(ctx context.Context, a call, ans answer, tokens int, took time.Duration) {
+	d.Meter.Request(a.Account, ans.row.Row, tokens, took)
+	d.Gate.Answered(ctx, a.Account, a.ticket, ans.row.Row, ans.retryAfter)
 }

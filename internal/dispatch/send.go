@@ -16,8 +16,12 @@ const shortWait = time.Second
 // send makes one request for the parcels and records what the vendor said. The
 // caller holds a slot. More than one parcel go only to a vendors.Multi.
 func (d *Dispatcher) send(ctx context.Context, a *Account, s shipment) {
-	if !d.admit(ctx, a, s) {
+	ticket, ok := d.admit(ctx, a, s)
+	if !ok {
 		return
+	}
+	if ticket.Probe != "" {
+		defer d.Gate.Done(context.WithoutCancel(ctx), a, ticket)
 	}
 	s = d.dropExpired(ctx, s)
 	if len(s) == 0 || !d.markIntent(ctx, s) {
@@ -32,7 +36,7 @@ func (d *Dispatcher) send(ctx context.Context, a *Account, s shipment) {
 		}
 	}
 	d.trace(ctx, a, s, reqs)
-	ans := d.request(ctx, a, s, reqs)
+	ans := d.request(ctx, call{a, ticket}, s, reqs)
 	if ans.withheld {
 		return
 	}
@@ -40,33 +44,56 @@ func (d *Dispatcher) send(ctx context.Context, a *Account, s shipment) {
 	d.settle(ctx, s.claims()...)
 }
 
+// longestSpread is the longest time over which what waited together comes back.
+const longestSpread = time.Minute
+
 // admit waits for a permit; false means that the parcels go back.
-func (d *Dispatcher) admit(ctx context.Context, a *Account, p shipment) bool {
+func (d *Dispatcher) admit(ctx context.Context, a *Account, s shipment) (Ticket, bool) {
+	load := Load{Priority: s.priority(), Units: a.Units(s.count()), Buckets: a.Spec.Buckets(s[0].message, s.count())}
 	for {
-		wait, why, err := d.Gate.Admit(ctx, a, p.priority(), a.Units(p.count()))
+		t, err := d.Gate.Admit(ctx, a, load)
 		switch {
 		case err != nil:
-			p.again(d.Now().Add(time.Second), "permit: "+err.Error())
-			return false
-		case wait <= 0:
-			return true
-		case wait > shortWait:
-			p.again(d.Now().Add(wait+time.Duration(float64(wait/8)*jitter())), why)
-			return false
+			s.again(d.Now().Add(time.Second), "permit: "+err.Error())
+			return t, false
+		case t.Wait <= 0:
+			return t, true
+		case t.Wait > shortWait:
+			spread := time.Duration(float64(min(t.Wait/8, longestSpread)) * jitter())
+			s.again(earlier(d.Now().Add(t.Wait+spread), s.expires()), t.Why)
+			return t, false
 		}
-		t := time.NewTimer(wait)
+		timer := time.NewTimer(t.Wait)
 		select {
-		case <-t.C:
+		case <-timer.C:
 		case <-d.draining:
-			t.Stop()
-			p.again(d.Now(), "the worker is stopping")
-			return false
+			timer.Stop()
+			s.again(d.Now(), stopping)
+			return t, false
 		case <-ctx.Done():
-			t.Stop()
-			p.again(d.Now(), "the task was taken back")
-			return false
+			timer.Stop()
+			s.again(d.Now(), "the task was taken back")
+			return t, false
 		}
 	}
+}
+
+// expires is when the first of the shipment's jobs expires: its tokens are then
+// counted, however long the others have to wait.
+func (s shipment) expires() time.Time {
+	spans := s.spans()
+	first := spans[0].c.open.Chunk.Entries[spans[0].entry].Expires
+	for _, p := range spans[1:] {
+		first = min(first, p.c.open.Chunk.Entries[p.entry].Expires)
+	}
+	return time.UnixMilli(first)
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // dropExpired ends what expired while it waited and returns what is left.

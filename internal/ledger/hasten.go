@@ -35,14 +35,35 @@ func (s *Store) Hasten(ctx context.Context, job string) error {
 	if err != nil {
 		return fmt.Errorf("hasten tasks of job %s: %w", job, err)
 	}
+	mine := waiting{
+		pattern: globs.Replace(title(job)) + "[-.]*",
+		match:   func(h wire.Header) bool { return h.Job == job }, // ids of jobs may begin alike
+	}
 	for _, lane := range lanes {
 		for _, set := range []string{wire.ScheduledKey(lane), retryKey(lane)} {
-			if err := s.hasten(ctx, job, lane, set); err != nil {
+			if err := s.hasten(ctx, mine, lane, set); err != nil {
 				return fmt.Errorf("hasten tasks of job %s: %w", job, err)
 			}
 		}
 	}
 	return nil
+}
+
+// HastenApp has the app's tasks that were put back in a lane come up now: what
+// they waited for has ended early. It looks through every task put back.
+func (s *Store) HastenApp(ctx context.Context, lane, app string) error {
+	mine := waiting{pattern: "*", match: func(h wire.Header) bool { return h.App == app }}
+	if err := s.hasten(ctx, mine, lane, retryKey(lane)); err != nil {
+		return fmt.Errorf("hasten tasks of app %s: %w", app, err)
+	}
+	return nil
+}
+
+// waiting says which tasks are to come up: those whose id has the pattern and
+// whose header matches.
+type waiting struct {
+	pattern string
+	match   func(wire.Header) bool
 }
 
 // retryKey is asynq's sorted set of a queue's tasks that were put back.
@@ -57,15 +78,14 @@ func title(job string) string {
 // globs are the characters that a pattern of Redis gives a meaning.
 var globs = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`)
 
-func (s *Store) hasten(ctx context.Context, job, lane, set string) error {
-	pattern := globs.Replace(title(job)) + "[-.]*"
+func (s *Store) hasten(ctx context.Context, w waiting, lane, set string) error {
 	for cursor := uint64(0); ; {
-		found, next, err := s.Redis.ZScan(ctx, set, cursor, pattern, hastenPage).Result()
+		found, next, err := s.Redis.ZScan(ctx, set, cursor, w.pattern, hastenPage).Result()
 		if err != nil {
 			return err
 		}
 		for i := 0; i < len(found); i += 2 { // each id is followed by its score
-			if err := s.hastenTask(ctx, job, lane, set, found[i]); err != nil {
+			if err := s.hastenTask(ctx, w, lane, set, found[i]); err != nil {
 				return err
 			}
 		}
@@ -75,30 +95,30 @@ func (s *Store) hasten(ctx context.Context, job, lane, set string) error {
 	}
 }
 
-// hastenTask makes one task due if it is the job's: ids of jobs may begin alike.
-func (s *Store) hastenTask(ctx context.Context, job, lane, set, id string) error {
+// hastenTask makes one task due if its header matches.
+func (s *Store) hastenTask(ctx context.Context, w waiting, lane, set, id string) error {
 	msg, err := s.Redis.HGet(ctx, wire.TaskKey(lane, id), "msg").Result()
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return err
 	}
-	if !carries(msg, job) {
+	if h, ok := header(msg); !ok || !w.match(h) {
 		return nil
 	}
 	keys := []string{set, wire.TaskKey(lane, id), wire.PendingKey(lane)}
 	return hastenScript.Run(ctx, s.Redis, keys, id, s.now().UnixNano()).Err()
 }
 
-// carries tells whether a task in asynq's encoding is of that job alone. Its
-// payload, a header, stands in it as it is.
-func carries(msg, job string) bool {
+// header is that of a task in asynq's encoding, in which its payload stands as
+// it is.
+func header(msg string) (wire.Header, bool) {
 	i := strings.Index(msg, `{"v":`)
 	if i < 0 {
-		return false
+		return wire.Header{}, false
 	}
 	var raw json.RawMessage
 	if err := json.NewDecoder(strings.NewReader(msg[i:])).Decode(&raw); err != nil {
-		return false
+		return wire.Header{}, false
 	}
 	h, err := wire.DecodeHeader(raw)
-	return err == nil && h.Job == job
+	return h, err == nil
 }

@@ -1,7 +1,8 @@
 -- Takes permits of one (app, vendor), or says how long to wait; gcra.go explains
 -- the rule and is the same, operation by operation.
--- KEYS[1] hash: at, interval (see gcra.go); factor of the rate; fails: slow-downs in a row;
---   quiet: end of the last slow-down's pause, µs; raised: when the factor was last raised, µs
+-- KEYS[1] hash: at, interval (see gcra.go); factor of the rate;
+--   quiet: when the last stop ends or ended, µs; raised: when the factor was last raised, µs;
+--   climb: what a second of success adds to it, if not ARGV[10]
 -- ARGV[1] permits a second  ARGV[2] burst  ARGV[3] permits to take  ARGV[4] permits given back
 -- ARGV[5] 1: high priority  ARGV[6] 1: requests succeeded since the last call
 -- ARGV[7] pace  ARGV[8] credit, µs  ARGV[9] yield, µs
@@ -13,13 +14,13 @@ if not now then
   local t = redis.call('TIME')
   now = t[1] * 1e6 + t[2]
 end
-local h = redis.call('HMGET', KEYS[1], 'at', 'interval', 'factor', 'quiet', 'raised')
+local h = redis.call('HMGET', KEYS[1], 'at', 'interval', 'factor', 'quiet', 'raised', 'climb')
 local at, before = tonumber(h[1] or 0), tonumber(h[2] or 0)
 local factor, quiet, raised = tonumber(h[3] or 1), tonumber(h[4] or 0), tonumber(h[5] or 0)
 
 if ARGV[6] == '1' and quiet > 0 and now >= quiet then
-  factor = math.min(1, factor + ARGV[10] * math.min(math.max(now - raised, 0), 1e6) / 1e6)
-  redis.call('HSET', KEYS[1], 'factor', string.format('%.17g', factor), 'raised', string.format('%.0f', now), 'fails', 0)
+  factor = math.min(1, factor + (h[6] or ARGV[10]) * math.min(math.max(now - raised, 0), 1e6) / 1e6)
+  redis.call('HSET', KEYS[1], 'factor', string.format('%.17g', factor), 'raised', string.format('%.0f', now))
 end
 
 local take = tonumber(ARGV[3])

@@ -1,7 +1,8 @@
 // Package limit keeps all workers together under one rate limit per (app,
-// vendor), and holds the pauses that they all respect.
+// vendor), and holds the pauses and stops that they all respect. A pause ends
+// at its time; a stop ends when one request, its probe, has shown that it may.
 //
-// It knows permits, rates and pauses, and keeps them in Redis. It does not know
+// It knows permits, rates, pauses and stops, and keeps them in Redis. It does not know
 // what a permit is for (the vendor's own unit: tokens, requests or messages),
 // which answer calls for a pause, or how long a quota's window is: the caller
 // says so. It never waits: it says how long the caller should.
@@ -25,6 +26,7 @@ func (k Key) tag() string { return "{" + k.App + ":" + k.Vendor + "}" }
 
 func (k Key) rate() string  { return "postrider:rate:" + k.tag() }
 func (k Key) pause() string { return "postrider:pause:" + k.tag() }
+func (k Key) stop() string  { return "postrider:pause:" + k.tag() + ":stop" }
 
 // Limit is a rate limit shared by all workers.
 type Limit struct {

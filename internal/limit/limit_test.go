@@ -259,20 +259,32 @@ func TestItWorksOnAClusterAndOnTheEmbeddedRedis(t *testing.T) {
 			if wait := take(t, l, Limit{1000, 1000}, 1, false); wait < 900*time.Millisecond || wait > 1100*time.Millisecond {
 				t.Errorf("the second waits %v, want a second", wait)
 			}
-			if _, err := l.SlowDown(t.Context(), shop(), 0, "HTTP 503"); err != nil {
+			if _, _, err := l.Stop(t.Context(), shop(), Halt{Kind: TooFast, RetryAfter: time.Millisecond, Reason: "HTTP 503"}); err != nil {
 				t.Error(err)
 			}
-			if err := l.Pause(t.Context(), shop(), "marketing", time.Now().Add(time.Hour), "quota"); err != nil {
+			if _, err := l.Pause(t.Context(), shop(), "marketing", time.Now().Add(time.Hour), "quota"); err != nil {
 				t.Error(err)
 			}
-			if all, err := l.Pauses(t.Context(), shop()); err != nil || len(all) != 2 {
-				t.Errorf("Pauses = %v, %v, want two", all, err)
+			if st, err := l.State(t.Context(), shop()); err != nil || len(st.Pauses) != 1 || st.Stop == nil || st.Factor != 0.5 {
+				t.Errorf("State = %+v, %v, want a pause, a stop and half the rate", st, err)
 			}
-			if err := l.Resume(t.Context(), shop(), ""); err != nil {
+			p := Pass{}
+			for p.Probe == "" {
+				if p = l.Pass(t.Context(), shop(), nil, time.Second); p.Until.IsZero() && p.Probe == "" {
+					t.Fatal("it is not stopped")
+				}
+			}
+			if err := l.Release(t.Context(), shop(), p.Probe); err != nil {
 				t.Error(err)
 			}
-			if _, reason, ok := l.Paused(t.Context(), shop(), ""); ok {
-				t.Errorf("after Resume it is paused: %s", reason)
+			if ended, err := l.Well(t.Context(), shop(), p.Probe); err != nil || ended {
+				t.Errorf("Well = %v, %v, want nothing for a probe that was given back", ended, err)
+			}
+			if was, err := l.Resume(t.Context(), shop(), ""); err != nil || !was {
+				t.Errorf("Resume = %v, %v", was, err)
+			}
+			if p := l.Pass(t.Context(), shop(), nil, 0); !p.Until.IsZero() {
+				t.Errorf("after Resume it is paused: %s", p.Why)
 			}
 		})
 	}

@@ -1,12 +1,9 @@
 package limit
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -34,53 +31,72 @@ type pauses struct {
 	mu      sync.Mutex
 	fetched time.Time // zero: never, or something changed since
 	all     []Pause
+	stop    *Stop // nil: nothing is stopped
+	faults  bool  // requests failed, and more of them come to a stop
+	// The last answer to who wanted to be the probe, and until when it is believed.
+	refused Pass
+	believe time.Time
 }
 
-// Pause stops a bucket, or everything of the key with bucket "", for all
-// workers until the given time by this worker's clock. They see it within
-// 100 ms. It never shortens a pause; Resume ends one. reason is shown to people
-// and must hold no token or secret.
-func (l *Limiter) Pause(ctx context.Context, k Key, bucket string, until time.Time, reason string) error {
+// Pause holds a bucket, or everything of the key with bucket "", for all workers
+// until the given time by this worker's clock. They see it within 100 ms. It
+// never shortens a pause, and tells whether there was none so long; Resume ends
+// one. reason is shown to people and must hold no token or secret.
+func (l *Limiter) Pause(ctx context.Context, k Key, bucket string, until time.Time, reason string) (news bool, err error) {
 	left := min(until.Sub(l.now()), maxPause).Milliseconds()
 	if left <= 0 {
-		return nil
+		return false, nil
 	}
-	err := pauseScript.Run(ctx, l.Redis, []string{k.pause()}, bucket, left, reason, l.scriptNow()).Err()
+	news, err = pauseScript.Run(ctx, l.Redis, []string{k.pause()}, bucket, left, reason, l.scriptNow()).Bool()
 	l.entry(k).pauses.outdate()
 	if err != nil {
-		return fmt.Errorf("pause: %w", err)
+		return false, fmt.Errorf("pause: %w", err)
 	}
-	return nil
+	return news, nil
 }
 
-// Resume ends the pause of a bucket for all workers; "" is that of the whole
-// key and leaves those of its buckets. A lowered rate stays lowered.
-func (l *Limiter) Resume(ctx context.Context, k Key, bucket string) error {
-	err := resumeScript.Run(ctx, l.Redis, []string{k.pause(), k.rate()}, bucket, l.scriptNow()).Err()
+// Resume ends the pause of a bucket for all workers, and tells whether there was
+// one; "" is that of the whole key and its stop, and leaves the pauses of
+// buckets. A lowered rate stays lowered.
+func (l *Limiter) Resume(ctx context.Context, k Key, bucket string) (was bool, err error) {
+	ended, err := resumeScript.Run(ctx, l.Redis, []string{k.pause(), k.rate(), k.stop()}, bucket, l.scriptNow()).Int()
 	e := l.entry(k)
 	e.pauses.outdate()
 	e.permits.listen()
 	if err != nil {
-		return fmt.Errorf("resume: %w", err)
+		return false, fmt.Errorf("resume: %w", err)
 	}
-	return nil
+	return ended > 0, nil
 }
 
-// Paused tells whether the bucket or its whole key is paused, and until when
-// and why: the one that ends last. It asks Redis at most every 100 ms, and only
-// while it is asked itself. When Redis does not answer, nothing that is sent
-// could be recorded: then the key is paused for a second, the reason says why.
-func (l *Limiter) Paused(ctx context.Context, k Key, bucket string) (until time.Time, reason string, ok bool) {
+// Pass is what a request is told that wants to be made.
+type Pass struct {
+	// Until is when to ask again, Why for people; zero: it may be made now.
+	Until time.Time
+	Why   string
+	// Probe names the request if everything is stopped but it: its answer goes
+	// to Well or Stop, or the probe back with Release.
+	Probe string
+}
+
+// Pass tells whether a request that belongs to the buckets may be made now. It
+// asks Redis at most every 100 ms, and only while it is asked itself. When
+// Redis does not answer, nothing that is sent could be recorded: then the key
+// is paused for a second. bound is how long the answer to a probe may take.
+func (l *Limiter) Pass(ctx context.Context, k Key, buckets []string, bound time.Duration) Pass {
 	e := l.entry(k)
 	err := l.refresh(ctx, k, e)
 	now := l.now()
-	if p, ok := e.pauses.longest(now, bucket); ok {
-		return p.Until, p.Reason, true
+	if p, ok := e.pauses.longest(now, buckets); ok {
+		return Pass{Until: p.Until, Why: p.Reason}
 	}
 	if err != nil {
-		return now.Add(unknownTime), err.Error(), true
+		return Pass{Until: now.Add(unknownTime), Why: err.Error()}
 	}
-	return time.Time{}, "", false
+	if reason, stopped := e.pauses.stopped(); stopped {
+		return l.probe(ctx, k, e, bound, reason)
+	}
+	return Pass{}
 }
 
 func (l *Limiter) refresh(ctx context.Context, k Key, e *entry) error {
@@ -95,49 +111,21 @@ func (l *Limiter) refresh(ctx context.Context, k Key, e *entry) error {
 	if e.pauses.fresh(now) {
 		return nil
 	}
-	all, err := l.Pauses(ctx, k)
+	st, err := l.State(ctx, k)
 	if err != nil {
 		return err
 	}
-	e.pauses.learn(now, all)
-	if p, ok := e.pauses.longest(now, ""); ok {
+	e.pauses.learn(now, st)
+	p, paused := e.pauses.longest(now, nil)
+	switch {
+	case st.Stop != nil:
+		e.permits.ignore(now.Add(maxPause))
+	case paused:
 		e.permits.ignore(p.Until)
-	} else {
+	default:
 		e.permits.listen()
 	}
 	return nil
-}
-
-// Pauses reads all pauses of a key from Redis, by bucket.
-func (l *Limiter) Pauses(ctx context.Context, k Key) ([]Pause, error) {
-	now := l.now()
-	reply, err := pausesScript.Run(ctx, l.Redis, []string{k.pause()}, l.scriptNow()).StringSlice()
-	if err != nil {
-		return nil, fmt.Errorf("read pauses: %w", err)
-	}
-	return parsePauses(reply, now), nil
-}
-
-// parsePauses reads the answer of pauses.lua into this worker's time. An entry
-// that is over, or cannot be read, is none.
-func parsePauses(reply []string, now time.Time) []Pause {
-	if len(reply) == 0 {
-		return nil
-	}
-	redisNow, _ := strconv.ParseInt(reply[0], 10, 64)
-	var all []Pause
-	for pair := range slices.Chunk(reply[1:], 2) {
-		if len(pair) != 2 {
-			break
-		}
-		end, reason, _ := strings.Cut(pair[1], " ")
-		us, err := strconv.ParseInt(end, 10, 64)
-		if left := us - redisNow; err == nil && us > redisNow && left > 0 && left <= maxPause.Microseconds() {
-			all = append(all, Pause{pair[0], now.Add(time.Duration(left) * time.Microsecond), reason})
-		}
-	}
-	slices.SortFunc(all, func(a, b Pause) int { return cmp.Compare(a.Bucket, b.Bucket) })
-	return all
 }
 
 // maxPause is far beyond any quota's window; keeps arithmetic from overflowing.
@@ -155,18 +143,23 @@ func (p *pauses) outdate() {
 	p.fetched = time.Time{}
 }
 
-func (p *pauses) learn(now time.Time, all []Pause) {
+func (p *pauses) learn(now time.Time, st State) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.fetched, p.all = now, all
+	p.fetched, p.all, p.stop, p.faults = now, st.Pauses, st.Stop, st.Faults > 0
 }
 
-// longest returns the pause of the bucket or of everything that ends last.
-func (p *pauses) longest(now time.Time, bucket string) (longest Pause, ok bool) {
+// longest returns the pause of one of the buckets or of everything, or the
+// pause of the stop, that ends last.
+func (p *pauses) longest(now time.Time, buckets []string) (longest Pause, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.stop != nil && p.stop.Until.After(now) {
+		longest, ok = Pause{Until: p.stop.Until, Reason: p.stop.Reason}, true
+	}
 	for _, one := range p.all {
-		if (one.Bucket == "" || one.Bucket == bucket) && one.Until.After(now) && one.Until.After(longest.Until) {
+		concerned := one.Bucket == "" || slices.Contains(buckets, one.Bucket)
+		if concerned && one.Until.After(now) && one.Until.After(longest.Until) {
 			longest, ok = one, true
 		}
 	}

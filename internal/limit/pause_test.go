@@ -12,8 +12,8 @@ import (
 
 func paused(t *testing.T, l *Limiter, bucket string, want time.Duration, why string) {
 	t.Helper()
-	until, reason, ok := l.Paused(t.Context(), shop(), bucket)
-	left := until.Sub(l.now())
+	p := l.Pass(t.Context(), shop(), []string{bucket}, time.Second)
+	left, reason, ok := p.Until.Sub(l.now()), p.Why, !p.Until.IsZero()
 	if ok != (want > 0) || ok && (left > want || left < want-2*time.Millisecond || reason != why) {
 		t.Errorf("bucket %q is paused %v for %v (%q), want %v (%q)", bucket, ok, left, reason, want, why)
 	}
@@ -21,7 +21,7 @@ func paused(t *testing.T, l *Limiter, bucket string, want time.Duration, why str
 
 func pause(t *testing.T, l *Limiter, bucket string, d time.Duration, why string) {
 	t.Helper()
-	if err := l.Pause(t.Context(), shop(), bucket, l.now().Add(d), why); err != nil {
+	if _, err := l.Pause(t.Context(), shop(), bucket, l.now().Add(d), why); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -41,7 +41,7 @@ func TestABucketIsPausedWithItsWholeKey(t *testing.T) {
 	}
 	pause(t, l, "", time.Second, "shorter")
 	paused(t, l, "", time.Hour, "wrong credentials: see the log")
-	if err := l.Resume(t.Context(), shop(), ""); err != nil {
+	if _, err := l.Resume(t.Context(), shop(), ""); err != nil {
 		t.Fatal(err)
 	}
 	paused(t, l, "", 0, "")
@@ -60,7 +60,7 @@ func TestOtherWorkersSeeAPauseAndItsEnd(t *testing.T) {
 	pause(t, both[0], "", time.Minute, "why")
 	c.forward(freshTime)
 	paused(t, both[1], "", time.Minute-freshTime, "why")
-	if err := both[0].Resume(t.Context(), shop(), ""); err != nil {
+	if _, err := both[0].Resume(t.Context(), shop(), ""); err != nil {
 		t.Fatal(err)
 	}
 	c.forward(freshTime)
@@ -77,7 +77,7 @@ func TestAPauseIsSeenWithin200ms(t *testing.T) {
 	again := time.NewTicker(time.Millisecond)
 	defer again.Stop()
 	for range again.C {
-		_, _, ok := other.Paused(t.Context(), shop(), "")
+		ok := !other.Pass(t.Context(), shop(), nil, 0).Until.IsZero()
 		if took := time.Since(start); ok || took > 2*time.Second {
 			if took > 200*time.Millisecond {
 				t.Errorf("it took %v, want 200 ms", took)
@@ -94,8 +94,8 @@ func TestWorkersWhoseClocksDifferPauseForTheSameTime(t *testing.T) {
 	pause(t, fast, "", time.Minute, "why")
 	for _, ahead := range []time.Duration{0, -5 * time.Second, 5 * time.Second} {
 		other := &Limiter{Redis: client, Now: func() time.Time { return time.Now().Add(ahead) }}
-		until, _, ok := other.Paused(t.Context(), shop(), "")
-		if left := until.Sub(other.now()); !ok || left < 58*time.Second || left > time.Minute {
+		p := other.Pass(t.Context(), shop(), nil, 0)
+		if left := p.Until.Sub(other.now()); left < 58*time.Second || left > time.Minute {
 			t.Errorf("a worker %v ahead pauses for %v, want a minute", ahead, left)
 		}
 	}
@@ -145,28 +145,32 @@ func TestWithoutRedisEverythingPauses(t *testing.T) {
 	server.Kill()
 	paused(t, l, "", 0, "") // known for 100 ms
 	c.forward(freshTime)
-	until, reason, ok := l.Paused(t.Context(), shop(), "")
-	if !ok || until.Sub(c.now()) != unknownTime || !strings.HasPrefix(reason, "read pauses: ") {
-		t.Errorf("Paused = %v, %q, %v, want a second and why", until, reason, ok)
+	p := l.Pass(t.Context(), shop(), nil, 0)
+	if p.Until.Sub(c.now()) != unknownTime || !strings.HasPrefix(p.Why, "read pauses: ") {
+		t.Errorf("Pass = %+v, want a second and why", p)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, _, ok := l.Paused(ctx, shop(), ""); !ok {
+	if p := l.Pass(ctx, shop(), nil, 0); p.Until.IsZero() {
 		t.Error("a caller who leaves is told to go on")
 	}
 }
 
-func FuzzPauses(f *testing.F) {
-	f.Add("1800000000000000", "marketing", "1800000060000000 quota used up")
-	f.Add("", "", "")
-	f.Add("-9223372036854775808", "", "9223372036854775807 x")
-	f.Add("1", "", "9223372036854775807")
-	f.Fuzz(func(t *testing.T, redisNow, bucket, value string) {
+func FuzzState(f *testing.F) {
+	f.Add("1800000000000000", "1800000060000000", "marketing", "1800000060000000 quota used up")
+	f.Add("", "", "", "")
+	f.Add("-9223372036854775808", "9223372036854775807", "", "9223372036854775807 x")
+	f.Add("1", "0", "", "9223372036854775807")
+	f.Fuzz(func(t *testing.T, redisNow, until, bucket, value string) {
 		now := time.Unix(1_800_000_000, 0)
-		for _, p := range parsePauses([]string{redisNow, bucket, value}, now) {
+		st := parseState([]string{redisNow, "0.5", "config", until, "why", "1", until, until, "x", bucket, value}, now)
+		for _, p := range st.Pauses {
 			if p.Bucket != bucket || !p.Until.After(now) || p.Until.Sub(now) > maxPause {
 				t.Fatalf("%q at %q reads as %v", value, redisNow, p)
 			}
+		}
+		if st.Stop == nil || st.Stop.Until.Sub(now) > maxPause {
+			t.Fatalf("%q at %q reads as %v", until, redisNow, st.Stop)
 		}
 	})
 }

@@ -13,8 +13,17 @@ import (
 //go:embed lease.lua
 var leaseSource string
 
-//go:embed slow_down.lua
-var slowDownSource string
+//go:embed stop.lua
+var stopSource string
+
+//go:embed probe.lua
+var probeSource string
+
+//go:embed well.lua
+var wellSource string
+
+//go:embed release.lua
+var releaseSource string
 
 //go:embed pause.lua
 var pauseSource string
@@ -22,15 +31,18 @@ var pauseSource string
 //go:embed resume.lua
 var resumeSource string
 
-//go:embed pauses.lua
-var pausesSource string
+//go:embed state.lua
+var stateSource string
 
 var (
-	leaseScript    = redis.NewScript(leaseSource)
-	slowDownScript = redis.NewScript(slowDownSource)
-	pauseScript    = redis.NewScript(pauseSource)
-	resumeScript   = redis.NewScript(resumeSource)
-	pausesScript   = redis.NewScript(pausesSource)
+	leaseScript   = redis.NewScript(leaseSource)
+	stopScript    = redis.NewScript(stopSource)
+	probeScript   = redis.NewScript(probeSource)
+	wellScript    = redis.NewScript(wellSource)
+	releaseScript = redis.NewScript(releaseSource)
+	pauseScript   = redis.NewScript(pauseSource)
+	resumeScript  = redis.NewScript(resumeSource)
+	stateScript   = redis.NewScript(stateSource)
 )
 
 // keepTime is how long Redis remembers the rate of a key that nobody uses.

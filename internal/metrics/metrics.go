@@ -10,8 +10,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/postrider/postrider/internal/dispatch"
+	"github.com/postrider/postrider/internal/limit"
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/push/wire"
+	"github.com/postrider/postrider/pkg/vendors"
 )
 
 // Metrics counts what a worker does. It is a dispatch.Meter, a receipt.Meter, a
@@ -30,6 +32,8 @@ type Metrics struct {
 	webhook  webhook
 	pulls    *prometheus.CounterVec
 	lost     *prometheus.CounterVec
+	stops    *prometheus.CounterVec
+	grants   *prometheus.CounterVec
 }
 
 // New registers the metrics, with those of Go and of the process.
@@ -68,9 +72,15 @@ func New() *Metrics {
 		lost: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "postrider_pulled_tokens_lost_total", Help: "Tokens on such a list that could not be read or kept.",
 		}, []string{"app", "vendor"}),
+		stops: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "postrider_stops_total", Help: "Times that this worker's requests stopped an app at a vendor: slow-down, circuit or config.",
+		}, []string{"app", "vendor", "kind"}),
+		grants: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "postrider_grants_total", Help: "Access tokens that this worker asked a vendor for, by result: granted, refused or unreachable.",
+		}, []string{"app", "vendor", "result"}),
 	}
 	m.Registry.MustRegister(m.outcomes, m.again, m.requests, m.tokens, m.seconds, m.receipts, m.entries, m.gone, m.pulls, m.lost,
-		m.webhook.sent, m.webhook.failures, m.webhook.lag, m.webhook.age,
+		m.webhook.sent, m.webhook.failures, m.webhook.lag, m.webhook.age, m.stops, m.grants,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -90,6 +100,35 @@ func (m *Metrics) Prepare(app, vendor string) {
 	for _, held := range []bool{false, true} {
 		m.Invalid(app, vendor, 0, held)
 	}
+	for _, k := range limit.Kinds() {
+		m.stops.WithLabelValues(app, vendor, string(k))
+	}
+	for _, r := range []string{granted, refused, unreachable} {
+		m.grants.WithLabelValues(app, vendor, r)
+	}
+}
+
+// The results of a grant.
+const (
+	granted     = "granted"
+	refused     = "refused"
+	unreachable = "unreachable"
+)
+
+// Stopped counts a stop of an app at a vendor.
+func (m *Metrics) Stopped(app, vendor, kind string) { m.stops.WithLabelValues(app, vendor, kind).Inc() }
+
+// Grant counts a request for an access token; nil: it was granted.
+func (m *Metrics) Grant(app, vendor string, refusal *vendors.Error) {
+	result := granted
+	switch {
+	case refusal == nil:
+	case refusal.Code.Level == classify.Transport:
+		result = unreachable
+	default:
+		result = refused
+	}
+	m.grants.WithLabelValues(app, vendor, result).Inc()
 }
 
 // Request counts one request and its answer.

@@ -1,6 +1,8 @@
 package metrics_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http/httptest"
 	"strings"
@@ -10,15 +12,16 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/postrider/postrider/internal/dispatch"
+	"github.com/postrider/postrider/internal/lanes"
 	"github.com/postrider/postrider/internal/metrics"
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/push/wire"
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
-const table = `level	code	class	remedy	scope	tries	action	meaning	source
-response	ok	success	none	batch	-	-	accepted	-
-response	busy	retryable	backoff	batch	-	-	internal error	-
+const table = `level	code	class	remedy	scope	tries	action	bucket	window	meaning	source
+response	ok	success	none	batch	-	-	-	-	accepted	-
+response	busy	retryable	backoff	batch	-	-	-	-	internal error	-
 `
 
 func account() *dispatch.Account {
@@ -116,4 +119,49 @@ func TestStatusesAreBounded(t *testing.T) {
 	if n > 501 {
 		t.Errorf("%d series of requests, want 500 statuses and the unknown at most", n)
 	}
+}
+
+func TestGaugesTellWhatHoldsAnAppUp(t *testing.T) {
+	t.Parallel()
+	m := metrics.New()
+	var fails error
+	until := time.Unix(1_800_000_000, 0)
+	m.Watch(func(context.Context) (map[string][]lanes.App, error) {
+		return map[string][]lanes.App{"nova": {{App: "shop", Factor: 0.5, Holds: []lanes.Hold{
+			{Kind: "config", State: lanes.Probing, Until: until},
+			{Kind: "quota", Bucket: "channel:any text", Until: until},
+			{Kind: "quota", Bucket: "channel:of a job", Until: until.Add(time.Hour)},
+		}}, {App: "bank", Factor: 1}}}, fails
+	})
+	want(t, m,
+		`postrider_limits_readable 1`,
+		`postrider_rate_factor{app="shop",vendor="nova"} 0.5`,
+		`postrider_rate_factor{app="bank",vendor="nova"} 1`,
+		`postrider_stopped{app="shop",kind="config",vendor="nova"} 1`,
+		`postrider_stopped{app="shop",kind="circuit",vendor="nova"} 0`,
+		`postrider_stopped{app="bank",kind="config",vendor="nova"} 0`,
+		`postrider_paused_until_seconds{app="shop",bucket="channel",vendor="nova"} 1.8000036e+09`,
+	)
+	if text := strings.Join(lines(t, m), "\n"); strings.Contains(text, "any text") || strings.Contains(text, `paused_until_seconds{app="bank"`) {
+		t.Errorf("too much is told:\n%s", text)
+	}
+	fails = errors.New("redis is away")
+	want(t, m, `postrider_limits_readable 0`)
+}
+
+func TestGrantsAndStopsAreCounted(t *testing.T) {
+	t.Parallel()
+	m := metrics.New()
+	m.Prepare("shop", "nova")
+	want(t, m, `postrider_grants_total{app="shop",result="refused",vendor="nova"} 0`, `postrider_stops_total{app="shop",kind="circuit",vendor="nova"} 0`)
+	m.Stopped("shop", "nova", "circuit")
+	m.Grant("shop", "nova", nil)
+	m.Grant("shop", "nova", &vendors.Error{Code: classify.Code{Level: classify.Auth, Code: "1101"}})
+	m.Grant("shop", "nova", &vendors.Error{Code: classify.Code{Level: classify.Transport, Code: classify.Timeout}})
+	want(t, m,
+		`postrider_stops_total{app="shop",kind="circuit",vendor="nova"} 1`,
+		`postrider_grants_total{app="shop",result="granted",vendor="nova"} 1`,
+		`postrider_grants_total{app="shop",result="refused",vendor="nova"} 1`,
+		`postrider_grants_total{app="shop",result="unreachable",vendor="nova"} 1`,
+	)
 }

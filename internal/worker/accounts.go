@@ -8,6 +8,7 @@ import (
 
 	"github.com/postrider/postrider/internal/config"
 	"github.com/postrider/postrider/internal/dispatch"
+	"github.com/postrider/postrider/internal/lanes"
 	"github.com/postrider/postrider/pkg/vendors"
 	"github.com/postrider/postrider/pkg/vendors/registry"
 )
@@ -49,6 +50,15 @@ func (w *Worker) use(c *config.Config) {
 func (w *Worker) account(app, vendor string) (*dispatch.Account, bool) {
 	a, ok := (*w.accounts.Load())[accountKey{app, vendor}]
 	return a, ok
+}
+
+// known lists the accounts in force for who shows how they stand.
+func (w *Worker) known() []lanes.Account {
+	var all []lanes.Account
+	for k, a := range *w.accounts.Load() {
+		all = append(all, lanes.Account{App: k.app, Vendor: k.vendor, Rate: a.Rate, Unit: string(a.Spec.Unit)})
+	}
+	return all
 }
 
 // fingerprint is a hash of all settings, secrets included.

@@ -11,54 +11,126 @@ import (
 	"github.com/postrider/postrider/internal/limit"
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/vendors"
 )
 
-// configPause is how long an (app, vendor) rests after a configuration error
-// before it is tried again.
-const configPause = time.Minute
+// probeSlack is how much longer than two request timeouts (a grant's and the
+// request's own) the answer to a probe is waited for.
+const probeSlack = 5 * time.Second
 
 // gate is the dispatcher's gate on the limiter that all workers share.
 type gate struct {
 	limiter *limit.Limiter
+	meter   gateMeter
 	log     zerolog.Logger
+	now     func() time.Time
+}
+
+// gateMeter counts the stops that this worker brought about.
+type gateMeter interface {
+	Stopped(app, vendor, kind string)
 }
 
 func newLimiter(rdb redis.UniversalClient) *limit.Limiter { return &limit.Limiter{Redis: rdb} }
 
 func key(a *dispatch.Account) limit.Key { return limit.Key{App: a.App, Vendor: a.Spec.Name} }
 
-// Admit asks for the pause, then for permits.
-func (g gate) Admit(ctx context.Context, a *dispatch.Account, p push.Priority, units int) (time.Duration, string, error) {
-	if until, why, paused := g.limiter.Paused(ctx, key(a), ""); paused {
-		return max(time.Until(until), time.Millisecond), why, nil
+// Admit asks for pauses and stops, then for permits.
+func (g gate) Admit(ctx context.Context, a *dispatch.Account, l dispatch.Load) (dispatch.Ticket, error) {
+	pass := g.limiter.Pass(ctx, key(a), l.Buckets, 2*a.Timeout+probeSlack)
+	t := dispatch.Ticket{Buckets: l.Buckets, Probe: pass.Probe}
+	if !pass.Until.IsZero() {
+		t.Wait, t.Why = max(pass.Until.Sub(g.now()), time.Millisecond), pass.Why
+		return t, nil
 	}
 	if a.Rate == 0 {
-		return 0, "", nil
+		return t, nil
 	}
-	wait, err := g.limiter.Take(ctx, key(a), limit.Limit{Rate: a.Rate, Burst: a.Units(a.Batch)}, units, p == push.High)
-	return wait, "waiting for the rate limit", err
+	wait, err := g.limiter.Take(ctx, key(a), limit.Limit{Rate: a.Rate, Burst: a.Units(a.Batch)}, l.Units, l.Priority == push.High)
+	if t.Wait, t.Why = wait, "waiting for the rate limit"; t.Probe != "" && (wait > 0 || err != nil) {
+		g.Done(ctx, a, t)
+		t.Probe = ""
+	}
+	return t, err
 }
 
-// Answered pauses the (app, vendor) when the vendor says that it is too fast,
-// or that its settings are wrong.
-func (g gate) Answered(ctx context.Context, a *dispatch.Account, row classify.Row, retryAfter time.Duration) {
+// Done gives a probe back that no answer has used up.
+func (g gate) Done(ctx context.Context, a *dispatch.Account, t dispatch.Ticket) {
+	if err := g.limiter.Release(ctx, key(a), t.Probe); err != nil {
+		g.log.Warn().Err(err).Str("app", a.App).Str("vendor", a.Spec.Name).Msg("the next probe has to wait")
+	}
+}
+
+// Answered stops the (app, vendor) when the vendor says that it is too fast or
+// that its settings are wrong, or is not there, and pauses a bucket whose quota
+// is used up. Whatever else it says it is well.
+func (g gate) Answered(ctx context.Context, a *dispatch.Account, t dispatch.Ticket, row classify.Row, retryAfter time.Duration) {
+	ctx = context.WithoutCancel(ctx)
+	why := row.Key() + ": " + row.Meaning
 	switch {
-	case row.Class == classify.Success:
-		g.limiter.Succeeded(key(a))
 	case row.Remedy == classify.SlowDown && row.Scope == classify.ScopeApp:
-		until, err := g.limiter.SlowDown(context.WithoutCancel(ctx), key(a), retryAfter, row.Key()+": "+row.Meaning)
-		g.tell(a, row, until, err)
+		g.stop(ctx, a, row, limit.Halt{Kind: limit.TooFast, RetryAfter: retryAfter, Reason: why, Probe: t.Probe})
 	case row.Remedy == classify.Config && row.Scope == classify.ScopeApp:
-		until := time.Now().Add(configPause)
-		g.tell(a, row, until, g.limiter.Pause(context.WithoutCancel(ctx), key(a), "", until, row.Key()+": "+row.Meaning))
+		g.stop(ctx, a, row, limit.Halt{Kind: limit.Misconfigured, RetryAfter: retryAfter, Reason: why, Probe: t.Probe})
+	case unreachable(row):
+		g.stop(ctx, a, row, limit.Halt{Kind: limit.Unreachable, RetryAfter: retryAfter, Reason: why, Probe: t.Probe})
+	case row.Remedy == classify.WaitQuota && (row.Bucket != "" || row.Scope == classify.ScopeApp):
+		g.pause(ctx, a, t.Buckets, row, why)
+		g.well(ctx, a, t)
+	default:
+		if row.Class == classify.Success {
+			g.limiter.Succeeded(key(a))
+		}
+		g.well(ctx, a, t)
 	}
 }
 
-func (g gate) tell(a *dispatch.Account, row classify.Row, until time.Time, err error) {
+// unreachable tells whether the vendor was not there: no answer, or a server's
+// error without a word of the vendor's.
+func unreachable(row classify.Row) bool {
+	if row.Remedy != classify.Backoff {
+		return false
+	}
+	switch row.Level {
+	case classify.Transport:
+		return row.Code == classify.Dial || row.Code == classify.Timeout || row.Code == classify.Broken
+	case classify.HTTP:
+		return len(row.Code) == 3 && row.Code[0] == '5'
+	case classify.Auth, classify.Response, classify.Token, classify.Receipt, classify.Callback:
+	}
+	return false
+}
+
+func (g gate) stop(ctx context.Context, a *dispatch.Account, row classify.Row, h limit.Halt) {
+	until, news, err := g.limiter.Stop(ctx, key(a), h)
+	if err == nil && !news {
+		return
+	}
+	g.meter.Stopped(a.App, a.Spec.Name, string(h.Kind))
 	e := g.log.Warn()
-	if row.Remedy == classify.Config {
+	if h.Kind == limit.Misconfigured {
 		e = g.log.Error()
 	}
-	e.Err(err).Str("app", a.App).Str("vendor", a.Spec.Name).Str("code", row.Key()).Time("until", until).
-		Msg("paused: " + row.Meaning)
+	e.Err(err).Str("app", a.App).Str("vendor", a.Spec.Name).Str("code", row.Key()).Str("kind", string(h.Kind)).Time("until", until).
+		Msg("stopped, and probed with one request at a time: " + row.Meaning)
+}
+
+// pause parks the buckets that the row concerns until their window.
+func (g gate) pause(ctx context.Context, a *dispatch.Account, buckets []string, row classify.Row, why string) {
+	until := row.Window.Next(g.now())
+	for _, bucket := range vendors.OfBucket(buckets, row.Bucket) {
+		news, err := g.limiter.Pause(ctx, key(a), bucket, until, why)
+		if err == nil && !news {
+			continue
+		}
+		g.log.Warn().Err(err).Str("app", a.App).Str("vendor", a.Spec.Name).Str("code", row.Key()).Str("bucket", bucket).Time("until", until).
+			Msg("paused: " + row.Meaning)
+	}
+}
+
+func (g gate) well(ctx context.Context, a *dispatch.Account, t dispatch.Ticket) {
+	ended, err := g.limiter.Well(ctx, key(a), t.Probe)
+	if err != nil || ended {
+		g.log.Info().Err(err).Str("app", a.App).Str("vendor", a.Spec.Name).Msg("a probe was well: sending again")
+	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/postrider/postrider/internal/overview"
 	"github.com/postrider/postrider/internal/receipt"
 )
 
@@ -25,6 +26,7 @@ func (w *Worker) listen(ctx context.Context) error {
 	receipts := &receipt.Handler{Config: w.receiptConfig()} // they prove themselves
 	mux.Handle("/receipts/{app}/{vendor}", receipts)
 	mux.Handle("/receipts/{app}/{vendor}/{secret}", receipts)
+	mux.Handle("GET /postrider", w.protected(&overview.Handler{Redis: w.rdb, Accounts: w.known, Log: w.log}))
 	mux.Handle("/", w.protected(w.ui))
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", w.cfg.HTTP.Listen)

@@ -19,6 +19,7 @@ import (
 	"github.com/postrider/postrider/internal/credential"
 	"github.com/postrider/postrider/internal/dispatch"
 	"github.com/postrider/postrider/internal/feedback"
+	"github.com/postrider/postrider/internal/lanes"
 	"github.com/postrider/postrider/internal/ledger"
 	"github.com/postrider/postrider/internal/limit"
 	"github.com/postrider/postrider/internal/metrics"
@@ -53,6 +54,7 @@ type Worker struct {
 	limiter  *limit.Limiter
 	book     *ledger.Store
 	dispatch *dispatch.Dispatcher
+	served   []string // vendors whose lanes run
 	lanes    *queue.Lanes
 	ui       queue.UI
 	http     *http.Server
@@ -74,7 +76,7 @@ func Start(ctx context.Context, o Options) (*Worker, error) {
 	c := o.Config
 	handlers := c.Worker.Concurrency * handlersPerRequest
 	served := c.Served()
-	w := &Worker{log: o.Log, cfg: c, metrics: metrics.New(), rdb: o.Redis(handlers)}
+	w := &Worker{log: o.Log, cfg: c, metrics: metrics.New(), served: served, rdb: o.Redis(handlers)}
 	if err := w.rdb.Ping(ctx).Err(); err != nil {
 		return nil, errors.Join(fmt.Errorf("reach redis: %w: check redis.url", err), w.rdb.Close())
 	}
@@ -84,17 +86,21 @@ func Start(ctx context.Context, o Options) (*Worker, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("pipeline: %w", err), w.rdb.Close())
 	}
-	w.limiter, w.access = newLimiter(w.rdb), &credential.Store{Redis: w.rdb}
+	w.limiter = newLimiter(w.rdb)
+	w.access = &credential.Store{Redis: w.rdb, Key: c.Redis.Key(), Observe: w.metrics.Grant}
 	w.book = &ledger.Store{
 		Redis: w.rdb, Together: together, Keep: c.Ledger.Keep,
 		Guard: ledger.Guard{Min: c.Feedback.Guard.Min, Ratio: c.Feedback.Guard.Ratio},
 	}
+	w.metrics.Watch(func(ctx context.Context) (map[string][]lanes.App, error) {
+		return (&lanes.Reader{Redis: w.rdb}).Apps(ctx, w.known())
+	})
 	w.dispatch = dispatch.New(dispatch.Config{
 		Book:     w.book,
 		Gone:     &feedback.Gone{Redis: w.rdb},
 		Access:   w.access,
 		Saved:    &saved.Store{Redis: w.rdb},
-		Gate:     gate{w.limiter, w.log},
+		Gate:     gate{limiter: w.limiter, meter: w.metrics, log: w.log, now: time.Now},
 		Meter:    w.metrics,
 		Tracer:   &receipt.Store{Redis: w.rdb},
 		Account:  w.account,
@@ -122,21 +128,6 @@ func Start(ctx context.Context, o Options) (*Worker, error) {
 
 // URL is where the HTTP server listens.
 func (w *Worker) URL() string { return "http://" + w.listener.Addr().String() }
-
-// Reload uses a new configuration's credentials, rates and webhook. Tasks in work end
-// with the old ones. What a configuration error had stopped goes on at once
-// where the credentials changed.
-func (w *Worker) Reload(ctx context.Context, c *config.Config) error {
-	old := *w.accounts.Load()
-	w.use(c)
-	var errs []error
-	for k, a := range *w.accounts.Load() {
-		if was := old[k]; was == nil || was.Fingerprint != a.Fingerprint {
-			errs = append(errs, w.limiter.Resume(ctx, key(a), ""))
-		}
-	}
-	return errors.Join(errs...)
-}
 
 // Stop takes nothing new, finishes what is in flight within the shutdown
 // timeout, and gives the rest back.

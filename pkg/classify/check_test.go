@@ -75,7 +75,7 @@ func TestOnlyATokenInvalidRowMayHaveATokenDeleted(t *testing.T) {
 
 func TestOverrideReplacesAndJoinsRowsOfACopy(t *testing.T) {
 	t.Parallel()
-	own := table(t, "response | 1 | permanent | drop-batch | batch | - | - | bad | x")
+	own := table(t, "response | 1 | permanent | drop-batch | batch | - | - | - | - | bad | x")
 	changed := row(classify.Retryable, classify.Backoff, "")
 	changed.Vendor, changed.Level = "somebody else", classify.Response
 	joined := row(classify.TokenInvalid, classify.DropToken, classify.Delete)

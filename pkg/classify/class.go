@@ -97,7 +97,13 @@ type Row struct {
 	// Tries caps the requests for this code below the policy's; 0: the policy's.
 	Tries int `json:"tries,omitempty"`
 	// Action is for the invalid-token feed; set for TokenInvalid rows.
-	Action  Action `json:"action,omitempty"`
+	Action Action `json:"action,omitempty"`
+	// Bucket is the quota that is used up, by its name in the vendor's Spec; set
+	// for WaitQuota rows only. "": scope app stands for everything that the app
+	// sends, any other for what the answer names and no more.
+	Bucket string `json:"bucket,omitempty"`
+	// Window is when that quota begins anew; "": Day.
+	Window  Window `json:"window,omitempty"`
 	Meaning string `json:"meaning"`
 	Source  string `json:"source"`
 }

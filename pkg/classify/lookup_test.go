@@ -62,7 +62,7 @@ func TestLookupOfWhatNoTableHas(t *testing.T) {
 
 func TestAVendorsOwnRowBeatsTheDefault(t *testing.T) {
 	t.Parallel()
-	got := table(t, "http | 403 | retryable | refresh-auth | app | - | - | the access token has expired | x", "transport | timeout | retryable | backoff | batch | 2 | - | slow | x")
+	got := table(t, "http | 403 | retryable | refresh-auth | app | - | - | - | - | the access token has expired | x", "transport | timeout | retryable | backoff | batch | 2 | - | - | - | slow | x")
 	if r, _ := got.Lookup(classify.HTTP, "403"); r.Remedy != classify.RefreshAuth {
 		t.Errorf("got %s, want refresh-auth", r.Remedy)
 	}
@@ -74,8 +74,8 @@ func TestAVendorsOwnRowBeatsTheDefault(t *testing.T) {
 func TestWhatIsUnknownNeverDeletesAndNeverSucceeds(t *testing.T) {
 	t.Parallel()
 	own := table(t,
-		"response | 0 | success | none | batch | - | - | accepted | x",
-		"token | 7 | token-invalid | drop-token | token | - | delete | gone | x")
+		"response | 0 | success | none | batch | - | - | - | - | accepted | x",
+		"token | 7 | token-invalid | drop-token | token | - | delete | - | - | gone | x")
 	rapid.Check(t, func(t *rapid.T) {
 		level := rapid.SampledFrom(classify.Levels()).Draw(t, "level")
 		code := rapid.OneOf(
@@ -145,12 +145,12 @@ func TestUncertainIsWhatTheVendorMayHaveAccepted(t *testing.T) {
 func TestExplainListsRowsByLevelAndNumber(t *testing.T) {
 	t.Parallel()
 	own := table(t,
-		"token | tokenFormatError | token-invalid | drop-token | token | - | delete | no token | x",
-		"token | 10 | token-invalid | drop-token | token | - | delete | gone | x",
-		"token | 9 | token-invalid | drop-token | token | - | delete | gone | x",
-		"receipt | 10 | permanent | drop-token | token | - | suppress | asleep | x",
-		"auth | 10 | permanent | config | app | - | - | wrong | x",
-		"token | appinfoError | retryable | backoff | token | 3 | - | later | x")
+		"token | tokenFormatError | token-invalid | drop-token | token | - | delete | - | - | no token | x",
+		"token | 10 | token-invalid | drop-token | token | - | delete | - | - | gone | x",
+		"token | 9 | token-invalid | drop-token | token | - | delete | - | - | gone | x",
+		"receipt | 10 | permanent | drop-token | token | - | suppress | - | - | asleep | x",
+		"auth | 10 | permanent | config | app | - | - | - | - | wrong | x",
+		"token | appinfoError | retryable | backoff | token | 3 | - | - | - | later | x")
 	if got, want := keys(own.Explain("10")), []string{"acme/auth/10", "acme/token/10", "acme/receipt/10"}; !slices.Equal(got, want) {
 		t.Errorf("of 10: got %q, want %q", got, want)
 	}
@@ -206,9 +206,9 @@ func TestACodeIsWrittenAsLevelAndCode(t *testing.T) {
 func TestAReadingOfACodeIsExplainedWithIt(t *testing.T) {
 	t.Parallel()
 	own := table(t,
-		"auth | 1203 | permanent | config | app | - | - | unknown client | x",
-		"auth | 1203/500 | retryable | backoff | app | - | - | internal error | x",
-		"auth | 12035 | permanent | config | app | - | - | something else | x")
+		"auth | 1203 | permanent | config | app | - | - | - | - | unknown client | x",
+		"auth | 1203/500 | retryable | backoff | app | - | - | - | - | internal error | x",
+		"auth | 12035 | permanent | config | app | - | - | - | - | something else | x")
 	if got, want := keys(own.Explain("1203")), []string{"acme/auth/1203", "acme/auth/1203/500"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
@@ -217,11 +217,11 @@ func TestAReadingOfACodeIsExplainedWithIt(t *testing.T) {
 func TestARowIsUncertainIfItsAnswerOrItsMeaningIs(t *testing.T) {
 	t.Parallel()
 	own := table(t,
-		"response | 0 | success | none | batch | - | - | accepted | x",
-		"response | 1 | retryable | backoff | batch | 3 | - | internal error, perhaps the message's | x",
-		"response | 2 | retryable | backoff | batch | - | - | not now | x",
-		"response | 3 | retryable | slow-down | app | 3 | - | too fast | x",
-		"response | 4 | permanent | drop-batch | batch | - | - | bad | x")
+		"response | 0 | success | none | batch | - | - | - | - | accepted | x",
+		"response | 1 | retryable | backoff | batch | 3 | - | - | - | internal error, perhaps the message's | x",
+		"response | 2 | retryable | backoff | batch | - | - | - | - | not now | x",
+		"response | 3 | retryable | slow-down | app | 3 | - | - | - | too fast | x",
+		"response | 4 | permanent | drop-batch | batch | - | - | - | - | bad | x")
 	for _, c := range []struct {
 		name  string
 		level classify.Level

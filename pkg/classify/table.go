@@ -22,14 +22,14 @@ type key struct {
 }
 
 // columns of a codes.tsv, in order.
-var columns = []string{"level", "code", "class", "remedy", "scope", "tries", "action", "meaning", "source"}
+var columns = []string{"level", "code", "class", "remedy", "scope", "tries", "action", "bucket", "window", "meaning", "source"}
 
 // Parse reads a vendor's codes.tsv: tab-separated, '#' starts a comment line,
 // the first other line is the header
 //
-//	level code class remedy scope tries action meaning source
+//	level code class remedy scope tries action bucket window meaning source
 //
-// tries and action may be "-". All faults are reported at once, each with its line.
+// tries, action, bucket and window may be "-". All faults are reported at once, each with its line.
 func Parse(vendor, tsv string) (*Table, error) {
 	t := &Table{vendor: vendor, rows: map[key]Row{}}
 	var faults []string
@@ -94,7 +94,7 @@ func parseRow(vendor string, f []string) (Row, error) {
 	}
 	r := Row{
 		Vendor: vendor, Level: Level(f[0]), Code: f[1], Class: Class(f[2]), Remedy: Remedy(f[3]), Scope: Scope(f[4]),
-		Meaning: f[7], Source: f[8],
+		Bucket: given(f[7]), Window: Window(given(f[8])), Meaning: f[9], Source: f[10],
 	}
 	if f[5] != "-" {
 		n, err := strconv.Atoi(f[5])
@@ -103,10 +103,16 @@ func parseRow(vendor string, f []string) (Row, error) {
 		}
 		r.Tries = n
 	}
-	if f[6] != "-" {
-		r.Action = Action(f[6])
-	}
+	r.Action = Action(given(f[6]))
 	return r, r.Check()
+}
+
+// given is a column's value, "" for none.
+func given(v string) string {
+	if v == "-" {
+		return ""
+	}
+	return v
 }
 
 // Check reports what is wrong with the row: an unknown word, or a class and a
@@ -149,7 +155,10 @@ func (r Row) Check() error {
 	if r.Class != TokenInvalid && r.Action == Delete {
 		return fmt.Errorf("only a token-invalid row may have a token deleted")
 	}
-	return nil
+	if r.Remedy != WaitQuota && (r.Bucket != "" || r.Window != "") {
+		return fmt.Errorf("only a wait-quota row has a bucket or a window")
+	}
+	return r.Window.Check()
 }
 
 // Lookup finds what is known of a code. For an unknown one it answers

@@ -139,11 +139,3 @@ func again(s State, wait time.Duration, counted bool) Decision {
 }
 
 func jittered(d time.Duration, s State) time.Duration { return time.Duration(float64(d) * s.Jitter) }
-
-// BeijingMidnight is the next midnight in Asia/Shanghai after now: when the
-// vendors' daily quotas begin anew.
-func BeijingMidnight(now time.Time) time.Time {
-	beijing := time.FixedZone("CST", 8*3600)
-	y, m, d := now.In(beijing).Date()
-	return time.Date(y, m, d+1, 0, 0, 0, 0, beijing)
-}

@@ -81,28 +81,3 @@ func TestDelayStaysWithinItsBounds(t *testing.T) {
 		}
 	})
 }
-
-func TestBeijingMidnight(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct{ name, now, want string }{
-		{"in the evening", "2026-11-21T22:00:00+08:00", "2026-11-22T00:00:00+08:00"},
-		{"just before midnight", "2026-11-21T23:59:59.999999999+08:00", "2026-11-22T00:00:00+08:00"},
-		{"at midnight it is the next one", "2026-11-22T00:00:00+08:00", "2026-11-23T00:00:00+08:00"},
-		{"when Beijing is a day ahead of Greenwich", "2026-11-21T16:00:00Z", "2026-11-23T00:00:00+08:00"},
-		{"when it is not yet", "2026-11-21T15:59:59Z", "2026-11-22T00:00:00+08:00"},
-		{"when it is still yesterday in New York", "2026-11-20T19:00:00-05:00", "2026-11-22T00:00:00+08:00"},
-		{"at the end of a leap February", "2028-02-29T12:00:00+08:00", "2028-03-01T00:00:00+08:00"},
-		{"at the end of the year", "2026-12-31T12:00:00+08:00", "2027-01-01T00:00:00+08:00"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			now, err := time.Parse(time.RFC3339, c.now)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got := retry.BeijingMidnight(now).Format(time.RFC3339); got != c.want {
-				t.Errorf("got %s, want %s", got, c.want)
-			}
-		})
-	}
-}

@@ -48,6 +48,9 @@ type Spec struct {
 	Rate float64
 	// Codes says what every documented code means.
 	Codes *classify.Table
+	// Quotas are the buckets that the vendor counts messages in, each with a
+	// quota of its own: those that a row of Codes may name. Empty: it has none.
+	Quotas []Quota
 	// Check reports what in a message breaks a hard limit of the vendor:
 	// lengths, payload bytes, overrides that cannot be merged.
 	Check func(m *push.Message) []push.Fault

@@ -168,3 +168,24 @@ func inRegistry(name string) bool {
 	_, ok := registry.Find(name)
 	return ok
 }
+
+func TestEveryUsedUpQuotaNamesABucketOfTheVendor(t *testing.T) {
+	each(t, func(t *testing.T, spec vendors.Spec) {
+		named := map[string]bool{}
+		for _, row := range spec.Codes.Explain("") {
+			named[row.Bucket] = true
+			asked := row.Level == classify.Response || row.Level == classify.Auth || row.Level == classify.HTTP
+			if row.Remedy == classify.WaitQuota && asked && (row.Bucket == "" || row.Window == "") {
+				t.Errorf("%s says that a quota is used up, and neither which nor until when", row.Key())
+			}
+			if !spec.HasBucket(row.Bucket) {
+				t.Errorf("%s names the bucket %q, which Quotas does not have", row.Key(), row.Bucket)
+			}
+		}
+		for _, q := range spec.Quotas {
+			if q.Meaning == "" || !named[q.Bucket] {
+				t.Errorf("the quota %q has no meaning, or no row", q.Bucket)
+			}
+		}
+	})
+}

@@ -1,0 +1,89 @@
+package limit
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Stop is why everything of a key stands still until a probe was well.
+type Stop struct {
+	Kind   Kind
+	Since  time.Time
+	Until  time.Time // when a probe may go
+	Reason string    // for people
+	Failed int       // probes that failed
+	// Probing is until when the answer to a probe is waited for; zero: none is out.
+	Probing time.Time
+}
+
+// State is what is known of a key in Redis, in this worker's time.
+type State struct {
+	Pauses []Pause // by bucket; those that have ended are left out
+	Stop   *Stop   // nil: nothing is stopped
+	Faults int     // requests in a row that failed and did not stop it yet
+	Factor float64 // the part of the rate, over 0 up to 1, that stops have left
+}
+
+// stateFields is how many values state.lua answers before the pauses.
+const stateFields = 9
+
+// State reads the key's pauses, its stop and its rate from Redis.
+func (l *Limiter) State(ctx context.Context, k Key) (State, error) {
+	now := l.now()
+	reply, err := stateScript.Run(ctx, l.Redis, []string{k.pause(), k.stop(), k.rate()}, l.scriptNow()).StringSlice()
+	if err != nil {
+		return State{}, fmt.Errorf("read pauses: %w", err)
+	}
+	return parseState(reply, now), nil
+}
+
+// parseState reads the answer of state.lua. An entry that is over, or cannot be
+// read, is none.
+func parseState(reply []string, now time.Time) State {
+	st := State{Factor: 1}
+	if len(reply) < stateFields {
+		return st
+	}
+	redisNow, _ := strconv.ParseInt(reply[0], 10, 64)
+	if f, err := strconv.ParseFloat(reply[1], 64); err == nil && f > 0 && f <= 1 {
+		st.Factor = f
+	}
+	here := func(us string) (time.Time, bool) { return local(us, redisNow, now) }
+	if kind := Kind(reply[2]); kind != "" {
+		st.Stop = &Stop{Kind: kind, Reason: reply[4]}
+		st.Stop.Until, _ = here(reply[3])
+		st.Stop.Failed, _ = strconv.Atoi(reply[5])
+		st.Stop.Since, _ = here(reply[6])
+		st.Stop.Probing, _ = here(reply[7])
+	}
+	st.Faults, _ = strconv.Atoi(reply[8])
+	for pair := range slices.Chunk(reply[stateFields:], 2) {
+		if len(pair) != 2 {
+			break
+		}
+		end, reason, _ := strings.Cut(pair[1], " ")
+		if until, ok := here(end); ok && until.After(now) {
+			st.Pauses = append(st.Pauses, Pause{pair[0], until, reason})
+		}
+	}
+	slices.SortFunc(st.Pauses, func(a, b Pause) int { return cmp.Compare(a.Bucket, b.Bucket) })
+	return st
+}
+
+// local turns a time of Redis's clock into this worker's; false: it is none.
+func local(us string, redisNow int64, now time.Time) (time.Time, bool) {
+	n, err := strconv.ParseInt(us, 10, 64)
+	if err != nil || n < 0 || redisNow < 0 {
+		return time.Time{}, false
+	}
+	left := n - redisNow // of two numbers from 0 up: it cannot overflow
+	if left > maxPause.Microseconds() || left < -maxPause.Microseconds() {
+		return time.Time{}, false
+	}
+	return now.Add(time.Duration(left) * time.Microsecond), true
+}

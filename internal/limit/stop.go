@@ -1,0 +1,180 @@
+package limit
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"time"
+)
+
+// Kind is why a key is stopped.
+type Kind string
+
+// The kinds.
+const (
+	TooFast       Kind = "slow-down" // the vendor says so; the rate is halved besides
+	Unreachable   Kind = "circuit"   // no answers, or server errors, several in a row
+	Misconfigured Kind = "config"    // an operator has to act
+)
+
+// Kinds lists every kind.
+func Kinds() []Kind { return []Kind{TooFast, Unreachable, Misconfigured} }
+
+// rule is how long a kind of stop waits for its probes.
+type rule struct {
+	first, longest time.Duration // doubled by each probe that fails
+	faults         int           // that many failures in a row stop; 0: the first
+	grave, slower  bool
+}
+
+var rules = map[Kind]rule{
+	TooFast:       {first: time.Second, longest: 15 * time.Second, slower: true},
+	Unreachable:   {first: time.Second, longest: 15 * time.Second, faults: 10},
+	Misconfigured: {first: time.Minute, longest: 30 * time.Minute, grave: true},
+}
+
+const (
+	// keepStop is how long a stop is remembered after its pause, if nobody probes.
+	keepStop = 24 * time.Hour
+	// calmTime without a stop ends a row of them.
+	calmTime = 10 * time.Second
+	// probeAgain is when those who wait for a probe ask again, slowAgain when its
+	// answer takes more than a second.
+	probeAgain = 100 * time.Millisecond
+	slowAgain  = 2 * time.Second
+)
+
+// Halt is a reason to stop.
+type Halt struct {
+	Kind       Kind
+	RetryAfter time.Duration // the vendor's word; 0: none
+	Reason     string        // for people; must hold no token or secret
+	Probe      string        // of the request that failed, if it was one
+}
+
+// Stop stops everything of the key for all workers: it pauses, and then one
+// request after another, with growing pauses between them, is let through as a
+// probe until Well says that one succeeded. The pauses are 1 s to 15 s, or a
+// minute to half an hour for Misconfigured, or RetryAfter. Unreachable stops
+// with the tenth call in a row, Well in between breaks the row; TooFast halves
+// the rate, down to a 64th, from which it climbs back by a 64th for every
+// second in which requests succeed, or by an eighth if it was an outage.
+//
+// While it is stopped only the probe's failure counts: others answer requests
+// that were sent before, and can only prolong the pause by their RetryAfter or,
+// being Misconfigured, replace another kind.
+//
+// It returns the end of the pause, zero if nothing is stopped, and whether that
+// is news.
+func (l *Limiter) Stop(ctx context.Context, k Key, h Halt) (until time.Time, news bool, err error) {
+	now, r := l.now(), rules[h.Kind]
+	reply, err := stopScript.Run(ctx, l.Redis, []string{k.rate(), k.stop()},
+		string(h.Kind), flag(r.grave), r.faults, min(max(h.RetryAfter, 0), maxPause).Milliseconds(),
+		r.first.Milliseconds(), r.longest.Milliseconds(), flag(r.slower), smallest, h.Probe, h.Reason,
+		keepStop.Milliseconds(), calmTime.Milliseconds(), l.scriptNow(),
+	).Int64Slice()
+	e := l.entry(k)
+	e.pauses.failed()
+	if err != nil {
+		return time.Time{}, false, fmt.Errorf("stop: %w", err)
+	}
+	if len(reply) != 2 {
+		return time.Time{}, false, fmt.Errorf("stop: the script answered %d values, want 2", len(reply))
+	}
+	if reply[0] == 0 {
+		return time.Time{}, false, nil
+	}
+	e.permits.ignore(now.Add(maxPause))
+	return now.Add(time.Duration(reply[0]) * time.Millisecond), reply[1] == 1, nil
+}
+
+// Well tells that the vendor answered a request well, and whether that ended a
+// stop. It makes no call unless the request was a probe, or others had failed.
+func (l *Limiter) Well(ctx context.Context, k Key, probe string) (ended bool, err error) {
+	e := l.entry(k)
+	if probe == "" && !e.pauses.failing() {
+		return false, nil
+	}
+	ended, err = wellScript.Run(ctx, l.Redis, []string{k.rate(), k.stop()},
+		probe, quickClimb, calmTime.Milliseconds(), l.scriptNow()).Bool()
+	e.pauses.outdate()
+	if err != nil {
+		return false, fmt.Errorf("end a stop: %w", err)
+	}
+	return ended, nil
+}
+
+// Release gives a probe back that had no answer: another request may be the
+// probe at once. It does nothing to one that Well or Stop heard of.
+func (l *Limiter) Release(ctx context.Context, k Key, probe string) error {
+	err := releaseScript.Run(ctx, l.Redis, []string{k.stop()}, probe).Err()
+	l.entry(k).pauses.outdate()
+	if err != nil {
+		return fmt.Errorf("release a probe: %w", err)
+	}
+	return nil
+}
+
+// probe asks to be the one request that a stop lets through. One goroutine of a
+// worker asks Redis; the others have its answer.
+func (l *Limiter) probe(ctx context.Context, k Key, e *entry, bound time.Duration, reason string) Pass {
+	if err := e.pauses.asking.Acquire(ctx, 1); err != nil {
+		return Pass{Until: l.now().Add(unknownTime), Why: fmt.Sprintf("wait for a probe: %v", err)}
+	}
+	defer e.pauses.asking.Release(1)
+	now := l.now()
+	if p, ok := e.pauses.refusal(now); ok {
+		return p
+	}
+	name := rand.Text()
+	reply, err := probeScript.Run(ctx, l.Redis, []string{k.stop()}, name, max(bound, time.Second).Milliseconds(),
+		probeAgain.Milliseconds(), slowAgain.Milliseconds(), l.scriptNow()).Int64Slice()
+	switch {
+	case err != nil || len(reply) != 2:
+		return Pass{Until: now.Add(unknownTime), Why: fmt.Sprintf("ask for a probe: %v", err)}
+	case reply[1] == 1:
+		return Pass{Probe: name}
+	case reply[0] == 0:
+		e.pauses.outdate()
+		return Pass{}
+	}
+	return e.pauses.refuse(now, time.Duration(reply[0])*time.Millisecond, reason)
+}
+
+// stopped tells why nothing but a probe goes through.
+func (p *pauses) stopped() (reason string, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.stop == nil {
+		return "", false
+	}
+	return p.stop.Reason, true
+}
+
+// failed notes that a request failed: what was read of Redis before is old.
+func (p *pauses) failed() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.fetched, p.faults = time.Time{}, true
+}
+
+func (p *pauses) failing() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.faults && p.stop == nil
+}
+
+// refuse remembers for a while that somebody else has the probe.
+func (p *pauses) refuse(now time.Time, wait time.Duration, reason string) Pass {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.refused = Pass{Until: now.Add(wait), Why: reason}
+	p.believe = now.Add(min(wait, probeAgain))
+	return p.refused
+}
+
+func (p *pauses) refusal(now time.Time) (Pass, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.refused, now.Before(p.believe) && p.stop != nil
+}

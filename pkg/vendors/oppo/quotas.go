@@ -1,0 +1,18 @@
+package oppo
+
+import (
+	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/vendors"
+)
+
+// quotas are the buckets of codes.tsv. Messages of the private channel have no
+// quota of a day: https://open.oppomobile.com/new/developmentDoc/info?id=11238
+func quotas() []vendors.Quota {
+	return []vendors.Quota{
+		{Bucket: "public", Meaning: "messages of the public channel: the class marketing", Has: marketing},
+		{Bucket: "saves", Meaning: "messages laid up for broadcasts: the class marketing", Has: marketing},
+		{Bucket: "pictures", Meaning: "uploads of pictures, which postrider never makes"},
+	}
+}
+
+func marketing(m *push.Message, _ int) bool { return m.Class == push.Marketing }

@@ -1,0 +1,29 @@
+package xiaomi
+
+import (
+	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/vendors"
+)
+
+// quotas are the buckets of codes.tsv. Each class of channels has its own
+// quota, and a channel's class stands in the console alone:
+// https://dev.mi.com/xiaomihyperos/documentation/detail?pId=1656
+func quotas() []vendors.Quota {
+	return []vendors.Quota{{Bucket: "channel", Meaning: "messages of one channel", Has: vendors.Every, Part: channelOf}}
+}
+
+// channelOf is the channel of the form, overrides included; no_channel: none.
+func channelOf(m *push.Message) string {
+	var own []field
+	if m.Channel != "" {
+		own = append(own, field{extraChannel, m.Channel})
+	}
+	list, err := merge(own, m.Overrides[Name])
+	if err != nil {
+		list = own // refused at the door
+	}
+	if c := channel(list); c != "" {
+		return c
+	}
+	return noChannel
+}
