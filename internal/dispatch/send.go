@@ -43,7 +43,7 @@ func (d *Dispatcher) send(ctx context.Context, a *Account, s shipment) {
 // admit waits for a permit; false means that the parcels go back.
 func (d *Dispatcher) admit(ctx context.Context, a *Account, p shipment) bool {
 	for {
-		wait, why, err := d.Gate.Admit(ctx, a, p.priority(), a.Units(p.count()))
+		wait, why, err := d.Gate.Admit(ctx, a, p.priority(), a.permits(p[0].message, p.count()))
 		switch {
 		case err != nil:
 			p.again(d.Now().Add(time.Second), "permit: "+err.Error())
