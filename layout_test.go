@@ -62,7 +62,8 @@ var mayImport = map[string][]string{
 	"internal/chaos":          {},
 
 	"pkg/vendors/registry": {"pkg/push", "pkg/vendors", "pkg/vendors/*"},
-	"pkg/vendors/*":        {"pkg/classify", "pkg/push", "pkg/vendors", "pkg/vendors/body"},
+	"pkg/vendors/*":        {"pkg/classify", "pkg/push", "pkg/vendors", "pkg/vendors/body", "pkg/vendors/oauth"},
+	"pkg/vendors/oauth":    {"pkg/classify", "pkg/vendors", "pkg/vendors/body"},
 	"pkg/vendors/body":     {"pkg/push"},
 	"pkg/vendors":          {"pkg/classify", "pkg/push"},
 	"pkg/retry":            {"pkg/classify", "pkg/push/wire"},
