@@ -106,13 +106,13 @@ func (c *call) owe(ask ...asked) {
 	sim, p, app := c.sim, c.p, c.app // c serves other requests meanwhile
 	for address, list := range calls {
 		for part := range slices.Chunk(list, mostReceipts) {
-			sim.underway.Go(func() { sim.tell(p, *r, address, app, part) })
+			sim.underway.Go(func() { sim.notify(p, *r, address, app, part) })
 		}
 	}
 }
 
-// tell makes one call, or two where receipts come twice.
-func (s *Simulator) tell(p *player, r Receipts, address, app string, list []fate) {
+// notify makes one call, or two where receipts come twice.
+func (s *Simulator) notify(p *player, r Receipts, address, app string, list []fate) {
 	if !s.pause(time.Duration(r.Late)) {
 		return
 	}
