@@ -39,6 +39,7 @@ lint: ## gofmt, vet and golangci-lint
 check: setup lint ## everything that CI checks
 	$(GO) mod tidy -diff
 	$(GO) test -race ./...
+	$(MAKE) fuzz-brief
 	$(MAKE) bench ARGS=-short
 
 .PHONY: docs
@@ -59,8 +60,8 @@ chaos: setup ## break workers, Redis and vendors at random for 3 minutes, and ac
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for SHORT (30s) each
-	@for pkg in $$($(GO) list ./...); do \
-	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
-	    echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(SHORT) $$pkg || exit 1; \
-	  done; \
-	done
+	.ci/fuzz $(SHORT)
+
+.PHONY: fuzz-brief
+fuzz-brief: ## run every fuzz target with a few inputs, from its seeds
+	.ci/fuzz 200x

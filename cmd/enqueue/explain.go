@@ -1,11 +1,15 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
+	"github.com/postrider/postrider/internal/config"
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors/registry"
 )
@@ -14,6 +18,9 @@ func (a *app) explain() *cobra.Command {
 	return &cobra.Command{
 		Use:   "explain VENDOR [CODE]",
 		Short: "Tell what a vendor's result code means and what is done about it",
+		Long: `explain tells what a vendor's result code means and what is done about it, as
+the configuration has it: a row that its block codes overrides names the file
+and line as its source. Without a configuration it tells postrider's own rules.`,
 		Example: `  enqueue explain huawei 80300007
   enqueue explain huawei`,
 		Args: cobra.RangeArgs(1, 2),
@@ -22,18 +29,22 @@ func (a *app) explain() *cobra.Command {
 			if !ok {
 				return fmt.Errorf("%q is not a vendor; vendors are %s", args[0], registry.Names())
 			}
+			table, err := a.codes(spec.Name, spec.Codes)
+			if err != nil {
+				return err
+			}
 			code := ""
 			if len(args) == 2 {
 				code = args[1]
 			}
-			rows := spec.Codes.Explain(code)
+			rows := table.Explain(code)
 			if len(rows) == 0 {
 				return fmt.Errorf("%s has no documented code %s: it would be tried once more, then end dead; no token is deleted for it", args[0], code)
 			}
 			if a.json {
 				return a.print(rows)
 			}
-			return a.tellRows(rows)
+			return a.tellRows(rows, spec.Codes)
 		},
 	}
 }
@@ -46,17 +57,48 @@ func quotaLines(r classify.Row) string {
 	return fmt.Sprintf("  bucket   %s\n  window   %s\n", r.Bucket, r.Window)
 }
 
-func (a *app) tellRows(rows []classify.Row) error {
+// codes is a vendor's table as the configuration has it. There need be none,
+// unless one was asked for.
+func (a *app) codes(vendor string, own *classify.Table) (*classify.Table, error) {
+	err := a.load()
+	if errors.Is(err, fs.ErrNotExist) && config.Find(a.file, os.Getenv) == config.DefaultPath {
+		return own, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return a.cfg.Tables[vendor], nil
+}
+
+// tellRows prints one row in full, more as a table. own is what rows were
+// before the configuration.
+func (a *app) tellRows(rows []classify.Row, own *classify.Table) error {
 	if len(rows) == 1 {
 		r := rows[0]
-		_, err := fmt.Fprintf(a.out, "%s\n  meaning  %s\n  class    %s\n  remedy   %s\n  scope    %s\n%s  source   %s\n",
-			r.Key(), r.Meaning, r.Class, r.Remedy, r.Scope, quotaLines(r), r.Source)
+		_, err := fmt.Fprintf(a.out, "%s\n  meaning  %s\n  class    %s\n  remedy   %s\n  scope    %s\n%s  source   %s\n%s",
+			r.Key(), r.Meaning, r.Class, r.Remedy, r.Scope, quotaLines(r), r.Source, instead(r, own))
 		return err
 	}
 	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "LEVEL\tCODE\tCLASS\tREMEDY\tSCOPE\tMEANING")
 	for _, r := range rows {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Level, r.Code, r.Class, r.Remedy, r.Scope, r.Meaning)
+		meaning := r.Meaning
+		if instead(r, own) != "" {
+			meaning += " (overridden by " + r.Source + ")"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Level, r.Code, r.Class, r.Remedy, r.Scope, meaning)
 	}
 	return w.Flush()
+}
+
+// instead is the line that tells what a row overrides, or "".
+func instead(r classify.Row, own *classify.Table) string {
+	was, known := own.Lookup(r.Level, r.Code)
+	switch {
+	case known && was.Source == r.Source:
+		return ""
+	case !known:
+		return "  instead of no rule\n"
+	}
+	return fmt.Sprintf("  instead of %s, %s, %s (%s)\n", was.Class, was.Remedy, was.Scope, was.Source)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -206,6 +207,54 @@ func TestExplainTellsAPerson(t *testing.T) {
 	all := d.run(t, "", "explain", "huawei")
 	if all.code != 0 || !strings.HasPrefix(all.out, "LEVEL") || strings.Count(all.out, "\n") < 40 {
 		t.Errorf("exit %d, %s", all.code, all.out)
+	}
+}
+
+func TestExplainTellsWhatTheConfigurationOverrides(t *testing.T) {
+	t.Parallel()
+	d := desk{config: write(t, "own.yaml", `
+codes:
+  huawei:
+    response/80300007: {class: permanent, remedy: drop-token, action: none}
+    response/4711: {class: retryable, remedy: backoff}
+`)}
+	source := d.config + ":4"
+	for _, c := range []struct {
+		name, want string
+		args       []string
+	}{
+		{"a rule that was changed", "remedy   drop-token\n  scope    token\n  source   " + source + "\n  instead of token-invalid, drop-token, token (https://", []string{"huawei", "80300007"}},
+		{"a code that no table has", "source   " + d.config + ":5\n  instead of no rule\n", []string{"huawei", "4711"}},
+		{"a list", " (overridden by " + source + ")\n", []string{"huawei"}},
+		{"JSON", `"class":"permanent","remedy":"drop-token","scope":"token",`, []string{"huawei", "80300007", "--json"}},
+		{"JSON's source", `"source":"` + source + `"}`, []string{"huawei", "80300007", "--json"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			got := d.run(t, "", append([]string{"explain"}, c.args...)...)
+			if got.code != 0 || got.err != "" || strings.Count(got.out, c.want) != 1 {
+				t.Errorf("exit %d, %s%s, want %q in it once", got.code, got.err, got.out, c.want)
+			}
+		})
+	}
+	if got := d.run(t, "", "explain", "huawei", "80300010"); got.code != 0 || strings.Contains(got.out, "instead") {
+		t.Errorf("exit %d, %s, want postrider's own rule", got.code, got.out)
+	}
+}
+
+func TestExplainNeedsTheConfigurationThatWasAskedFor(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ config, want string }{
+		"one that is not there": {filepath.Join(t.TempDir(), "none.yaml"), "none.yaml"},
+		"one that is not right": {write(t, "own.yaml", "codes: {huawei: {response/1: {class: perhaps}}}"), "perhaps"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := desk{config: c.config}
+			if got := d.run(t, "", "explain", "huawei", "80300007"); got.code != exitUsage || got.out != "" || !strings.Contains(got.err, c.want) {
+				t.Errorf("exit %d, %s%s, want %d and %s", got.code, got.out, got.err, exitUsage, c.want)
+			}
+		})
 	}
 }
 

@@ -63,7 +63,10 @@ func command(stdout, stderr io.Writer) *cobra.Command {
 		Short: "Play the push vendors on this machine",
 		Long: "Play the push vendors on this machine, on one address for all.\n\n" +
 			fmt.Sprintf("Without --any-credentials every vendor knows one app: id %s, secret %s, project %s.\n", demo.App, demo.Secret, demo.Project) +
-			"Tokens that begin with \"bad-\" are invalid.",
+			"Tokens that begin with \"bad-\" are invalid.\n" +
+			"Vendors send receipts once PUT /_simulator/receipts says where, like\n" +
+			"{\"huawei\": {\"url\": \"http://127.0.0.1:8080/receipts/shop/huawei\", \"secret\": \"s\", \"late\": \"1s\"}}:\n" +
+			"tokens that begin with \"lost-\" turn out to be gone.",
 		Args:          cobra.NoArgs,
 		SilenceUsage:  true,
 		SilenceErrors: true,

@@ -70,6 +70,7 @@ type (
 		SecretKey  vendors.Secret `yaml:"secret_key"`
 		BaseURL    string         `yaml:"base_url"`
 		Sandbox    bool           `yaml:"sandbox"`
+		API        string         `yaml:"api"`
 		sealed
 	}
 )

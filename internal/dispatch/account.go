@@ -1,10 +1,12 @@
 package dispatch
 
 import (
+	"math"
 	"strings"
 	"time"
 
 	"github.com/postrider/postrider/pkg/classify"
+	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
@@ -36,6 +38,29 @@ func (a *Account) Units(n int) int {
 		return 1
 	}
 	return n
+}
+
+// permits is what a request takes of the rate if the vendor has a lower one for
+// its message: so many more that those that go out keep to it. Then others get
+// less, which a limit of its own in Redis would spare them; it is rare.
+func (a *Account) permits(m *push.Message, n int) int {
+	units := a.Units(n)
+	v, ok := a.Vendor.(vendors.Paced)
+	if !ok {
+		return units
+	}
+	if pace := v.Pace(m); pace > 0 && pace < a.Rate {
+		return int(math.Ceil(float64(units) * a.Rate / pace))
+	}
+	return units
+}
+
+// batch is the most tokens of one request with the message.
+func (a *Account) batch(m *push.Message) int {
+	if m.Test && a.Spec.TestBatch > 0 {
+		return min(a.Batch, a.Spec.TestBatch)
+	}
+	return a.Batch
 }
 
 // many is the most tokens of a request with different messages; 0: the vendor

@@ -273,7 +273,7 @@ const stopping = "the worker is stopping"
 // forward sends a parcel, together with others where it is small.
 func (d *Dispatcher) forward(ctx context.Context, a *Account, p *parcel) {
 	c := p.spans[0].c
-	if d.Linger > 0 && p.priority != push.High && p.n <= a.Batch/2 && c.cap == 0 {
+	if d.Linger > 0 && p.priority != push.High && p.n <= a.batch(p.message)/2 && c.cap == 0 {
 		d.join(ctx, a, p)
 		return
 	}

@@ -34,7 +34,7 @@ type batch struct {
 // join sends the parcel together with others that come within the linger, and
 // returns when its answer is recorded.
 func (d *Dispatcher) join(ctx context.Context, a *Account, p *parcel) {
-	k, limit := p.joinKey, a.Batch
+	k, limit := p.joinKey, a.batch(p.message)
 	if a.mixes(p) {
 		k, limit = joinKey{app: p.app, vendor: p.vendor, quotas: a.quotas(p)}, a.many()
 	}

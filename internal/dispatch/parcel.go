@@ -111,10 +111,6 @@ func (s shipment) claims() []*claim {
 // parcels distributes the claim's unresolved tokens over requests: one for each
 // message and start, cut to the account's limit.
 func (c *claim) parcels(a *Account, now time.Time) ([]*parcel, error) {
-	limit := a.Batch
-	if c.cap > 0 {
-		limit = min(limit, c.cap)
-	}
 	type group struct {
 		message int
 		epoch   int64
@@ -129,7 +125,7 @@ func (c *claim) parcels(a *Account, now time.Time) ([]*parcel, error) {
 		for len(rest.tokens) > 0 {
 			g := group{e.Message, e.Start / epoch.Milliseconds()}
 			p := open[g]
-			if p == nil || p.n == limit || len(c.open.Chunk.Entries) > 1 && twice(seen[p], rest.tokens) {
+			if p == nil || p.n == c.limit(a, p) || len(c.open.Chunk.Entries) > 1 && twice(seen[p], rest.tokens) {
 				var err error
 				if p, err = c.newParcel(a, e, g.epoch); err != nil {
 					return nil, err
@@ -137,7 +133,7 @@ func (c *claim) parcels(a *Account, now time.Time) ([]*parcel, error) {
 				open[g] = p
 				all = append(all, p)
 			}
-			part := rest.cut(limit - p.n)
+			part := rest.cut(c.limit(a, p) - p.n)
 			if len(c.open.Chunk.Entries) > 1 {
 				remember(seen, p, part.tokens)
 			}
@@ -145,6 +141,14 @@ func (c *claim) parcels(a *Account, now time.Time) ([]*parcel, error) {
 		}
 	}
 	return all, nil
+}
+
+// limit is the most tokens of one request with the parcel's message.
+func (c *claim) limit(a *Account, p *parcel) int {
+	if c.cap > 0 {
+		return min(c.cap, a.batch(p.message))
+	}
+	return a.batch(p.message)
 }
 
 // unresolved is the entry's tokens that have no outcome.

@@ -49,7 +49,7 @@ const longestSpread = time.Minute
 
 // admit waits for a permit; false means that the parcels go back.
 func (d *Dispatcher) admit(ctx context.Context, a *Account, s shipment) (Ticket, bool) {
-	load := Load{Priority: s.priority(), Units: a.Units(s.count()), Buckets: a.Spec.Buckets(s[0].message, s.count())}
+	load := Load{Priority: s.priority(), Units: a.permits(s[0].message, s.count()), Buckets: a.Spec.Buckets(s[0].message, s.count())}
 	for {
 		t, err := d.Gate.Admit(ctx, a, load)
 		switch {

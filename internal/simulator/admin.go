@@ -20,6 +20,7 @@ func (s *Simulator) admin() {
 	s.mux.HandleFunc("POST /_simulator/reset", s.showReset)
 	s.mux.HandleFunc("POST /_simulator/revoke", s.showRevoke)
 	s.mux.HandleFunc("GET /_simulator/count", s.showCount)
+	s.mux.HandleFunc("PUT /_simulator/receipts", s.changeReceipts)
 	s.mux.HandleFunc("/_simulator/", func(w http.ResponseWriter, _ *http.Request) {
 		show(w, http.StatusNotFound, problem{Error: "no such path or method below /_simulator/"})
 	})
@@ -93,6 +94,24 @@ func parseFault(text []byte, f *Fault) *FaultError {
 		}
 	}
 	return nil
+}
+
+// changeReceipts reads Receipts by vendor. Vendors that are not named stay.
+func (s *Simulator) changeReceipts(w http.ResponseWriter, r *http.Request) {
+	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20))
+	dec.DisallowUnknownFields()
+	var all map[string]*Receipts
+	if err := dec.Decode(&all); err != nil {
+		show(w, http.StatusBadRequest, problem{Error: strings.TrimPrefix(err.Error(), "json: "), Field: "receipts"})
+		return
+	}
+	for vendor, receipts := range all {
+		if err := s.SetReceipts(vendor, receipts); err != nil {
+			show(w, http.StatusBadRequest, problem{Error: err.Error(), Field: vendor})
+			return
+		}
+	}
+	show(w, http.StatusOK, struct{}{})
 }
 
 func (s *Simulator) showReset(w http.ResponseWriter, _ *http.Request) {

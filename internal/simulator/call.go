@@ -28,6 +28,7 @@ type call struct {
 	tokens [][]byte // the push tokens, in order
 	parsed any      // what the vendor's open keeps for its handle
 	batch  batch
+	asked  asked
 	// counted: the tokens of the batch that are not dead were accepted.
 	counted bool
 }

@@ -72,6 +72,7 @@ func (h *harmonyPlayer) check(c *call, cred Credential) (code, text string) {
 		return say(c.blame(p.shape))
 	}
 	test, _ := inside(root, "pushOptions")["testMessage"].(bool)
+	c.asked.tag, _ = inside(root, "pushOptions")["biTag"].(string)
 	if code := h.targets(c, kind, test); code != "" {
 		return say(code)
 	}
@@ -142,6 +143,7 @@ func (h *harmonyPlayer) push(c *call) answer {
 		c.violatef("target.token: %d tokens stand there twice", n)
 	}
 	c.accept()
+	c.owe(c.asked)
 	switch {
 	case invalid == 0:
 		return h.success(c)

@@ -147,6 +147,7 @@ func (h honorPlayer) structure(c *call) string {
 	if len(p.shape) > 0 {
 		return c.blame(p.shape)
 	}
+	c.asked.tag, _ = inside(root, "android")["biTag"].(string)
 	honorMeaning(p, root)
 	return c.blame(p.values)
 }
@@ -156,6 +157,7 @@ func (h honorPlayer) structure(c *call) string {
 func (h honorPlayer) push(c *call) answer {
 	fail, expire := h.weigh(c)
 	c.accept()
+	c.owe(c.asked)
 	switch {
 	case len(fail)+len(expire) == 0:
 		return h.success(c)

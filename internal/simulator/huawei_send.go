@@ -252,6 +252,8 @@ func (h huaweiPlayer) push(c *call, root map[string]any) answer {
 	}
 	if only, _ := root["validate_only"].(bool); !only {
 		c.accept()
+		tag, _ := inside(root, "message", "android")["bi_tag"].(string)
+		c.owe(asked{tag: tag})
 	}
 	switch {
 	case len(invalid) == 0:

@@ -13,7 +13,8 @@ import (
 
 // Listen serves on addr, like "127.0.0.1:0", and returns the base URL. stop
 // takes no new request, ends those that hang, waits for the others until ctx
-// ends, and returns once the server's goroutine is gone. A simulator that was
+// ends and for receipts that are being delivered, and returns once the server's
+// goroutines are gone. A simulator that was
 // stopped still answers through ServeHTTP, but no longer delays or hangs.
 func (s *Simulator) Listen(addr string) (url string, stop func(context.Context) error, err error) {
 	var lc net.ListenConfig
@@ -38,6 +39,8 @@ func (s *Simulator) stop(ctx context.Context, srv *http.Server, served <-chan er
 	if err != nil {
 		err = errors.Join(fmt.Errorf("shut down: %w", err), srv.Close())
 	}
+	s.underway.Wait() // each is bounded
+	s.courier.CloseIdleConnections()
 	if e := <-served; !errors.Is(e, http.ErrServerClosed) {
 		err = errors.Join(err, fmt.Errorf("serve: %w", e))
 	}

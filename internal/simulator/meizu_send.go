@@ -128,6 +128,7 @@ func (m meizuPlayer) message(c *call, text string, check func(*probe, map[string
 		return meizuParam
 	}
 	p := &probe{shapeCode: meizuParam}
+	c.asked = askedIn(inside(root, "extra"))
 	check(p, root, m.Callbacks)
 	return c.blame(append(p.shape, p.values...))
 }
@@ -154,5 +155,6 @@ func (m meizuPlayer) push(c *call) answer {
 		return m.envelope(c, code)
 	}
 	c.accept()
+	c.owe(c.asked)
 	return m.partial(c, failed)
 }

@@ -31,7 +31,7 @@ func (o *oppoPlayer) save(c *call) answer {
 
 func (o *oppoPlayer) keep(c *call, n map[string]any) answer {
 	dedup, _ := n["app_message_id"].(string)
-	m := laidUp{id: c.vendorID(), app: c.app, content: contentOf(n["title"], n["content"]), expires: c.now.Add(o.savedLife())}
+	m := laidUp{id: c.vendorID(), app: c.app, content: contentOf(n["title"], n["content"]), expires: c.now.Add(o.savedLife()), asked: oppoAsked(n)}
 	kept, twice := o.shelf.put(m, dedup, c.now)
 	switch {
 	case twice && kept.content != m.content:
@@ -63,9 +63,11 @@ func (o *oppoPlayer) broadcast(c *call) answer {
 		c.violate("message_id: is missing")
 		return o.envelope(c, oppoMissing)
 	}
-	if _, ok := o.shelf.find(id, c.app, c.now); !ok {
+	m, ok := o.shelf.find(id, c.app, c.now)
+	if !ok {
 		return o.envelope(c, "31")
 	}
+	c.asked = m.asked
 	if used := o.day.of(c.app+" messages", c.now); o.DayMessages > 0 && used >= o.DayMessages {
 		return o.envelope(c, "33")
 	}
@@ -116,6 +118,7 @@ func (o *oppoPlayer) spread(c *call, id string) answer {
 		c.violatef("target_value: %d registration ids stand there twice: their users get the message twice", n)
 	}
 	o.day.add(c.app+" messages", c.now, c.acceptBut(failed))
+	c.owe(c.asked)
 	if o.AllInvalidAtTop && !slices.ContainsFunc(codes, func(code string) bool { return code != oppoInvalid }) {
 		return o.envelope(c, oppoInvalid)
 	}

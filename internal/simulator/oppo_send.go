@@ -289,6 +289,11 @@ func (o *oppoPlayer) deliver(c *call) []string {
 		failed++
 	}
 	c.acceptBut(failed)
+	ask := make([]asked, len(b.targets))
+	for i, t := range b.targets {
+		ask[i] = oppoAsked(t.notification)
+	}
+	c.owe(ask...)
 	return codes
 }
 

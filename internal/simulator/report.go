@@ -24,6 +24,8 @@ type VendorReport struct {
 	// other tokens, if any, were accepted.
 	Invalid int64 `json:"invalid"`
 
+	Receipts int64 `json:"receipts"` // calls with receipts that were answered with 200
+
 	RateRefused int64            `json:"rate_refused"` // requests refused for the app's rate
 	Grants      int64            `json:"grants"`       // access tokens issued
 	Faults      map[string]int64 `json:"faults"`       // times fired, by rule
@@ -62,6 +64,7 @@ func (s *Simulator) Report() Report {
 	r.Strays, r.StrayCount = s.strays.list()
 	for name, p := range s.players {
 		v := p.stats.report()
+		v.Receipts = p.told.Load()
 		v.Violations, v.ViolationCount = p.stats.violations.list()
 		r.Vendors[name] = v
 	}
@@ -86,5 +89,6 @@ func (s *Simulator) Reset() {
 	for _, p := range s.players {
 		p.stats.reset()
 		p.seen.reset()
+		p.told.Store(0)
 	}
 }

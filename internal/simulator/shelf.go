@@ -24,6 +24,7 @@ type laidUp struct {
 	expires time.Time
 	bucket  string // which quota it counts against
 	test    bool
+	asked   asked
 }
 
 func newShelf() *shelf { return &shelf{byID: map[string]*laidUp{}, byDedup: map[owner]*laidUp{}} }

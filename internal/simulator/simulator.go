@@ -23,6 +23,9 @@ type Simulator struct {
 	strays  violations
 	calls   sync.Pool
 
+	underway sync.WaitGroup // calls with receipts on their way
+	courier  *http.Client   // makes them
+
 	closing   chan struct{} // closed when the server stops: nothing hangs any longer
 	closeOnce sync.Once
 }
@@ -34,6 +37,9 @@ type player struct {
 	apps  directory
 	stats stats
 	seen  counts
+
+	receipts atomic.Pointer[Receipts] // nil: it sends none
+	told     atomic.Int64             // calls with receipts that were taken
 }
 
 // New returns a simulator of all vendors.
@@ -42,6 +48,7 @@ func New(o Options) *Simulator {
 		o.Now = time.Now
 	}
 	s := &Simulator{opt: o, mux: http.NewServeMux(), players: map[string]*player{}, closing: make(chan struct{})}
+	s.courier = &http.Client{Transport: &http.Transport{MaxConnsPerHost: 8}}
 	s.secrets = newChance(^o.Seed)
 	s.auth = newAuth()
 	s.rules = &rules{luck: newChance(o.Seed)}

@@ -118,6 +118,8 @@ func (t timPlayer) push(c *call, a timAPI, root map[string]any) answer {
 		c.violate("MsgRandom: is that of another request within the second, which is why this one is lost")
 	}
 	c.accept()
+	tag, _ := root["DataId"].(string)
+	c.owe(asked{tag: tag})
 	if len(missing) == len(c.tokens) {
 		return t.nobody(c, a, missing)
 	}

@@ -142,6 +142,7 @@ func (v *vivoPlayer) sendOne(c *call, m laidUp, requestID string) answer {
 // laidUp is what has to be remembered of a message.
 func (v *vivoPlayer) laidUp(c *call, root map[string]any) laidUp {
 	m := laidUp{id: c.vivoTaskID(), app: c.app, content: contentOf(root["title"], root["content"]), bucket: "operational", test: root["pushMode"] == json.Number("1")}
+	m.asked = askedIn(inside(root, "extra"))
 	if vivoIsSystem(root) {
 		m.bucket = "system"
 	}
@@ -292,6 +293,7 @@ func (v *vivoPlayer) deliver(c *call, m laidUp) []vivoUser {
 	}
 	c.accept()
 	if !m.test {
+		c.owe(m.asked)
 		v.day.add(c.app+" "+m.bucket, c.now, len(c.tokens)-len(users))
 	}
 	return users

@@ -97,6 +97,7 @@ func (x xiaomiPlayer) send(c *call) answer {
 	if code != "" {
 		return x.envelope(c, code)
 	}
+	c.asked = askedIn(inside(message, "extra"))
 	return x.push(c)
 }
 
@@ -231,6 +232,7 @@ func (x xiaomiPlayer) push(c *call) answer {
 		return x.envelope(c, "200001")
 	}
 	c.accept()
+	c.owe(c.asked)
 	x.day.add(c.app, c.now, len(c.tokens)-len(invalid))
 	return x.accepted(c, invalid, "")
 }
@@ -239,17 +241,19 @@ func (x xiaomiPlayer) push(c *call) answer {
 // answer says how many of which channel, and not which ones.
 func (x xiaomiPlayer) pushMany(c *call, b xiaomiBody) answer {
 	invalid := c.weigh()
-	over := map[string]int{}
+	over, ask := map[string]int{}, make([]asked, len(b.messages))
 	for i, m := range b.messages {
+		one, _ := m.(map[string]any)
+		ask[i] = askedIn(inside(one, "message", "extra"))
 		if c.batch.dead[i] || x.day.take(c.app, c.now, x.DayQuota) {
 			continue
 		}
 		c.batch.reject(i)
-		one, _ := m.(map[string]any)
 		channel, _ := inside(one, "message", "extra")["channel_id"].(string)
 		over[cmp.Or(channel, "no_channel")]++
 	}
 	c.accept()
+	c.owe(ask...)
 	if len(invalid) == len(c.tokens) {
 		return x.envelope(c, "20301")
 	}

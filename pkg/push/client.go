@@ -95,9 +95,13 @@ func (c *Client) app(name string) (App, bool) {
 	return a, ok
 }
 
-// batch is the most tokens of one chunk.
-func (c *Client) batch(app, vendor string) int {
-	n := c.vendors[vendor].Batch
+// batch is the most tokens of one request, with a test message or another.
+func (c *Client) batch(app, vendor string, test bool) int {
+	v := c.vendors[vendor]
+	n := v.Batch
+	if test && v.TestBatch > 0 {
+		n = v.TestBatch
+	}
 	if a, ok := c.apps[app]; ok && a[vendor].Batch > 0 {
 		n = min(n, a[vendor].Batch)
 	}

@@ -293,13 +293,13 @@ func (c *Client) pack(jobs []*small, now time.Time) []*pack {
 	for _, s := range jobs {
 		s.out.Result.Chunks = 0
 		for _, v := range s.vendors {
-			tokens, limit := s.tokens[v], c.batch(s.App, v)
+			tokens, limit, most := s.tokens[v], c.batch(s.App, v, s.Message.Test), c.batch(s.App, v, false)
 			for i := 0; len(tokens) > 0; i++ {
 				part := tokens[:cutAt(len(tokens), limit, c.vendors[v].Least)]
 				tokens = tokens[len(part):]
 				k := packKey{wire.Lane(v, string(s.Priority)), s.App, s.scheduled(now)}
 				p := open[k]
-				if p == nil || p.header.Tokens+len(part) > limit || p.bytes+s.bytes > packBytes {
+				if p == nil || p.header.Tokens+len(part) > most || p.bytes+s.bytes > packBytes {
 					p = &pack{lane: k.lane, due: k.due, index: map[string]int{}, nonce: strings.ToLower(rand.Text()[:12])}
 					p.header.App = s.App
 					open[k] = p

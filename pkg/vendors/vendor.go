@@ -39,6 +39,9 @@ type Spec struct {
 	// token alone needs another kind of request: a client cuts 1,001 tokens into
 	// 999 and 2. 0: 1.
 	Least int
+	// TestBatch is the most tokens of one request with a test message, for
+	// vendors that take fewer of them. 0: Batch.
+	TestBatch int
 	// Many is the most tokens of one request with different messages, for
 	// vendors that are Multis; else 0.
 	Many int
@@ -163,6 +166,14 @@ type Granter interface {
 	// Grant makes exactly one request for a new access token, or none where the
 	// adapter makes the token itself. A refusal is an *Error whose code has the level auth (or http, or transport).
 	Grant(ctx context.Context, now time.Time) (Grant, error)
+}
+
+// Paced is a Vendor some of whose requests have a limit of their own beside the
+// one that an app's rate is for.
+type Paced interface {
+	// Pace is that limit for a request with the message, in Spec.Units a second,
+	// low enough that one more request than it allows does no harm; 0: there is none.
+	Pace(m *push.Message) float64
 }
 
 // Saver is a Vendor some of whose requests refer to a message that was laid up

@@ -19,10 +19,13 @@ const Name = "harmony"
 
 // Limits of API v3:
 // https://developer.huawei.com/consumer/cn/doc/harmonyos-references/push-scenariozed-api-request-param
-// A test message takes 10 tokens only, which no message can say: the vendor
-// answers 80300030 to more, and the request is halved.
+// and, for test messages,
+// https://developer.huawei.com/consumer/cn/doc/harmonyos-references/push-scenariozed-api-response:
+// more tokens are answered with 80300030. A message that an override makes a
+// test is not seen as one; its requests are halved until they are taken.
 const (
 	maxTokens  = 1000    // in one request
+	maxTests   = 10      // in one request with a test message
 	maxPayload = 4096    // bytes of the body without its tokens
 	maxTTL     = 1296000 // seconds: 15 days
 	maxBadge   = 99
@@ -41,17 +44,18 @@ var codes = sync.OnceValue(func() *classify.Table { return classify.MustParse(Na
 // Spec describes the vendor.
 func Spec() vendors.Spec {
 	return vendors.Spec{
-		Name:     Name,
-		Title:    "Huawei Push Kit (HarmonyOS 5)",
-		Batch:    maxTokens,
-		Unit:     vendors.Tokens,
-		Rate:     minRate,
-		Codes:    codes(),
-		Check:    check,
-		Settings: func() vendors.Settings { return new(Settings) },
-		Mapping:  mapping(),
-		Quotas:   quotas(),
-		Receipts: receipts(),
+		Name:      Name,
+		Title:     "Huawei Push Kit (HarmonyOS 5)",
+		Batch:     maxTokens,
+		TestBatch: maxTests,
+		Unit:      vendors.Tokens,
+		Rate:      minRate,
+		Codes:     codes(),
+		Check:     check,
+		Settings:  func() vendors.Settings { return new(Settings) },
+		Mapping:   mapping(),
+		Quotas:    quotas(),
+		Receipts:  receipts(),
 	}
 }
 

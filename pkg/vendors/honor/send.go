@@ -3,21 +3,19 @@ package honor
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/oauth"
 )
 
 const opSend = "send"
 
 // adapter is immutable, and safe for concurrent use.
 type adapter struct {
-	client   *http.Client
-	sendURL  string
-	grantURL string
-	clientID string
-	secret   vendors.Secret
+	sendURL string
+	auth    oauth.Client
 }
 
 // Format prints the adapter without its fields: fmt shows unexported fields
@@ -38,9 +36,14 @@ func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer,
 	req.Header.Set("Authorization", "Bearer "+r.Access)
 	// Milliseconds, of this very attempt: an old one is refused.
 	req.Header.Set("Timestamp", strconv.FormatInt(r.Now.UnixMilli(), 10))
-	reply, err := vendors.Do(a.client, opSend, req)
+	reply, err := vendors.Do(a.auth.HTTP, opSend, req)
 	if err != nil {
 		return vendors.Answer{}, err
 	}
-	return readAnswer(reply, r.Tokens, r.Access, a.secret.Reveal())
+	return readAnswer(reply, r.Tokens, r.Access, a.auth.Secret.Reveal())
+}
+
+// Grant makes one request for an access token.
+func (a *adapter) Grant(ctx context.Context, _ time.Time) (vendors.Grant, error) {
+	return a.auth.Grant(ctx)
 }

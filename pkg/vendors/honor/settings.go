@@ -7,6 +7,7 @@ import (
 
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/oauth"
 )
 
 // Honor's production addresses: https://my.oschina.net/u/5873522/blog/10140231
@@ -60,10 +61,9 @@ func (s *Settings) Faults() []push.Fault {
 // vendors.Granter too. It makes no call.
 func (s *Settings) Open(client *http.Client) vendors.Vendor {
 	return &adapter{
-		client:   client,
-		sendURL:  vendors.BaseURL(s.BaseURL, sendBase) + "/api/v1/" + s.AppID + "/sendMessage",
-		grantURL: vendors.BaseURL(s.AuthURL, grantURL),
-		clientID: s.ClientID,
-		secret:   s.ClientSecret,
+		sendURL: vendors.BaseURL(s.BaseURL, sendBase) + "/api/v1/" + s.AppID + "/sendMessage",
+		auth: oauth.Client{
+			HTTP: client, URL: vendors.BaseURL(s.AuthURL, grantURL), ID: s.ClientID, Secret: s.ClientSecret, Codes: codes(),
+		},
 	}
 }

@@ -3,20 +3,18 @@ package huawei
 import (
 	"context"
 	"fmt"
-	"net/http"
+	"time"
 
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/oauth"
 )
 
 const opSend = "send"
 
 // adapter is immutable, and safe for concurrent use.
 type adapter struct {
-	client   *http.Client
-	sendURL  string
-	grantURL string
-	clientID string
-	secret   vendors.Secret
+	sendURL string
+	auth    oauth.Client
 }
 
 // Format prints the adapter without its fields: fmt shows unexported fields
@@ -34,9 +32,14 @@ func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer,
 		return vendors.Answer{}, err
 	}
 	req.Header.Set("Authorization", "Bearer "+r.Access)
-	reply, err := vendors.Do(a.client, opSend, req)
+	reply, err := vendors.Do(a.auth.HTTP, opSend, req)
 	if err != nil {
 		return vendors.Answer{}, err
 	}
-	return readAnswer(reply, r.Tokens, r.Access, a.secret.Reveal())
+	return readAnswer(reply, r.Tokens, r.Access, a.auth.Secret.Reveal())
+}
+
+// Grant makes one request for an access token.
+func (a *adapter) Grant(ctx context.Context, _ time.Time) (vendors.Grant, error) {
+	return a.auth.Grant(ctx)
 }

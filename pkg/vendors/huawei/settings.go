@@ -7,6 +7,7 @@ import (
 
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/oauth"
 )
 
 // Huawei's production addresses.
@@ -64,10 +65,9 @@ func (s *Settings) Open(client *http.Client) vendors.Vendor {
 		path = "/v2/" + s.ProjectID
 	}
 	return &adapter{
-		client:   client,
-		sendURL:  vendors.BaseURL(s.BaseURL, sendBase) + path + "/messages:send",
-		grantURL: vendors.BaseURL(s.AuthURL, grantURL),
-		clientID: s.ClientID,
-		secret:   s.ClientSecret,
+		sendURL: vendors.BaseURL(s.BaseURL, sendBase) + path + "/messages:send",
+		auth: oauth.Client{
+			HTTP: client, URL: vendors.BaseURL(s.AuthURL, grantURL), ID: s.ClientID, Secret: s.ClientSecret, Codes: codes(),
+		},
 	}
 }

@@ -1,7 +1,6 @@
 package meizu
 
 import (
-	"fmt"
 	"net/url"
 	"strings"
 	"testing"
@@ -9,6 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/postrider/postrider/internal/vendortest"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
 )
@@ -91,13 +91,9 @@ func TestValuesSurviveTheForm(t *testing.T) {
 // Allocations are counted alone: a parallel test would add its own.
 func TestAllocationsDoNotGrowWithTheTokens(t *testing.T) {
 	m := &push.Message{Title: "t", Body: "b", Data: map[string]string{"k": "v"}}
-	count := func(n int) float64 {
-		tokens := make([]string, n)
-		for i := range tokens {
-			tokens[i] = fmt.Sprintf("%045d", i)
-		}
+	vendortest.ConstantAllocations(t, 1, 100, 60, "%045d", func(tokens []string) func() {
 		ok := vendors.Reply{Status: 200, Body: []byte(`{"code":"200","message":"","value":{},"msgId":"c2ee5c3bf00448cfbceb7fdf68c3c8eb"}`)}
-		return testing.AllocsPerRun(50, func() {
+		return func() {
 			msg, err := payload(m, ident{ttl: time.Hour, key: testKey})
 			if err != nil {
 				t.Fatal(err)
@@ -106,10 +102,6 @@ func TestAllocationsDoNotGrowWithTheTokens(t *testing.T) {
 			if _, err := readAnswer(ok, tokens, "secret"); err != nil {
 				t.Fatal(err)
 			}
-		})
-	}
-	// A few more, because the race detector empties pools at random; a thousand if every token had one.
-	if few, many := count(1), count(100); many > few+8 || few > 60 {
-		t.Errorf("got %v allocations for 1 token and %v for 100, want the same and under 60", few, many)
-	}
+		}
+	})
 }

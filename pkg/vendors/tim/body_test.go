@@ -2,7 +2,6 @@ package tim
 
 import (
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/postrider/postrider/internal/vendortest"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
 )
@@ -140,28 +140,21 @@ func TestVivoClassNeverContradictsTheCategory(t *testing.T) {
 // Allocations are counted alone: a parallel test would add its own.
 func TestAllocationsDoNotGrowWithTheTokens(t *testing.T) {
 	m := &push.Message{Title: "t", Body: "b", Data: map[string]string{"k": "v"}}
-	count := func(n int, write func(*vendors.Request) ([]byte, error)) float64 {
-		tokens := make([]string, n)
-		for i := range tokens {
-			tokens[i] = fmt.Sprintf("%032d", i)
-		}
-		r := request(m, tokens...)
-		ok := vendors.Reply{Status: 200, Body: []byte(`{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0,"TaskId":"batch_667015d4_537529d8"}`)}
-		return testing.AllocsPerRun(50, func() {
-			if _, err := write(r); err != nil {
-				t.Fatal(err)
-			}
-			random(r)
-			if _, err := readAnswer(ok, tokens, "access", "secret"); err != nil {
-				t.Fatal(err)
+	ok := vendors.Reply{Status: 200, Body: []byte(`{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0,"TaskId":"batch_667015d4_537529d8"}`)}
+	for name, write := range map[string]func(*vendors.Request) ([]byte, error){"push": testAdapter.pushBody, "chat": testAdapter.chatBody} {
+		t.Log(name)
+		vendortest.ConstantAllocations(t, 1, 500, 80, "%032d", func(tokens []string) func() {
+			r := request(m, tokens...)
+			return func() {
+				if _, err := write(r); err != nil {
+					t.Fatal(err)
+				}
+				random(r)
+				if _, err := readAnswer(ok, tokens, "access", "secret"); err != nil {
+					t.Fatal(err)
+				}
 			}
 		})
-	}
-	for name, write := range map[string]func(*vendors.Request) ([]byte, error){"push": testAdapter.pushBody, "chat": testAdapter.chatBody} {
-		// A few more, because the race detector empties pools at random; a thousand if every token had one.
-		if few, many := count(1, write), count(500, write); many > few+8 || few > 80 {
-			t.Errorf("%s: got %v allocations for 1 account and %v for 500, want the same and under 80", name, few, many)
-		}
 	}
 }
 

@@ -111,3 +111,26 @@ func TestSettingsNameTheKeyAtFault(t *testing.T) {
 		})
 	}
 }
+
+func TestChatMessagesHaveALimitOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name string
+		chat bool
+		kind push.Kind
+		want bool
+	}{
+		{"a notification by the push service", false, push.Notification, false},
+		{"a notification by chat", true, push.Notification, true},
+		{"data, which goes by chat whatever the setting", false, push.Data, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			pace := (&adapter{chat: tt.chat}).Pace(&push.Message{Kind: tt.kind})
+			// A minute holds 60 seconds at that pace and one request more.
+			if most := pace*60 + maxTokens; pace > 0 != tt.want || most > 12_000 || tt.want && most < 11_000 {
+				t.Errorf("got %v accounts a second, want a limit %v", pace, tt.want)
+			}
+		})
+	}
+}

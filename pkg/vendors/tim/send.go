@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strconv"
 
+	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
@@ -30,7 +31,7 @@ func (a *adapter) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte("tim adapt
 // UserSig, so nothing may print it.
 func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer, error) {
 	address, write := a.pushURL, a.pushBody
-	if a.chat || isData(r.Message) {
+	if a.chats(r.Message) {
 		address, write = a.chatURL, a.chatBody
 	}
 	body, err := write(r)
@@ -48,3 +49,14 @@ func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer,
 	}
 	return readAnswer(reply, r.Tokens, r.Access, a.secret.Reveal())
 }
+
+// Pace is the limit of chat messages; the push service has but the app's rate.
+func (a *adapter) Pace(m *push.Message) float64 {
+	if a.chats(m) {
+		return chatPace
+	}
+	return 0
+}
+
+// chats tells whether a message goes out as a chat message.
+func (a *adapter) chats(m *push.Message) bool { return a.chat || isData(m) }

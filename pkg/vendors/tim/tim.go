@@ -36,6 +36,10 @@ const (
 // a second: https://cloud.tencent.com/document/product/269/137903
 const minRate = 30
 
+// chatPace is under the 12,000 accounts that openim/batchsendmsg takes in a
+// minute by less than a request: https://cloud.tencent.com/document/product/269/1612
+const chatPace = (12_000 - maxTokens) / 60.0
+
 //go:embed codes.tsv
 var codesTSV string
 

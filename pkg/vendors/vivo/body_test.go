@@ -2,13 +2,13 @@ package vivo
 
 import (
 	"encoding/json"
-	"fmt"
 	"slices"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
 
+	"github.com/postrider/postrider/internal/vendortest"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
 )
@@ -159,22 +159,14 @@ func TestCategoriesOfTheOtherClassAreLeftOut(t *testing.T) {
 // Allocations are counted alone: a parallel test would add its own.
 func TestAllocationsDoNotGrowWithTheTokens(t *testing.T) {
 	a := &adapter{appID: "10004"}
-	count := func(n int) float64 {
-		tokens := make([]string, n)
-		for i := range tokens {
-			tokens[i] = fmt.Sprintf("%023d", i)
-		}
+	vendortest.ConstantAllocations(t, 2, 1000, 40, "%023d", func(tokens []string) func() {
 		r := request(&push.Message{Title: "t", Body: "b"}, tokens...)
 		ok := vendors.Reply{Status: 200, Body: []byte(`{"result":0,"desc":"请求成功"}`)}
-		return testing.AllocsPerRun(50, func() {
+		return func() {
 			a.listBody(r)
 			if got, err := readAnswer(ok, tokens, "access", "secret"); err != nil || len(got.Tokens) != 0 {
 				t.Fatal(got, err)
 			}
-		})
-	}
-	// A few more, because the race detector empties pools at random; a thousand if every token had one.
-	if few, many := count(2), count(1000); many > few+8 || few > 40 {
-		t.Errorf("got %v allocations for 2 tokens and %v for 1,000, want the same and under 40", few, many)
-	}
+		}
+	})
 }

@@ -1,0 +1,112 @@
+// Package oauth asks for access tokens by client credentials (RFC 6749, section
+// 4.4), as those vendors grant them who keep to it: Huawei and Honor.
+//
+// It knows the request, and what an answer holds in both vendors' forms. It
+// does not know what an error leads to, and keeps no access token.
+package oauth
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"time"
+
+	"github.com/postrider/postrider/pkg/classify"
+	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/body"
+)
+
+const op = "fetch access token"
+
+// maxLifetime bounds what is believed of an access token's life; documents and
+// answers say 1 h.
+const maxLifetime = 24 * time.Hour
+
+var (
+	errorForm = regexp.MustCompile(`^([0-9]{1,10}|[a-z_]{1,40})$`)
+	errGrant  = errors.New("a successful HTTP status without a usable access_token and expires_in")
+)
+
+// Client is an app's credentials at a token endpoint. It is not changed, and
+// safe for concurrent use.
+type Client struct {
+	HTTP   *http.Client
+	URL    string // of the endpoint, whole
+	ID     string
+	Secret vendors.Secret
+	Codes  *classify.Table // knows which errors have a reading of their own with their sub_error
+}
+
+// Format prints none of the fields, whatever the verb. Who has a Client in a
+// field that is not exported must do the same: fmt does not ask it there.
+func (c Client) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte("oauth client")) }
+
+// answer is the endpoint's, good or bad; sub_error is Huawei's own:
+// https://developer.huawei.com/consumer/cn/doc/harmonyos-references/account-api-obtain-app-token
+type answer struct {
+	AccessToken string          `json:"access_token"`
+	ExpiresIn   json.RawMessage `json:"expires_in"`
+	Error       json.RawMessage `json:"error"`
+	SubError    json.RawMessage `json:"sub_error"`
+	Description string          `json:"error_description"`
+}
+
+// Grant makes one request for an access token. A refusal is a *vendors.Error.
+func (c Client) Grant(ctx context.Context) (vendors.Grant, error) {
+	form := url.Values{
+		"grant_type":    {"client_credentials"},
+		"client_id":     {c.ID},
+		"client_secret": {c.Secret.Reveal()},
+	}
+	req, err := vendors.Post(ctx, op, c.URL, "application/x-www-form-urlencoded", []byte(form.Encode()))
+	if err != nil {
+		return vendors.Grant{}, err
+	}
+	reply, err := vendors.Do(c.HTTP, op, req)
+	if err != nil {
+		return vendors.Grant{}, err
+	}
+	return c.read(reply)
+}
+
+// read looks at the body first, whatever status and content type say: an
+// error came as text/html with JSON inside.
+func (c Client) read(reply vendors.Reply) (vendors.Grant, error) {
+	var g answer
+	if err := json.Unmarshal(reply.Body, &g); err != nil {
+		g = answer{}
+	}
+	lifetime := body.Seconds(g.ExpiresIn, maxLifetime)
+	switch code := c.code(g); {
+	case code != "":
+		return vendors.Grant{}, &vendors.Error{
+			Op:         op,
+			Code:       classify.Code{Level: classify.Auth, Code: code, Text: vendors.Text(g.Description, c.Secret.Reveal(), g.AccessToken)},
+			RetryAfter: reply.RetryAfter,
+		}
+	case reply.Status/100 != 2:
+		return vendors.Grant{}, &vendors.Error{Op: op, Code: vendors.HTTPCode(reply.Status), RetryAfter: reply.RetryAfter}
+	case lifetime <= 0 || !body.Printable(g.AccessToken):
+		return vendors.Grant{}, vendors.MalformedError(op, errGrant)
+	}
+	return vendors.Grant{Access: g.AccessToken, Lifetime: lifetime}, nil
+}
+
+// code is the answer's error, or error/sub_error where the table has a row for
+// the pair: Huawei's 1203 is a wrong client id, 1203/500 a passing fault.
+func (c Client) code(g answer) string {
+	code := body.Text(g.Error)
+	if code == "null" || !errorForm.MatchString(code) {
+		return ""
+	}
+	if sub := body.Text(g.SubError); errorForm.MatchString(sub) {
+		if _, known := c.Codes.Lookup(classify.Auth, code+"/"+sub); known {
+			return code + "/" + sub
+		}
+	}
+	return code
+}
