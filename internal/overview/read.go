@@ -20,8 +20,6 @@ const (
 	newest = 100
 	// mostJobs is how many jobs it shows.
 	mostJobs = 25
-	// heldStream holds feed entries that wait for an operator's word.
-	heldStream = "postrider:invalid:held"
 )
 
 // Account is one app at one vendor.
@@ -139,11 +137,11 @@ func (h *Handler) dead(ctx context.Context) (Tally, error) {
 
 // held counts the feed entries that are held back.
 func (h *Handler) held(ctx context.Context) (Tally, error) {
-	total, err := h.Redis.XLen(ctx, heldStream).Result()
+	total, err := h.Redis.XLen(ctx, wire.HeldStream).Result()
 	if err != nil {
 		return Tally{}, fmt.Errorf("count held tokens: %w", err)
 	}
-	raw, err := h.Redis.XRevRangeN(ctx, heldStream, "+", "-", newest).Result()
+	raw, err := h.Redis.XRevRangeN(ctx, wire.HeldStream, "+", "-", newest).Result()
 	if err != nil {
 		return Tally{}, fmt.Errorf("read held tokens: %w", err)
 	}

@@ -3,6 +3,7 @@ package worker_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"maps"
@@ -244,7 +245,7 @@ func dump(t *testing.T, rdb *redis.Client) string {
 	}
 	ctx := t.Context()
 	for _, key := range append(keys(t, rdb, "postrider:*"), keys(t, rdb, "asynq:*")...) {
-		if strings.HasPrefix(key, "postrider:rate:") || strings.HasPrefix(key, "postrider:pause:") || key == "postrider:sweep" {
+		if regexp.MustCompile(`^postrider:(rate|pause|guard|turn|pull|sweep|webhook:lease)\b`).MatchString(key) {
 			continue // of this moment only, and gone in the next
 		}
 		if strings.HasPrefix(key, "asynq:") && !regexp.MustCompile(`^asynq:(queues$|.*:(pending$|t:))`).MatchString(key) {
@@ -266,6 +267,10 @@ func dump(t *testing.T, rdb *redis.Client) string {
 		case "set":
 			for _, v := range slices.Sorted(slices.Values(rdb.SMembers(ctx, key).Val())) {
 				line(key, kind, v)
+			}
+		case "zset":
+			for _, z := range rdb.ZRangeWithScores(ctx, key, 0, -1).Val() {
+				line(key, kind, fmt.Sprint(z.Member), strconv.FormatFloat(z.Score, 'f', -1, 64))
 			}
 		case "stream":
 			for _, e := range rdb.XRange(ctx, key, "-", "+").Val() {
@@ -329,6 +334,9 @@ func restore(t *testing.T, rdb *redis.Client, text string) {
 			err = rdb.RPush(ctx, key, w[2]).Err()
 		case "set":
 			err = rdb.SAdd(ctx, key, w[2]).Err()
+		case "zset":
+			score, bad := strconv.ParseFloat(w[3], 64)
+			err = errors.Join(bad, rdb.ZAdd(ctx, key, redis.Z{Score: score, Member: w[2]}).Err())
 		case "stream":
 			err = rdb.XAdd(ctx, &redis.XAddArgs{Stream: key, ID: w[2], Values: w[3:]}).Err()
 		}

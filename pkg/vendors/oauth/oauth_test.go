@@ -13,9 +13,9 @@ import (
 )
 
 var testClient = Client{Secret: "the-client-secret", Codes: classify.MustParse("nova", strings.Join([]string{
-	"level\tcode\tclass\tremedy\tscope\ttries\taction\tmeaning\tsource",
-	"auth\t1203\tpermanent\tconfig\tapp\t-\t-\ta wrong client id\ttest",
-	"auth\t1203/500\tretryable\tbackoff\tapp\t-\t-\ta passing fault\ttest",
+	"level\tcode\tclass\tremedy\tscope\ttries\taction\tbucket\twindow\tmeaning\tsource",
+	"auth\t1203\tpermanent\tconfig\tapp\t-\t-\t-\t-\ta wrong client id\ttest",
+	"auth\t1203/500\tretryable\tbackoff\tapp\t-\t-\t-\t-\ta passing fault\ttest",
 }, "\n"))}
 
 func TestTheLifetimeIsBounded(t *testing.T) {
