@@ -36,7 +36,11 @@ type rig struct {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	rdb := redistest.Client(t)
+	return rigOn(t, redistest.Client(t))
+}
+
+func rigOn(t *testing.T, rdb *redis.Client) *rig {
+	t.Helper()
 	c, err := push.NewClient(rdb, push.Options{Vendors: []push.Vendor{{Name: "huawei", Batch: 4}, {Name: "oppo", Batch: 4}}})
 	if err != nil {
 		t.Fatal(err)
@@ -140,7 +144,8 @@ func (r *rig) settle(end wire.Outcome, tasks ...task) {
 	r.Helper()
 	for _, t := range tasks {
 		o := r.open(t)
-		s := &ledger.Step{Ref: o.Ref, Gen: o.Chunk.Gen, Offset: o.Chunk.StatesOffset(), Done: true}
+		s := &ledger.Step{Ref: o.Ref, Offset: o.Chunk.StatesOffset(), Done: true}
+		s.Follow(o.Chunk.Gen)
 		for range o.Chunk.States {
 			s.States = append(s.States, wire.Resolved)
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/postrider/postrider/internal/deadletter"
+	"github.com/postrider/postrider/internal/redistest"
 	"github.com/postrider/postrider/internal/ledger"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/push/wire"
@@ -412,7 +413,7 @@ func TestAnAnswerThatIsLostSendsNothingTwice(t *testing.T) {
 
 func TestReplaySurvivesARedisWithoutItsScripts(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
+	r := rigOn(t, redistest.Start(t).Client(t)) // forgetting is everybody's
 	r.dieMany(120)
 	r.must(r.rdb.ScriptFlush(t.Context()).Err())
 	if got := r.replay(); got.Entries != 120 {

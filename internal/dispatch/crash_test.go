@@ -188,6 +188,31 @@ func TestARecordWhoseAnswerWasLostCountsOnce(t *testing.T) {
 	}
 }
 
+// The other requests of the same chunk must not lose their answers over it.
+func TestARecordWhoseAnswerWasLostDoesNotShutItsOwnRunOut(t *testing.T) {
+	t.Parallel()
+	calls, again := 0, make(chan struct{})
+	r := newRig(t, booked(func(_ context.Context, _ []*ledger.Step, next func() ([]bool, error)) ([]bool, error) {
+		ok, err := next()
+		if calls++; calls == 1 {
+			return nil, context.DeadlineExceeded
+		}
+		if calls == 2 {
+			close(again)
+		}
+		return ok, err
+	}))
+	r.vendor.replies = []reply{say("ok"), hold(make(chan struct{}, 1), again, say("ok"))}
+	other := job("b", "t3", "t4")
+	other.Message.Title = "Paid"
+	r.finish(r.packed(job("a", "t1", "t2"), other)...)
+	r.want("a", outcomes{wire.Delivered: 2})
+	r.want("b", outcomes{wire.Delivered: 2})
+	if got := r.vendor.sizes(); !slices.Equal(got, []int{2, 2}) {
+		t.Errorf("requests have %v tokens, want each message once", got)
+	}
+}
+
 // What the vendor answered is kept while Redis is away, and recorded then.
 func TestAnAnswerOutlivesAnAbsenceOfRedis(t *testing.T) {
 	t.Parallel()

@@ -24,18 +24,19 @@ func (c *claim) begin() *ledger.Step {
 		return nil
 	}
 	s := c.step
-	s.Gen, s.Cap, s.States, s.Done = c.gen, c.cap, slices.Clone(c.states), c.left == 0
+	s.Follow(c.gen)
+	s.Cap, s.States, s.Done = c.cap, slices.Clone(c.states), c.left == 0
 	c.step, c.jobs, c.busy = nil, nil, make(chan struct{})
 	return s
 }
 
 // finish notes whether the step was recorded.
-func (c *claim) finish(ok bool) {
+func (c *claim) finish(s *ledger.Step, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	close(c.busy)
 	c.busy = nil
-	c.gen++
+	c.gen = s.Next
 	c.lost = !ok
 }
 
@@ -58,7 +59,7 @@ func (d *Dispatcher) settle(ctx context.Context, claims ...*claim) {
 		}
 		ok := d.record(ctx, steps)
 		for i, c := range of {
-			c.finish(ok[i])
+			c.finish(steps[i], ok[i])
 			if ok[i] {
 				d.count(c, steps[i])
 			}
@@ -86,8 +87,8 @@ func (d *Dispatcher) settled(ctx context.Context, c *claim) bool {
 }
 
 // record tries until Redis has taken the steps or time is up. A step that
-// Redis took without our hearing of it comes back as too late, which is safe:
-// the next run finds it recorded.
+// Redis took without our hearing of it is known when it is sent again; one that
+// ended its chunk comes back as too late, which is safe: nothing is left to do.
 func (d *Dispatcher) record(ctx context.Context, steps []*ledger.Step) []bool {
 	b := backoff.NewExponentialBackOff(backoff.WithInitialInterval(50*time.Millisecond), backoff.WithMaxInterval(5*time.Second), backoff.WithMaxElapsedTime(0))
 	for {

@@ -89,7 +89,7 @@ func (s *shelf) Held(_ context.Context, holds []ledger.Hold) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, h := range holds {
-		if raw, ok := s.chunks[h.Chunk]; !ok || gen(raw)-h.Gen >= 1<<16 {
+		if raw, ok := s.chunks[h.Chunk]; !ok || gen(raw)-h.Gen >= 1<<28 {
 			return ledger.TakenOver, nil
 		}
 		for _, j := range h.Jobs {
@@ -106,7 +106,7 @@ func (s *shelf) Fence(_ context.Context, ref string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if raw, ok := s.chunks[ref]; ok {
-		s.chunks[ref] = raw[:wire.GenOffset] + wire.Head(gen(raw)+1<<16, 0)[:wire.GenLength] + raw[wire.GenOffset+wire.GenLength:]
+		s.chunks[ref] = raw[:wire.GenOffset] + wire.Head(gen(raw)+1<<28, 0)[:wire.GenLength] + raw[wire.GenOffset+wire.GenLength:]
 	}
 	return nil
 }
@@ -146,6 +146,9 @@ func (s *shelf) Settle(_ context.Context, steps []*ledger.Step) ([]bool, error) 
 
 func (s *shelf) settle(st *ledger.Step) bool {
 	raw, ok := s.chunks[st.Ref]
+	if ok && gen(raw) == st.Next {
+		return true // it is here already
+	}
 	if !ok || raw[wire.GenOffset:wire.GenOffset+wire.GenLength] != wire.Head(st.Gen, 0)[:wire.GenLength] {
 		return false
 	}
@@ -159,7 +162,7 @@ func (s *shelf) settle(st *ledger.Step) bool {
 		delete(s.chunks, st.Ref)
 		return true
 	}
-	s.chunks[st.Ref] = raw[:wire.GenOffset] + wire.Head(st.Gen+1, st.Cap) + raw[wire.GenOffset+wire.GenLength+2:st.Offset] + string(st.States)
+	s.chunks[st.Ref] = raw[:wire.GenOffset] + wire.Head(st.Next, st.Cap) + raw[wire.GenOffset+wire.GenLength+2:st.Offset] + string(st.States)
 	return true
 }
 

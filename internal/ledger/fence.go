@@ -9,9 +9,9 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-// fenceStep is how much a fence adds to a chunk's generation. A run's own steps
-// add one each, so a run can tell them from a fence.
-const fenceStep = 1 << 16
+// fenceStep is how much a fence adds to a chunk's generation: far more than a
+// step of the run itself, so that the run can tell one from the other.
+const fenceStep = 1 << 28
 
 // fenceScript takes a chunk from whoever holds it: the next step of every run
 // that loaded it before comes too late. A chunk whose generation is not 0 has

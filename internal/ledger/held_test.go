@@ -55,7 +55,7 @@ func TestARunHoldsItsChunkUntilSomebodyFencesIt(t *testing.T) {
 	if got := held(); got != ledger.TakenOver {
 		t.Errorf("after the fence: %q, want %q", got, ledger.TakenOver)
 	}
-	o.Chunk.Gen++
+	o.Chunk.Gen = first.Next
 	if got := r.settle(step(o, success, slices.Repeat([]wire.Outcome{wire.Delivered}, 4)...)); got[0] {
 		t.Error("a run that was shut out has recorded a step")
 	}

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/postrider/postrider/internal/ledger"
+	"github.com/postrider/postrider/internal/redistest"
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
@@ -71,6 +72,30 @@ func TestOfTwoRunsOnlyTheFirstRecords(t *testing.T) {
 	}
 }
 
+// A step whose answer was lost is sent again: it counts once, and its run goes on.
+func TestAStepThatIsSentAgainIsKnown(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.enqueue(job("a", "t1", "t2"))
+	o := r.load()
+	first := step(o, broken, delivered, pending)
+	for range 2 {
+		if ok := r.settle(first); !ok[0] {
+			t.Error("the step is not known to be recorded")
+		}
+	}
+	if got := r.status("a"); got.Delivered != 1 || got.Codes[broken] != 2 {
+		t.Errorf("got %+v, want 1 delivered and 2 answers", got)
+	}
+	o.Chunk.Gen = first.Next
+	if ok := r.settle(step(o, success, delivered, delivered)); !ok[0] {
+		t.Error("the run's next step was refused")
+	}
+	if got := r.status("a"); got.Delivered != 2 || got.State != "done" {
+		t.Errorf("got %+v, want 2 delivered", got)
+	}
+}
+
 func TestAStepForAChunkThatIsGoneChangesNothing(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -121,11 +146,10 @@ func TestSeveralStepsAtOnceAreIndependent(t *testing.T) {
 // Redis forgets its scripts when it restarts.
 func TestSettleLoadsItsScriptWhenRedisLostIt(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
+	r := rigOn(t, redistest.Start(t).Client(t), 0) // forgetting is everybody's
 	for i, id := range []string{"a", "b", "c", "d"} {
 		r.enqueue(job(id, id+"1"))
 		s := step(r.load(), success, delivered)
-		// Other tests on this server may load it again; then this run proves nothing, and others do.
 		r.must(r.rdb.ScriptFlush(t.Context()).Err())
 		if ok := r.settle(s); !ok[0] || r.status(id).Delivered != 1 {
 			t.Errorf("the step after flush %d: recorded=%v, %+v", i+1, ok[0], r.status(id))

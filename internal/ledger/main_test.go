@@ -121,7 +121,8 @@ func (r *rig) open(h wire.Header) *ledger.Open {
 // with the code; Pending leaves one, with an answer all the same.
 func step(o *ledger.Open, code string, ends ...wire.Outcome) *ledger.Step {
 	c := o.Chunk
-	s := &ledger.Step{Ref: o.Ref, Gen: c.Gen, Cap: c.Cap, Offset: c.StatesOffset(), Done: true}
+	s := &ledger.Step{Ref: o.Ref, Cap: c.Cap, Offset: c.StatesOffset(), Done: true}
+	s.Follow(c.Gen)
 	i := 0
 	for _, e := range c.Entries {
 		j := ledger.JobStep{Job: e.Job, Single: e.Single, Outcomes: map[wire.Outcome]int{}, Codes: map[string]int{}}

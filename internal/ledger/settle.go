@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strconv"
 	"time"
 
@@ -18,10 +19,11 @@ type Step struct {
 	Ref string
 	// App and Vendor are whose tokens they are.
 	App, Vendor string
-	// Gen is the generation that the step follows; it becomes Gen+1.
-	Gen    uint32
-	Cap    int
-	States []byte
+	// Gen is the generation that the step follows, Next the one that it leaves:
+	// see Follow.
+	Gen, Next uint32
+	Cap       int
+	States    []byte
 	// Offset is where the states stand.
 	Offset int
 	// Done: every token is resolved; the chunk goes.
@@ -34,6 +36,16 @@ type Step struct {
 	Dead     []DeadLetter
 	// Standing is what became of Invalid; Settle sets it where the step was recorded.
 	Standing Standing
+}
+
+// longestStep is the most that a step adds to the generation.
+const longestStep = 1 << 20
+
+// Follow makes the step the next one after a generation. What it leaves is
+// drawn by lot: so a step that Redis has taken without our hearing of it is known
+// for what it is when it is sent again, and not for another run's.
+func (s *Step) Follow(gen uint32) {
+	s.Gen, s.Next = gen, gen+1+rand.Uint32N(longestStep) //nolint:gosec // no secret hangs on it
 }
 
 // JobStep is what a step changes in one job's ledger.
@@ -65,10 +77,11 @@ type DeadLetter struct {
 //	      of each job: "s" or "h", number of fields, then field and count;
 //	        fields are outcomes and codes; for "s" outcomes' letters and short codes
 //	      of each entry: index of its stream in KEYS, mark, its time (ms), number of words, words
-//	Returns 0 if the step comes too late, 1 if it was recorded, 2 if its invalid
+//	Returns 0 if the step comes too late, 1 if it was recorded, now or before, 2 if its invalid
 //	tokens were held besides, 3 if it is the first of which they were.
 var settleScript = redis.NewScript(foundLua + `
-if redis.call('GETRANGE', KEYS[1], 2, 5) ~= ARGV[1] then return 0 end
+local gen = redis.call('GETRANGE', KEYS[1], 2, 5)
+if gen ~= ARGV[1] then return gen == string.sub(ARGV[2], 1, 4) and 1 or 0 end
 if ARGV[5] == '1' then
   redis.call('DEL', KEYS[1])
 else
@@ -155,7 +168,8 @@ return 1 + held
 `)
 
 // Settle records the steps, each for itself, in one round trip. It answers of
-// each whether it was recorded; false means that another run was first.
+// each whether it was recorded, now or before; false means that another run was
+// first, or that the chunk is done.
 func (s *Store) Settle(ctx context.Context, steps []*Step) ([]bool, error) {
 	now := s.now()
 	out := make([]bool, len(steps))
@@ -197,7 +211,7 @@ func (s *Store) settleArgs(st *Step, now time.Time) ([]string, []any) {
 	}
 	args := make([]any, 0, 15+8*len(st.Jobs)+22*len(st.Invalid)+32*len(st.Dead))
 	args = append(args,
-		wire.Head(st.Gen, 0)[:wire.GenLength], wire.Head(st.Gen+1, st.Cap), string(st.States),
+		wire.Head(st.Gen, 0)[:wire.GenLength], wire.Head(st.Next, st.Cap), string(st.States),
 		st.Offset, done, now.Unix(), strconv.FormatInt(now.Unix(), 36),
 		int64(s.keep()/time.Second), int64(singleKeep/time.Second), len(st.Jobs), len(st.Invalid)+len(st.Dead),
 		st.Answered, len(st.Invalid), s.Guard.Min, s.Guard.Ratio)
