@@ -12,8 +12,8 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/postrider/postrider/internal/deadletter"
-	"github.com/postrider/postrider/internal/redistest"
 	"github.com/postrider/postrider/internal/ledger"
+	"github.com/postrider/postrider/internal/redistest"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/push/wire"
 )
