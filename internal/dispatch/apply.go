@@ -48,7 +48,9 @@ func (d *Dispatcher) applySpan(a *Account, s *span, state retry.State, ans answe
 		attempt := min(int(s.c.states[at])+1, wire.MaxAttempts)
 		if row != lastRow || attempt != lastAttempt {
 			state.Attempt, state.QuotaReset = attempt, row.Window.Next(state.Now)
-			last = retry.Decide(d.Policy, retry.Result{Row: row.Row, Uncertain: !ans.unsent && row.Uncertain(), RetryAfter: ans.retryAfter}, state)
+			last = retry.Decide(d.Policy, retry.Result{
+				Row: row.Row, Uncertain: !ans.unsent && row.Uncertain(), NoAccess: ans.noAccess, RetryAfter: ans.retryAfter,
+			}, state)
 			lastRow, lastAttempt = row, attempt
 		}
 		job.Codes[row.key]++

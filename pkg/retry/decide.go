@@ -26,6 +26,9 @@ type Result struct {
 	Row classify.Row
 	// Uncertain: the vendor may have accepted the token all the same.
 	Uncertain bool
+	// NoAccess: no access token could be had, so nothing was asked for the token
+	// and no attempt counts.
+	NoAccess bool
 	// RetryAfter is what the vendor asked to wait, or 0.
 	RetryAfter time.Duration
 }
@@ -120,6 +123,9 @@ func backOff(p Policy, r Result, s State) Decision {
 	most := p.Attempts
 	if r.Row.Tries > 0 {
 		most = min(most, r.Row.Tries)
+	}
+	if r.NoAccess {
+		return again(s, max(r.RetryAfter, p.Delay(s.Attempt, s.Jitter)), false)
 	}
 	if s.Attempt >= most {
 		return Decision{Verdict: End, Outcome: wire.Dead, Counted: true, Reason: "attempts"}
