@@ -41,7 +41,7 @@ func (d *Dispatcher) applySpan(a *Account, s *span, state retry.State, ans answe
 	for i, token := range s.tokens {
 		row := common
 		if special, ok := ans.special[base+i]; ok {
-			row = &special
+			row = special
 		}
 		at := s.place(i)
 		s.c.unmark(at)

@@ -18,7 +18,7 @@ type answer struct {
 	noAccess   bool // for want of an access token
 	withheld   bool // nor is one to be made: the parcels were put back
 	retryAfter time.Duration
-	special    map[int]verdictRow // by index of the token
+	special    map[int]*verdictRow // by index of the token
 	savedGone  bool
 }
 
@@ -134,16 +134,27 @@ func (d *Dispatcher) ask(ctx context.Context, a call, reqs []*vendors.Request) a
 	ans := answer{row: d.lookup(a, got.Code), retryAfter: got.RetryAfter, savedGone: got.SavedGone}
 	ans.row.asked = asked
 	if len(got.Tokens) > 0 {
-		ans.special = make(map[int]verdictRow, len(got.Tokens))
-		for _, t := range got.Tokens {
-			row := d.lookup(a, t.Code)
-			row.asked = asked
-			ans.special[t.Index] = row
-		}
+		ans.special = d.lookupTokens(a, got.Tokens, asked)
 		d.heed(ctx, a, ans)
 	}
 	d.report(ctx, a, ans, count(reqs), took)
 	return ans
+}
+
+// lookupTokens finds what the answers for single tokens mean. Tokens with the
+// same answer share a row.
+func (d *Dispatcher) lookupTokens(a call, tokens []vendors.TokenCode, asked time.Time) map[int]*verdictRow {
+	special, rows := make(map[int]*verdictRow, len(tokens)), map[classify.Code]*verdictRow{}
+	for _, t := range tokens {
+		row := rows[t.Code]
+		if row == nil {
+			row = new(d.lookup(a, t.Code))
+			row.asked = asked
+			rows[t.Code] = row
+		}
+		special[t.Index] = row
+	}
+	return special
 }
 
 // heed tells the gate if what the vendor said of a token concerns the whole
