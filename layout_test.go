@@ -35,7 +35,7 @@ var mayImport = map[string][]string{
 		"internal/config", "internal/ledger", "internal/simulator", "internal/worker", "pkg/push", "pkg/vendors/registry",
 	},
 	"internal/worker": {
-		"internal/config", "internal/credential", "internal/dispatch", "internal/feedback", "internal/lanes", "internal/lease", "internal/ledger",
+		"internal/config", "internal/credential", "internal/dispatch", "internal/feedback", "internal/intake", "internal/lanes", "internal/lease", "internal/ledger",
 		"internal/limit", "internal/metrics", "internal/overview", "internal/pull", "internal/queue", "internal/receipt", "internal/saved",
 		"pkg/classify", "pkg/push", "pkg/push/wire", "pkg/retry", "pkg/vendors", "pkg/vendors/registry",
 	},
@@ -57,7 +57,7 @@ var mayImport = map[string][]string{
 	"internal/ledger":         {"pkg/push/wire"},
 	"internal/deadletter":     {"pkg/push", "pkg/push/wire"},
 	"internal/feedback":       {"pkg/push/wire"},
-	"internal/intake":         {"pkg/push"},
+	"internal/intake":         {"pkg/push", "pkg/push/wire"},
 	"internal/config":         {"pkg/classify", "pkg/push", "pkg/vendors"}, // vendors are handed to it
 	"internal/simulator":      {},                                          // a fake that shared our types would prove nothing
 	"internal/redistest":      {},
@@ -87,7 +87,7 @@ var users = map[string][]string{
 	"github.com/rs/zerolog":               {"cmd/worker", "internal"},
 	"github.com/prometheus/client_golang": {"internal/metrics", "internal/worker"},
 	"github.com/goccy/go-yaml":            {"internal/config"},
-	"github.com/cenkalti/backoff/v4":      {"pkg/retry", "internal/dispatch", "internal/feedback", "internal/pull"},
+	"github.com/cenkalti/backoff/v4":      {"pkg/retry", "internal/dispatch", "internal/intake", "internal/feedback", "internal/pull"},
 	"github.com/golang-jwt/jwt/v5":        {"pkg/vendors", "internal/simulator"},
 	"github.com/zeebo/xxh3":               {"internal/ledger", "internal/receipt", "internal/simulator", "pkg/push"},
 	"google.golang.org/protobuf":          {"pkg/push/wire"},

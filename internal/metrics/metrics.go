@@ -17,7 +17,7 @@ import (
 )
 
 // Metrics counts what a worker does. It is a dispatch.Meter, a receipt.Meter, a
-// feedback.WebhookMeter and a pull.Meter.
+// feedback.WebhookMeter, a pull.Meter and an intake.StreamMeter.
 type Metrics struct {
 	Registry *prometheus.Registry
 
@@ -33,6 +33,7 @@ type Metrics struct {
 	pulls    *prometheus.CounterVec
 	lost     *prometheus.CounterVec
 	stops    *prometheus.CounterVec
+	intake   *prometheus.CounterVec
 	grants   *prometheus.CounterVec
 }
 
@@ -72,6 +73,9 @@ func New() *Metrics {
 		lost: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "postrider_pulled_tokens_lost_total", Help: "Tokens on such a list that could not be read or kept.",
 		}, []string{"app", "vendor"}),
+		intake: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "postrider_intake_jobs_total", Help: "Jobs that came by the intake stream: enqueued or refused.",
+		}, []string{"result"}),
 		stops: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "postrider_stops_total", Help: "Times that this worker's requests stopped an app at a vendor: slow-down, circuit or config.",
 		}, []string{"app", "vendor", "kind"}),
@@ -80,7 +84,7 @@ func New() *Metrics {
 		}, []string{"app", "vendor", "result"}),
 	}
 	m.Registry.MustRegister(m.outcomes, m.again, m.requests, m.tokens, m.seconds, m.receipts, m.entries, m.gone, m.pulls, m.lost,
-		m.webhook.sent, m.webhook.failures, m.webhook.lag, m.webhook.age, m.stops, m.grants,
+		m.webhook.sent, m.webhook.failures, m.webhook.lag, m.webhook.age, m.stops, m.grants, m.intake,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -114,6 +118,12 @@ const (
 	refused     = "refused"
 	unreachable = "unreachable"
 )
+
+// Intake counts jobs that came by the intake stream.
+func (m *Metrics) Intake(enqueued, refused int) {
+	m.intake.WithLabelValues("enqueued").Add(float64(enqueued))
+	m.intake.WithLabelValues("refused").Add(float64(refused))
+}
 
 // Stopped counts a stop of an app at a vendor.
 func (m *Metrics) Stopped(app, vendor, kind string) { m.stops.WithLabelValues(app, vendor, kind).Inc() }

@@ -45,6 +45,7 @@ func (w *Worker) use(c *config.Config) {
 	w.receipts.Store(new(receiptAccounts(c)))
 	w.lists.Store(new(listAccounts(c, all)))
 	w.webhook.Store(&c.Feedback.Webhook)
+	w.intake.Store(w.producer(c))
 }
 
 func (w *Worker) account(app, vendor string) (*dispatch.Account, bool) {

@@ -27,6 +27,7 @@ import (
 	"github.com/postrider/postrider/internal/queue"
 	"github.com/postrider/postrider/internal/receipt"
 	"github.com/postrider/postrider/internal/saved"
+	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/retry"
 	"github.com/postrider/postrider/pkg/vendors"
 )
@@ -64,6 +65,7 @@ type Worker struct {
 	access   *credential.Store
 	lists    atomic.Pointer[[]pull.Account]
 	webhook  atomic.Pointer[config.Webhook]
+	intake   atomic.Pointer[push.Client]
 	// background is begun once the lanes run.
 	background background
 	// stopReceipts is nil while receipts are not applied.
@@ -123,6 +125,7 @@ func Start(ctx context.Context, o Options) (*Worker, error) {
 	}
 	w.applyReceipts()
 	w.startFeedback()
+	w.startIntake()
 	return w, nil
 }
 

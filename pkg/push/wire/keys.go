@@ -16,6 +16,12 @@ const (
 	HeldStream = "postrider:invalid:held"
 )
 
+// Jobs from any language come by IntakeStream; why one was refused is told in RefusedStream.
+const (
+	IntakeStream  = "postrider:intake"
+	RefusedStream = "postrider:intake:refused"
+)
+
 // ReceiptStream holds receipts that were answered and are not applied yet.
 const ReceiptStream = "postrider:receipts"
 

@@ -1,0 +1,35 @@
+package worker
+
+import (
+	"context"
+
+	"github.com/postrider/postrider/internal/config"
+	"github.com/postrider/postrider/internal/intake"
+	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/push/wire"
+	"github.com/postrider/postrider/pkg/vendors/registry"
+)
+
+// producer judges and enqueues jobs as the configuration has it.
+func (w *Worker) producer(c *config.Config) *push.Client {
+	client, err := push.NewClient(w.rdb, push.Options{Vendors: registry.ForClient(), Apps: c.ForClient()})
+	if err != nil {
+		panic(err) // a vendor of the registry without a batch limit: every test would say so
+	}
+	return client
+}
+
+// startIntake enqueues the jobs of the intake stream.
+func (w *Worker) startIntake() {
+	stream := &intake.Stream{
+		Redis: w.rdb, Meter: w.metrics, Log: w.log,
+		Client: func() intake.Enqueuer { return w.intake.Load() },
+	}
+	w.background.wg.Go(func() { stream.Run(w.background.ctx) })
+	for name, s := range map[string]struct{ stream, help string }{
+		"postrider_intake_entries":         {wire.IntakeStream, "Jobs on the intake stream that are not enqueued yet."},
+		"postrider_intake_refused_entries": {wire.RefusedStream, "Refused jobs of the intake stream that nobody has deleted."},
+	} {
+		w.metrics.Length(name, s.help, func(ctx context.Context) (int64, error) { return w.rdb.XLen(ctx, s.stream).Result() })
+	}
+}
