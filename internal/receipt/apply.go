@@ -65,13 +65,17 @@ const guardSource = "receipts"
 // feed hands invalid tokens to the feed, with how many tokens were heard of.
 func (c *Consumer) feed(ctx context.Context, all []item, invalid []ledger.InvalidToken) error {
 	type account struct{ app, vendor string }
-	found := map[account]*ledger.Found{}
+	var found []*ledger.Found // in the order in which they came
+	index := map[account]int{}
 	of := func(app, vendor string) *ledger.Found {
 		k := account{app, vendor}
-		if found[k] == nil {
-			found[k] = &ledger.Found{App: app, Vendor: vendor, Source: guardSource}
+		i, ok := index[k]
+		if !ok {
+			i = len(found)
+			index[k] = i
+			found = append(found, &ledger.Found{App: app, Vendor: vendor, Source: guardSource})
 		}
-		return found[k]
+		return found[i]
 	}
 	for _, it := range all {
 		if it.Event == vendors.Arrived {
