@@ -50,10 +50,14 @@ func (o *Overrides) Faults(override []byte) []push.Fault {
 	return faults
 }
 
-// Merge applies an override to a JSON object by RFC 7396: objects key by key,
-// null takes a field out, anything else replaces. An empty override changes
-// nothing.
-func (o *Overrides) Merge(base, override []byte) ([]byte, error) {
+// Merge encodes msg, which is an object in JSON, and applies an override to it
+// by RFC 7396: objects key by key, null takes a field out, anything else
+// replaces. An empty override changes nothing.
+func (o *Overrides) Merge(msg any, override []byte) ([]byte, error) {
+	base, err := Encode(msg)
+	if err != nil {
+		return nil, fmt.Errorf("encode message: %w", err)
+	}
 	if len(override) == 0 {
 		return base, nil
 	}
