@@ -97,6 +97,7 @@ var users = map[string][]string{
 	"github.com/schollz/progressbar/v3":   {"cmd"},
 	"golang.org/x/term":                   {"cmd"},
 	"go.uber.org/goleak":                  {"internal/redistest"},
+	"pgregory.net/rapid":                  {"internal/vendortest"},
 }
 
 // source is one Go file.

@@ -6,8 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"pgregory.net/rapid"
-
 	"github.com/postrider/postrider/internal/vendortest"
 	"github.com/postrider/postrider/pkg/push"
 )
@@ -49,36 +47,17 @@ func TestCheckNamesTheFieldAtFault(t *testing.T) {
 	}
 }
 
-// A message that passes Check is never over the limit when it is sent, and one
-// that has exactly the limit passes.
 func TestCheckMeasuresWhatSendMakes(t *testing.T) {
 	t.Parallel()
-	size := func(t interface{ Fatal(...any) }, m *push.Message, d time.Duration) int {
+	size := func(m *push.Message, ttl time.Duration) (int, error) {
 		r := request(m, "token")
-		r.TTL = d
+		r.TTL = ttl
 		body, err := requestBody(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return len(body) - len(`"token"`)
+		return len(body) - len(`"token"`), err
 	}
-	m := &push.Message{Title: "t", Body: "b"}
-	m.Body += strings.Repeat("x", maxPayload-size(t, m, 15*24*time.Hour))
-	if faults := check(m); len(faults) != 0 {
-		t.Errorf("a message of %d bytes has faults: %v", maxPayload, faults)
+	longest, err := size(&push.Message{Title: "t", Body: "b"}, 15*24*time.Hour)
+	if err != nil {
+		t.Fatal(err)
 	}
-	m.Body += "x"
-	if faults := check(m); len(faults) != 1 {
-		t.Errorf("a message of %d bytes has no fault", maxPayload+1)
-	}
-	rapid.Check(t, func(t *rapid.T) {
-		m := &push.Message{
-			Title: rapid.StringN(1, 50, -1).Draw(t, "title"), Body: rapid.StringN(1, 5000, -1).Draw(t, "body"),
-			CollapseID: rapid.String().Draw(t, "collapse id"),
-		}
-		d := time.Duration(rapid.Int64Min(1).Draw(t, "ttl"))
-		if n := size(t, m, d); len(check(m)) == 0 && n > maxPayload {
-			t.Fatalf("a message that passed has %d bytes", n)
-		}
-	})
+	vendortest.MeasuresWhatIsSent(t, check, size, longest, maxPayload)
 }

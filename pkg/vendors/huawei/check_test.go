@@ -6,8 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"pgregory.net/rapid"
-
 	"github.com/postrider/postrider/internal/vendortest"
 	"github.com/postrider/postrider/pkg/push"
 )
@@ -44,39 +42,19 @@ func TestCheckNamesTheFieldAtFault(t *testing.T) {
 	}
 }
 
-// A message that passes Check is never over the limit when it is sent, and
-// one that has exactly the limit passes.
 func TestCheckMeasuresWhatSendMakes(t *testing.T) {
 	t.Parallel()
-	m := &push.Message{Title: "t", Body: "b"}
-	longest, err := payload(m, ident{ttl: 15 * 24 * time.Hour, key: testKey, notifyID: 1<<31 - 1})
+	size := func(m *push.Message, ttl time.Duration) (int, error) {
+		r := request(m, "token")
+		r.TTL = ttl
+		body, err := requestBody(r)
+		return len(body) - len(`{"message":`) - len(`,"token":["token"]`) - len(`}`), err
+	}
+	msg, err := payload(&push.Message{Title: "t", Body: "b"}, ident{ttl: 15 * 24 * time.Hour, key: testKey, notifyID: 1<<31 - 1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.Body += strings.Repeat("x", maxPayload-len(longest))
-	if faults := check(m); len(faults) != 0 {
-		t.Errorf("a message of %d bytes has faults: %v", maxPayload, faults)
-	}
-	m.Body += "x"
-	if faults := check(m); len(faults) != 1 {
-		t.Errorf("a message of %d bytes has no fault", maxPayload+1)
-	}
-	rapid.Check(t, func(t *rapid.T) {
-		m := &push.Message{
-			Title: rapid.StringN(1, 50, -1).Draw(t, "title"), Body: rapid.StringN(1, 5000, -1).Draw(t, "body"),
-			CollapseID: rapid.String().Draw(t, "collapse id"),
-		}
-		r := request(m, "token")
-		r.TTL = time.Duration(rapid.Int64Min(1).Draw(t, "ttl"))
-		body, err := requestBody(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		size := len(body) - len(`{"message":`) - len(`,"token":["token"]`) - len(`}`)
-		if len(check(m)) == 0 && size > maxPayload {
-			t.Fatalf("a message that passed has %d bytes", size)
-		}
-	})
+	vendortest.MeasuresWhatIsSent(t, check, size, len(msg), maxPayload)
 }
 
 func TestSettingsNameTheKeyAtFault(t *testing.T) {
