@@ -61,7 +61,7 @@ var mayImport = map[string][]string{
 	"internal/config":         {"pkg/classify", "pkg/push", "pkg/vendors"}, // vendors are handed to it
 	"internal/simulator":      {},                                          // a fake that shared our types would prove nothing
 	"internal/redistest":      {},
-	"internal/vendortest":     {},
+	"internal/vendortest":     {"pkg/classify", "pkg/push", "pkg/vendors"}, // it reads what the adapters under test return
 	"internal/bench":          {},
 	"internal/e2e":            {},
 	"internal/chaos":          {},
@@ -97,6 +97,7 @@ var users = map[string][]string{
 	"github.com/schollz/progressbar/v3":   {"cmd"},
 	"golang.org/x/term":                   {"cmd"},
 	"go.uber.org/goleak":                  {"internal/redistest"},
+	"pgregory.net/rapid":                  {"internal/vendortest"},
 }
 
 // source is one Go file.
@@ -197,6 +198,24 @@ func TestTheTableHasNoRowForAPackageThatIsGone(t *testing.T) {
 			if !there[name] {
 				t.Errorf("%s stands in mayImport and is no package", name)
 			}
+		}
+	}
+}
+
+func TestTheArchitectureNamesEveryPackage(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for folder := range mayImport {
+		// The table of packages leaves "internal/" out behind the first of a row.
+		short := strings.TrimPrefix(folder, "internal/")
+		if within(folder, "cmd") || folder == "pkg/vendors/*" || bytes.Contains(text, []byte("`"+folder+"`")) {
+			continue
+		}
+		if !bytes.Contains(text, []byte("`"+short+"`")) {
+			t.Errorf("docs/architecture.md does not name %s: say in a sentence what it is for", folder)
 		}
 	}
 }

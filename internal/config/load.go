@@ -17,8 +17,8 @@ import (
 // DefaultPath is read when neither a flag nor the environment names a file.
 const DefaultPath = "./postrider.yaml"
 
-// EnvPath is the variable that names the file.
-const EnvPath = "POSTRIDER_CONFIG"
+// envPath is the variable that names the file.
+const envPath = "POSTRIDER_CONFIG"
 
 // Files longer than these are refused unread: they are not what they should be.
 const (
@@ -31,7 +31,7 @@ func Find(flag string, getenv func(string) string) string {
 	if flag != "" {
 		return flag
 	}
-	if path := getenv(EnvPath); path != "" {
+	if path := getenv(envPath); path != "" {
 		return path
 	}
 	return DefaultPath

@@ -1,6 +1,7 @@
 // Package dispatch takes one task of a lane to its end: load the chunk, leave
-// out what is expired, canceled or known dead, wait for a permit, make the vendor's
-// request, look the answer up, decide, and record. It does not know any
+// out what is expired, canceled or known dead, let small parcels share a request,
+// wait for a permit, make the vendor's request, look the answer up, decide, and
+// record. What a task that asynq gave up leaves, it ends. It does not know any
 // vendor's protocol, how Redis keeps the books, or what asynq does.
 package dispatch
 

@@ -1,6 +1,7 @@
 // Package ledger keeps the books: it reads a chunk with what its jobs say of
-// it, records in one atomic step what became of its tokens, and tells a job's
-// balance. It does not know what a code means or when to try again.
+// it, records in one atomic step what became of its tokens, cancels a job, and
+// tells its balance; and it keeps the feed of invalid tokens, with what the guard
+// holds back from it. It does not know what a code means or when to try again.
 package ledger
 
 import (

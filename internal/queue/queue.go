@@ -1,6 +1,7 @@
-// Package queue runs the lanes: one asynq server for each vendor, with a queue
-// for each priority. It is the only package that knows asynq's API. It does not
-// know what a task means; a Handler does, and answers with nil or one of this
+// Package queue runs the lanes: one asynq server for each vendor, with a queue for
+// each priority, whose tasks run again soon after their worker died and do not end
+// in asynq's archive unseen. It is the only package that knows asynq's API. It does
+// not know what a task means; a Handler does, and answers with nil or one of this
 // package's errors.
 package queue
 

@@ -1,6 +1,7 @@
-// Package worker puts a worker together: lanes, dispatcher, shared state and
-// the HTTP server, from one configuration. It decides nothing that one of them
-// decides.
+// Package worker puts a worker together, from one configuration that it can
+// take anew: lanes, dispatcher, what workers share, what one of them does for
+// all (the webhook, lists of dead tokens), receipts and the HTTP server. It
+// decides nothing that one of them decides.
 package worker
 
 import (

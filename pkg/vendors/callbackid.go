@@ -15,7 +15,7 @@ import (
 //
 // whose value is the HMAC-SHA256 of timestamp, nonce and user, one behind the
 // other. The body is not signed: a whole header that somebody recorded would
-// hold for another body too, which is why it holds for ReceiptWindow alone.
+// hold for another body too, which is why it holds for receiptWindow alone.
 func SignedCallback(c *ReceiptCall, header string) bool {
 	parts := map[string]string{}
 	for part := range strings.SplitSeq(c.Header.Get(header), ";") {

@@ -25,18 +25,34 @@ func CheckClick(c *push.Click) []push.Fault {
 	return []push.Fault{{Field: "message.click.action", Reason: "is unknown: write app, url, intent or activity"}}
 }
 
-// CheckHTTPSClick is CheckClick for vendors whose phones open https URLs alone.
-func CheckHTTPSClick(c *push.Click) []push.Fault {
-	if c != nil && c.Action == push.ClickURL {
-		return CheckHTTPS("message.click.target", c.Target)
+// CheckHTTPS reports what is wrong with the image and the click of a
+// notification, for vendors whose phones open https URLs alone.
+func CheckHTTPS(m *push.Message) []push.Fault {
+	var faults []push.Fault
+	if m.Image != "" {
+		faults = notHTTPS("message.image", m.Image)
 	}
-	return CheckClick(c)
+	if m.Click != nil && m.Click.Action == push.ClickURL {
+		return append(faults, notHTTPS("message.click.target", m.Click.Target)...)
+	}
+	return append(faults, CheckClick(m.Click)...)
 }
 
-// CheckHTTPS reports an address in a field of the message that is not https.
-func CheckHTTPS(field, address string) []push.Fault {
+func notHTTPS(field, address string) []push.Fault {
 	if rest, ok := strings.CutPrefix(address, "https://"); !ok || rest == "" {
 		return []push.Fault{{Field: field, Reason: "must be an https URL"}}
+	}
+	return nil
+}
+
+// CheckSize reports a message that has more than most bytes as what a vendor is
+// sent, which as names for people, or that, with err, could not be made one.
+func CheckSize(size int, err error, as string, most int) []push.Fault {
+	switch {
+	case err != nil:
+		return []push.Fault{{Field: "message", Reason: "cannot be encoded as JSON"}}
+	case size > most:
+		return []push.Fault{{Field: "message", Reason: fmt.Sprintf("has %d bytes as %s; %d are allowed", size, as, most)}}
 	}
 	return nil
 }

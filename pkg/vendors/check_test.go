@@ -1,6 +1,7 @@
 package vendors_test
 
 import (
+	"errors"
 	"slices"
 	"testing"
 
@@ -33,10 +34,33 @@ func TestClicksNeedATarget(t *testing.T) {
 			if got := fields(vendors.CheckClick(tt.click)); got != tt.any {
 				t.Errorf("got %q, want %q", got, tt.any)
 			}
-			if got := fields(vendors.CheckHTTPSClick(tt.click)); got != tt.only {
+			if got := fields(vendors.CheckHTTPS(&push.Message{Click: tt.click})); got != tt.only {
 				t.Errorf("where https alone opens: got %q, want %q", got, tt.only)
 			}
 		})
+	}
+}
+
+func TestAnImageIsHTTPSWhereHTTPSAloneOpens(t *testing.T) {
+	t.Parallel()
+	for image, want := range map[string]string{"": "", "https://a/b.png": "", "http://a/b.png": "message.image", "https://": "message.image"} {
+		if got := fields(vendors.CheckHTTPS(&push.Message{Image: image})); got != want {
+			t.Errorf("%q: got %q, want %q", image, got, want)
+		}
+	}
+}
+
+func TestASizeIsRefusedAboveTheMost(t *testing.T) {
+	t.Parallel()
+	if got := vendors.CheckSize(10, nil, "Somebody's request", 10); got != nil {
+		t.Errorf("got %v for the most, want none", got)
+	}
+	want := []push.Fault{{Field: "message", Reason: "has 11 bytes as Somebody's request; 10 are allowed"}}
+	if got := vendors.CheckSize(11, nil, "Somebody's request", 10); !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if got := vendors.CheckSize(0, errors.New("no JSON"), "Somebody's request", 10); fields(got) != "message" {
+		t.Errorf("got %v for what cannot be encoded, want a fault", got)
 	}
 }
 

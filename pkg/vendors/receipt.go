@@ -69,11 +69,11 @@ type Receipts struct {
 	LongestURL int
 }
 
-// ReceiptWindow is how far a signed call's time may be from ours, either way:
+// receiptWindow is how far a signed call's time may be from ours, either way:
 // beyond it a call that somebody recorded is not taken again.
-const ReceiptWindow = 15 * time.Minute
+const receiptWindow = 15 * time.Minute
 
 // Within tells whether a call signed at the time is still taken.
 func (c *ReceiptCall) Within(at time.Time) bool {
-	return c.Now.Sub(at).Abs() <= ReceiptWindow
+	return c.Now.Sub(at).Abs() <= receiptWindow
 }

@@ -61,6 +61,26 @@ func (f Fields) Objects(name string) ([]Fields, error) {
 	return ReadObjects(f[name])
 }
 
+// ReadReceipts reads a JSON object that has receipts in an array. One without
+// a token or a code says nothing of anybody, and is left out.
+func ReadReceipts(raw []byte, array string, read func(Fields) Receipt) ([]Receipt, error) {
+	body, err := ReadFields(raw)
+	if err != nil {
+		return nil, err
+	}
+	items, err := body.Objects(array)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]Receipt, 0, len(items))
+	for _, f := range items {
+		if r := read(f); r.Token != "" && r.Code.Code != "" {
+			all = append(all, r)
+		}
+	}
+	return all, nil
+}
+
 // ReadObjects reads an array of objects, leaving out elements that are none.
 func ReadObjects(raw []byte) ([]Fields, error) {
 	var list []json.RawMessage

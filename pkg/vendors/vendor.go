@@ -1,5 +1,6 @@
 // Package vendors says what an adapter for a push vendor is, and makes the one
-// HTTP call that all adapters share. It also words what several of them report.
+// HTTP call that all adapters share. It also has what several of them check in
+// a message, word for people, and read from the receipts posted to us.
 //
 // An adapter turns a message and tokens into exactly one request, and the
 // answer into one code per token. It does not retry, sleep, log, count, cache,

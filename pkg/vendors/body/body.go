@@ -9,6 +9,7 @@ package body
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"hash/fnv"
 	"unicode/utf8"
 )
@@ -23,6 +24,19 @@ func Encode(v any) ([]byte, error) {
 		return nil, err
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
+// Data returns a message's data as a JSON object, which several vendors want in
+// a string; nil is an empty one.
+func Data(data map[string]string) (string, error) {
+	if data == nil {
+		return "{}", nil
+	}
+	text, err := Encode(data)
+	if err != nil {
+		return "", fmt.Errorf("encode message data: %w", err)
+	}
+	return string(text), nil
 }
 
 // AppendString appends s as a JSON string, without HTML escapes. Bytes that are

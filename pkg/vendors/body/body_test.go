@@ -21,6 +21,27 @@ func TestEncodeLeavesHTMLAlone(t *testing.T) {
 	}
 }
 
+func TestDataIsAnObject(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name string
+		data map[string]string
+		want string
+	}{
+		{"none", nil, `{}`},
+		{"an empty one", map[string]string{}, `{}`},
+		{"in the order of its keys, without escapes of HTML", map[string]string{"b": "<&>", "a": "1"}, `{"a":"1","b":"<&>"}`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if got, err := body.Data(tt.data); got != tt.want || err != nil {
+				t.Errorf("got %s (%v), want %s", got, err, tt.want)
+			}
+		})
+	}
+}
+
 func TestStringsAreWrittenAsTheyAreWhereJSONAllows(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, s, want string }{

@@ -26,8 +26,8 @@ type Overrides struct {
 	Because  string // why they are, for people
 }
 
-// Refuses tells whether a key is reserved.
-func (o *Overrides) Refuses(key string) bool {
+// refuses tells whether a key is reserved.
+func (o *Overrides) refuses(key string) bool {
 	return slices.ContainsFunc(o.Reserved, func(r string) bool { return strings.EqualFold(r, key) })
 }
 
@@ -43,17 +43,21 @@ func (o *Overrides) Faults(override []byte) []push.Fault {
 	}
 	var faults []push.Fault
 	for _, key := range slices.Sorted(maps.Keys(patch)) {
-		if o.Refuses(key) {
+		if o.refuses(key) {
 			faults = append(faults, push.Fault{Field: o.Field + "." + key, Reason: "cannot be overridden: " + o.Because})
 		}
 	}
 	return faults
 }
 
-// Merge applies an override to a JSON object by RFC 7396: objects key by key,
-// null takes a field out, anything else replaces. An empty override changes
-// nothing.
-func (o *Overrides) Merge(base, override []byte) ([]byte, error) {
+// Merge encodes msg, which is an object in JSON, and applies an override to it
+// by RFC 7396: objects key by key, null takes a field out, anything else
+// replaces. An empty override changes nothing.
+func (o *Overrides) Merge(msg any, override []byte) ([]byte, error) {
+	base, err := Encode(msg)
+	if err != nil {
+		return nil, fmt.Errorf("encode message: %w", err)
+	}
 	if len(override) == 0 {
 		return base, nil
 	}
@@ -66,7 +70,7 @@ func (o *Overrides) Merge(base, override []byte) ([]byte, error) {
 		return nil, fmt.Errorf("merge overrides: %w", err)
 	}
 	for key := range patch {
-		if o.Refuses(key) {
+		if o.refuses(key) {
 			return nil, fmt.Errorf("merge overrides: %s cannot be overridden", strings.ToLower(key))
 		}
 	}

@@ -34,7 +34,7 @@ func TestMergeFollowsRFC7396(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			got, err := overrides.Merge([]byte(tt.base), []byte(tt.override))
+			got, err := overrides.Merge(json.RawMessage(tt.base), []byte(tt.override))
 			if string(got) != tt.want || err != nil {
 				t.Errorf("got %s (%v), want %s", got, err, tt.want)
 			}
@@ -77,7 +77,7 @@ func FuzzMerge(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, override []byte) {
-		out, err := overrides.Merge([]byte(`{"a":{"b":"c"},"d":1}`), override)
+		out, err := overrides.Merge(json.RawMessage(`{"a":{"b":"c"},"d":1}`), override)
 		if faults := overrides.Faults(override); (err != nil) != (len(faults) > 0) {
 			t.Errorf("merge says %v, check says %v", err, faults)
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"maps"
 	"regexp"
 	"strings"
 
@@ -82,18 +83,11 @@ func tokenCodes(code, msg string, tokens []string) []vendors.TokenCode {
 		return nil
 	}
 	named := namedTokens(msg)
-	if len(named) == 0 {
-		return nil
+	if code == codeAllInvalid {
+		// A bare list adds nothing to the code; a reason may say that a token is good.
+		maps.DeleteFunc(named, func(_, reason string) bool { return reason == codePartial })
 	}
-	var list []vendors.TokenCode
-	for i, t := range tokens {
-		reason, ok := named[t]
-		if !ok || code == codeAllInvalid && reason == codePartial {
-			continue // a bare list adds nothing to the code that all are invalid
-		}
-		list = append(list, vendors.TokenCode{Index: i, Code: classify.Code{Level: classify.Token, Code: reason}})
-	}
-	return list
+	return vendors.NamedTokens(tokens, named)
 }
 
 // namedTokens reads the msg of a failure, JSON in a string: token to reason.

@@ -2,18 +2,17 @@ package harmony
 
 import (
 	"encoding/json"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"pgregory.net/rapid"
-
+	"github.com/postrider/postrider/internal/vendortest"
 	"github.com/postrider/postrider/pkg/push"
 )
 
 func TestCheckNamesTheFieldAtFault(t *testing.T) {
 	t.Parallel()
+	vendortest.ChecksAsAll(t, Name, check)
 	over := func(s string) map[string]json.RawMessage {
 		return map[string]json.RawMessage{Name: json.RawMessage(s)}
 	}
@@ -26,8 +25,6 @@ func TestCheckNamesTheFieldAtFault(t *testing.T) {
 		m    push.Message
 		want []string
 	}{
-		{"a plain notification", push.Message{Title: "t", Body: "b"}, nil},
-		{"a notification needs title and body", push.Message{}, []string{"message.title", "message.body"}},
 		{"a data message needs neither", push.Message{Kind: push.Data}, nil},
 		{"a URL to open is https", click(push.ClickURL, "http://a"), []string{"message.click.target"}},
 		{"a URL to open is there", click(push.ClickURL, ""), []string{"message.click.target"}},
@@ -36,12 +33,8 @@ func TestCheckNamesTheFieldAtFault(t *testing.T) {
 		{"a click action is known", click("page", "x"), []string{"message.click.action"}},
 		{"an image is https", push.Message{Title: "t", Body: "b", Image: "http://a/b.png"}, []string{"message.image"}},
 		{"a badge is not negative", push.Message{Title: "t", Body: "b", Badge: &minus}, []string{"message.badge"}},
-		{"overrides are an object", push.Message{Title: "t", Body: "b", Overrides: over(`[1]`)}, []string{"message.overrides.harmony"}},
-		{"overrides are not null", push.Message{Title: "t", Body: "b", Overrides: over(`null`)}, []string{"message.overrides.harmony"}},
-		{"overrides are one object", push.Message{Title: "t", Body: "b", Overrides: over(`{} {}`)}, []string{"message.overrides.harmony"}},
 		{"overrides leave the receivers alone", push.Message{Title: "t", Body: "b", Overrides: over(`{"target":{"token":["x"]},"Target":null}`)},
 			[]string{"message.overrides.harmony.Target", "message.overrides.harmony.target"}},
-		{"overrides of another vendor do not matter", push.Message{Title: "t", Body: "b", Overrides: map[string]json.RawMessage{"huawei": json.RawMessage(`[]`)}}, nil},
 		{"a long message", push.Message{Title: "t", Body: strings.Repeat("b", 4096)}, []string{"message"}},
 		{"long data", push.Message{Kind: push.Data, Data: map[string]string{"d": strings.Repeat("b", 4096)}}, []string{"message"}},
 		{"an override makes a message long", push.Message{Title: "t", Body: "b", Overrides: over(`{"x":"` + strings.Repeat("b", 4096) + `"}`)}, []string{"message"}},
@@ -49,47 +42,22 @@ func TestCheckNamesTheFieldAtFault(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			var got []string
-			for _, f := range check(&tt.m) {
-				got = append(got, f.Field)
-			}
-			if !slices.Equal(got, tt.want) {
-				t.Errorf("got %v, want %v", got, tt.want)
-			}
+			vendortest.FaultsAt(t, check(&tt.m), tt.want...)
 		})
 	}
 }
 
-// A message that passes Check is never over the limit when it is sent, and one
-// that has exactly the limit passes.
 func TestCheckMeasuresWhatSendMakes(t *testing.T) {
 	t.Parallel()
-	size := func(t interface{ Fatal(...any) }, m *push.Message, d time.Duration) int {
+	size := func(m *push.Message, ttl time.Duration) (int, error) {
 		r := request(m, "token")
-		r.TTL = d
+		r.TTL = ttl
 		body, err := requestBody(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return len(body) - len(`"token"`)
+		return len(body) - len(`"token"`), err
 	}
-	m := &push.Message{Title: "t", Body: "b"}
-	m.Body += strings.Repeat("x", maxPayload-size(t, m, 15*24*time.Hour))
-	if faults := check(m); len(faults) != 0 {
-		t.Errorf("a message of %d bytes has faults: %v", maxPayload, faults)
+	longest, err := size(&push.Message{Title: "t", Body: "b"}, 15*24*time.Hour)
+	if err != nil {
+		t.Fatal(err)
 	}
-	m.Body += "x"
-	if faults := check(m); len(faults) != 1 {
-		t.Errorf("a message of %d bytes has no fault", maxPayload+1)
-	}
-	rapid.Check(t, func(t *rapid.T) {
-		m := &push.Message{
-			Title: rapid.StringN(1, 50, -1).Draw(t, "title"), Body: rapid.StringN(1, 5000, -1).Draw(t, "body"),
-			CollapseID: rapid.String().Draw(t, "collapse id"),
-		}
-		d := time.Duration(rapid.Int64Min(1).Draw(t, "ttl"))
-		if n := size(t, m, d); len(check(m)) == 0 && n > maxPayload {
-			t.Fatalf("a message that passed has %d bytes", n)
-		}
-	})
+	vendortest.MeasuresWhatIsSent(t, check, size, longest, maxPayload)
 }

@@ -1,7 +1,6 @@
 package harmony
 
 import (
-	"fmt"
 	"hash/fnv"
 	"strings"
 	"time"
@@ -18,7 +17,8 @@ type content struct {
 	Options options     `json:"pushOptions"`
 }
 
-// payloadBody has a notification for push-type 0, extra data for push-type 6.
+// payloadBody has a notification for push-type 0; extra data, which are then
+// required, for push-type 6.
 type payloadBody struct {
 	Notification *notification `json:"notification,omitempty"`
 	ExtraData    string        `json:"extraData,omitempty"`
@@ -65,11 +65,7 @@ func payload(m *push.Message, id ident) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	base, err := body.Encode(c)
-	if err != nil {
-		return nil, fmt.Errorf("encode message: %w", err)
-	}
-	return overrides.Merge(base, m.Overrides[Name])
+	return overrides.Merge(c, m.Overrides[Name])
 }
 
 func newContent(m *push.Message, id ident) (*content, error) {
@@ -78,15 +74,11 @@ func newContent(m *push.Message, id ident) (*content, error) {
 		c.Payload.Notification = newNotification(m, id)
 		return c, nil
 	}
-	data := m.Data
-	if data == nil {
-		data = map[string]string{} // extraData is required
-	}
-	extra, err := body.Encode(data)
+	extra, err := body.Data(m.Data)
 	if err != nil {
-		return nil, fmt.Errorf("encode message data: %w", err)
+		return nil, err
 	}
-	c.Payload.ExtraData = string(extra)
+	c.Payload.ExtraData = extra
 	return c, nil
 }
 

@@ -18,31 +18,17 @@ func receipts() *vendors.Receipts {
 }
 
 func readReceipts(c *vendors.ReceiptCall) ([]vendors.Receipt, error) {
-	body, err := vendors.ReadFields(c.Body)
-	if err != nil {
-		return nil, err
-	}
-	items, err := body.Objects("statuses")
-	if err != nil {
-		return nil, err
-	}
-	all := make([]vendors.Receipt, 0, len(items))
-	for _, f := range items {
+	return vendors.ReadReceipts(c.Body, "statuses", func(f vendors.Fields) vendors.Receipt {
 		status := f.Object("deliveryStatus")
 		if status == nil {
 			status = f.Object("formStatus") // of an update of a card
 		}
-		r := vendors.Receipt{
+		code := status.Text("result")
+		return vendors.Receipt{
 			Token: f.Text("token"), Tag: f.Text("biTag"), RequestID: f.Text("requestId"), At: status.Millis("timestamp"),
-			Code: classify.Code{Level: classify.Receipt, Code: status.Text("result")},
+			Code: classify.Code{Level: classify.Receipt, Code: code}, Event: event(code),
 		}
-		if r.Token == "" || r.Code.Code == "" {
-			continue
-		}
-		r.Event = event(r.Code.Code)
-		all = append(all, r)
-	}
-	return all, nil
+	})
 }
 
 // event: 27 and 51 tell that the message waits on the phone.

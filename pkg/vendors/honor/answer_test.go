@@ -2,64 +2,29 @@ package honor
 
 import (
 	"encoding/json"
-	"fmt"
 	"slices"
-	"strings"
 	"testing"
-	"time"
 
 	"pgregory.net/rapid"
 
+	"github.com/postrider/postrider/internal/vendortest"
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
+// reader reads an answer with the secrets of these tests.
+func reader(reply vendors.Reply, tokens []string) (vendors.Answer, error) {
+	return readAnswer(reply, tokens, "access-1", "secret-1")
+}
+
 func TestReadAnswerKeepsRequestIDAndRetryAfter(t *testing.T) {
 	t.Parallel()
-	tests := map[string]struct{ raw, want string }{
-		"a string":             {`"104000001-0f8fad5bd9cb469fa16570867728950e"`, "104000001-0f8fad5bd9cb469fa16570867728950e"},
-		"a number":             {`157440955549500001002006`, "157440955549500001002006"},
-		"empty":                {`""`, ""},
-		"null":                 {`null`, ""},
-		"with a line break":    {`"1\n2"`, ""},
-		"longer than any real": {`"` + strings.Repeat("1", 129) + `"`, ""},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			body := `{"code":200,"data":{"requestId":` + tt.raw + `}}`
-			got, err := readAnswer(vendors.Reply{Status: 200, Body: []byte(body), RetryAfter: time.Second}, []string{"t"}, "a", "s")
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got.RequestID != tt.want || got.RetryAfter != time.Second {
-				t.Errorf("got request id %q and wait %v, want %q and 1s", got.RequestID, got.RetryAfter, tt.want)
-			}
-		})
-	}
+	vendortest.KeepsID(t, reader, `{"code":200,"data":{"requestId":%s}}`)
 }
 
 func TestAnswerTextIsTheVendorsWordsWithoutTokens(t *testing.T) {
 	t.Parallel()
-	tests := map[string]struct{ msg, want string }{
-		"plain words":                 {`"Illegal payload"`, "Illegal payload"},
-		"a token":                     {`"bad token-1 here"`, "bad … here"},
-		"a token that begins another": {`"bad token-12 here"`, "bad … here"},
-		"the access token":            {`"Bearer access-1 expired"`, "Bearer … expired"},
-		"the secret":                  {`"of secret-1"`, "of …"},
-		"a page is not words":         {`"` + strings.Repeat("x", 9<<10) + `"`, ""},
-		"control characters":          {`"a\u0000b\nc"`, "a b c"},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			body := fmt.Sprintf(`{"code":80100003,"message":%s}`, tt.msg)
-			got, err := readAnswer(vendors.Reply{Status: 400, Body: []byte(body)}, []string{"token-1", "token-12"}, "access-1", "secret-1")
-			if err != nil || got.Code.Text != tt.want {
-				t.Errorf("got text %q (%v), want %q", got.Code.Text, err, tt.want)
-			}
-		})
-	}
+	vendortest.HidesTokens(t, reader, `{"code":80100003,"message":%s}`, "access-1", "secret-1")
 }
 
 func TestTheListsOfOtherCodesNameNobody(t *testing.T) {
@@ -92,13 +57,7 @@ func TestPartialFailureNamesExactlyTheSentTokens(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := map[string]string{}
-		for i, tc := range answer.Tokens {
-			got[tokens[tc.Index]] = tc.Code.Code
-			if i > 0 && answer.Tokens[i-1].Index >= tc.Index {
-				t.Fatal("the codes are out of order")
-			}
-		}
+		got := vendortest.ByToken(t, answer.Tokens, tokens)
 		for _, token := range tokens {
 			want := ""
 			if slices.Contains(fail, token) {
@@ -131,16 +90,7 @@ func FuzzReadAnswer(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if answer.Code.Code == "" || strings.Contains(answer.Code.Text, "access-token") || strings.Contains(answer.Code.Text, "zzzzz") {
-			t.Errorf("got code %q, text %q", answer.Code.Code, answer.Code.Text)
-		}
-		last := -1
-		for _, tc := range answer.Tokens {
-			if tc.Index <= last || tc.Index >= len(tokens) || tc.Code.Code == "" {
-				t.Errorf("got token code %+v after index %d", tc, last)
-			}
-			last = tc.Index
-		}
+		vendortest.Whole(t, answer, tokens, "access-token", "the-secret")
 		var e struct{ Code any }
 		row, _ := codes().Lookup(answer.Code.Level, answer.Code.Code)
 		if row.Class == classify.Success && (json.Unmarshal(body, &e) != nil || answer.Code.Code == codeSuccess && status/100 != 2) {

@@ -1,7 +1,6 @@
 package honor
 
 import (
-	"fmt"
 	"strings"
 	"time"
 
@@ -15,7 +14,7 @@ const overridesField = "message.overrides." + Name
 func check(m *push.Message) []push.Fault {
 	var faults []push.Fault
 	if m.Kind != push.Data {
-		faults = append(faults, notificationFaults(m)...)
+		faults = append(vendors.CheckTexts(m, "Honor"), vendors.CheckHTTPS(m)...)
 	}
 	if f := overrides.Faults(m.Overrides[Name]); len(f) > 0 {
 		return append(faults, f...) // what cannot be merged cannot be measured
@@ -23,23 +22,9 @@ func check(m *push.Message) []push.Fault {
 	return append(faults, sizeFaults(m)...)
 }
 
-func notificationFaults(m *push.Message) []push.Fault {
-	faults := vendors.CheckTexts(m, "Honor")
-	if m.Image != "" {
-		faults = append(faults, vendors.CheckHTTPS("message.image", m.Image)...)
-	}
-	return append(faults, vendors.CheckHTTPSClick(m.Click)...)
-}
-
 // sizeFaults measures the bytes that Send would make, at their longest and with
 // an empty list of tokens.
 func sizeFaults(m *push.Message) []push.Fault {
 	msg, err := payload(m, ident{ttl: maxTTL * time.Second, key: strings.Repeat("0", 32), notifyID: 1<<31 - 1})
-	switch n := len(msg) + len(",") + len(head) + len(`]`); {
-	case err != nil:
-		return []push.Fault{{Field: "message", Reason: "cannot be encoded as JSON"}}
-	case n > maxPayload:
-		return []push.Fault{{Field: "message", Reason: fmt.Sprintf("has %d bytes as Honor's request, tokens aside; %d are allowed", n, maxPayload)}}
-	}
-	return nil
+	return vendors.CheckSize(len(msg)+len(",")+len(head)+len(`]`), err, "Honor's request, tokens aside", maxPayload)
 }

@@ -1,7 +1,6 @@
 package honor
 
 import (
-	"fmt"
 	"strconv"
 	"time"
 
@@ -59,11 +58,7 @@ func payload(m *push.Message, id ident) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	base, err := body.Encode(c)
-	if err != nil {
-		return nil, fmt.Errorf("encode message: %w", err)
-	}
-	return overrides.Merge(base, m.Overrides[Name])
+	return overrides.Merge(c, m.Overrides[Name])
 }
 
 func newContent(m *push.Message, id ident) (*content, error) {
@@ -73,14 +68,11 @@ func newContent(m *push.Message, id ident) (*content, error) {
 	}
 	// A data message is one that has data and no notification, so it always has data.
 	if len(m.Data) > 0 || m.Kind == push.Data {
-		data, err := body.Encode(m.Data)
+		data, err := body.Data(m.Data)
 		if err != nil {
-			return nil, fmt.Errorf("encode message data: %w", err)
+			return nil, err
 		}
-		c.Data = string(data)
-		if m.Data == nil {
-			c.Data = "{}"
-		}
+		c.Data = data
 	}
 	if m.Kind != push.Data {
 		c.Android.Notification = newNotification(m, id)

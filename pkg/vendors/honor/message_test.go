@@ -2,12 +2,9 @@ package honor
 
 import (
 	"encoding/json"
-	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"pgregory.net/rapid"
 
 	"github.com/postrider/postrider/internal/vendortest"
 	"github.com/postrider/postrider/pkg/push"
@@ -39,23 +36,11 @@ func TestImportanceSaysTheClass(t *testing.T) {
 	}
 }
 
-// Tokens come back from the body as they went in, whatever they hold.
 func TestTokensSurviveTheBody(t *testing.T) {
 	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		want := rapid.SliceOfN(rapid.String(), 1, 20).Draw(t, "tokens")
-		body, err := requestBody(request(&push.Message{Kind: push.Data}, want...))
-		if err != nil {
-			t.Fatal(err)
-		}
-		var doc struct{ Token []string }
-		if err := json.Unmarshal(body, &doc); err != nil {
-			t.Fatalf("the body %s is not JSON: %v", body, err)
-		}
-		if !slices.Equal(doc.Token, want) {
-			t.Fatalf("got %q, want %q", doc.Token, want)
-		}
-	})
+	vendortest.TokensSurvive(t, func(tokens []string) ([]byte, error) {
+		return requestBody(request(&push.Message{Kind: push.Data}, tokens...))
+	}, "token")
 }
 
 func TestAnOverrideThatEmptiesTheMessageLeavesTheTokens(t *testing.T) {

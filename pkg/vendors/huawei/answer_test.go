@@ -2,40 +2,24 @@ package huawei
 
 import (
 	"encoding/json"
-	"fmt"
-	"strings"
+	"maps"
 	"testing"
-	"time"
 
 	"pgregory.net/rapid"
 
+	"github.com/postrider/postrider/internal/vendortest"
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
+// reader reads an answer with the secrets of these tests.
+func reader(reply vendors.Reply, tokens []string) (vendors.Answer, error) {
+	return readAnswer(reply, tokens, "access-1")
+}
+
 func TestReadAnswerKeepsRequestIDAndRetryAfter(t *testing.T) {
 	t.Parallel()
-	tests := map[string]struct{ body, want string }{
-		"a string":             {`{"code":"80000000","msg":"Success","requestId":"157440955549500001002006"}`, "157440955549500001002006"},
-		"a number":             {`{"code":"80000000","requestId":157440955549500001002006}`, "157440955549500001002006"},
-		"empty":                {`{"code":"80000000","requestId":""}`, ""},
-		"null":                 {`{"code":"80000000","requestId":null}`, ""},
-		"absent":               {`{"code":"80000000"}`, ""},
-		"with a line break":    {`{"code":"80000000","requestId":"1\n2"}`, ""},
-		"longer than any real": {`{"code":"80000000","requestId":"` + strings.Repeat("1", 129) + `"}`, ""},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			got, err := readAnswer(vendors.Reply{Status: 200, Body: []byte(tt.body), RetryAfter: time.Second}, []string{"t"})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got.RequestID != tt.want || got.RetryAfter != time.Second {
-				t.Errorf("got request id %q and wait %v, want %q and 1s", got.RequestID, got.RetryAfter, tt.want)
-			}
-		})
-	}
+	vendortest.KeepsID(t, reader, `{"code":"80000000","requestId":%s}`)
 }
 
 func TestACodeIsDigitsInAStringOrNot(t *testing.T) {
@@ -53,24 +37,10 @@ func TestACodeIsDigitsInAStringOrNot(t *testing.T) {
 
 func TestAnswerTextIsTheVendorsWordsWithoutTokens(t *testing.T) {
 	t.Parallel()
-	tests := map[string]struct{ msg, want string }{
-		"plain words":                   {`"UnSupported svc"`, "UnSupported svc"},
-		"a token":                       {`"bad token-1 here"`, "bad … here"},
-		"a token that begins another":   {`"bad token-12 here"`, "bad … here"},
-		"the access token":              {`"Bearer access-1 expired"`, "Bearer … expired"},
-		"a list of tokens is not words": {`"{\"illegal_tokens\":[\"token-1\"]}"`, ""},
-		"a page is not words":           {`"` + strings.Repeat("x", 9<<10) + `"`, ""},
-		"control characters":            {`"a\u0000b\nc"`, "a b c"},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			body := fmt.Sprintf(`{"code":"80100001","msg":%s}`, tt.msg)
-			got, err := readAnswer(vendors.Reply{Status: 400, Body: []byte(body)}, []string{"token-1", "token-12"}, "access-1")
-			if err != nil || got.Code.Text != tt.want {
-				t.Errorf("got text %q (%v), want %q", got.Code.Text, err, tt.want)
-			}
-		})
+	vendortest.HidesTokens(t, reader, `{"code":"80100001","msg":%s}`, "access-1")
+	got, err := reader(vendors.Reply{Status: 200, Body: []byte(`{"code":"80100001","msg":"{\"illegal_tokens\":[\"token-1\"]}"}`)}, []string{"token-1"})
+	if err != nil || got.Code.Text != "" {
+		t.Errorf("got text %q (%v), want none: a list of tokens is not words", got.Code.Text, err)
 	}
 }
 
@@ -113,19 +83,13 @@ func TestPartialFailureNamesExactlyTheSentTokens(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := map[string]bool{}
+		want := map[string]string{}
 		for _, n := range named {
-			want[n] = true
+			want[n] = codePartial
 		}
 		delete(want, "stranger of ours")
-		got := tokenCodes(codePartial, string(msg), tokens)
-		if len(got) != len(want) {
-			t.Fatalf("got %d codes, want %d", len(got), len(want))
-		}
-		for i, tc := range got {
-			if !want[tokens[tc.Index]] || i > 0 && got[i-1].Index >= tc.Index {
-				t.Fatalf("index %d is not named, or out of order", tc.Index)
-			}
+		if got := vendortest.ByToken(t, tokenCodes(codePartial, string(msg), tokens), tokens); !maps.Equal(got, want) {
+			t.Fatalf("got %v, want %v", got, want)
 		}
 	})
 }
@@ -147,16 +111,7 @@ func FuzzReadAnswer(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if answer.Code.Code == "" || strings.Contains(answer.Code.Text, "access-token") || strings.Contains(answer.Code.Text, "zzzzz") {
-			t.Errorf("got code %q, text %q", answer.Code.Code, answer.Code.Text)
-		}
-		last := -1
-		for _, tc := range answer.Tokens {
-			if tc.Index <= last || tc.Index >= len(tokens) || tc.Code.Code == "" {
-				t.Errorf("got token code %+v after index %d", tc, last)
-			}
-			last = tc.Index
-		}
+		vendortest.Whole(t, answer, tokens, "access-token")
 		var e struct{ Code any }
 		if row, _ := codes().Lookup(answer.Code.Level, answer.Code.Code); row.Class == classify.Success && json.Unmarshal(body, &e) != nil {
 			t.Errorf("%q is not JSON and a success", body)

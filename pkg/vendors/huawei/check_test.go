@@ -2,18 +2,17 @@ package huawei
 
 import (
 	"encoding/json"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"pgregory.net/rapid"
-
+	"github.com/postrider/postrider/internal/vendortest"
 	"github.com/postrider/postrider/pkg/push"
 )
 
 func TestCheckNamesTheFieldAtFault(t *testing.T) {
 	t.Parallel()
+	vendortest.ChecksAsAll(t, Name, check)
 	over := func(s string) map[string]json.RawMessage {
 		return map[string]json.RawMessage{Name: json.RawMessage(s)}
 	}
@@ -23,8 +22,6 @@ func TestCheckNamesTheFieldAtFault(t *testing.T) {
 		m    push.Message
 		want []string
 	}{
-		{"a plain notification", push.Message{Title: "t", Body: "b"}, nil},
-		{"a notification needs title and body", push.Message{}, []string{"message.title", "message.body"}},
 		{"a data message needs neither", push.Message{Kind: push.Data}, nil},
 		{"a URL to open is https", push.Message{Title: "t", Body: "b", Click: &push.Click{Action: push.ClickURL, Target: "http://a"}}, []string{"message.click.target"}},
 		{"a URL to open is there", push.Message{Title: "t", Body: "b", Click: &push.Click{Action: push.ClickURL}}, []string{"message.click.target"}},
@@ -32,62 +29,32 @@ func TestCheckNamesTheFieldAtFault(t *testing.T) {
 		{"a click action is known", push.Message{Title: "t", Body: "b", Click: &push.Click{Action: "page"}}, []string{"message.click.action"}},
 		{"an image is https", push.Message{Title: "t", Body: "b", Image: "http://a/b.png"}, []string{"message.image"}},
 		{"a badge is not negative", push.Message{Title: "t", Body: "b", Badge: &minus}, []string{"message.badge"}},
-		{"overrides are an object", push.Message{Title: "t", Body: "b", Overrides: over(`[1]`)}, []string{"message.overrides.huawei"}},
-		{"overrides are not null", push.Message{Title: "t", Body: "b", Overrides: over(`null`)}, []string{"message.overrides.huawei"}},
-		{"overrides are one object", push.Message{Title: "t", Body: "b", Overrides: over(`{} {}`)}, []string{"message.overrides.huawei"}},
 		{"overrides leave the receivers alone", push.Message{Title: "t", Body: "b", Overrides: over(`{"token":["x"],"Topic":"x","condition":null}`)},
 			[]string{"message.overrides.huawei.Topic", "message.overrides.huawei.condition", "message.overrides.huawei.token"}},
-		{"overrides of another vendor do not matter", push.Message{Title: "t", Body: "b", Overrides: map[string]json.RawMessage{"honor": json.RawMessage(`[]`)}}, nil},
 		{"a long message", push.Message{Title: "t", Body: strings.Repeat("b", 4096)}, []string{"message"}},
 		{"an override makes a message long", push.Message{Title: "t", Body: "b", Overrides: over(`{"data":"` + strings.Repeat("b", 4096) + `"}`)}, []string{"message"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			var got []string
-			for _, f := range check(&tt.m) {
-				got = append(got, f.Field)
-			}
-			if !slices.Equal(got, tt.want) {
-				t.Errorf("got %v, want %v", got, tt.want)
-			}
+			vendortest.FaultsAt(t, check(&tt.m), tt.want...)
 		})
 	}
 }
 
-// A message that passes Check is never over the limit when it is sent, and
-// one that has exactly the limit passes.
 func TestCheckMeasuresWhatSendMakes(t *testing.T) {
 	t.Parallel()
-	m := &push.Message{Title: "t", Body: "b"}
-	longest, err := payload(m, ident{ttl: 15 * 24 * time.Hour, key: testKey, notifyID: 1<<31 - 1})
+	size := func(m *push.Message, ttl time.Duration) (int, error) {
+		r := request(m, "token")
+		r.TTL = ttl
+		body, err := requestBody(r)
+		return len(body) - len(`{"message":`) - len(`,"token":["token"]`) - len(`}`), err
+	}
+	msg, err := payload(&push.Message{Title: "t", Body: "b"}, ident{ttl: 15 * 24 * time.Hour, key: testKey, notifyID: 1<<31 - 1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.Body += strings.Repeat("x", maxPayload-len(longest))
-	if faults := check(m); len(faults) != 0 {
-		t.Errorf("a message of %d bytes has faults: %v", maxPayload, faults)
-	}
-	m.Body += "x"
-	if faults := check(m); len(faults) != 1 {
-		t.Errorf("a message of %d bytes has no fault", maxPayload+1)
-	}
-	rapid.Check(t, func(t *rapid.T) {
-		m := &push.Message{
-			Title: rapid.StringN(1, 50, -1).Draw(t, "title"), Body: rapid.StringN(1, 5000, -1).Draw(t, "body"),
-			CollapseID: rapid.String().Draw(t, "collapse id"),
-		}
-		r := request(m, "token")
-		r.TTL = time.Duration(rapid.Int64Min(1).Draw(t, "ttl"))
-		body, err := requestBody(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		size := len(body) - len(`{"message":`) - len(`,"token":["token"]`) - len(`}`)
-		if len(check(m)) == 0 && size > maxPayload {
-			t.Fatalf("a message that passed has %d bytes", size)
-		}
-	})
+	vendortest.MeasuresWhatIsSent(t, check, size, len(msg), maxPayload)
 }
 
 func TestSettingsNameTheKeyAtFault(t *testing.T) {
@@ -111,13 +78,7 @@ func TestSettingsNameTheKeyAtFault(t *testing.T) {
 			t.Parallel()
 			s := good
 			tt.change(&s)
-			got := ""
-			for _, f := range s.Faults() {
-				got += f.Field
-			}
-			if got != tt.want {
-				t.Errorf("got %q, want %q", got, tt.want)
-			}
+			vendortest.FaultsAt(t, s.Faults(), strings.Fields(tt.want)...)
 		})
 	}
 }

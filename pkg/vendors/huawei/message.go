@@ -1,7 +1,6 @@
 package huawei
 
 import (
-	"fmt"
 	"strconv"
 	"time"
 
@@ -61,11 +60,7 @@ func payload(m *push.Message, id ident) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	base, err := body.Encode(msg)
-	if err != nil {
-		return nil, fmt.Errorf("encode message: %w", err)
-	}
-	return overrides.Merge(base, m.Overrides[Name])
+	return overrides.Merge(msg, m.Overrides[Name])
 }
 
 func newMessage(m *push.Message, id ident) (*message, error) {
@@ -75,14 +70,11 @@ func newMessage(m *push.Message, id ident) (*message, error) {
 	}
 	// A data message is one that has data and no notification, so it always has data.
 	if len(m.Data) > 0 || m.Kind == push.Data {
-		data, err := body.Encode(m.Data)
+		data, err := body.Data(m.Data)
 		if err != nil {
-			return nil, fmt.Errorf("encode message data: %w", err)
+			return nil, err
 		}
-		msg.Data = string(data)
-		if m.Data == nil {
-			msg.Data = "{}"
-		}
+		msg.Data = data
 	}
 	if m.Kind != push.Data {
 		msg.Android.Notification = newNotification(m, id)

@@ -2,12 +2,9 @@ package huawei
 
 import (
 	"encoding/json"
-	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"pgregory.net/rapid"
 
 	"github.com/postrider/postrider/internal/vendortest"
 	"github.com/postrider/postrider/pkg/push"
@@ -63,42 +60,11 @@ func TestCategories(t *testing.T) {
 	}
 }
 
-// Tokens come back from the body as they went in, whatever they hold.
 func TestTokensSurviveTheBody(t *testing.T) {
 	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		want := rapid.SliceOfN(rapid.String(), 1, 20).Draw(t, "tokens")
-		body, err := requestBody(request(&push.Message{Title: "t", Body: "b"}, want...))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := tokensOf(t, body); !slices.Equal(got, want) {
-			t.Fatalf("got %q, want %q", got, want)
-		}
-	})
-}
-
-func tokensOf(t interface{ Fatalf(string, ...any) }, body []byte) []string {
-	var doc struct {
-		Message struct {
-			Token []string `json:"token"`
-		} `json:"message"`
-	}
-	if err := json.Unmarshal(body, &doc); err != nil {
-		t.Fatalf("the body %s is not JSON: %v", body, err)
-	}
-	return doc.Message.Token
-}
-
-func TestATokenWithBrokenUTF8StaysJSON(t *testing.T) {
-	t.Parallel()
-	body, err := requestBody(request(&push.Message{Title: "t", Body: "b"}, "a\xffb\xc3", "c\u2028\x01"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, want := tokensOf(t, body), []string{"a\ufffdb\ufffd", "c\u2028\x01"}; !slices.Equal(got, want) {
-		t.Errorf("got %q, want %q", got, want)
-	}
+	vendortest.TokensSurvive(t, func(tokens []string) ([]byte, error) {
+		return requestBody(request(&push.Message{Title: "t", Body: "b"}, tokens...))
+	}, "message", "token")
 }
 
 func TestAnOverrideThatEmptiesTheMessageLeavesTheTokens(t *testing.T) {

@@ -19,28 +19,13 @@ func receipts() *vendors.Receipts {
 }
 
 func readReceipts(c *vendors.ReceiptCall) ([]vendors.Receipt, error) {
-	body, err := vendors.ReadFields(c.Body)
-	if err != nil {
-		return nil, err
-	}
-	items, err := body.Objects("statuses")
-	if err != nil {
-		return nil, err
-	}
-	all := make([]vendors.Receipt, 0, len(items))
-	for _, f := range items {
-		r := vendors.Receipt{
+	return vendors.ReadReceipts(c.Body, "statuses", func(f vendors.Fields) vendors.Receipt {
+		code := f.Text("status")
+		return vendors.Receipt{
 			Token: f.Text("token"), Tag: f.Text("biTag"), RequestID: f.Text("requestId"), At: f.Millis("timestamp"),
-			Code: classify.Code{Level: classify.Receipt, Code: f.Text("status")},
+			Code: classify.Code{Level: classify.Receipt, Code: code}, Event: event(code), Foreign: another(c.Settings, f),
 		}
-		if r.Token == "" || r.Code.Code == "" {
-			continue
-		}
-		r.Foreign = another(c.Settings, f)
-		r.Event = event(r.Code.Code)
-		all = append(all, r)
-	}
-	return all, nil
+	})
 }
 
 // another tells whether a receipt is about another app than the account's. The

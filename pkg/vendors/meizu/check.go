@@ -7,6 +7,7 @@ import (
 
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
 const overridesField = "message.overrides." + Name
@@ -77,7 +78,7 @@ func named(field, key string, replaced *string) string {
 }
 
 func dataFaults(m *push.Message, own override) []push.Fault {
-	text, err := content(m)
+	text, err := body.Data(m.Data)
 	if err != nil {
 		return []push.Fault{{Field: "message.data", Reason: "cannot be encoded as JSON"}}
 	}

@@ -2,15 +2,16 @@ package meizu
 
 import (
 	"encoding/json"
-	"slices"
 	"strings"
 	"testing"
 
+	"github.com/postrider/postrider/internal/vendortest"
 	"github.com/postrider/postrider/pkg/push"
 )
 
 func TestCheckNamesTheFieldAtFault(t *testing.T) {
 	t.Parallel()
+	vendortest.ChecksAsAll(t, Name, check)
 	over := func(s string) map[string]json.RawMessage {
 		return map[string]json.RawMessage{Name: json.RawMessage(s)}
 	}
@@ -20,8 +21,6 @@ func TestCheckNamesTheFieldAtFault(t *testing.T) {
 		m    push.Message
 		want []string
 	}{
-		{"a plain notification", push.Message{Title: "t", Body: "b"}, nil},
-		{"a notification needs title and body", push.Message{}, []string{"message.title", "message.body"}},
 		{"a data message needs neither", push.Message{Kind: push.Data}, nil},
 		{"a title of 32 characters", push.Message{Title: longest, Body: strings.Repeat("b", 100)}, nil},
 		{"a title of 33 characters", push.Message{Title: long, Body: "b"}, []string{"message.title"}},
@@ -39,21 +38,13 @@ func TestCheckNamesTheFieldAtFault(t *testing.T) {
 		{"a URL to open is there", push.Message{Title: "t", Body: "b", Click: &push.Click{Action: push.ClickURL}}, []string{"message.click.target"}},
 		{"an activity is there", push.Message{Title: "t", Body: "b", Click: &push.Click{Action: push.ClickActivity}}, []string{"message.click.target"}},
 		{"a click action is known", push.Message{Title: "t", Body: "b", Click: &push.Click{Action: "page"}}, []string{"message.click.action"}},
-		{"overrides are an object", push.Message{Title: "t", Body: "b", Overrides: over(`[1]`)}, []string{"message.overrides.meizu"}},
 		{"overrides leave the receivers alone", push.Message{Title: "t", Body: "b", Overrides: over(`{"PushIds":"x","appId":"1","sign":null}`)},
 			[]string{"message.overrides.meizu.PushIds", "message.overrides.meizu.appId", "message.overrides.meizu.sign"}},
-		{"overrides of another vendor do not matter", push.Message{Title: "t", Body: "b", Overrides: map[string]json.RawMessage{"honor": json.RawMessage(`[]`)}}, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			var got []string
-			for _, f := range check(&tt.m) {
-				got = append(got, f.Field)
-			}
-			if !slices.Equal(got, tt.want) {
-				t.Errorf("got %v, want %v", got, tt.want)
-			}
+			vendortest.FaultsAt(t, check(&tt.m), tt.want...)
 		})
 	}
 }
@@ -73,13 +64,7 @@ func TestSettingsNameTheKeyAtFault(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			got := ""
-			for _, f := range tt.s.Faults() {
-				got += f.Field
-			}
-			if got != tt.want {
-				t.Errorf("got %q, want %q", got, tt.want)
-			}
+			vendortest.FaultsAt(t, tt.s.Faults(), strings.Fields(tt.want)...)
 		})
 	}
 }

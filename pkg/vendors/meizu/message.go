@@ -2,7 +2,6 @@ package meizu
 
 import (
 	"encoding/base64"
-	"fmt"
 	"hash/fnv"
 	"time"
 
@@ -62,17 +61,13 @@ type ident struct {
 func payload(m *push.Message, id ident) ([]byte, error) {
 	var msg any = newNotification(m, id)
 	if m.Kind == push.Data {
-		content, err := content(m)
+		content, err := body.Data(m.Data)
 		if err != nil {
 			return nil, err
 		}
 		msg = &passThrough{Title: m.Title, Content: content, PushTimeInfo: waiting(id.ttl)}
 	}
-	base, err := body.Encode(msg)
-	if err != nil {
-		return nil, fmt.Errorf("encode message: %w", err)
-	}
-	return overrides.Merge(base, m.Overrides[Name])
+	return overrides.Merge(msg, m.Overrides[Name])
 }
 
 func newNotification(m *push.Message, id ident) *notification {
@@ -101,18 +96,6 @@ func newClickType(c *push.Click) clickType {
 		}
 	}
 	return clickType{ClickType: 0}
-}
-
-// content is the data of a data message as JSON in a string.
-func content(m *push.Message) (string, error) {
-	if m.Data == nil {
-		return "{}", nil
-	}
-	data, err := body.Encode(m.Data)
-	if err != nil {
-		return "", fmt.Errorf("encode message data: %w", err)
-	}
-	return string(data), nil
 }
 
 // waiting is how long the message waits for a phone: whole hours, rounded down

@@ -3,16 +3,22 @@ package oppo
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
-	"time"
 
 	"pgregory.net/rapid"
 
+	"github.com/postrider/postrider/internal/vendortest"
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
 	"github.com/postrider/postrider/pkg/vendors/body"
 )
+
+// reader reads an answer with the secrets of these tests.
+func reader(reply vendors.Reply, tokens []string) (vendors.Answer, error) {
+	return readAnswer(reply, tokens, "access-1")
+}
 
 func TestReadAnswerKeepsTheVendorsNameAndRetryAfter(t *testing.T) {
 	t.Parallel()
@@ -29,14 +35,7 @@ func TestReadAnswerKeepsTheVendorsNameAndRetryAfter(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			body := `{"code":0,"message":"","data":` + tt.data + `}`
-			got, err := readAnswer(vendors.Reply{Status: 200, Body: []byte(body), RetryAfter: time.Second}, []string{"t"})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got.RequestID != tt.want || got.RetryAfter != time.Second {
-				t.Errorf("got request id %q and wait %v, want %q and 1s", got.RequestID, got.RetryAfter, tt.want)
-			}
+			vendortest.HasID(t, reader, `{"code":0,"message":"","data":`+tt.data+`}`, tt.want)
 		})
 	}
 }
@@ -51,6 +50,11 @@ func TestOneTokenWithSeveralMessagesHasACodeForEach(t *testing.T) {
 	if s := fmt.Sprint(got.Tokens); !strings.Contains(s, "{2 token/33} {3 token/67}") || len(got.Tokens) < 2 {
 		t.Errorf("got %v, want codes 33 and 67 for the second and third message to a", got.Tokens)
 	}
+}
+
+func TestAnswerTextIsTheVendorsWordsWithoutTokens(t *testing.T) {
+	t.Parallel()
+	vendortest.HidesTokens(t, reader, `{"code":11,"message":%s}`, "access-1")
 }
 
 func TestItemTextHidesTokensAndSecrets(t *testing.T) {
@@ -72,12 +76,12 @@ func TestABatchNamesExactlyTheFailedTokens(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		token := rapid.StringMatching(`[!-+\--:<-~]{1,40}`)
 		tokens := rapid.SliceOfNDistinct(token, 1, 50, rapid.ID[string]).Draw(t, "tokens")
-		failed := map[string]bool{}
+		failed := map[string]string{}
 		var items []map[string]any
 		for _, id := range rapid.Permutation(tokens).Draw(t, "order") {
 			item := map[string]any{"registrationId": id, "messageId": "58ad"}
 			if rapid.Bool().Draw(t, "fails") {
-				failed[id] = true
+				failed[id] = "10000"
 				item["errorCode"] = 10000
 			}
 			items = append(items, item)
@@ -87,13 +91,8 @@ func TestABatchNamesExactlyTheFailedTokens(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, err := readAnswer(vendors.Reply{Status: 200, Body: body}, tokens)
-		if err != nil || len(got.Tokens) != len(failed) {
-			t.Fatalf("got %d codes (%v), want %d", len(got.Tokens), err, len(failed))
-		}
-		for i, tc := range got.Tokens {
-			if !failed[tokens[tc.Index]] || tc.Code.String() != "token/10000" || i > 0 && got.Tokens[i-1].Index >= tc.Index {
-				t.Fatalf("got %v at %d", tc, i)
-			}
+		if named := vendortest.ByToken(t, got.Tokens, tokens); err != nil || !maps.Equal(named, failed) {
+			t.Fatalf("got %v (%v), want %v", named, err, failed)
 		}
 	})
 }
@@ -150,16 +149,7 @@ func FuzzReadAnswer(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if answer.Code.Code == "" || strings.Contains(answer.Code.Text, "access-token") || strings.Contains(answer.Code.Text, "zzzzz") {
-			t.Errorf("got code %q, text %q", answer.Code.Code, answer.Code.Text)
-		}
-		last := -1
-		for _, tc := range answer.Tokens {
-			if tc.Index <= last || tc.Index >= len(tokens) || tc.Code.Code == "" || strings.Contains(tc.Code.Text, "zzzzz") {
-				t.Errorf("got token code %+v after index %d", tc, last)
-			}
-			last = tc.Index
-		}
+		vendortest.Whole(t, answer, tokens, "access-token")
 		if row, _ := codes().Lookup(answer.Code.Level, answer.Code.Code); row.Class == classify.Success && !json.Valid(body) {
 			t.Errorf("%q is not JSON and a success", body)
 		}

@@ -2,13 +2,13 @@ package oppo
 
 import (
 	"encoding/json"
-	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
 	"pgregory.net/rapid"
 
+	"github.com/postrider/postrider/internal/vendortest"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
 )
@@ -19,6 +19,7 @@ func over(s string) map[string]json.RawMessage {
 
 func TestCheckNamesTheFieldAtFault(t *testing.T) {
 	t.Parallel()
+	vendortest.ChecksAsAll(t, Name, check)
 	han := func(n int) string { return strings.Repeat("汉", n) }
 	click := func(a push.ClickAction, target string) *push.Click { return &push.Click{Action: a, Target: target} }
 	tests := []struct {
@@ -26,8 +27,6 @@ func TestCheckNamesTheFieldAtFault(t *testing.T) {
 		m    push.Message
 		want []string
 	}{
-		{"a plain notification", push.Message{Title: "t", Body: "b"}, nil},
-		{"a notification needs title and body", push.Message{}, []string{"message.title", "message.body"}},
 		{"there are no data messages", push.Message{Kind: push.Data, Data: map[string]string{"k": "v"}}, []string{"message.kind"}},
 		{"a title of 50 characters", push.Message{Title: han(50), Body: "b"}, nil},
 		{"a title of 51 characters", push.Message{Title: han(51), Body: "b"}, []string{"message.title"}},
@@ -45,22 +44,13 @@ func TestCheckNamesTheFieldAtFault(t *testing.T) {
 		{"a subtitle of 11 characters", push.Message{Title: "t", Body: "b", Overrides: over(`{"sub_title":"12345678901"}`)}, []string{"message.overrides.oppo.sub_title"}},
 		{"a title that overrides make long", push.Message{Title: "t", Body: "b", Overrides: over(`{"title":"` + han(51) + `"}`)}, []string{"message.overrides.oppo.title"}},
 		{"a title that overrides take out", push.Message{Title: "t", Body: "b", Overrides: over(`{"title":null}`)}, []string{"message.overrides.oppo.title"}},
-		{"overrides are an object", push.Message{Title: "t", Body: "b", Overrides: over(`[1]`)}, []string{"message.overrides.oppo"}},
-		{"overrides are not null", push.Message{Title: "t", Body: "b", Overrides: over(`null`)}, []string{"message.overrides.oppo"}},
 		{"overrides leave the receivers alone", push.Message{Title: "t", Body: "b", Overrides: over(`{"target_value":"x","Message_ID":1,"app_message_id":null}`)},
 			[]string{"message.overrides.oppo.Message_ID", "message.overrides.oppo.app_message_id", "message.overrides.oppo.target_value"}},
-		{"overrides of another vendor do not matter", push.Message{Title: "t", Body: "b", Overrides: map[string]json.RawMessage{"honor": json.RawMessage(`[]`)}}, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			var got []string
-			for _, f := range check(&tt.m) {
-				got = append(got, f.Field)
-			}
-			if !slices.Equal(got, tt.want) {
-				t.Errorf("got %v, want %v", got, tt.want)
-			}
+			vendortest.FaultsAt(t, check(&tt.m), tt.want...)
 		})
 	}
 }
@@ -105,13 +95,7 @@ func TestSettingsNameTheKeyAtFault(t *testing.T) {
 			t.Parallel()
 			s := Settings{AppKey: "k", MasterSecret: "s"}
 			tt.change(&s)
-			got := ""
-			for _, f := range s.Faults() {
-				got += f.Field
-			}
-			if got != tt.want {
-				t.Errorf("got %q, want %q", got, tt.want)
-			}
+			vendortest.FaultsAt(t, s.Faults(), strings.Fields(tt.want)...)
 		})
 	}
 }

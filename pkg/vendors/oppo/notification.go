@@ -3,7 +3,6 @@ package oppo
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"time"
 	"unicode/utf8"
 
@@ -63,11 +62,7 @@ func payload(m *push.Message, id ident) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	base, err := body.Encode(n)
-	if err != nil {
-		return nil, fmt.Errorf("encode message: %w", err)
-	}
-	return overrides.Merge(base, m.Overrides[Name])
+	return overrides.Merge(n, m.Overrides[Name])
 }
 
 func newNotification(m *push.Message, id ident) (*notification, error) {
@@ -84,11 +79,11 @@ func newNotification(m *push.Message, id ident) (*notification, error) {
 	}
 	n.click(m.Click)
 	if len(m.Data) > 0 {
-		data, err := body.Encode(m.Data)
+		data, err := body.Data(m.Data)
 		if err != nil {
-			return nil, fmt.Errorf("encode message data: %w", err)
+			return nil, err
 		}
-		n.ActionParameters = string(data)
+		n.ActionParameters = data
 	}
 	return n, nil
 }

@@ -1,8 +1,6 @@
 package tim
 
 import (
-	"fmt"
-
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
 )
@@ -25,13 +23,7 @@ func check(m *push.Message) []push.Fault {
 // sizeFaults measures the larger of the two forms that the message may take.
 func sizeFaults(m *push.Message) []push.Fault {
 	msg, err := chatMessage(m)
-	switch {
-	case err != nil:
-		return []push.Fault{{Field: "message", Reason: "cannot be encoded as JSON"}}
-	case len(msg) > maxPayload-spare:
-		return []push.Fault{{Field: "message", Reason: fmt.Sprintf("has %d bytes as Tencent IM's request, accounts aside; %d are allowed", len(msg), maxPayload-spare)}}
-	}
-	return nil
+	return vendors.CheckSize(len(msg), err, "Tencent IM's request, accounts aside", maxPayload-spare)
 }
 
 // spare is more than the rest of a request has, in bytes.

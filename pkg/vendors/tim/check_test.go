@@ -2,17 +2,18 @@ package tim
 
 import (
 	"encoding/json"
-	"slices"
 	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
 
+	"github.com/postrider/postrider/internal/vendortest"
 	"github.com/postrider/postrider/pkg/push"
 )
 
 func TestCheckNamesTheFieldAtFault(t *testing.T) {
 	t.Parallel()
+	vendortest.ChecksAsAll(t, Name, check)
 	over := func(s string) map[string]json.RawMessage {
 		return map[string]json.RawMessage{Name: json.RawMessage(s)}
 	}
@@ -22,29 +23,17 @@ func TestCheckNamesTheFieldAtFault(t *testing.T) {
 		m    push.Message
 		want []string
 	}{
-		{"a plain notification", push.Message{Title: "t", Body: "b"}, nil},
-		{"a notification needs title and body", push.Message{}, []string{"message.title", "message.body"}},
 		{"a data message needs neither", push.Message{Kind: push.Data, Data: map[string]string{"k": "v"}}, nil},
 		{"a badge is not negative", push.Message{Title: "t", Body: "b", Badge: &minus}, []string{"message.badge"}},
-		{"overrides are an object", push.Message{Title: "t", Body: "b", Overrides: over(`[1]`)}, []string{"message.overrides.tim"}},
-		{"overrides are not null", push.Message{Title: "t", Body: "b", Overrides: over(`null`)}, []string{"message.overrides.tim"}},
-		{"overrides are one object", push.Message{Title: "t", Body: "b", Overrides: over(`{} {}`)}, []string{"message.overrides.tim"}},
 		{"overrides leave the receivers alone", push.Message{Title: "t", Body: "b", Overrides: over(`{"To_Account":["x"],"from_account":"x"}`)},
 			[]string{"message.overrides.tim.To_Account", "message.overrides.tim.from_account"}},
-		{"overrides of another vendor do not matter", push.Message{Title: "t", Body: "b", Overrides: map[string]json.RawMessage{"honor": json.RawMessage(`[]`)}}, nil},
 		{"a long message", push.Message{Title: "t", Body: strings.Repeat("b", 12<<10)}, []string{"message"}},
 		{"an override makes a message long", push.Message{Title: "t", Body: "b", Overrides: over(`{"Ext":"` + strings.Repeat("b", 12<<10) + `"}`)}, []string{"message"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			var got []string
-			for _, f := range check(&tt.m) {
-				got = append(got, f.Field)
-			}
-			if !slices.Equal(got, tt.want) {
-				t.Errorf("got %v, want %v", got, tt.want)
-			}
+			vendortest.FaultsAt(t, check(&tt.m), tt.want...)
 		})
 	}
 }
@@ -101,13 +90,7 @@ func TestSettingsNameTheKeyAtFault(t *testing.T) {
 			t.Parallel()
 			s := good
 			tt.change(&s)
-			got := ""
-			for _, f := range s.Faults() {
-				got += f.Field
-			}
-			if got != tt.want {
-				t.Errorf("got %q, want %q", got, tt.want)
-			}
+			vendortest.FaultsAt(t, s.Faults(), strings.Fields(tt.want)...)
 		})
 	}
 }

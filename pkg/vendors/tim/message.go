@@ -77,11 +77,7 @@ func pushInfo(m *push.Message) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	base, err := body.Encode(info)
-	if err != nil {
-		return nil, fmt.Errorf("encode message: %w", err)
-	}
-	return overrides.Merge(base, m.Overrides[Name])
+	return overrides.Merge(info, m.Overrides[Name])
 }
 
 // newOfflinePush is for a data message only the word that nothing be shown.
@@ -152,9 +148,5 @@ func dataText(m *push.Message) (string, error) {
 	if len(m.Data) == 0 {
 		return "", nil
 	}
-	data, err := body.Encode(m.Data)
-	if err != nil {
-		return "", fmt.Errorf("encode message data: %w", err)
-	}
-	return string(data), nil
+	return body.Data(m.Data)
 }

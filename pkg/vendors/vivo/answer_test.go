@@ -2,48 +2,30 @@ package vivo
 
 import (
 	"encoding/json"
-	"strings"
+	"maps"
 	"testing"
-	"time"
 
 	"pgregory.net/rapid"
 
+	"github.com/postrider/postrider/internal/vendortest"
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
-func TestReadAnswerKeepsTheTaskAndRetryAfter(t *testing.T) {
-	t.Parallel()
-	tests := map[string]struct{ body, want string }{
-		"a string":             {`{"result":0,"taskId":"542423431123"}`, "542423431123"},
-		"a number":             {`{"result":0,"taskId":542423431123}`, "542423431123"},
-		"null":                 {`{"result":0,"taskId":null}`, ""},
-		"absent":               {`{"result":0}`, ""},
-		"an object":            {`{"result":0,"taskId":{"a":1}}`, ""},
-		"with a line break":    {`{"result":0,"taskId":"5\n4"}`, ""},
-		"longer than any real": {`{"result":0,"taskId":"` + strings.Repeat("1", 513) + `"}`, ""},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			got, err := readAnswer(vendors.Reply{Status: 200, Body: []byte(tt.body), RetryAfter: time.Second}, []string{"t"})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got.RequestID != tt.want || got.RetryAfter != time.Second {
-				t.Errorf("got task %q and wait %v, want %q and 1s", got.RequestID, got.RetryAfter, tt.want)
-			}
-		})
-	}
+// reader reads an answer with the secrets of these tests.
+func reader(reply vendors.Reply, tokens []string) (vendors.Answer, error) {
+	return readAnswer(reply, tokens, "access-1")
 }
 
-func TestAnswerTextHidesTokensAndSecrets(t *testing.T) {
+func TestReadAnswerKeepsTheTaskAndRetryAfter(t *testing.T) {
 	t.Parallel()
-	body := `{"result":10103,"desc":"token-1 and token-12 of access-1"}`
-	got, err := readAnswer(vendors.Reply{Status: 200, Body: []byte(body)}, []string{"token-1", "token-12"}, "access-1")
-	if want := "… and … of …"; err != nil || got.Code.Text != want {
-		t.Errorf("got %q (%v), want %q", got.Code.Text, err, want)
-	}
+	vendortest.KeepsID(t, reader, `{"result":0,"taskId":%s}`)
+	vendortest.HasID(t, reader, `{"result":0,"taskId":{"a":1}}`, "")
+}
+
+func TestAnswerTextIsTheVendorsWordsWithoutTokens(t *testing.T) {
+	t.Parallel()
+	vendortest.HidesTokens(t, reader, `{"result":10103,"desc":%s}`, "access-1")
 }
 
 // Whatever tokens were sent and named, exactly the sent and named ones have a
@@ -54,10 +36,10 @@ func TestInvalidUsersNameExactlyTheSentTokens(t *testing.T) {
 		token := rapid.StringMatching(`[!-+\--:<-~]{1,40}`)
 		tokens := rapid.SliceOfNDistinct(token, 2, 50, rapid.ID[string]).Draw(t, "tokens")
 		named := rapid.SliceOf(rapid.SampledFrom(append([]string{"stranger of ours"}, tokens...))).Draw(t, "named")
-		want := map[string]bool{}
+		want := map[string]string{}
 		users := []map[string]any{}
 		for _, n := range named {
-			want[n] = true
+			want[n] = "1"
 			users = append(users, map[string]any{"status": 1, "userid": n})
 		}
 		delete(want, "stranger of ours")
@@ -66,13 +48,8 @@ func TestInvalidUsersNameExactlyTheSentTokens(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, err := readAnswer(vendors.Reply{Status: 200, Body: body}, tokens)
-		if err != nil || len(got.Tokens) != len(want) {
-			t.Fatalf("got %d codes (%v), want %d", len(got.Tokens), err, len(want))
-		}
-		for i, tc := range got.Tokens {
-			if !want[tokens[tc.Index]] || tc.Code.String() != "token/1" || i > 0 && got.Tokens[i-1].Index >= tc.Index {
-				t.Fatalf("got %v at %d", tc, i)
-			}
+		if named := vendortest.ByToken(t, got.Tokens, tokens); err != nil || !maps.Equal(named, want) {
+			t.Fatalf("got %v (%v), want %v", named, err, want)
 		}
 	})
 }
@@ -94,16 +71,7 @@ func FuzzReadAnswer(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if answer.Code.Code == "" || strings.Contains(answer.Code.Text, "access-token") || strings.Contains(answer.Code.Text, "zzzzz") {
-			t.Errorf("got code %q, text %q", answer.Code.Code, answer.Code.Text)
-		}
-		last := -1
-		for _, tc := range answer.Tokens {
-			if tc.Index <= last || tc.Index >= len(tokens) || tc.Code.Code == "" {
-				t.Errorf("got token code %+v after index %d", tc, last)
-			}
-			last = tc.Index
-		}
+		vendortest.Whole(t, answer, tokens, "access-token")
 		if row, _ := codes().Lookup(answer.Code.Level, answer.Code.Code); row.Class == classify.Success && !json.Valid(body) {
 			t.Errorf("%q is not JSON and a success", body)
 		}

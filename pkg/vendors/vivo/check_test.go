@@ -2,12 +2,12 @@ package vivo
 
 import (
 	"encoding/json"
-	"slices"
 	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
 
+	"github.com/postrider/postrider/internal/vendortest"
 	"github.com/postrider/postrider/pkg/push"
 )
 
@@ -17,6 +17,7 @@ func over(s string) map[string]json.RawMessage {
 
 func TestCheckNamesTheFieldAtFault(t *testing.T) {
 	t.Parallel()
+	vendortest.ChecksAsAll(t, Name, check)
 	han := func(n int) string { return strings.Repeat("汉", n) }
 	click := func(a push.ClickAction, target string) *push.Click { return &push.Click{Action: a, Target: target} }
 	tests := []struct {
@@ -24,8 +25,6 @@ func TestCheckNamesTheFieldAtFault(t *testing.T) {
 		m    push.Message
 		want []string
 	}{
-		{"a plain notification", push.Message{Title: "t", Body: "b"}, nil},
-		{"a notification needs title and body", push.Message{}, []string{"message.title", "message.body"}},
 		{"there are no data messages", push.Message{Kind: push.Data, Data: map[string]string{"k": "v"}}, []string{"message.kind"}},
 		{"a title of 20 Chinese characters", push.Message{Title: han(20), Body: "b"}, nil},
 		{"a title of 20 Chinese characters and another", push.Message{Title: han(20) + "x", Body: "b"}, []string{"message.title"}},
@@ -49,22 +48,13 @@ func TestCheckNamesTheFieldAtFault(t *testing.T) {
 		{"a title that overrides take out", push.Message{Title: "t", Body: "b", Overrides: over(`{"title":null}`)}, []string{"message.overrides.vivo.title"}},
 		{"custom values are strings", push.Message{Title: "t", Body: "b", Overrides: over(`{"clientCustomMap":{"k":1}}`)}, []string{"message.overrides.vivo.clientCustomMap"}},
 		{"custom pairs are an object", push.Message{Title: "t", Body: "b", Overrides: over(`{"clientCustomMap":[]}`)}, []string{"message.overrides.vivo.clientCustomMap"}},
-		{"overrides are an object", push.Message{Title: "t", Body: "b", Overrides: over(`[1]`)}, []string{"message.overrides.vivo"}},
-		{"overrides are not null", push.Message{Title: "t", Body: "b", Overrides: over(`null`)}, []string{"message.overrides.vivo"}},
 		{"overrides leave the receivers alone", push.Message{Title: "t", Body: "b", Overrides: over(`{"regId":"x","RegIDs":1,"requestId":null,"pushMode":1}`)},
 			[]string{"message.overrides.vivo.RegIDs", "message.overrides.vivo.pushMode", "message.overrides.vivo.regId", "message.overrides.vivo.requestId"}},
-		{"overrides of another vendor do not matter", push.Message{Title: "t", Body: "b", Overrides: map[string]json.RawMessage{"honor": json.RawMessage(`[]`)}}, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			var got []string
-			for _, f := range check(&tt.m) {
-				got = append(got, f.Field)
-			}
-			if !slices.Equal(got, tt.want) {
-				t.Errorf("got %v, want %v", got, tt.want)
-			}
+			vendortest.FaultsAt(t, check(&tt.m), tt.want...)
 		})
 	}
 }
@@ -118,13 +108,7 @@ func TestSettingsNameTheKeyAtFault(t *testing.T) {
 			t.Parallel()
 			s := Settings{AppID: 1, AppKey: "k", AppSecret: "s"}
 			tt.change(&s)
-			got := ""
-			for _, f := range s.Faults() {
-				got += f.Field
-			}
-			if got != tt.want {
-				t.Errorf("got %q, want %q", got, tt.want)
-			}
+			vendortest.FaultsAt(t, s.Faults(), strings.Fields(tt.want)...)
 		})
 	}
 }

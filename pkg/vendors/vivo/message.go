@@ -2,7 +2,6 @@ package vivo
 
 import (
 	"encoding/json"
-	"fmt"
 	"time"
 
 	"github.com/postrider/postrider/pkg/push"
@@ -59,11 +58,7 @@ type ident struct {
 
 // payload is the root as it goes out, overrides merged.
 func payload(m *push.Message, id ident) ([]byte, error) {
-	base, err := body.Encode(newMessage(m, id))
-	if err != nil {
-		return nil, fmt.Errorf("encode message: %w", err)
-	}
-	return overrides.Merge(base, m.Overrides[Name])
+	return overrides.Merge(newMessage(m, id), m.Overrides[Name])
 }
 
 func newMessage(m *push.Message, id ident) *message {

@@ -11,6 +11,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/postrider/postrider/internal/vendortest"
 	"github.com/postrider/postrider/pkg/push"
 )
 
@@ -20,6 +21,7 @@ func over(s string) map[string]json.RawMessage {
 
 func TestCheckNamesTheFieldAtFault(t *testing.T) {
 	t.Parallel()
+	vendortest.ChecksAsAll(t, Name, check)
 	const o = "message.overrides.xiaomi"
 	text := func(n int) string { return strings.Repeat("字", n) }
 	click := func(action push.ClickAction, target string) push.Message {
@@ -40,8 +42,6 @@ func TestCheckNamesTheFieldAtFault(t *testing.T) {
 		m    push.Message
 		want []string
 	}{
-		{"a plain notification", push.Message{Title: "t", Body: "b"}, nil},
-		{"a notification needs title and body", push.Message{}, []string{"message.title", "message.body"}},
 		{"a title is not all blank", push.Message{Title: " \u3000", Body: "b"}, []string{"message.title"}},
 		{"a title of 49 characters", push.Message{Title: text(49), Body: "b"}, nil},
 		{"a title of 50 characters", push.Message{Title: text(50), Body: "b"}, []string{"message.title"}},
@@ -57,9 +57,6 @@ func TestCheckNamesTheFieldAtFault(t *testing.T) {
 		{"an activity is a class", click(push.ClickActivity, "com.x.A;S.k=v"), []string{"message.click.target"}},
 		{"a click action is known", click("page", "x"), []string{"message.click.action"}},
 		{"a long intent fills the extras", click(push.ClickIntent, strings.Repeat("i", 1024)), []string{"message"}},
-		{"overrides are an object", with(`[1]`), []string{o}},
-		{"overrides are not null", with(`null`), []string{o}},
-		{"overrides are one object", with(`{} {}`), []string{o}},
 		{"overrides leave the receivers alone", with(`{"registration_id":"x","topic":null,"messages":"[]"}`), []string{o + ".messages", o + ".registration_id", o + ".topic"}},
 		{"overrides leave the time of sending alone", with(`{"time_to_send":1}`), []string{o + ".time_to_send"}},
 		{"overrides are named in small letters", with(`{"Registration_ID":"x"}`), []string{o + ".Registration_ID"}},
@@ -83,18 +80,11 @@ func TestCheckNamesTheFieldAtFault(t *testing.T) {
 		{"kinds of receipts are a sum", with(`{"extra.callback.type":243}`), nil},
 		{"kinds of receipts that Xiaomi ignores", with(`{"extra.callback.type":246}`), []string{o + ".extra.callback.type"}},
 		{"all kinds of receipts", with(`{"extra.callback.type":"1267"}`), nil},
-		{"overrides of another vendor do not matter", push.Message{Title: "t", Body: "b", Overrides: map[string]json.RawMessage{"honor": json.RawMessage(`[]`)}}, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			var got []string
-			for _, f := range check(&tt.m) {
-				got = append(got, f.Field)
-			}
-			if !slices.Equal(got, tt.want) {
-				t.Errorf("got %v, want %v", got, tt.want)
-			}
+			vendortest.FaultsAt(t, check(&tt.m), tt.want...)
 		})
 	}
 }
@@ -197,13 +187,7 @@ func TestSettingsNameTheKeyAtFault(t *testing.T) {
 			t.Parallel()
 			s := good
 			tt.change(&s)
-			got := ""
-			for _, f := range s.Faults() {
-				got += f.Field
-			}
-			if got != tt.want {
-				t.Errorf("got %q, want %q", got, tt.want)
-			}
+			vendortest.FaultsAt(t, s.Faults(), strings.Fields(tt.want)...)
 		})
 	}
 }

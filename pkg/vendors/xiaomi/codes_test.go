@@ -2,10 +2,10 @@ package xiaomi
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 
+	"github.com/postrider/postrider/internal/vendortest"
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
 )
@@ -13,82 +13,23 @@ import (
 // These sets are what may be lost or sent twice when a row changes by accident.
 func TestCodesThatMatterMost(t *testing.T) {
 	t.Parallel()
-	tests := []struct {
-		name string
-		is   func(r classify.Row) bool
-		want []string
-	}{
-		{
-			"success is said by these alone",
-			func(r classify.Row) bool { return r.Class == classify.Success },
-			[]string{"response/0", "response/10035", "receipt/1", "receipt/2"},
-		},
-		{
-			"a token is deleted for these alone",
-			func(r classify.Row) bool { return r.Action == classify.Delete },
-			[]string{"response/20301", "response/10029/one", "response/66007/one", "token/bad_regids", "receipt/16"},
-		},
-		{
-			"a token rests or is replaced for these alone",
-			func(r classify.Row) bool {
-				return r.Action == classify.Suppress || r.Action == classify.Replace
-			},
-			[]string{"response/65007", "receipt/32", "receipt/16/replace"},
-		},
-		{
-			"the app slows down for these alone",
-			func(r classify.Row) bool {
-				return r.Remedy == classify.SlowDown && r.Scope == classify.ScopeApp
-			},
-			[]string{"http/429", "http/503", "response/10027", "response/200002"},
-		},
-		{
-			"the app stops for these alone",
-			func(r classify.Row) bool {
-				return r.Remedy == classify.Config && r.Scope == classify.ScopeApp
-			},
-			[]string{
-				"http/401", "http/403", "http/404", "http/405", "http/407", "response/10031", "response/10036",
-				"response/21301", "response/21302", "response/21303", "response/22000", "response/22006", "response/22007", "response/22022",
-			},
-		},
-		{
-			"a quota is waited for after these alone",
-			func(r classify.Row) bool {
-				return r.Remedy == classify.WaitQuota && r.Level != classify.Receipt
-			},
-			[]string{"response/10034", "response/200001", "token/channel_exceed_quota", "token/channel_exceed_quota/some"},
-		},
-		{
-			"a request is halved for these alone",
-			func(r classify.Row) bool { return r.Remedy == classify.Split },
-			[]string{"http/413", "response/10029", "response/66007"},
-		},
-		{
-			"nothing is fetched anew: the secret is static",
-			func(r classify.Row) bool { return r.Remedy == classify.RefreshAuth },
-			nil,
-		},
-		{
-			"these are tried a few times only",
-			func(r classify.Row) bool { return r.Tries > 0 && r.Level == classify.Response },
-			[]string{"response/-1", "response/10037", "response/22102", "response/65003", "response/20301/other"},
-		},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			var got []string
-			for _, r := range codes().Explain("") {
-				if tt.is(r) {
-					got = append(got, string(r.Level)+"/"+r.Code)
-				}
-			}
-			if !slices.Equal(got, tt.want) {
-				t.Errorf("got %q, want %q", got, tt.want)
-			}
-		})
-	}
+	are := vendortest.CodeSets(t, codes())
+	are("success is said by these alone", vendortest.Class(classify.Success), "response/0", "response/10035", "receipt/1", "receipt/2")
+	are("a token is deleted for these alone", vendortest.Action(classify.Delete),
+		"response/20301", "response/10029/one", "response/66007/one", "token/bad_regids", "receipt/16")
+	are("a token rests or is replaced for these alone", func(r classify.Row) bool { return r.Action == classify.Suppress || r.Action == classify.Replace },
+		"response/65007", "receipt/32", "receipt/16/replace")
+	are("the app slows down for these alone", func(r classify.Row) bool { return r.Remedy == classify.SlowDown && r.Scope == classify.ScopeApp },
+		"http/429", "http/503", "response/10027", "response/200002")
+	are("the app stops for these alone", func(r classify.Row) bool { return r.Remedy == classify.Config && r.Scope == classify.ScopeApp },
+		"http/401", "http/403", "http/404", "http/405", "http/407", "response/10031", "response/10036", "response/21301", "response/21302",
+		"response/21303", "response/22000", "response/22006", "response/22007", "response/22022")
+	are("a quota is waited for after these alone", func(r classify.Row) bool { return r.Remedy == classify.WaitQuota && r.Level != classify.Receipt },
+		"response/10034", "response/200001", "token/channel_exceed_quota", "token/channel_exceed_quota/some")
+	are("a request is halved for these alone", vendortest.Remedy(classify.Split), "http/413", "response/10029", "response/66007")
+	are("nothing is fetched anew: the secret is static", vendortest.Remedy(classify.RefreshAuth))
+	are("these are tried a few times only", func(r classify.Row) bool { return r.Tries > 0 && r.Level == classify.Response },
+		"response/-1", "response/10037", "response/22102", "response/65003", "response/20301/other")
 }
 
 // Xiaomi writes codes as numbers. Each is read as its plain row from a request

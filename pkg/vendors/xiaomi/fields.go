@@ -1,7 +1,6 @@
 package xiaomi
 
 import (
-	"fmt"
 	"hash/fnv"
 	"strconv"
 	"strings"
@@ -44,7 +43,9 @@ func fields(m *push.Message, id ident) ([]field, error) {
 			field{"notify_type", "-1"}, field{"notify_id", notifyID(m, id.key)})
 	}
 	if len(m.Data) > 0 || m.Kind == push.Data {
-		text, err := payload(m.Data)
+		// Encoded once more with the form and not before: what is encoded twice
+		// arrives with its percent signs.
+		text, err := body.Data(m.Data)
 		if err != nil {
 			return nil, err
 		}
@@ -123,19 +124,6 @@ func ttl(m *push.Message, d time.Duration) string {
 		longest = maxPrivateTTL
 	}
 	return strconv.FormatInt(min(max(d, time.Second), longest).Milliseconds(), 10)
-}
-
-// payload is JSON without HTML escapes. It is encoded once more with the form
-// and not before: what is encoded twice arrives with its percent signs.
-func payload(data map[string]string) (string, error) {
-	if data == nil {
-		return "{}", nil
-	}
-	text, err := body.Encode(data)
-	if err != nil {
-		return "", fmt.Errorf("encode message data: %w", err)
-	}
-	return string(text), nil
 }
 
 // channel is the channel that the vendor counts a message under; "": none.
