@@ -10,6 +10,8 @@ import (
 
 	"github.com/postrider/postrider/internal/redistest"
 	"github.com/postrider/postrider/internal/simulator"
+	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/vendors/registry"
 )
 
 // sent is one request as it came to the simulator.
@@ -91,7 +93,8 @@ func tokensIn(begin time.Time, span time.Duration, list []sent) int {
 type stage struct {
 	*rig
 	*tape
-	vendors *simulator.Simulator
+	vendors  *simulator.Simulator
+	producer *push.Client
 }
 
 func newStage(t *testing.T, settings string, o simulator.Options) *stage {
@@ -107,6 +110,9 @@ func newStage(t *testing.T, settings string, o simulator.Options) *stage {
 	server := redistest.Start(t, redistest.AppendOnly())
 	rdb := server.Client(t)
 	st.rig = newRigOn(t, &rig{server: server, rdb: rdb, sim: url}, redistest.URL(rdb), settings)
+	if st.producer, err = push.NewClient(rdb, push.Options{Vendors: registry.ForClient()}); err != nil {
+		t.Fatal(err)
+	}
 	return st
 }
 
