@@ -15,7 +15,7 @@ import (
 // The size of TestAVendorThatIsAway; make e2e: 200,000 and a minute.
 var (
 	crowd = flag.Int("crowd", 3_000, "tokens that wait while the vendor is away")
-	away  = flag.Duration("away", 3600*time.Millisecond, "how long the vendor is away")
+	away  = flag.Duration("away", 4400*time.Millisecond, "how long the vendor is away")
 )
 
 // TestAVendorThatIsAway has a vendor refuse everything, then hang, while a job
