@@ -65,10 +65,10 @@ func TestHighPriorityIsOutAtOnce(t *testing.T) {
 				t.Error("what was beside it has ended: nothing was shown")
 			}
 			slices.Sort(took)
-			p50, p99 := took[len(took)/2], took[len(took)*99/100]
-			t.Logf("%d messages: p50 %.1f ms, p99 %.1f ms, at most %.1f ms", *highs, p50.Seconds()*1e3, p99.Seconds()*1e3, took[len(took)-1].Seconds()*1e3)
-			if p50 > 200*time.Millisecond {
-				t.Errorf("p50 %v, want even p99 within 200 ms on a quiet machine", p50)
+			p50, p99, worst := took[len(took)/2], took[len(took)*99/100], took[len(took)-1]
+			t.Logf("%d messages: p50 %.1f ms, p99 %.1f ms, at most %.1f ms", *highs, p50.Seconds()*1e3, p99.Seconds()*1e3, worst.Seconds()*1e3)
+			if p50 > 200*time.Millisecond || worst > 3*time.Second {
+				t.Errorf("p50 %v, at most %v; want even p99 within 200 ms on a quiet machine, and none held up for seconds", p50, worst)
 			}
 		})
 	}

@@ -64,8 +64,9 @@ func TestAQuotaThatIsUsedUpParksItsBucketAlone(t *testing.T) {
 				return true
 			})
 			st.await("the parked being put back for their time", func() bool { return st.later(c.vendor) == more+1 })
-			if after := st.mentions(c.vendor, "parked"); len(after) != len(before) {
-				t.Errorf("%d requests of the bucket reached %s after its quota was used up", len(after)-len(before), c.vendor)
+			after := len(st.mentions(c.vendor, "parked")) - len(before)
+			if after != 0 {
+				t.Errorf("%d requests of the bucket reached %s after its quota was used up", after, c.vendor)
 			}
 			for i := range more + 1 {
 				if s := st.status(fmt.Sprint("parked-", i)); s.Pending != s.Accepted {
@@ -75,7 +76,7 @@ func TestAQuotaThatIsUsedUpParksItsBucketAlone(t *testing.T) {
 					t.Errorf("free: %+v, want all delivered", s)
 				}
 			}
-			t.Logf("%d requests before the pause, none after; until %s: %s", len(before), hold.Until.Format(time.DateTime), hold.Why)
+			t.Logf("%d requests before the pause, %d after; until %s: %s", len(before), after, hold.Until.Format(time.DateTime), hold.Why)
 		})
 	}
 }
