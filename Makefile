@@ -51,8 +51,9 @@ bench: setup ## measure against plain asynq and plain HTTP, in one run (ARGS=-sh
 	$(GO) test -run '^$$' -bench . -benchtime 1x $(ARGS) ./internal/bench
 
 .PHONY: e2e
-e2e: setup ## run the commands as processes: a campaign of a million tokens, 25,000 chunks that die, 30 s without Redis
-	$(GO) test -v -count 1 -timeout 30m -run 'TestCampaign|TestEveryChunk|TestRedisTrouble' ./internal/e2e -campaign 1000000 -chunks 25000 -outage 30s
+e2e: setup ## run the commands as processes, at full size: campaign, outages, dead chunks, what workers share
+	$(GO) test -v -count 1 -timeout 30m -run 'TestCampaign|TestEveryChunk|TestRedisTrouble|TestWorkersKeepOneLimit|TestTenWorkers|TestAQuota|TestHighPriority|TestAVendor' ./internal/e2e \
+	  -campaign 1000000 -chunks 25000 -outage 30s -flow 20s -highs 500 -crowd 200000 -away 1m
 
 .PHONY: chaos
 chaos: setup ## break workers, Redis and vendors at random for 3 minutes, and account for every token (SEED=n repeats a run)

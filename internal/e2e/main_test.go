@@ -62,12 +62,14 @@ func newRig(t *testing.T, settings string, simFlags ...string) *rig {
 	return newRigOn(t, &rig{server: server, rdb: rdb}, redistest.URL(rdb), settings, simFlags...)
 }
 
-// newRigOn makes a rig that has its Redis already.
+// newRigOn makes a rig that has its Redis already, and maybe its simulator.
 func newRigOn(t *testing.T, r *rig, redisURL, settings string, simFlags ...string) *rig {
 	t.Helper()
 	r.T = t
-	sim := r.start("simulator", append([]string{"--listen", "127.0.0.1:0"}, simFlags...)...)
-	r.sim = sim.await(`http://127\.0\.0\.1:\d+`)
+	if r.sim == "" {
+		sim := r.start("simulator", append([]string{"--listen", "127.0.0.1:0"}, simFlags...)...)
+		r.sim = sim.await(`http://127\.0\.0\.1:\d+`)
+	}
 	r.config = filepath.Join(t.TempDir(), "postrider.yaml")
 	text := strings.NewReplacer("%REDIS%", redisURL, "%SIM%", r.sim).Replace(settings)
 	if err := os.WriteFile(r.config, []byte(text), 0o600); err != nil {

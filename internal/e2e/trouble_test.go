@@ -152,13 +152,14 @@ func (r *rig) redis(cmd redis.Cmder) {
 }
 
 // enqueueMany enqueues a job of n tokens at Huawei.
-func (r *rig) enqueueMany(id string, n int) {
+func (r *rig) enqueueMany(id string, n int, more ...string) {
 	r.Helper()
 	var b bytes.Buffer
 	for i := range n {
 		fmt.Fprintf(&b, "huawei,IQ%0128d\n", i)
 	}
-	if code, out := r.run(&b, "enqueue", "send", "--app", "shop", "--targets", "-", "--title", "Hi", "--body", "there", "--id", id, "--json"); code != 0 {
+	args := append([]string{"send", "--app", "shop", "--targets", "-", "--title", "Hi", "--body", "there", "--id", id, "--json"}, more...)
+	if code, out := r.run(&b, "enqueue", args...); code != 0 {
 		r.Fatalf("send: exit %d: %s", code, out)
 	}
 }

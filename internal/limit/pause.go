@@ -43,7 +43,8 @@ type pauses struct {
 // never shortens a pause, and tells whether there was none so long; Resume ends
 // one. reason is shown to people and must hold no token or secret.
 func (l *Limiter) Pause(ctx context.Context, k Key, bucket string, until time.Time, reason string) (news bool, err error) {
-	left := min(until.Sub(l.now()), maxPause).Milliseconds()
+	// Rounded up: a quota's window must not be met a moment too early.
+	left := (min(until.Sub(l.now()), maxPause) + time.Millisecond - 1).Milliseconds()
 	if left <= 0 {
 		return false, nil
 	}

@@ -101,6 +101,32 @@ func TestWorkersWhoseClocksDifferPauseForTheSameTime(t *testing.T) {
 	}
 }
 
+// A quota's window must not be met too early, however slow Redis is and however
+// odd the time.
+func TestAPauseIsNeverSeenToEndEarly(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	l := timed(redistest.Client(t), c, 1)[0]
+	until := c.now().Add(time.Hour + 500*time.Microsecond)
+	if _, err := l.Pause(t.Context(), shop(), "public", until, "used up"); err != nil {
+		t.Fatal(err)
+	}
+	quick := l.redisNow
+	for name, redisNow := range map[string]func() int64{
+		"a quick Redis": quick,
+		"a Redis that takes 3 ms": func() int64 {
+			c.forward(3 * time.Millisecond)
+			return quick()
+		},
+	} {
+		l.redisNow = redisNow
+		c.forward(time.Second)
+		if got := l.Pass(t.Context(), shop(), []string{"public"}, 0).Until; got.Before(until) || got.After(until.Add(5*time.Millisecond)) {
+			t.Errorf("with %s the pause ends at %v, want %v or a moment later", name, got, until)
+		}
+	}
+}
+
 func TestPausesAreReadAtMostEvery100msAndNotWhenIdle(t *testing.T) {
 	t.Parallel()
 	client := redistest.Client(t)

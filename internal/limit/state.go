@@ -34,12 +34,12 @@ const stateFields = 9
 
 // State reads the key's pauses, its stop and its rate from Redis.
 func (l *Limiter) State(ctx context.Context, k Key) (State, error) {
-	now := l.now()
 	reply, err := stateScript.Run(ctx, l.Redis, []string{k.pause(), k.stop(), k.rate()}, l.scriptNow()).StringSlice()
 	if err != nil {
 		return State{}, fmt.Errorf("read pauses: %w", err)
 	}
-	return parseState(reply, now), nil
+	// The time after the call, not before: by a slow Redis a pause ends later here, never earlier.
+	return parseState(reply, l.now()), nil
 }
 
 // parseState reads the answer of state.lua. An entry that is over, or cannot be

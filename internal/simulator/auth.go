@@ -43,14 +43,20 @@ func newAuth() *auth {
 	return &auth{tokens: map[accessToken]*grant{}, windows: map[owner]*grantWindow{}}
 }
 
-// issue remembers an access token; with alone it becomes the app's only one.
-func (a *auth) issue(by owner, token string, expires time.Time, alone bool) {
+// issue remembers an access token; with alone it becomes the app's only one. It
+// is false, and changes nothing, when the token is known already.
+func (a *auth) issue(by owner, token string, expires time.Time, alone bool) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	t := accessToken{by.vendor, token}
+	if a.tokens[t] != nil {
+		return false
+	}
 	if alone {
 		a.revoke(func(t accessToken, g *grant) bool { return t.vendor == by.vendor && g.app == by.app })
 	}
-	a.tokens[accessToken{by.vendor, token}] = &grant{app: by.app, expires: expires}
+	a.tokens[t] = &grant{app: by.app, expires: expires}
+	return true
 }
 
 // check tells whose a token is and what it is worth now.

@@ -155,6 +155,26 @@ func TestHarmonyKnowsAJWTAgain(t *testing.T) {
 	}
 }
 
+func TestHarmonyCountsAJWTOnceThatManyBringAtOnce(t *testing.T) {
+	t.Parallel()
+	clk := newClock()
+	s := New(Options{Now: clk.now, Credentials: harmonyApps(t)})
+	const rounds, senders = 10, 8
+	for range rounds {
+		access := harmonyJWT(t, clk.now(), nil)
+		var all sync.WaitGroup
+		for range senders {
+			all.Go(func() {
+				record(s, post("/v3/p1/messages:send", []byte(harmonyGood("", "", "a")), harmonyHeader(access, "0")))
+			})
+		}
+		all.Wait()
+	}
+	if got := s.Report().Vendors["harmony"].Grants; got != rounds {
+		t.Errorf("got %d access tokens seen, want %d", got, rounds)
+	}
+}
+
 func TestHarmonyJudgesBodies(t *testing.T) {
 	t.Parallel()
 	many := func(n int) []string {

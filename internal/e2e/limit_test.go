@@ -1,0 +1,107 @@
+package e2e
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/postrider/postrider/internal/simulator"
+)
+
+// flow is how long workers send in TestWorkersKeepOneLimit; make e2e: 20 s.
+var flow = flag.Duration("flow", 3*time.Second, "how long workers send under one limit")
+
+const (
+	limited = 2000 // tokens a second
+	block   = 100  // the most that one request takes
+)
+
+// TestWorkersKeepOneLimit has worker processes send under one limit. A busy
+// machine may be slower than the limit for once; none may be over it. Not
+// parallel with other tests: it measures real time.
+func TestWorkersKeepOneLimit(t *testing.T) {
+	for _, c := range []crew{{1, 0}, {2, 0}, {4, 0}, {4, 2}} {
+		t.Run(fmt.Sprintf("%d workers of which %d are killed", c.workers, c.killed), func(t *testing.T) {
+			t.Parallel()
+			mean := 0.0
+			for range 3 {
+				if mean = c.sends(t); mean >= 0.95 {
+					return
+				}
+			}
+			t.Errorf("mean %.3f of the limit, want 0.95", mean)
+		})
+	}
+}
+
+// crew are workers, some of which are killed in the middle and started anew.
+type crew struct{ workers, killed int }
+
+// sends has the crew send, and answers how much of the limit it used.
+func (c crew) sends(t *testing.T) (mean float64) {
+	t.Helper()
+	st := newStage(t, strings.NewReplacer("worker: {", "worker: {concurrency: 4, ", "rate: 0", fmt.Sprintf("rate: %d, batch: %d", limited, block)).Replace(settings), simulator.Options{})
+	workers := make([]*process, c.workers)
+	for i := range workers {
+		workers[i] = st.worker()
+	}
+	// More than is sent: what the killed have in work is out of reach for a while.
+	st.enqueueMany("job", int(limited*(*flow+5*time.Second).Seconds()))
+	stalled := stalls(t)
+	st.await("the first request", func() bool { return len(st.accepted()) > 0 })
+	begin := st.accepted()[0].at
+	st.until(begin.Add(*flow / 2))
+	for _, w := range workers[:c.killed] {
+		if err := w.stop(syscall.SIGKILL); err == nil {
+			t.Error("a worker ended well, want it killed")
+		}
+	}
+	for range c.killed {
+		st.worker()
+	}
+	st.until(begin.Add(*flow))
+	all := st.accepted()
+	late, most := stalled(), mostIn(time.Second, all)
+	mean = float64(tokensIn(begin, *flow, all)) / flow.Seconds() / limited
+	t.Logf("at most %d tokens in any second, mean %.3f of the limit; the machine stood still for %v at most", most, mean, late.Round(time.Millisecond))
+	// Who stands still between its permit and its request comes later, and so
+	// closer to those behind it.
+	if bound := limited*(time.Second+late).Seconds() + block; float64(most) > bound {
+		t.Errorf("%d tokens within a second, want at most %.0f", most, bound)
+	}
+	return mean
+}
+
+// stalls watches how late this process wakes up, as a measure of how busy the
+// machine is, until its answer is asked for: the worst.
+func stalls(t *testing.T) func() time.Duration {
+	t.Helper()
+	const tick = 2 * time.Millisecond
+	ctx, stop := context.WithCancel(t.Context())
+	worst := make(chan time.Duration, 1)
+	go func() {
+		late := time.Duration(0)
+		for last := time.Now(); ctx.Err() == nil; last = time.Now() {
+			<-time.After(tick)
+			late = max(late, time.Since(last)-tick)
+		}
+		worst <- late
+	}()
+	return func() time.Duration {
+		stop()
+		return <-worst
+	}
+}
+
+// until waits for a time.
+func (r *rig) until(at time.Time) {
+	r.Helper()
+	select {
+	case <-time.After(time.Until(at)):
+	case <-r.Context().Done():
+	}
+}
