@@ -76,6 +76,7 @@ type Load struct {
 type Ticket struct {
 	Wait    time.Duration // until the Gate is to be asked again; 0: the request may be made
 	Why     string        // for people, with Wait
+	Paused  bool          // the Wait is the app's own: others go on
 	Buckets []string      // the Load's
 	// Probe is set where this request alone is to show whether the vendor is
 	// well again; all others wait for its answer.

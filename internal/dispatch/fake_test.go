@@ -111,6 +111,7 @@ type gate struct {
 	mu       sync.Mutex
 	admit    func() (time.Duration, string, error)
 	closed   map[string]time.Time // buckets that are paused
+	paused   map[string]time.Time // apps that are
 	probe    string               // what tickets carry
 	units    []int
 	answered []classify.Row
@@ -118,9 +119,12 @@ type gate struct {
 	done     []string          // probes that are over
 }
 
-func (g *gate) Admit(_ context.Context, _ *dispatch.Account, l dispatch.Load) (dispatch.Ticket, error) {
+func (g *gate) Admit(_ context.Context, a *dispatch.Account, l dispatch.Load) (dispatch.Ticket, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if left := time.Until(g.paused[a.App]); left > 0 {
+		return dispatch.Ticket{Wait: left, Why: "paused", Paused: true}, nil
+	}
 	if g.admit != nil {
 		if wait, why, err := g.admit(); wait > 0 || err != nil {
 			return dispatch.Ticket{Wait: wait, Why: why}, err

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/postrider/postrider/internal/dispatch"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/push/wire"
 	"github.com/postrider/postrider/pkg/vendors"
@@ -219,4 +220,55 @@ func TestRequestsInFlightAreBounded(t *testing.T) {
 			b.Errorf("at most %d requests were in flight, want 8", peak)
 		}
 	})
+}
+
+// A short pause is sat out, but not by so many that another app has to wait.
+func TestAShortPauseOfOneAppLeavesRoomForOthers(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		shared bool
+		sit    int
+	}{
+		"where apps share the vendor a quarter waits": {true, 2},
+		"where the app is alone all that fit may":     {false, 8},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(b *bubble) {
+				b.cfg.Linger = 0
+				b.gate.paused = map[string]time.Time{"shop": time.Now().Add(500 * time.Millisecond)}
+				b.cfg.Account = func(app, _ string) (*dispatch.Account, bool) {
+					a := b.acct
+					a.App, a.Shared = app, c.shared
+					return &a, true
+				}
+			}, func(b *bubble) {
+				const tasks = 8
+				ends := make(chan error, tasks)
+				for i := range tasks {
+					e := entry(fmt.Sprint("job-", i), fmt.Sprint("t", i))
+					end := b.start(b.Context(), b.chunk(push.High, e))
+					go func() { ends <- <-end }()
+				}
+				synctest.Wait()
+				if got := tasks - len(ends); got != c.sit {
+					t.Errorf("%d tasks wait, want %d", got, c.sit)
+				}
+				for range tasks - c.sit {
+					if again := mustAgain(b.T, <-ends); again.Counted || time.Until(again.At) != 500*time.Millisecond {
+						t.Errorf("put back for %v, counted %v, want the rest of the pause", time.Until(again.At), again.Counted)
+					}
+				}
+				for range c.sit {
+					if err := <-ends; err != nil {
+						t.Errorf("what sat the pause out ended with %v", err)
+					}
+				}
+				b.gate.paused["shop"] = time.Now().Add(500 * time.Millisecond) // nobody waits any more: there is room again
+				if err := <-b.start(b.Context(), b.chunk(push.High, entry("again", "t"))); err != nil {
+					t.Errorf("the next one ended with %v, want it to have waited", err)
+				}
+			})
+		})
+	}
 }

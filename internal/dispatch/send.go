@@ -63,19 +63,35 @@ func (d *Dispatcher) admit(ctx context.Context, a *Account, s shipment) (Ticket,
 			s.again(earlier(d.Now().Add(t.Wait+spread), s.expires()), t.Why)
 			return t, false
 		}
-		timer := time.NewTimer(t.Wait)
-		select {
-		case <-timer.C:
-		case <-d.draining:
-			timer.Stop()
-			s.again(d.Now(), stopping)
-			return t, false
-		case <-ctx.Done():
-			timer.Stop()
-			s.again(d.Now(), "the task was taken back")
+		if !d.sitOut(ctx, a, s, t) {
 			return t, false
 		}
 	}
+}
+
+// sitOut waits for what the ticket says; false means that the parcels go back.
+// The handlers and slots that an app holds meanwhile are others' too: few of its
+// requests wait for the end of its pause.
+func (d *Dispatcher) sitOut(ctx context.Context, a *Account, s shipment, t Ticket) bool {
+	if t.Paused && a.Shared {
+		rise, ok := d.slots.sit(a)
+		if !ok {
+			s.again(earlier(d.Now().Add(t.Wait), s.expires()), t.Why)
+			return false
+		}
+		defer rise()
+	}
+	timer := time.NewTimer(t.Wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-d.draining:
+		s.again(d.Now(), stopping)
+	case <-ctx.Done():
+		s.again(d.Now(), "the task was taken back")
+	}
+	return false
 }
 
 // expires is when the first of the shipment's jobs expires: its tokens are then

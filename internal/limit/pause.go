@@ -75,6 +75,8 @@ type Pass struct {
 	// Until is when to ask again, Why for people; zero: it may be made now.
 	Until time.Time
 	Why   string
+	// Unknown: Redis did not say whether there is a pause.
+	Unknown bool
 	// Probe names the request if everything is stopped but it: its answer goes
 	// to Well or Stop, or the probe back with Release.
 	Probe string
@@ -92,7 +94,7 @@ func (l *Limiter) Pass(ctx context.Context, k Key, buckets []string, bound time.
 		return Pass{Until: p.Until, Why: p.Reason}
 	}
 	if err != nil {
-		return Pass{Until: now.Add(unknownTime), Why: err.Error()}
+		return Pass{Until: now.Add(unknownTime), Why: err.Error(), Unknown: true}
 	}
 	if reason, stopped := e.pauses.stopped(); stopped {
 		return l.probe(ctx, k, e, bound, reason)

@@ -40,7 +40,7 @@ func (g gate) Admit(ctx context.Context, a *dispatch.Account, l dispatch.Load) (
 	pass := g.limiter.Pass(ctx, key(a), l.Buckets, 2*a.Timeout+probeSlack)
 	t := dispatch.Ticket{Buckets: l.Buckets, Probe: pass.Probe}
 	if !pass.Until.IsZero() {
-		t.Wait, t.Why = max(pass.Until.Sub(g.now()), time.Millisecond), pass.Why
+		t.Wait, t.Why, t.Paused = max(pass.Until.Sub(g.now()), time.Millisecond), pass.Why, !pass.Unknown
 		return t, nil
 	}
 	if a.Rate == 0 {

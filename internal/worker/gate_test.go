@@ -120,6 +120,29 @@ func usedUp(t *testing.T, spec vendors.Spec, row classify.Row) {
 	}
 }
 
+// Whose wait is whose: an app's pause is its own, a Redis that does not answer
+// is everybody's, and so is the rate, which short waits keep.
+func TestATicketTellsWhoseWaitItIs(t *testing.T) {
+	t.Parallel()
+	spec, _ := registry.Find("huawei")
+	a := &dispatch.Account{App: "shop", Spec: spec, Batch: spec.Batch, Rate: 1, Timeout: 10 * time.Second}
+	g := newGates(t, 1)
+	g.admit(a, nil)
+	if got := g.admit(a, nil); got.Wait == 0 || got.Paused {
+		t.Errorf("over the rate: %+v, want a wait that is no pause", got)
+	}
+	slow, _ := spec.Codes.Lookup(classify.HTTP, "503")
+	g.all[0].Answered(t.Context(), a, dispatch.Ticket{}, slow, 0)
+	if got := g.admit(a, nil); got.Wait == 0 || !got.Paused {
+		t.Errorf("after a 503: %+v, want a pause", got)
+	}
+	g.redis.Close()
+	other := &dispatch.Account{App: "news", Spec: spec, Batch: spec.Batch, Timeout: 10 * time.Second}
+	if got := g.admit(other, nil); got.Wait == 0 || got.Paused {
+		t.Errorf("without Redis: %+v, want a wait that is no pause", got)
+	}
+}
+
 func TestWhichQuotaStopsWhat(t *testing.T) {
 	t.Parallel()
 	news, offer, order := push.Message{Class: push.Marketing, Category: "NEWS"}, push.Message{Class: push.Marketing}, push.Message{}
