@@ -49,7 +49,7 @@ func (d *Dispatcher) applySpan(a *Account, s *span, state retry.State, ans answe
 		if row != lastRow || attempt != lastAttempt {
 			state.Attempt, state.QuotaReset = attempt, row.Window.Next(state.Now)
 			last = retry.Decide(d.Policy, retry.Result{
-				Row: row.Row, Uncertain: !ans.unsent && row.Uncertain(), NoAccess: ans.noAccess, RetryAfter: ans.retryAfter,
+				Row: row.Row, Uncertain: !ans.unsent && row.Uncertain(), NoWord: ans.noWord, RetryAfter: ans.retryAfter,
 			}, state)
 			lastRow, lastAttempt = row, attempt
 		}

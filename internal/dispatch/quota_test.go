@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/push/wire"
 	"github.com/postrider/postrider/pkg/vendors"
@@ -124,6 +125,37 @@ func TestAProbeIsOverHoweverTheRequestEnds(t *testing.T) {
 				if !slices.Equal(b.gate.done, []string{"p1"}) {
 					b.Errorf("the gate was told %q, want that p1 is over", b.gate.done)
 				}
+			})
+		})
+	}
+}
+
+// A probe is our own doing: that it had no answer says nothing of its tokens.
+func TestAProbeWithoutAnAnswerUsesNoAttempt(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		probe   string
+		reply   reply
+		counted bool
+	}{
+		"a probe that times out":           {"p1", fail(classify.Transport, classify.Timeout), false},
+		"a probe that is answered 502":     {"p1", fail(classify.HTTP, "502"), false},
+		"a probe with the vendor's word":   {"p1", say("busy"), true},
+		"another request that times out":   {"", fail(classify.Transport, classify.Timeout), true},
+		"another request that is answered": {"", fail(classify.HTTP, "502"), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(b *bubble) {
+				b.gate.probe = c.probe
+				b.vendor.replies = []reply{c.reply}
+			}, func(b *bubble) {
+				task := b.chunk(push.High, entry("a", "t1"))
+				if again := mustAgain(b.T, <-b.start(b.Context(), task)); again.Counted != c.counted {
+					b.Errorf("counted %v, want %v: %s", again.Counted, c.counted, again.Reason)
+				}
+				b.finish(task)
+				b.want("a", outcomes{wire.Delivered: 1})
 			})
 		})
 	}

@@ -15,7 +15,7 @@ import (
 type answer struct {
 	row        verdictRow
 	unsent     bool // no request was made
-	noAccess   bool // for want of an access token
+	noWord     bool // what it came to says nothing of the tokens
 	withheld   bool // nor is one to be made: the parcels were put back
 	retryAfter time.Duration
 	special    map[int]*verdictRow // by index of the token
@@ -191,7 +191,7 @@ func (d *Dispatcher) ship(ctx context.Context, a call, reqs []*vendors.Request) 
 // refused is the answer when no access token could be had.
 func (d *Dispatcher) refused(ctx context.Context, a call, err error) answer {
 	ans := d.lookupError(a, err)
-	ans.unsent, ans.noAccess = true, true
+	ans.unsent, ans.noWord = true, true
 	if ans.row.Remedy == classify.RefreshAuth || ans.row.Class == classify.Permanent || ans.row.Class == classify.TokenInvalid {
 		// Whatever is wrong with a grant, it is not the message or its tokens.
 		return d.stopped(ctx, a, ans)

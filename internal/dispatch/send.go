@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/push/wire"
 	"github.com/postrider/postrider/pkg/retry"
 	"github.com/postrider/postrider/pkg/vendors"
@@ -39,6 +40,9 @@ func (d *Dispatcher) send(ctx context.Context, a *Account, s shipment) {
 	ans := d.request(ctx, call{a, ticket}, s, reqs)
 	if ans.withheld {
 		return
+	}
+	if l := ans.row.Level; ticket.Probe != "" && (l == classify.Transport || l == classify.HTTP) {
+		ans.noWord = true // the vendor is not well yet, whatever it was asked
 	}
 	d.apply(a, s, ans)
 	d.settle(ctx, s.claims()...)

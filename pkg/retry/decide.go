@@ -26,9 +26,9 @@ type Result struct {
 	Row classify.Row
 	// Uncertain: the vendor may have accepted the token all the same.
 	Uncertain bool
-	// NoAccess: no access token could be had, so nothing was asked for the token
-	// and no attempt counts.
-	NoAccess bool
+	// NoWord: the request tells nothing of the token, so that no attempt counts: no
+	// access token could be had for it, or it was a probe that had no answer.
+	NoWord bool
 	// RetryAfter is what the vendor asked to wait, or 0.
 	RetryAfter time.Duration
 }
@@ -124,7 +124,7 @@ func backOff(p Policy, r Result, s State) Decision {
 	if r.Row.Tries > 0 {
 		most = min(most, r.Row.Tries)
 	}
-	if r.NoAccess {
+	if r.NoWord {
 		return again(s, max(r.RetryAfter, p.Delay(s.Attempt, s.Jitter)), false)
 	}
 	if s.Attempt >= most {

@@ -30,8 +30,8 @@ func policy() retry.Policy {
 
 const goldenHeader = `# What retry.Decide says to every answer that a table may hold, with at most 8 attempts, 1s after the first and
 # 10m at the longest, jitter in the middle of its range, and the quota's next window in 2h.
-# attempt: this one of the most that count. outcome: whether the vendor may have accepted the token all the same, or was
-# not asked for want of an access token.
+# attempt: this one of the most that count. outcome: whether the vendor may have accepted the token all the same, or gave
+# no word: no access token could be had, or a probe had no answer.
 # tokens: in the request. asked: the vendor's Retry-After. expires: the job, from now.
 `
 
@@ -95,7 +95,7 @@ func crossProduct() []byte {
 func writeCases(w *tabwriter.Writer, row classify.Row, attempt, most int) {
 	for i := range 3 << 4 {
 		pick := func(bit int) bool { return i&(1<<bit) != 0 }
-		r := retry.Result{Row: row, Uncertain: pick(4), NoAccess: pick(5)}
+		r := retry.Result{Row: row, Uncertain: pick(4), NoWord: pick(5)}
 		s := retry.State{
 			Attempt: attempt, AtMostOnce: pick(3), Tokens: 1, Now: now(), Expires: now().Add(24 * time.Hour),
 			Jitter: 0.5, QuotaReset: now().Add(2 * time.Hour),
@@ -104,8 +104,8 @@ func writeCases(w *tabwriter.Writer, row classify.Row, attempt, most int) {
 		if r.Uncertain {
 			outcome = "unknown"
 		}
-		if r.NoAccess {
-			outcome = "not asked"
+		if r.NoWord {
+			outcome = "no word"
 		}
 		if s.AtMostOnce {
 			delivery = "at-most-once"
