@@ -38,6 +38,7 @@ func (d *Dispatcher) applySpan(a *Account, s *span, state retry.State, ans answe
 	lastAttempt := -1
 	var back putBacks
 	job := s.c.job(s.entry)
+	codes, delivered := 0, 0 // not counted in job yet: of lastRow, of all
 	for i, token := range s.tokens {
 		row := common
 		if special, ok := ans.special[base+i]; ok {
@@ -47,19 +48,35 @@ func (d *Dispatcher) applySpan(a *Account, s *span, state retry.State, ans answe
 		s.c.unmark(at)
 		attempt := min(int(s.c.states[at])+1, wire.MaxAttempts)
 		if row != lastRow || attempt != lastAttempt {
+			if codes > 0 {
+				job.Codes[lastRow.key] += codes
+				codes = 0
+			}
 			state.Attempt, state.QuotaReset = attempt, row.Window.Next(state.Now)
 			last = retry.Decide(d.Policy, retry.Result{
 				Row: row.Row, Uncertain: !ans.unsent && row.Uncertain(), NoWord: ans.noWord, RetryAfter: ans.retryAfter,
 			}, state)
 			lastRow, lastAttempt = row, attempt
 		}
-		job.Codes[row.key]++
+		codes++
+		if last.Verdict == retry.End && last.Outcome == wire.Delivered {
+			s.c.resolve(at)
+			delivered++
+			continue
+		}
 		if last.Verdict == retry.End {
 			s.c.end(s.entry, at, token, last, row)
 			continue
 		}
 		back.add(row.Row)
 		s.c.putBack(at, attempt, last, row, state)
+	}
+	if codes > 0 {
+		job.Codes[lastRow.key] += codes
+	}
+	if delivered > 0 {
+		job.Outcomes[wire.Delivered] += delivered
+		s.c.step.Answered += delivered
 	}
 	for _, b := range back {
 		d.Meter.Again(a.App, a.Spec.Name, b.row, b.tokens)

@@ -98,19 +98,24 @@ type verdictRow struct {
 	asked time.Time
 }
 
-// end gives a token its outcome. row is what the vendor said, nil if it was not asked.
+// resolve notes that a token has its outcome.
+func (c *claim) resolve(at int) {
+	c.states[at] = wire.Resolved
+	c.left--
+}
+
+// end gives a token an outcome other than delivered. row is what the vendor said, nil if it was not asked.
 func (c *claim) end(entry, at int, token string, d retry.Decision, row *verdictRow) {
 	j := c.job(entry)
 	j.Outcomes[d.Outcome]++
-	if row != nil && (d.Outcome == wire.Delivered || row.Remedy == classify.DropToken) {
+	if row != nil && row.Remedy == classify.DropToken {
 		c.step.Answered++ // what a refused message comes to says nothing of its tokens
 	}
 	attempts := int(c.states[at])
 	if row != nil {
 		attempts++
 	}
-	c.states[at] = wire.Resolved
-	c.left--
+	c.resolve(at)
 	switch d.Outcome {
 	case wire.Invalid:
 		c.step.Invalid = append(c.step.Invalid, ledger.InvalidToken{

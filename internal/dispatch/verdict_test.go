@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/postrider/postrider/internal/dispatch"
+	"github.com/postrider/postrider/internal/ledger"
 	"github.com/postrider/postrider/internal/queue"
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/push"
@@ -358,5 +359,25 @@ func TestARequestCarriesTheRestOfItsTimeAndOneKey(t *testing.T) {
 	}
 	if got := fmt.Sprint(r.gate.units); got != "[1 1]" {
 		t.Errorf("permits were taken for %s", got)
+	}
+}
+
+// What the vendor accepted counts for the guard: else a few bad tokens among
+// many good ones would look as if all were bad.
+func TestAcceptedTokensSpeakForTheVendor(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(r *rig) { r.book.Guard = ledger.Guard{Min: 20, Ratio: 0.9} })
+	tokens, bad := make([]string, 100), map[string]string{}
+	for i := range tokens {
+		tokens[i] = fmt.Sprint("t", i)
+		if i < 40 {
+			bad[tokens[i]] = "gone"
+		}
+	}
+	r.vendor.replies = []reply{but(bad)}
+	r.finish(r.alone(job("a", tokens...))...)
+	r.want("a", outcomes{wire.Delivered: 60, wire.Invalid: 40})
+	if fed, held := len(r.entries(wire.InvalidStream, "token")), len(r.entries(wire.HeldStream, "token")); fed != 40 || held != 0 {
+		t.Errorf("%d entries are fed and %d held, want all 40 fed", fed, held)
 	}
 }

@@ -44,10 +44,7 @@ func Data(data map[string]string) (string, error) {
 // are plain ASCII and copied whole.
 func AppendString(b []byte, s string) []byte {
 	b = append(b, '"')
-	start, i := 0, 0
-	for i < len(s) && s[i] >= ' ' && s[i] < utf8.RuneSelf && s[i] != '"' && s[i] != '\\' {
-		i++
-	}
+	start, i := 0, unescaped(s)
 	for i < len(s) {
 		n, escape := 1, s[i] < ' ' || s[i] == '"' || s[i] == '\\'
 		if s[i] >= utf8.RuneSelf {
@@ -62,6 +59,24 @@ func AppendString(b []byte, s string) []byte {
 		i += n
 	}
 	return append(append(b, s[start:]...), '"')
+}
+
+// unescaped is how many bytes at the front of s are surely ASCII that needs no
+// escape. It looks at eight at a time.
+func unescaped(s string) int {
+	const each, high = 0x0101010101010101, 0x8080808080808080
+	i := 0
+	for ; i+8 <= len(s); i += 8 {
+		x := uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24 |
+			uint64(s[i+4])<<32 | uint64(s[i+5])<<40 | uint64(s[i+6])<<48 | uint64(s[i+7])<<56
+		quote, backslash := x^each*'"', x^each*'\\'
+		// A byte's high bit is set in one of the differences if the byte is less
+		// than a space, a quote, a backslash or no ASCII.
+		if ((x-each*' ')|(quote-each)|(backslash-each))&high != 0 {
+			break
+		}
+	}
+	return i
 }
 
 // appendEscape appends a byte that cannot stand in a JSON string as it is.

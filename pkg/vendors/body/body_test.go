@@ -1,9 +1,11 @@
 package body_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"pgregory.net/rapid"
 
@@ -61,6 +63,28 @@ func TestStringsAreWrittenAsTheyAreWhereJSONAllows(t *testing.T) {
 				t.Errorf("got %s, want x%s", got, tt.want)
 			}
 		})
+	}
+}
+
+// Eight bytes are looked at together: every byte has to be found in every place.
+func TestEveryByteIsWrittenAsEncodingJSONDoes(t *testing.T) {
+	t.Parallel()
+	for c := range 256 {
+		for at := range 18 {
+			b := []byte("0123456789abcdefgh")
+			b[at] = byte(c)
+			var want bytes.Buffer
+			e := json.NewEncoder(&want)
+			e.SetEscapeHTML(false)
+			if err := e.Encode(string(b)); err != nil {
+				t.Fatal(err)
+			}
+			var same, got string
+			text := body.AppendString(nil, string(b))
+			if json.Unmarshal(want.Bytes(), &same) != nil || json.Unmarshal(text, &got) != nil || got != same || !utf8.Valid(text) {
+				t.Fatalf("byte %#x at %d is written %q, encoding/json has %q", c, at, text, want.Bytes())
+			}
+		}
 	}
 }
 
