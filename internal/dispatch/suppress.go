@@ -39,6 +39,5 @@ func (c *claim) suppress(entry, at int) {
 	j := c.job(entry)
 	j.Outcomes[wire.Invalid]++
 	j.Codes[c.vendor+suppressed]++
-	c.states[at] = wire.Resolved
-	c.left--
+	c.resolve(at)
 }
