@@ -139,7 +139,7 @@ func TestAProbeWithoutAnAnswerUsesNoAttempt(t *testing.T) {
 		counted bool
 	}{
 		"a probe that times out":           {"p1", fail(classify.Transport, classify.Timeout), false},
-		"a probe that is answered 502":     {"p1", fail(classify.HTTP, "502"), false},
+		"a probe that is answered 502":     {"p1", fail(classify.HTTP, "502"), true},
 		"a probe with the vendor's word":   {"p1", say("busy"), true},
 		"another request that times out":   {"", fail(classify.Transport, classify.Timeout), true},
 		"another request that is answered": {"", fail(classify.HTTP, "502"), true},

@@ -41,7 +41,7 @@ func (d *Dispatcher) send(ctx context.Context, a *Account, s shipment) {
 	if ans.withheld {
 		return
 	}
-	if l := ans.row.Level; ticket.Probe != "" && (l == classify.Transport || l == classify.HTTP) {
+	if ticket.Probe != "" && ans.row.Level == classify.Transport {
 		ans.noWord = true // the vendor is not well yet, whatever it was asked
 	}
 	d.apply(a, s, ans)

@@ -13,7 +13,7 @@ type Kind string
 // The kinds.
 const (
 	TooFast       Kind = "slow-down" // the vendor says so; the rate is halved besides
-	Unreachable   Kind = "circuit"   // no answers, or server errors, several in a row
+	Unreachable   Kind = "circuit"   // no answers, several in a row
 	Misconfigured Kind = "config"    // an operator has to act
 )
 

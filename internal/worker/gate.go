@@ -85,20 +85,11 @@ func (g gate) Answered(ctx context.Context, a *dispatch.Account, t dispatch.Tick
 	}
 }
 
-// unreachable tells whether the vendor was not there: no answer, or a server's
-// error without a word of the vendor's.
+// unreachable tells whether the vendor was not there. A server's error is an
+// answer: it comes at once, and may be about the message.
 func unreachable(row classify.Row) bool {
-	if row.Remedy != classify.Backoff {
-		return false
-	}
-	switch row.Level {
-	case classify.Transport:
-		return row.Code == classify.Dial || row.Code == classify.Timeout || row.Code == classify.Broken
-	case classify.HTTP:
-		return len(row.Code) == 3 && row.Code[0] == '5'
-	case classify.Auth, classify.Response, classify.Token, classify.Receipt, classify.Callback:
-	}
-	return false
+	return row.Remedy == classify.Backoff && row.Level == classify.Transport &&
+		(row.Code == classify.Dial || row.Code == classify.Timeout || row.Code == classify.Broken)
 }
 
 func (g gate) stop(ctx context.Context, a *dispatch.Account, row classify.Row, h limit.Halt) {

@@ -120,6 +120,22 @@ func usedUp(t *testing.T, spec vendors.Spec, row classify.Row) {
 	}
 }
 
+// A server's error comes at once, and may be about the message: it stops nothing.
+func TestErrorsOfAServerStopNothing(t *testing.T) {
+	t.Parallel()
+	spec, _ := registry.Find("huawei")
+	a := &dispatch.Account{App: "shop", Spec: spec, Batch: spec.Batch, Timeout: 10 * time.Second}
+	bad, _ := spec.Codes.Lookup(classify.HTTP, "502")
+	g := newGates(t, 1)
+	for i := range 30 {
+		g.all[0].Answered(t.Context(), a, dispatch.Ticket{}, bad, 0)
+		g.forward(time.Second)
+		if got := g.admit(a, nil); got.Wait > 0 {
+			t.Fatalf("after %d answers it waits %v", i+1, got.Wait)
+		}
+	}
+}
+
 // Whose wait is whose: an app's pause is its own, a Redis that does not answer
 // is everybody's, and so is the rate, which short waits keep.
 func TestATicketTellsWhoseWaitItIs(t *testing.T) {
@@ -220,11 +236,10 @@ func TestAStoppedAccountIsProbedByOneOfAllWorkers(t *testing.T) {
 		times int
 		pause time.Duration
 	}{
-		"wrong credentials":     {row(classify.Auth, "1101"), 1, time.Minute},
-		"too fast":              {row(classify.HTTP, "503"), 1, time.Second},
-		"no answers in a row":   {row(classify.Transport, classify.Timeout), 10, time.Second},
-		"no connections":        {row(classify.Transport, classify.Dial), 10, time.Second},
-		"errors of its servers": {row(classify.HTTP, "502"), 10, time.Second},
+		"wrong credentials":   {row(classify.Auth, "1101"), 1, time.Minute},
+		"too fast":            {row(classify.HTTP, "503"), 1, time.Second},
+		"no answers in a row": {row(classify.Transport, classify.Timeout), 10, time.Second},
+		"no connections":      {row(classify.Transport, classify.Dial), 10, time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
