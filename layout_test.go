@@ -41,7 +41,7 @@ var mayImport = map[string][]string{
 	},
 	"internal/overview": {"internal/deadletter", "internal/lanes", "internal/ledger", "internal/queue", "pkg/push/wire"},
 	"internal/lanes":    {"internal/limit", "internal/queue", "pkg/push", "pkg/push/wire"},
-	"internal/receipt":  {"internal/dispatch", "internal/ledger", "pkg/classify", "pkg/push/wire", "pkg/vendors"},
+	"internal/receipt":  {"internal/dispatch", "internal/inbox", "internal/ledger", "pkg/classify", "pkg/push/wire", "pkg/vendors"},
 	"internal/pull":     {"internal/ledger", "pkg/classify", "pkg/push/wire", "pkg/vendors"},
 	"internal/lease":    {},
 	"internal/metrics":  {"internal/dispatch", "internal/lanes", "internal/limit", "pkg/classify", "pkg/push/wire", "pkg/vendors"},
@@ -57,7 +57,8 @@ var mayImport = map[string][]string{
 	"internal/ledger":         {"pkg/push/wire"},
 	"internal/deadletter":     {"pkg/push", "pkg/push/wire"},
 	"internal/feedback":       {"pkg/push/wire"},
-	"internal/intake":         {"pkg/push", "pkg/push/wire"},
+	"internal/intake":         {"internal/inbox", "pkg/push", "pkg/push/wire"},
+	"internal/inbox":          {},
 	"internal/config":         {"pkg/classify", "pkg/push", "pkg/vendors"}, // vendors are handed to it
 	"internal/simulator":      {},                                          // a fake that shared our types would prove nothing
 	"internal/redistest":      {},

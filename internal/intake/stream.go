@@ -2,34 +2,25 @@ package intake
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
-	"fmt"
-	"strings"
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
 	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
 
+	"github.com/postrider/postrider/internal/inbox"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
 const (
-	// streamGroup is the consumer group that all workers share.
-	streamGroup = "workers"
 	// perRead is the most entries that are enqueued together.
 	perRead = 500
-	// readTime is how long a read waits for an entry: so long may Run take to end.
-	readTime = time.Second
 	// claimEvery is how often a worker looks for what another one left, and
 	// claimIdle how long that must have lain.
 	claimEvery = 5 * time.Second
 	claimIdle  = 15 * time.Second
-	// goneAfter is when a consumer without entries that has not been heard of is
-	// taken off the list.
-	goneAfter = time.Hour
 	// finishTime bounds the work on what was read when Run is to end.
 	finishTime = 10 * time.Second
 )
@@ -63,17 +54,13 @@ type given struct {
 // safe against a crash at any moment: what a worker leaves behind is taken by
 // another, and a job that is then known already counts as enqueued.
 func (s *Stream) Run(ctx context.Context) {
-	me, claimed := rand.Text(), time.Time{}
+	in := &inbox.Reader{Redis: s.Redis, Stream: wire.IntakeStream, PerRead: perRead, ClaimEvery: claimEvery, ClaimIdle: claimIdle}
 	wait := backoff.NewExponentialBackOff(backoff.WithInitialInterval(100*time.Millisecond), backoff.WithMaxInterval(5*time.Second), backoff.WithMaxElapsedTime(0))
 	told := false
 	for ctx.Err() == nil {
-		claim := time.Since(claimed) > claimEvery
-		all, err := s.read(ctx, me, claim)
-		if claim && err == nil && len(all) == 0 {
-			claimed = time.Now()
-		}
+		all, again, err := in.Read(ctx)
 		if err == nil {
-			err = s.work(ctx, all, claim, wait)
+			err = s.work(ctx, in, all, again, wait)
 		}
 		if err == nil {
 			told = false
@@ -84,43 +71,15 @@ func (s *Stream) Run(ctx context.Context) {
 			told = true
 			s.Log.Error().Err(err).Msg("jobs of the intake stream wait: they are enqueued later")
 		}
-		pause(ctx, wait.NextBackOff())
+		inbox.Rest(ctx, wait.NextBackOff())
 	}
-	s.leave(context.WithoutCancel(ctx), me)
-}
-
-// read takes new entries or, with claim, those that somebody left behind.
-func (s *Stream) read(ctx context.Context, me string, claim bool) ([]redis.XMessage, error) {
-	if claim {
-		err := s.Redis.XGroupCreateMkStream(ctx, wire.IntakeStream, streamGroup, "0").Err()
-		if err != nil && !strings.HasPrefix(err.Error(), "BUSYGROUP") {
-			return nil, fmt.Errorf("create the intake's group: %w", err)
-		}
-		s.forget(ctx)
-		left, _, err := s.Redis.XAutoClaim(ctx, &redis.XAutoClaimArgs{
-			Stream: wire.IntakeStream, Group: streamGroup, Consumer: me, MinIdle: claimIdle, Start: "0", Count: perRead,
-		}).Result()
-		if err != nil {
-			return nil, fmt.Errorf("take over the intake's entries: %w", err)
-		}
-		return left, nil
-	}
-	got, err := s.Redis.XReadGroup(ctx, &redis.XReadGroupArgs{
-		Streams: []string{wire.IntakeStream, ">"}, Group: streamGroup, Consumer: me, Count: perRead, Block: readTime,
-	}).Result()
-	switch {
-	case errors.Is(err, redis.Nil):
-		return nil, nil
-	case err != nil:
-		return nil, fmt.Errorf("read the intake: %w", err)
-	}
-	return got[0].Messages, nil
+	in.Leave(context.WithoutCancel(ctx))
 }
 
 // work enqueues a lot and takes it off the stream. again: it may have been
 // enqueued before. While Redis is away it tries again, since nobody else does
 // for a while; what is left then is another's.
-func (s *Stream) work(ctx context.Context, all []redis.XMessage, again bool, wait backoff.BackOff) error {
+func (s *Stream) work(ctx context.Context, in *inbox.Reader, all []redis.XMessage, again bool, wait backoff.BackOff) error {
 	if len(all) == 0 {
 		return nil
 	}
@@ -133,13 +92,13 @@ func (s *Stream) work(ctx context.Context, all []redis.XMessage, again bool, wai
 	for {
 		err := s.enqueue(ctx, lot, again)
 		if err == nil {
-			err = s.finish(ctx, lot)
+			err = s.finish(ctx, in, lot)
 		}
 		if err == nil || ctx.Err() != nil {
 			return err
 		}
 		again = true
-		pause(ctx, wait.NextBackOff())
+		inbox.Rest(ctx, wait.NextBackOff())
 	}
 }
 
@@ -192,70 +151,36 @@ func (s *Stream) enqueue(ctx context.Context, lot []*given, again bool) error {
 }
 
 // finish takes the lot off the stream and answers what was refused, in one step.
-func (s *Stream) finish(ctx context.Context, lot []*given) error {
+func (s *Stream) finish(ctx context.Context, in *inbox.Reader, lot []*given) error {
 	ids, refused := make([]string, len(lot)), 0
-	_, err := s.Redis.TxPipelined(ctx, func(p redis.Pipeliner) error {
-		for i, g := range lot {
-			ids[i] = g.id
+	for i, g := range lot {
+		ids[i] = g.id
+		if g.err != nil {
+			refused++
+		}
+	}
+	err := in.Done(ctx, ids, func(p redis.Pipeliner) {
+		for _, g := range lot {
 			if g.err != nil {
-				refused++
 				p.XAdd(ctx, &redis.XAddArgs{Stream: wire.RefusedStream, Values: []any{"id", g.id, "job", g.name, "reason", g.err.Error()}})
 			}
 		}
-		p.XAck(ctx, wire.IntakeStream, streamGroup, ids...)
-		p.XDel(ctx, wire.IntakeStream, ids...)
-		return nil
 	})
-	if err != nil {
-		return fmt.Errorf("take %d entries off the intake: %w", len(lot), err)
+	if err == nil {
+		s.Meter.Intake(len(lot)-refused, refused)
 	}
-	s.Meter.Intake(len(lot)-refused, refused)
-	return nil
-}
-
-// leave takes this consumer off the list; what it holds keeps it there.
-func (s *Stream) leave(ctx context.Context, me string) {
-	ctx, cancel := context.WithTimeout(ctx, readTime)
-	defer cancel()
-	held, err := s.Redis.XPendingExt(ctx, &redis.XPendingExtArgs{
-		Stream: wire.IntakeStream, Group: streamGroup, Consumer: me, Start: "-", End: "+", Count: 1,
-	}).Result()
-	if err == nil && len(held) == 0 {
-		s.Redis.XGroupDelConsumer(ctx, wire.IntakeStream, streamGroup, me)
-	}
-}
-
-// forget takes consumers off the list that were not heard of for long.
-func (s *Stream) forget(ctx context.Context) {
-	all, err := s.Redis.XInfoConsumers(ctx, wire.IntakeStream, streamGroup).Result()
-	if err != nil {
-		return // it is tried again
-	}
-	for _, c := range all {
-		if c.Pending == 0 && c.Idle > goneAfter {
-			s.Redis.XGroupDelConsumer(ctx, wire.IntakeStream, streamGroup, c.Name)
-		}
-	}
+	return err
 }
 
 // endingAfter is a context that ends a while after ctx.
 func endingAfter(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
-		pause(longer, d)
+		inbox.Rest(longer, d)
 		cancel()
 	})
 	return longer, func() {
 		stop()
 		cancel()
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
 	}
 }
