@@ -76,10 +76,37 @@ type Worker struct {
 // Start connects to Redis, starts the lanes and the HTTP server, and returns.
 // The caller has checked the configuration with CheckWorker.
 func Start(ctx context.Context, o Options) (*Worker, error) {
+	w, err := assemble(ctx, o)
+	if err != nil {
+		return nil, err
+	}
 	c := o.Config
-	handlers := c.Worker.Concurrency * handlersPerRequest
-	served := c.Served()
-	w := &Worker{log: o.Log, cfg: c, metrics: metrics.New(), served: served, rdb: o.Redis(handlers)}
+	w.lanes, err = queue.Start(queue.Config{
+		Redis: w.rdb, Block: o.Redis(3 * len(w.served)), Vendors: w.served, Handlers: handlers(c),
+		ShutdownTimeout: c.Worker.ShutdownTimeout, Log: w.log,
+		Handle: w.dispatch.Handle, Fence: w.dispatch.Fence, Bury: w.dispatch.Bury,
+	})
+	if err != nil {
+		return nil, errors.Join(err, w.rdb.Close())
+	}
+	w.ui = queue.NewUI(func() redis.UniversalClient { return o.Redis(4) })
+	if err := w.listen(ctx); err != nil {
+		return nil, errors.Join(err, w.Stop())
+	}
+	w.applyReceipts()
+	w.startFeedback()
+	w.startIntake()
+	return w, nil
+}
+
+// handlers is how many tasks of one vendor are in work at once.
+func handlers(c *config.Config) int { return c.Worker.Concurrency * handlersPerRequest }
+
+// assemble connects to Redis and builds all that works a task. Nothing runs yet:
+// no lane, no server, no goroutine that has to be stopped.
+func assemble(ctx context.Context, o Options) (*Worker, error) {
+	c := o.Config
+	w := &Worker{log: o.Log, cfg: c, metrics: metrics.New(), served: c.Served(), rdb: o.Redis(handlers(c))}
 	if err := w.rdb.Ping(ctx).Err(); err != nil {
 		return nil, errors.Join(fmt.Errorf("reach redis: %w: check redis.url", err), w.rdb.Close())
 	}
@@ -112,21 +139,6 @@ func Start(ctx context.Context, o Options) (*Worker, error) {
 		Requests: c.Worker.Concurrency,
 		Log:      w.log,
 	})
-	w.lanes, err = queue.Start(queue.Config{
-		Redis: w.rdb, Block: o.Redis(3 * len(served)), Vendors: served, Handlers: handlers,
-		ShutdownTimeout: c.Worker.ShutdownTimeout, Log: w.log,
-		Handle: w.dispatch.Handle, Fence: w.dispatch.Fence, Bury: w.dispatch.Bury,
-	})
-	if err != nil {
-		return nil, errors.Join(err, w.rdb.Close())
-	}
-	w.ui = queue.NewUI(func() redis.UniversalClient { return o.Redis(4) })
-	if err := w.listen(ctx); err != nil {
-		return nil, errors.Join(err, w.Stop())
-	}
-	w.applyReceipts()
-	w.startFeedback()
-	w.startIntake()
 	return w, nil
 }
 
