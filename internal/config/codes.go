@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
@@ -77,16 +78,14 @@ func known(t *classify.Table, level classify.Level, code string) classify.Row {
 }
 
 func (d *decoder) row(path string, n ast.Node, row classify.Row) classify.Row {
-	o := override{Class: row.Class, Remedy: row.Remedy, Scope: row.Scope, Tries: row.Tries, Action: row.Action, Bucket: row.Bucket, Window: row.Window, Meaning: row.Meaning}
+	o := override{Class: row.Class, Remedy: row.Remedy, Scope: row.Scope, Tries: unsaid, Action: row.Action, Bucket: row.Bucket, Window: row.Window, Meaning: row.Meaning}
 	before := len(d.faults)
 	d.mapping(path, n, d.bind(&o))
 	if o.Action == "none" {
 		o.Action = classify.NoAction
 	}
-	d.want(o.Tries >= 0, path+".tries", "wants a number of requests, or 0 for the policy's")
-	if o.Remedy != classify.WaitQuota && row.Remedy == classify.WaitQuota {
-		o.Bucket, o.Window = "", "" // the table's, of a quota that is none any more
-	}
+	o.inherit(row)
+	d.want(o.Tries >= 0, path+".tries", "wants a number of requests, or 0 for no limit of its own")
 	row.Class, row.Remedy, row.Scope, row.Tries, row.Action, row.Meaning = o.Class, o.Remedy, o.Scope, o.Tries, o.Action, o.Meaning
 	row.Bucket, row.Window = o.Bucket, o.Window
 	row.Source = fmt.Sprintf("%s:%d", d.file, d.line(path, nil))
@@ -94,4 +93,24 @@ func (d *decoder) row(path string, n ast.Node, row classify.Row) classify.Row {
 		d.foreign(path, err.Error())
 	}
 	return row
+}
+
+// unsaid is the Tries of an override that does not mention them.
+const unsaid = math.MinInt
+
+// inherit completes the override with the table's row where the two agree, and
+// removes what it has from that row although its own remedy takes none of it.
+func (o *override) inherit(from classify.Row) {
+	if o.Tries == unsaid {
+		o.Tries = 0
+		if o.Remedy == from.Remedy {
+			o.Tries = from.Tries
+		}
+	}
+	if o.Remedy != classify.WaitQuota && from.Remedy == classify.WaitQuota {
+		o.Bucket, o.Window = "", ""
+	}
+	if now := (classify.Row{Remedy: o.Remedy, Scope: o.Scope}); !now.TakesWindow() && o.Window == from.Window {
+		o.Window = ""
+	}
 }

@@ -234,6 +234,8 @@ codes:
     response/80300007: {class: retryable, remedy: backoff, tries: 2, action: none}
     http/503: {remedy: backoff}
     response/99: {class: permanent, remedy: drop-batch}
+    response/98: {class: permanent, remedy: config}
+    response/97: {class: retryable, remedy: slow-down, tries: 2}
 `, nil, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -250,7 +252,15 @@ codes:
 		},
 		{
 			Vendor: "huawei", Level: classify.Response, Code: "99", Class: classify.Permanent, Remedy: classify.DropBatch,
-			Scope: classify.ScopeBatch, Tries: 2, Meaning: "an operator's rule", Source: source + "6",
+			Scope: classify.ScopeBatch, Meaning: "an operator's rule", Source: source + "6",
+		},
+		{
+			Vendor: "huawei", Level: classify.Response, Code: "98", Class: classify.Permanent, Remedy: classify.Config,
+			Scope: classify.ScopeBatch, Meaning: "an operator's rule", Source: source + "7",
+		},
+		{
+			Vendor: "huawei", Level: classify.Response, Code: "97", Class: classify.Retryable, Remedy: classify.SlowDown,
+			Scope: classify.ScopeBatch, Tries: 2, Meaning: "an operator's rule", Source: source + "8",
 		},
 	} {
 		if got, known := cfg.Tables["huawei"].Lookup(want.Level, want.Code); got != want || !known {

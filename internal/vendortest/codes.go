@@ -41,3 +41,8 @@ func Action(a classify.Action) func(classify.Row) bool {
 func Remedy(m classify.Remedy) func(classify.Row) bool {
 	return func(r classify.Row) bool { return r.Remedy == m }
 }
+
+// Waits is the set of the rows with a remedy whose wait concerns the scope.
+func Waits(m classify.Remedy, s classify.Scope) func(classify.Row) bool {
+	return func(r classify.Row) bool { return r.Remedy == m && r.Scope == s }
+}

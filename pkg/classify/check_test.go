@@ -1,6 +1,7 @@
 package classify_test
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"testing"
@@ -70,6 +71,50 @@ func TestOnlyATokenInvalidRowMayHaveATokenDeleted(t *testing.T) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
 		})
+	}
+}
+
+func TestTriesGoOnlyWithARemedyThatSendsATokenAgain(t *testing.T) {
+	t.Parallel()
+	repeat := []string{"backoff", "refresh-auth", "slow-down", "wait-quota", "config"}
+	class := map[classify.Remedy]classify.Class{
+		classify.None: classify.Success, classify.Split: classify.Permanent, classify.DropBatch: classify.Permanent,
+		classify.DropToken: classify.Permanent, classify.Config: classify.Permanent,
+	}
+	for _, m := range remedies() {
+		r := row(cmp.Or(class[m], classify.Retryable), m, classify.NoAction)
+		r.Tries = 2
+		err := r.Check()
+		if want := slices.Contains(repeat, string(m)); (err == nil) != want || m.Repeats() != want {
+			t.Errorf("%s with tries: got %v, repeats %v, want it right: %v", m, err, m.Repeats(), want)
+		}
+		if err != nil && !strings.Contains(err.Error(), "tries is 2, but remedy "+string(m)+" sends no token again") {
+			t.Errorf("%s: the fault does not name the field and what is wrong: %v", m, err)
+		}
+	}
+}
+
+func TestAWindowGoesWithQuotasAndTheFlowControlOfAnApp(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		remedy         classify.Remedy
+		scope          classify.Scope
+		window, bucket bool
+	}{
+		{classify.WaitQuota, classify.ScopeToken, true, true},
+		{classify.SlowDown, classify.ScopeApp, true, false},
+		{classify.SlowDown, classify.ScopeBatch, false, false},
+		{classify.Backoff, classify.ScopeApp, false, false},
+	} {
+		r := row(classify.Retryable, c.remedy, classify.NoAction)
+		r.Scope, r.Window = c.scope, classify.Day
+		if err := r.Check(); (err == nil) != c.window {
+			t.Errorf("%s of scope %s with a window: got %v, want it right: %v", c.remedy, c.scope, err, c.window)
+		}
+		r.Window, r.Bucket = "", "test"
+		if err := r.Check(); (err == nil) != c.bucket {
+			t.Errorf("%s with a bucket: got %v, want it right: %v", c.remedy, err, c.bucket)
+		}
 	}
 }
 

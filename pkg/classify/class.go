@@ -30,8 +30,19 @@ const (
 	Split       Remedy = "split"        // halve the request
 	DropBatch   Remedy = "drop-batch"   // the message is at fault: give up, keep the tokens
 	DropToken   Remedy = "drop-token"   // the token is at fault: tell the application
-	Config      Remedy = "config"       // stop the (app, vendor) until an operator acts
+	Config      Remedy = "config"       // keep what the scope names back until an operator acts
 )
+
+// Repeats tells whether a token that got the remedy's answer is sent again in the
+// same way. Only then do a row's Tries mean anything.
+func (m Remedy) Repeats() bool {
+	switch m {
+	case Backoff, RefreshAuth, SlowDown, WaitQuota, Config:
+		return true
+	case None, Split, DropBatch, DropToken:
+	}
+	return false
+}
 
 // Scope says whom an answer concerns.
 type Scope string
@@ -94,7 +105,9 @@ type Row struct {
 	Class  Class  `json:"class"`
 	Remedy Remedy `json:"remedy"`
 	Scope  Scope  `json:"scope"`
-	// Tries caps the requests for this code below the policy's; 0: the policy's.
+	// Tries is the most requests of one token that may get this answer; then the
+	// token ends dead. 0: as many as the policy's attempts for Backoff, no limit
+	// but the job's expiry for the other remedies that repeat. Set for those only.
 	Tries int `json:"tries,omitempty"`
 	// Action is for the invalid-token feed; set for TokenInvalid rows.
 	Action Action `json:"action,omitempty"`
@@ -102,7 +115,8 @@ type Row struct {
 	// for WaitQuota rows only. "": scope app stands for everything that the app
 	// sends, any other for what the answer names and no more.
 	Bucket string `json:"bucket,omitempty"`
-	// Window is when that quota begins anew; "": Day.
+	// Window is when that quota begins anew; "": Day. A SlowDown row of scope app
+	// has one where the code may as well mean a quota: see TakesWindow.
 	Window  Window `json:"window,omitempty"`
 	Meaning string `json:"meaning"`
 	Source  string `json:"source"`
@@ -110,3 +124,10 @@ type Row struct {
 
 // Key formats the row's identity as it stands in ledgers and metrics: "huawei/response/80300007".
 func (r Row) Key() string { return r.Vendor + "/" + string(r.Level) + "/" + r.Code }
+
+// TakesWindow tells whether the row may have a Window: a quota does, and flow
+// control that may be a quota in disguise. An app that got such an answer for
+// ten minutes waits until the window.
+func (r Row) TakesWindow() bool {
+	return r.Remedy == WaitQuota || r.Remedy == SlowDown && r.Scope == ScopeApp
+}

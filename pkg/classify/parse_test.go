@@ -71,8 +71,8 @@ func TestParseNamesTheLineOfAFault(t *testing.T) {
 		{"less than none", tsv("response | 1 | retryable | backoff | batch | -1 | - | - | - | busy | x"), `line 2: tries is "-1"`},
 		{"tries that are no number", tsv("response | 1 | retryable | backoff | batch | two | - | - | - | busy | x"), `line 2: tries is "two"`},
 		{"a class and a remedy that contradict each other", tsv("response | 1 | success | drop-token | token | - | - | - | - | gone | x"), "line 2: class success does not go with remedy drop-token"},
-		{"a bucket without a quota", tsv("response | 1 | retryable | backoff | batch | - | - | all | - | busy | x"), "line 2: only a wait-quota row has a bucket or a window"},
-		{"a window without a quota", tsv("response | 1 | retryable | backoff | batch | - | - | - | week | busy | x"), "line 2: only a wait-quota row has a bucket or a window"},
+		{"a bucket without a quota", tsv("response | 1 | retryable | backoff | batch | - | - | all | - | busy | x"), "line 2: only a wait-quota row has a bucket"},
+		{"a window without a quota", tsv("response | 1 | retryable | backoff | batch | - | - | - | week | busy | x"), "line 2: only a wait-quota row, or a slow-down row of scope app, has a window"},
 		{"a window that is none", tsv("response | 1 | retryable | wait-quota | batch | - | - | all | month | used up | x"), `line 2: window is "month", want day, week or a time of day like 07:00`},
 		{"a code that stands twice", tsv(good, "# again", good), "line 4: response/0 stands twice"},
 	} {

@@ -155,8 +155,14 @@ func (r Row) Check() error {
 	if r.Class != TokenInvalid && r.Action == Delete {
 		return fmt.Errorf("only a token-invalid row may have a token deleted")
 	}
-	if r.Remedy != WaitQuota && (r.Bucket != "" || r.Window != "") {
-		return fmt.Errorf("only a wait-quota row has a bucket or a window")
+	if r.Tries != 0 && !r.Remedy.Repeats() {
+		return fmt.Errorf("tries is %d, but remedy %s sends no token again: write - for none", r.Tries, r.Remedy)
+	}
+	if r.Remedy != WaitQuota && r.Bucket != "" {
+		return fmt.Errorf("only a wait-quota row has a bucket")
+	}
+	if r.Window != "" && !r.TakesWindow() {
+		return fmt.Errorf("only a wait-quota row, or a slow-down row of scope app, has a window")
 	}
 	return r.Window.Check()
 }

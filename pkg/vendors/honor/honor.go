@@ -48,6 +48,7 @@ func Spec() vendors.Spec {
 		Check:    check,
 		Settings: func() vendors.Settings { return new(Settings) },
 		Mapping:  mapping(),
+		Quotas:   quotas(),
 		Receipts: receipts(),
 	}
 }

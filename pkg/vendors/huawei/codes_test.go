@@ -20,9 +20,10 @@ func TestCodesThatMatterMost(t *testing.T) {
 	are("the access token is fetched anew for these alone", vendortest.Remedy(classify.RefreshAuth),
 		"http/401", "response/80200001", "response/80200003", "response/80200005")
 	are("the app slows down for these alone", vendortest.Remedy(classify.SlowDown), "http/429", "http/503", "auth/1302", "response/80100017")
-	are("the app stops for these alone", vendortest.Remedy(classify.Config),
+	are("the app stops for these alone", vendortest.Waits(classify.Config, classify.ScopeApp),
 		"http/403", "http/404", "http/405", "http/407", "auth/1101", "auth/1102", "auth/1203", "auth/1400", "auth/1203/31204", "response/80300002",
-		"response/80300011", "response/80300013", "response/80300028", "response/80300036", "response/80300037")
+		"response/80300036", "response/80300037")
+	are("only the job waits for these", vendortest.Waits(classify.Config, classify.ScopeBatch), "response/80300011", "response/80300013", "response/80300028")
 	are("a quota is waited for after these alone", vendortest.Remedy(classify.WaitQuota), "response/80300029", "receipt/102", "receipt/256")
 	are("a request is halved for these alone", vendortest.Remedy(classify.Split),
 		"http/413", "response/80100002", "response/80300010", "response/80300017", "response/80300030")

@@ -24,5 +24,8 @@ func TestCodesThatMatterMost(t *testing.T) {
 	are("the app stops for these alone, of the answers to a send", func(r classify.Row) bool {
 		return r.Remedy == classify.Config && r.Scope == classify.ScopeApp && r.Level == classify.Response
 	}, "response/12", "response/14", "response/15", "response/16", "response/17", "response/18", "response/19", "response/20", "response/21",
-		"response/22", "response/23", "response/24", "response/26", "response/27", "response/28", "response/30")
+		"response/22", "response/23", "response/24", "response/26", "response/28", "response/30")
+	are("only the job waits for these", vendortest.Waits(classify.Config, classify.ScopeBatch), "response/27", "response/54")
+	are("slow-downs that may be the day's quota", func(r classify.Row) bool { return r.Remedy == classify.SlowDown && r.Window != "" },
+		"auth/13", "response/13", "token/13")
 }

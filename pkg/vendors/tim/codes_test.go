@@ -19,11 +19,12 @@ func TestCodesThatMatterMost(t *testing.T) {
 	are("the app slows down for these alone", vendortest.Remedy(classify.SlowDown),
 		"http/429", "http/503", "response/22006", "response/60007", "response/60011", "response/60018", "response/60019", "response/70050",
 		"response/90024")
-	are("the app stops for these alone", vendortest.Remedy(classify.Config),
+	are("the app stops for these alone", vendortest.Waits(classify.Config, classify.ScopeApp),
 		"http/404", "http/405", "http/407", "response/60004", "response/60005", "response/60006", "response/60010", "response/60012",
 		"response/60016", "response/60017", "response/60020", "response/60021", "response/70002", "response/70003", "response/70005",
 		"response/70009", "response/70013", "response/70014", "response/70016", "response/70020", "response/70051", "response/70403",
-		"response/72000", "response/90009", "response/90045", "callback/-197", "callback/-196", "callback/-195", "callback/-1")
+		"response/72000", "response/90009", "callback/-197", "callback/-196", "callback/-195", "callback/-1")
+	are("only the job waits for these", vendortest.Waits(classify.Config, classify.ScopeBatch), "response/90045")
 	are("a quota is waited for after these alone", vendortest.Remedy(classify.WaitQuota), "response/90047", "callback/-203")
 	are("a request is halved for these alone", vendortest.Remedy(classify.Split),
 		"http/413", "response/20003", "response/70107", "response/70206", "response/90011", "response/90018", "response/90048")

@@ -20,16 +20,21 @@ func TestCodesThatMatterMost(t *testing.T) {
 	are("a token rests or is replaced for these alone", func(r classify.Row) bool { return r.Action == classify.Suppress || r.Action == classify.Replace },
 		"response/65007", "receipt/32", "receipt/16/replace")
 	are("the app slows down for these alone", func(r classify.Row) bool { return r.Remedy == classify.SlowDown && r.Scope == classify.ScopeApp },
-		"http/429", "http/503", "response/10027", "response/200002")
+		"http/429", "http/503", "response/10022", "response/10023", "response/10024", "response/10027", "response/10028", "response/200002")
 	are("the app stops for these alone", func(r classify.Row) bool { return r.Remedy == classify.Config && r.Scope == classify.ScopeApp },
-		"http/401", "http/403", "http/404", "http/405", "http/407", "response/10031", "response/10036", "response/21301", "response/21302",
-		"response/21303", "response/22000", "response/22006", "response/22007", "response/22022")
+		"http/401", "http/403", "http/404", "http/405", "http/407", "response/10004", "response/10005", "response/10006", "response/10007",
+		"response/10014", "response/10020", "response/10021", "response/10026", "response/10031", "response/10036", "response/21301", "response/21302",
+		"response/21303", "response/22000", "response/22001", "response/22002", "response/22004", "response/22005", "response/22006", "response/22007",
+		"response/22008", "response/22020", "response/22021", "response/22022")
+	are("only the job waits for these", vendortest.Waits(classify.Config, classify.ScopeBatch),
+		"response/10033", "response/10038", "response/27001", "response/65037", "response/65038", "response/66109")
 	are("a quota is waited for after these alone", func(r classify.Row) bool { return r.Remedy == classify.WaitQuota && r.Level != classify.Receipt },
 		"response/10034", "response/200001", "token/channel_exceed_quota", "token/channel_exceed_quota/some")
-	are("a request is halved for these alone", vendortest.Remedy(classify.Split), "http/413", "response/10029", "response/66007")
+	are("a request is halved for these alone", vendortest.Remedy(classify.Split), "http/413", "response/10018", "response/10029", "response/66007")
 	are("nothing is fetched anew: the secret is static", vendortest.Remedy(classify.RefreshAuth))
 	are("these are tried a few times only", func(r classify.Row) bool { return r.Tries > 0 && r.Level == classify.Response },
-		"response/-1", "response/10037", "response/22102", "response/65003", "response/20301/other")
+		"response/-1", "response/10010", "response/10030", "response/10032", "response/10033", "response/10037", "response/10038", "response/10039",
+		"response/22101", "response/22102", "response/26004", "response/26005", "response/65003", "response/65006", "response/66109", "response/20301/other")
 }
 
 // Xiaomi writes codes as numbers. Each is read as its plain row from a request

@@ -1,0 +1,13 @@
+package honor
+
+import (
+	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/vendors"
+)
+
+// quotas are the buckets of codes.tsv.
+func quotas() []vendors.Quota {
+	return []vendors.Quota{
+		{Bucket: "test", Meaning: "test messages", Has: func(m *push.Message, _ int) bool { return m.Test }},
+	}
+}
