@@ -4,13 +4,11 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -35,14 +33,15 @@ type Reply struct {
 // followed. An error is an *Error with a transport code; it names no URL, since
 // vendors put secrets there.
 func Do(client *http.Client, op string, req *http.Request) (Reply, error) {
-	resp, err := client.Do(req)
+	t := newTrip(req)
+	resp, err := client.Do(t.request)
 	if err != nil {
-		return Reply{}, &Error{Op: op, Code: classify.Code{Level: classify.Transport, Code: transportCode(err)}, Err: cause(err)}
+		return Reply{}, t.failed(op, err)
 	}
 	defer resp.Body.Close() //nolint:errcheck // the answer was read; a failed close changes nothing
 	body, err := readAll(resp)
 	if err != nil {
-		return Reply{}, &Error{Op: op, Code: classify.Code{Level: classify.Transport, Code: brokenCode(err)}, Err: cause(err)}
+		return Reply{}, t.failed(op, err)
 	}
 	if len(body) > MaxAnswer {
 		return Reply{}, &Error{
@@ -58,7 +57,7 @@ func Do(client *http.Client, op string, req *http.Request) (Reply, error) {
 func Post(ctx context.Context, op, address, contentType string, body []byte) (*http.Request, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
 	if err != nil {
-		return nil, &Error{Op: op, Code: classify.Code{Level: classify.Transport, Code: classify.Dial}, Err: cause(err)}
+		return nil, UnsentError(op, cause(err, errAddress))
 	}
 	req.Header.Set("Content-Type", contentType)
 	return req, nil
@@ -70,19 +69,12 @@ func readAll(resp *http.Response) ([]byte, error) {
 		_, err := io.ReadFull(resp.Body, body)
 		return body, err
 	}
-	return io.ReadAll(io.LimitReader(resp.Body, MaxAnswer+1))
-}
-
-// transportCode tells a request that was never sent from one whose outcome is unknown.
-func transportCode(err error) string {
-	var op *net.OpError
-	var dns *net.DNSError
-	var cert *tls.CertificateVerificationError
-	switch {
-	case errors.As(err, &op) && op.Op == "dial", errors.As(err, &dns), errors.As(err, &cert):
-		return classify.Dial
+	body, err := io.ReadAll(io.LimitReader(resp.Body, MaxAnswer+1))
+	if err == nil {
+		// A server that sees us hang up may end the answer in good form.
+		err = resp.Request.Context().Err()
 	}
-	return brokenCode(err)
+	return body, err
 }
 
 func brokenCode(err error) string {
@@ -92,26 +84,6 @@ func brokenCode(err error) string {
 	}
 	return classify.Broken
 }
-
-// cause takes the URL out of an error of net/http, and the vendor's bytes that
-// it quotes when an answer is not HTTP.
-func cause(err error) error {
-	if u, ok := errors.AsType[*url.Error](err); ok {
-		err = u.Err
-	}
-	var op *net.OpError
-	var dns *net.DNSError
-	var cert *tls.CertificateVerificationError
-	var netErr net.Error
-	switch {
-	case errors.As(err, &op), errors.As(err, &dns), errors.As(err, &cert), errors.As(err, &netErr),
-		errors.Is(err, context.Canceled), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return err
-	}
-	return errNotHTTP
-}
-
-var errNotHTTP = errors.New("the answer is not HTTP")
 
 // retryAfter reads seconds or an HTTP date; anything else, or the past, is 0.
 func retryAfter(header string, now time.Time) time.Duration {
@@ -137,10 +109,12 @@ func MalformedError(op string, err error) error {
 	return &Error{Op: op, Code: classify.Code{Level: classify.Transport, Code: classify.Malformed}, Err: err}
 }
 
-// UnsentError is the error for a request that was never made, which is what Dial
-// says. Check keeps messages that cannot be encoded out.
-func UnsentError(op string, err error) error {
-	return &Error{Op: op, Code: classify.Code{Level: classify.Transport, Code: classify.Dial}, Err: err}
+// UnsentError is the error for a request that was never made. Check keeps
+// messages that cannot be encoded out.
+func UnsentError(op string, err error) error { return unsent(op, err) }
+
+func unsent(op string, err error) *Error {
+	return &Error{Op: op, Code: classify.Code{Level: classify.Transport, Code: classify.Dial}, Unsent: true, Err: err}
 }
 
 // Text shortens a vendor's words for logs and dead letters, and takes out any
@@ -166,25 +140,4 @@ func Text(s string, hide ...string) string {
 		}
 		return r
 	}, s)
-}
-
-// NewClient returns the HTTP client that adapters use: TLS verified, redirects
-// answered as they are, at most conns connections to one host.
-func NewClient(conns int) *http.Client {
-	return &http.Client{
-		Transport: &http.Transport{
-			Proxy:                 http.ProxyFromEnvironment,
-			DialContext:           (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-			TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12},
-			TLSHandshakeTimeout:   5 * time.Second,
-			ForceAttemptHTTP2:     true,
-			MaxIdleConns:          0,
-			MaxIdleConnsPerHost:   conns,
-			MaxConnsPerHost:       conns,
-			IdleConnTimeout:       90 * time.Second,
-			ExpectContinueTimeout: time.Second,
-			WriteBufferSize:       64 << 10,
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
 }

@@ -235,7 +235,10 @@ type Error struct {
 	Op         string // "send" or "fetch access token"
 	Code       classify.Code
 	RetryAfter time.Duration
-	Err        error // the cause, if it was not the vendor's word; holds no URL, token or secret
+	// Unsent: not one byte of the request was written to the vendor, so it cannot
+	// have accepted anything. False also when that is not known.
+	Unsent bool
+	Err    error // the cause, if it was not the vendor's word; holds no URL, token or secret
 }
 
 // Error formats the operation, the code and the cause.
