@@ -65,8 +65,8 @@ func (d *decoder) apps(into map[string]*App) func(string, ast.Node) {
 	return func(path string, n ast.Node) {
 		for _, p := range d.pairs(path, n) {
 			at := join(path, p.key)
-			if !appName(p.key) {
-				d.fault(at, "an app's name has 1 to 64 letters, digits, dots, underscores and dashes, and begins with a letter or digit")
+			if !push.ValidApp(p.key) {
+				d.fault(at, "is not an app's name: "+push.AppRule)
 				continue
 			}
 			into[p.key] = d.app(at, p.value)
@@ -142,16 +142,4 @@ func (d *decoder) checkReceiptURL(path string, r Receipts, spec vendors.Spec) {
 	n, most := len(r.Address(app, spec.Name)), spec.Receipts.LongestURL
 	d.want(n <= most, path+".receipts.url",
 		fmt.Sprintf("makes an address of %d bytes with the app, the vendor and the secret: %s takes %d", n, spec.Title, most))
-}
-
-// appName tells whether a name can stand in keys, paths and labels.
-func appName(name string) bool {
-	const longest = 64
-	for i, r := range name {
-		letter := r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || r >= '0' && r <= '9'
-		if !letter && (i == 0 || !strings.ContainsRune("._-", r)) {
-			return false
-		}
-	}
-	return name != "" && len(name) <= longest
 }

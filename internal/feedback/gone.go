@@ -3,6 +3,7 @@ package feedback
 import (
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -14,6 +15,9 @@ import (
 // goneFor is how long it is believed that an app has no, or has some, dead
 // token at a vendor. A token that dies meanwhile is sent once more at the worst.
 const goneFor = time.Second
+
+// maxKnown is how many apps and vendors are remembered; more are looked up each time.
+const maxKnown = 1000
 
 // Gone knows the tokens that entered the feed to be deleted, by the marks that
 // they left. It is safe for concurrent use; Redis must be set.
@@ -80,6 +84,12 @@ func (g *Gone) some(ctx context.Context, key string) (bool, error) {
 	defer g.mu.Unlock()
 	if g.known == nil {
 		g.known = map[string]known{}
+	}
+	if len(g.known) >= maxKnown { // tasks may name any app
+		maps.DeleteFunc(g.known, func(_ string, k known) bool { return !now().Before(k.until) })
+	}
+	if len(g.known) >= maxKnown {
+		return n > 0, nil
 	}
 	g.known[key] = known{any: n > 0, until: now().Add(goneFor)}
 	return n > 0, nil

@@ -58,8 +58,8 @@ func (c *Client) check(j *Job, named []string, now time.Time) []Fault {
 	switch {
 	case j.App == "":
 		f.add("app", "is missing: name the app that the job belongs to")
-	case !appName(j.App):
-		f.add("app", "is not an app's name: letters, digits, dots, dashes and underscores, 64 at most")
+	case !ValidApp(j.App):
+		f.add("app", "is not an app's name: "+AppRule)
 	case !known:
 		f.add("app", fmt.Sprintf("%q is not configured; configured are %s", j.App, c.appNames()))
 	}
@@ -89,11 +89,22 @@ func (c *Client) check(j *Job, named []string, now time.Time) []Fault {
 	return slices.Compact(f)
 }
 
-// appName tells whether an app can be named so; the configuration has the same rule.
-func appName(s string) bool {
-	return len(s) <= 64 && !strings.ContainsFunc(s, func(r rune) bool {
-		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '.' && r != '-' && r != '_'
-	})
+// maxAppBytes is the longest name of an app.
+const maxAppBytes = 64
+
+// AppRule says in words what ValidApp demands.
+const AppRule = "letters, digits, dots, dashes and underscores, beginning with a letter or digit, at most 64"
+
+// ValidApp tells whether an app can be named so: the name becomes part of keys,
+// paths and labels. Configurations and jobs have this one rule.
+func ValidApp(name string) bool {
+	for i, r := range name {
+		letter := r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || r >= '0' && r <= '9'
+		if !letter && (i == 0 || !strings.ContainsRune("._-", r)) {
+			return false
+		}
+	}
+	return name != "" && len(name) <= maxAppBytes
 }
 
 type faults []Fault

@@ -32,21 +32,55 @@ end
 // aheadTasks is how many tasks of one app may go ahead at once: see luaTask.
 const aheadTasks = 20
 
-// luaTask lays down a task as asynq's own client does, unless its id exists.
+// luaTask enqueues a task as asynq's own client does, unless its id exists.
 //
-// Where many tasks wait, those of an app that adds but a few go ahead of them:
-// asynq takes tasks from the list's right end. So the job of a thousand chunks of
-// one app does not hold up the small one of another. Each app may put 20 tasks
-// ahead at once and then 10 a second (a GCRA: the turn is the time, in ms, until
-// which its allowance is spoken for); what is more goes to the back.
+// Where 32 tasks or more wait, those of an app that adds only a few go ahead of
+// them, so that the job of a thousand chunks of one app does not hold up the
+// small one of another. asynq takes tasks from the right end of the list.
+//
+// Tasks that go ahead keep their order, and every one of them has a task of the
+// backlog before it: of two tasks taken, one at least is the backlog's. A task
+// that would come later than 256 others goes to the back like any other.
+//
+// Each app may send 20 tasks ahead at once and then 10 a second. That is a GCRA:
+// the hash turnkey holds for each app the time, in ms, until which its allowance
+// is used up. It also holds the last task that went ahead (:last) and when it was
+// last cleaned of apps whose time is over (:cleaned); an app's name has no colon.
 const luaTask = `
-local function ahead(turnkey, queuekey, app, nanos)
+local function clean(turnkey, now)
+  if now - tonumber(redis.call('HGET', turnkey, ':cleaned') or 0) < 1000 then return end
+  redis.call('HSET', turnkey, ':cleaned', string.format('%d', now))
+  local all = redis.call('HGETALL', turnkey)
+  for i = 1, #all, 2 do
+    if string.sub(all[i], 1, 1) ~= ':' and tonumber(all[i + 1]) < now then redis.call('HDEL', turnkey, all[i]) end
+  end
+end
+
+local function allowed(turnkey, queuekey, app, nanos)
   if app == '' or redis.call('LLEN', queuekey) < 32 then return false end
   local now = math.floor(tonumber(nanos) / 1e6)
-  local turn = math.max(tonumber(redis.call('HGET', turnkey, app) or 0), now)
+  local turn = redis.call('HGET', turnkey, app)
+  if not turn and redis.call('HLEN', turnkey) >= 1000 then
+    clean(turnkey, now)
+    if redis.call('HLEN', turnkey) >= 1000 then return false end
+  end
+  turn = math.max(tonumber(turn or 0), now)
   if turn - now > 1900 then return false end
   redis.call('HSET', turnkey, app, string.format('%d', turn + 100))
   redis.call('EXPIRE', turnkey, 60)
+  return true
+end
+
+local function ahead(turnkey, queuekey, id)
+  local last = redis.call('HGET', turnkey, ':last')
+  local at = last and redis.call('LPOS', queuekey, last, 'RANK', -1, 'MAXLEN', 512) -- tasks given back may be before it
+  local before = 1
+  if at then before = redis.call('LLEN', queuekey) - at + 1 end
+  if before > 256 then return false end
+  local earlier = redis.call('RPOP', queuekey, before)
+  redis.call('RPUSH', queuekey, id)
+  for i = #earlier, 1, -1 do redis.call('RPUSH', queuekey, earlier[i]) end
+  redis.call('HSET', turnkey, ':last', id)
   return true
 end
 
@@ -54,9 +88,7 @@ local function task(taskkey, queuekey, turnkey, id, msg, nanos, score, app)
   if redis.call('EXISTS', taskkey) == 1 then return end
   if score == '0' then
     redis.call('HSET', taskkey, 'msg', msg, 'state', 'pending', 'pending_since', nanos)
-    if ahead(turnkey, queuekey, app, nanos) then
-      redis.call('RPUSH', queuekey, id)
-    else
+    if not (allowed(turnkey, queuekey, app, nanos) and ahead(turnkey, queuekey, id)) then
       redis.call('LPUSH', queuekey, id)
     end
   else
