@@ -79,7 +79,7 @@ func (s *shelf) Load(_ context.Context, h wire.Header) (*ledger.Open, error) {
 		if e.Single {
 			o.Settled[i] = len(j.outcomes) > 0
 		}
-		o.Canceled[i] = j.canceled
+		o.Canceled[i] = j.canceled && !o.Settled[i]
 	}
 	return o, nil
 }
@@ -93,7 +93,7 @@ func (s *shelf) Held(_ context.Context, holds []ledger.Hold) (string, error) {
 			return ledger.TakenOver, nil
 		}
 		for _, j := range h.Jobs {
-			if s.jobs[j.Job].canceled {
+			if have := s.jobs[j.Job]; have.canceled && !(j.Single && len(have.outcomes) > 0) {
 				return ledger.Canceled, nil
 			}
 		}
@@ -106,6 +106,9 @@ func (s *shelf) Fence(_ context.Context, ref string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if raw, ok := s.chunks[ref]; ok {
+		if c, err := wire.DecodeChunk(raw); err == nil && len(raw) == c.StatesOffset() {
+			raw += string(c.States) // a chunk whose generation is not 0 has its states
+		}
 		s.chunks[ref] = raw[:wire.GenOffset] + wire.Head(gen(raw)+1<<28, 0)[:wire.GenLength] + raw[wire.GenOffset+wire.GenLength:]
 	}
 	return nil

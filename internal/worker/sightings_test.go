@@ -1,0 +1,149 @@
+package worker
+
+import (
+	"encoding/json"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/postrider/postrider/internal/simulator"
+)
+
+// sightings are what the vendors saw of each token: under which idempotency key
+// each request had it, and how often it was accepted.
+type sightings struct {
+	mu    sync.Mutex
+	keys  map[string][]string
+	taken map[string]int
+}
+
+func newSightings() *sightings {
+	return &sightings{keys: map[string][]string{}, taken: map[string]int{}}
+}
+
+// note is a simulator's watch.
+func (s *sightings) note(r simulator.Seen) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	tree := parse(string(r.Body))
+	for i, b := range r.Tokens {
+		token := string(b)
+		key, _ := keyOf(tree, token)
+		s.keys[token] = append(s.keys[token], key)
+		if r.Judged && r.Accepted[i] {
+			s.taken[token]++
+		}
+	}
+}
+
+// of returns the keys of the requests that had the token.
+func (s *sightings) of(token string) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.keys[token])
+}
+
+func (s *sightings) accepted(token string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.taken[token]
+}
+
+// parse reads a body: JSON, or a form whose values may be JSON.
+func parse(text string) any {
+	var v any
+	if json.Unmarshal([]byte(text), &v) == nil {
+		return unfold(v)
+	}
+	form, err := url.ParseQuery(text)
+	if err != nil {
+		return text
+	}
+	all := map[string]any{}
+	for name, values := range form {
+		all[name] = parse1(values[0])
+	}
+	return all
+}
+
+func parse1(text string) any {
+	var v any
+	if (strings.HasPrefix(text, "{") || strings.HasPrefix(text, "[")) && json.Unmarshal([]byte(text), &v) == nil {
+		return unfold(v)
+	}
+	return text
+}
+
+// unfold parses the JSON texts within a value.
+func unfold(v any) any {
+	switch v := v.(type) {
+	case string:
+		return parse1(v)
+	case map[string]any:
+		for name, one := range v {
+			v[name] = unfold(one)
+		}
+	case []any:
+		for i, one := range v {
+			v[i] = unfold(one)
+		}
+	}
+	return v
+}
+
+// keyFields are where vendors take a request's idempotency key, or what was made of it.
+var keyFields = []string{"taskId", "message_id", "app_message_id", "requestId", "extra.jobkey", "jobkey", "bi_tag", "appMessageId", "DataId"}
+
+// keyOf returns the key that a token has in a body: the one that is nearest.
+func keyOf(v any, token string) (key string, has bool) {
+	var children []any
+	switch v := v.(type) {
+	case string:
+		return "", slices.ContainsFunc([]string{",", ";"}, func(sep string) bool {
+			return slices.Contains(strings.Split(v, sep), token)
+		})
+	case map[string]any:
+		for _, one := range v {
+			children = append(children, one)
+		}
+	case []any:
+		children = v
+	}
+	for _, one := range children {
+		if k, ok := keyOf(one, token); ok {
+			if k != "" {
+				return k, true
+			}
+			has = true
+		}
+	}
+	if has {
+		return findKey(v), true
+	}
+	return "", false
+}
+
+// findKey returns the first key field's value in a value.
+func findKey(v any) string {
+	switch v := v.(type) {
+	case map[string]any:
+		for _, name := range keyFields {
+			if text, ok := v[name].(string); ok && text != "" {
+				return text
+			}
+		}
+		for _, one := range v {
+			if key := findKey(one); key != "" {
+				return key
+			}
+		}
+	case []any:
+		for _, one := range v {
+			if key := findKey(one); key != "" {
+				return key
+			}
+		}
+	}
+	return ""
+}
