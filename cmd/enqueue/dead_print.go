@@ -19,6 +19,7 @@ type deadLine struct {
 	Job      string    `json:"job"`
 	Code     string    `json:"code"`
 	Reason   string    `json:"reason"`
+	Detail   string    `json:"detail"`
 	Class    string    `json:"class"`
 	Attempts int       `json:"attempts"`
 	At       time.Time `json:"at"`
@@ -33,10 +34,11 @@ type deadWhole struct {
 	Delivery string          `json:"delivery"`
 	Start    time.Time       `json:"start"`
 	Expires  time.Time       `json:"expires"`
+	Key      string          `json:"key,omitempty"`
 }
 
 func line(e *deadletter.Entry) deadLine {
-	return deadLine{e.ID, e.App, e.Vendor, e.Job, e.Code, e.Reason, e.Class, e.Attempts, e.At, e.Tokens}
+	return deadLine{e.ID, e.App, e.Vendor, e.Job, e.Code, string(e.Reason), e.Detail, e.Class, e.Attempts, e.At, e.Tokens}
 }
 
 func whole(e *deadletter.Entry) deadWhole {
@@ -44,7 +46,7 @@ func whole(e *deadletter.Entry) deadWhole {
 	if !json.Valid(message) {
 		message, _ = json.Marshal(e.Message) // a string can always be encoded
 	}
-	return deadWhole{line(e), message, e.Priority, e.Delivery, e.Start, e.Expires}
+	return deadWhole{line(e), message, e.Priority, e.Delivery, e.Start, e.Expires, e.Key}
 }
 
 // listDead prints a line for each dead letter. The table is laid out anew every
@@ -58,15 +60,15 @@ func (a *app) listDead(ctx context.Context, s *deadletter.Store, f deadletter.Fi
 			return out.print(line(e))
 		}
 		if n == 0 {
-			fmt.Fprintln(w, "ID\tDIED\tAPP\tVENDOR\tJOB\tCODE\tATTEMPTS\tTOKENS\tFIRST\tREASON")
+			fmt.Fprintln(w, "ID\tDIED\tAPP\tVENDOR\tJOB\tCODE\tATTEMPTS\tTOKENS\tFIRST\tREASON\tDETAIL")
 		} else if n%together == 0 {
 			if err := w.Flush(); err != nil {
 				return err
 			}
 		}
 		n++
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%d\t%s\t%s\n", e.ID, e.At.Format(time.RFC3339), e.App, e.Vendor, e.Job, e.Code,
-			e.Attempts, e.Count(), masked(e.List()[0]), e.Reason)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%d\t%s\t%s\t%s\n", e.ID, e.At.Format(time.RFC3339), e.App, e.Vendor, e.Job, e.Code,
+			e.Attempts, e.Count(), masked(e.List()[0]), e.Reason, e.Detail)
 		return nil
 	})
 	return errors.Join(err, w.Flush(), out.flush())
@@ -77,7 +79,7 @@ func (a *app) tellDead(e *deadletter.Entry) error {
 	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "dead letter %s\n", e.ID)
 	for _, f := range [][2]string{
-		{"app", e.App}, {"vendor", e.Vendor}, {"job", e.Job}, {"code", e.Code}, {"reason", e.Reason}, {"class", e.Class},
+		{"app", e.App}, {"vendor", e.Vendor}, {"job", e.Job}, {"code", e.Code}, {"reason", string(e.Reason)}, {"detail", e.Detail}, {"class", e.Class},
 		{"attempts", fmt.Sprint(e.Attempts)}, {"died", e.At.Format(time.RFC3339)}, {"priority", e.Priority}, {"delivery", e.Delivery},
 		{"start", e.Start.Format(time.RFC3339)}, {"expires", e.Expires.Format(time.RFC3339)}, {"message", e.Message},
 		{"tokens", fmt.Sprint(e.Count())},

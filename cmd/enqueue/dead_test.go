@@ -37,7 +37,7 @@ func (d *desk) die(t *testing.T, lane string) {
 			n := len(e.Tokens)
 			s.Jobs = append(s.Jobs, ledger.JobStep{Job: e.Job, Single: e.Single, Outcomes: map[wire.Outcome]int{wire.Dead: n}, Codes: map[string]int{busy: n}})
 			letter := ledger.DeadLetter{
-				App: h.App, Vendor: vendor, Job: e.Job, Code: busy, Reason: "attempts are used up: busy", Class: "retryable", Attempts: 8,
+				App: h.App, Vendor: vendor, Job: e.Job, Code: busy, Reason: wire.DeadAttempts, Detail: "the vendor is busy", Class: "retryable", Attempts: 8,
 				Tokens: strings.Join(e.Tokens, "\n"), Message: o.Message, Priority: priority, Delivery: "at-least-once", Start: e.Start, Expires: e.Expires,
 			}
 			if e.Message >= 0 {
@@ -70,7 +70,7 @@ func objects(t *testing.T, out string) []map[string]any {
 }
 
 var (
-	deadKeys  = []string{"id", "app", "vendor", "job", "code", "reason", "class", "attempts", "at", "tokens"}
+	deadKeys  = []string{"id", "app", "vendor", "job", "code", "reason", "detail", "class", "attempts", "at", "tokens"}
 	wholeKeys = append(slices.Clone(deadKeys), "message", "priority", "delivery", "start", "expires")
 )
 
@@ -110,14 +110,14 @@ func TestDeadTellsAPersonNoWholeToken(t *testing.T) {
 	if list.code != 0 || list.err != "" || strings.Count(list.out, "\n") != 2 || words[0] != "ID" {
 		t.Fatalf("exit %d, %s\n%s", list.code, list.err, list.out)
 	}
-	id := words[10]
+	id := words[11]
 	for _, want := range []string{"shop", "huawei", busy, "8", "2", "IQAAAA…"} {
 		if !slices.Contains(words, want) {
 			t.Errorf("the list has no %q:\n%s", want, list.out)
 		}
 	}
 	show := d.run(t, "", "dead", "show", id)
-	for _, want := range []string{"dead letter " + id + "\n", "IQAAAA…", `{"title":"Shipped","body":"It is on its way"}`, "attempts are used up: busy", "a…"} {
+	for _, want := range []string{"dead letter " + id + "\n", "IQAAAA…", `{"title":"Shipped","body":"It is on its way"}`, "attempts", "the vendor is busy", "a…"} {
 		if show.code != 0 || !strings.Contains(show.out, want) {
 			t.Errorf("exit %d, %s, want it to say %q:\n%s", show.code, show.err, want, show.out)
 		}

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/postrider/postrider/pkg/push/wire"
 )
 
 // Entry is the tokens of one chunk that ended dead for one reason.
@@ -16,8 +18,14 @@ type Entry struct {
 	// ID is the entry's id in the stream; it begins with the time of its death
 	// in Unix milliseconds.
 	ID string
+	// Version is that of the entry: see wire.DeadVersion.
+	Version int
 	// Code is "vendor/level/code", or empty if the vendor was not asked.
-	App, Vendor, Job, Code, Reason, Class string
+	App, Vendor, Job, Code, Class string
+	// Reason is one of wire's, also where the entry is of version 1.
+	Reason wire.DeadReason
+	// Detail is what the vendor or the network said of it.
+	Detail string
 	// Attempts counts the requests that each token has behind it.
 	Attempts int
 	// At is when it died.
@@ -28,6 +36,10 @@ type Entry struct {
 	// Message is the job's, encoded. Priority and Delivery are the job's too;
 	// empty ones are the defaults.
 	Message, Priority, Delivery string
+	// Key is the tokens' idempotency key; empty: it follows from job and message.
+	Key string
+	// Vars are the values of the message's variables, which a later version writes.
+	Vars string
 	// Start is when the job could be sent first, Expires when no longer.
 	Start, Expires time.Time
 }
@@ -50,9 +62,17 @@ func (e *Entry) Number() string {
 func decode(id string, f map[string]any) Entry {
 	text := func(field string) string { s, _ := f[field].(string); return s }
 	e := Entry{
-		ID: id, App: text("app"), Vendor: text("vendor"), Job: text("job"), Code: text("code"), Reason: text("reason"),
-		Class: text("class"), Tokens: text("tokens"), Message: text("message"), Priority: text("priority"), Delivery: text("delivery"),
+		ID: id, Version: 1, App: text("app"), Vendor: text("vendor"), Job: text("job"), Code: text("code"),
+		Reason: wire.DeadReason(text("reason")), Detail: text("detail"), Class: text("class"), Key: text("key"), Vars: text("vars"),
+		Tokens: text("tokens"), Message: text("message"), Priority: text("priority"), Delivery: text("delivery"),
 		Start: milliseconds(text("start")), Expires: milliseconds(text("expires")),
+	}
+	if v, err := strconv.Atoi(text("v")); err == nil {
+		e.Version = v
+	}
+	if e.Version < 2 {
+		reason, detail, _ := strings.Cut(text("reason"), ": ")
+		e.Reason, e.Detail = wire.DeadReason(reason), detail
 	}
 	e.Attempts, _ = strconv.Atoi(text("attempts"))
 	e.At, _ = time.Parse(time.RFC3339, text("at"))

@@ -12,14 +12,14 @@ import (
 // Whatever an entry holds, its replay is either refused or a chunk that a
 // worker can read, with its tokens.
 func FuzzReplay(f *testing.F) {
-	f.Add("shop", "huawei", "a", "t1\nt2", `{"title":"x"}`, "normal", "at-least-once", "1763712000000", "1763715600000", "8")
-	f.Add("", "", "", "", "", "", "", "", "", "")
-	f.Add("shop", "huawei", "a", "\n", "{}", "bulk", "at-most-once", "-1", "99999999999999999", "x")
-	f.Add("shop", "huawei", "{a}", "长\n\xff", "{}", "high", "", "9223372036854775807", "-9223372036854775808", "-8")
-	f.Fuzz(func(t *testing.T, app, vendor, job, tokens, message, priority, delivery, start, expires, attempts string) {
+	f.Add("shop", "huawei", "a", "t1\nt2", `{"title":"x"}`, "normal", "at-least-once", "1763712000000", "1763715600000", "8", "2", "000102030405060708090a0b0c0d0e0f", "")
+	f.Add("", "", "", "", "", "", "", "", "", "", "", "", "")
+	f.Add("shop", "huawei", "a", "\n", "{}", "bulk", "at-most-once", "-1", "99999999999999999", "x", "1", "", "")
+	f.Add("shop", "huawei", "{a}", "长\n\xff", "{}", "high", "", "9223372036854775807", "-9223372036854775808", "-8", "3", "0", "[{}]")
+	f.Fuzz(func(t *testing.T, app, vendor, job, tokens, message, priority, delivery, start, expires, attempts, version, key, vars string) {
 		e := decode("1763712000000-0", map[string]any{
 			"app": app, "vendor": vendor, "job": job, "tokens": tokens, "message": message, "priority": priority,
-			"delivery": delivery, "start": start, "expires": expires, "attempts": attempts,
+			"delivery": delivery, "start": start, "expires": expires, "attempts": attempts, "v": version, "key": key, "vars": vars,
 		})
 		c, err := newCall(&e, time.Unix(1763712000, 0), time.Time{})
 		if err != nil {
@@ -33,6 +33,9 @@ func FuzzReplay(f *testing.F) {
 			}
 			if entry := got.Entries[0]; entry.Job != job || !slices.Equal(entry.Tokens, strings.Split(tokens, "\n")) || got.Messages[0] != message {
 				t.Fatalf("got %+v %q", entry, got.Messages)
+			}
+			if got.Gen == 0 || (key != "") != (got.Tail.Keys != nil) || key != "" && got.Tail.Keys[len(got.Tail.Keys)-1] != key {
+				t.Fatalf("generation %d, keys %q, want %q", got.Gen, got.Tail.Keys, key)
 			}
 		}
 		if ttl, _ := c.args[5].(int64); ttl <= 0 {

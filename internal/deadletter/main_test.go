@@ -158,7 +158,7 @@ func (r *rig) settle(end wire.Outcome, tasks ...task) {
 				continue
 			}
 			letter := ledger.DeadLetter{
-				App: t.App, Vendor: vendor, Job: e.Job, Code: busy, Reason: "attempts are used up", Class: "retryable", Attempts: 8,
+				App: t.App, Vendor: vendor, Job: e.Job, Code: busy, Reason: wire.DeadAttempts, Detail: "busy", Class: "retryable", Attempts: 8,
 				Tokens: strings.Join(e.Tokens, "\n"), Message: o.Message, Priority: priority, Delivery: "at-least-once",
 				Start: e.Start, Expires: e.Expires,
 			}
@@ -255,7 +255,7 @@ func (r *rig) want(id string, want ledger.Status) {
 func (r *rig) letter(fields map[string]string) string {
 	r.Helper()
 	all := map[string]string{
-		"app": "shop", "vendor": "huawei", "job": "a", "code": busy, "reason": "attempts are used up", "class": "retryable",
+		"app": "shop", "vendor": "huawei", "job": "a", "code": busy, "v": "2", "reason": "attempts", "detail": "busy", "class": "retryable",
 		"attempts": "8", "at": "2026-11-21T09:00:00.000Z", "tokens": "t1\nt2", "message": `{"title":"x","body":"y"}`,
 		"priority": "normal", "delivery": "at-least-once", "start": "1763712000000", "expires": "1763715600000",
 	}

@@ -131,7 +131,7 @@ func newCall(e *Entry, now, expires time.Time) (call, error) {
 			return call{}, err
 		}
 	}
-	task := e.task(expires)
+	task := e.task(start, expires)
 	ttl := min(expires.Sub(now), longest) + grace
 	return call{
 		keys: []string{
@@ -148,6 +148,12 @@ func newCall(e *Entry, now, expires time.Time) (call, error) {
 // check refuses what a worker could not send, or nobody would take up.
 func (e *Entry) check() error {
 	switch {
+	case e.Version > wire.DeadVersion:
+		return fmt.Errorf("it is of version %d: %w", e.Version, wire.ErrNewer)
+	case e.Vars != "":
+		return fmt.Errorf("it has variables: %w", wire.ErrNewer)
+	case e.Key != "" && !wire.IsKey(e.Key):
+		return errors.New("its key is not 32 hex digits")
 	case e.App == "" || e.Vendor == "" || e.Job == "" || e.Message == "":
 		return errors.New("it lacks its app, vendor, job or message")
 	case slices.Contains(e.List(), ""):
@@ -158,8 +164,16 @@ func (e *Entry) check() error {
 	return nil
 }
 
+// chunk lays an entry's chunk out. Its tokens may have been sent before, so it
+// begins like one of which a step was recorded: they keep their idempotency key,
+// and share no request with another job's.
 func chunk(e *Entry, entry wire.Entry) ([]byte, error) {
-	c := wire.Chunk{Messages: []string{e.Message}, Entries: []wire.Entry{entry}}
+	c := wire.Chunk{
+		Gen: 1, Messages: []string{e.Message}, Entries: []wire.Entry{entry}, States: make([]byte, len(entry.Tokens)),
+	}
+	if e.Key != "" {
+		c.Tail.Keys = slices.Repeat([]string{e.Key}, len(entry.Tokens))
+	}
 	return c.Encode()
 }
 
@@ -186,10 +200,10 @@ func life(e *Entry, now, expires time.Time) (time.Time, time.Time) {
 // else has that name.
 func (e *Entry) ref() string { return wire.JobChunk(e.Job, e.Vendor+":"+e.ID) }
 
-func (e *Entry) task(expires time.Time) wire.Task {
+func (e *Entry) task(start, expires time.Time) wire.Task {
 	h := wire.Header{
 		Job: e.Job, App: e.App, Chunk: e.ref(), Tokens: e.Count(),
-		Message: push.Digest(e.App, []byte(e.Message)), Expires: expires.Unix(),
+		Message: push.Digest(e.App, []byte(e.Message)), Start: start.UnixMilli(), Expires: expires.Unix(),
 	}
 	return wire.Task{
 		ID:      wire.TaskID(e.Job+".replay", e.Vendor+":"+e.ID),

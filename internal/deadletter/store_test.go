@@ -27,7 +27,8 @@ func TestEachReadsWhatTheLedgerWrote(t *testing.T) {
 		t.Errorf("id %q, died %v, lived from %v to %v", got.ID, got.At, got.Start, got.Expires)
 	}
 	want := deadletter.Entry{
-		ID: got.ID, App: "shop", Vendor: "huawei", Job: "a", Code: busy, Reason: "attempts are used up", Class: "retryable", Attempts: 8,
+		ID: got.ID, Version: wire.DeadVersion, App: "shop", Vendor: "huawei", Job: "a", Code: busy, Reason: wire.DeadAttempts, Detail: "busy",
+		Class: "retryable", Attempts: 8,
 		At: got.At, Tokens: "t1\nt2\nt3", Message: `{"title":"Shipped","body":"Your order is on its way"}`,
 		Priority: "bulk", Delivery: "at-most-once", Start: got.Start, Expires: got.Expires,
 	}

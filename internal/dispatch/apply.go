@@ -35,7 +35,7 @@ func (d *Dispatcher) applySpan(a *Account, s *span, state retry.State, ans answe
 	var last retry.Decision
 	var lastRow *verdictRow
 	common := &ans.row
-	lastAttempt := -1
+	lastAttempt, lastTries := -1, 0
 	var back putBacks
 	job := s.c.job(s.entry)
 	codes, delivered := 0, 0 // not counted in job yet: of lastRow, of all
@@ -47,16 +47,20 @@ func (d *Dispatcher) applySpan(a *Account, s *span, state retry.State, ans answe
 		at := s.place(i)
 		s.c.unmark(at)
 		attempt := min(int(s.c.states[at])+1, wire.MaxAttempts)
-		if row != lastRow || attempt != lastAttempt {
+		tries := 0
+		if row.Tries > 0 && !ans.unsent {
+			tries = s.c.tries(row, at)
+		}
+		if row != lastRow || attempt != lastAttempt || tries != lastTries {
 			if codes > 0 {
 				job.Codes[lastRow.key] += codes
 				codes = 0
 			}
-			state.Attempt, state.QuotaReset = attempt, row.Window.Next(state.Now)
+			state.Attempt, state.Tries, state.QuotaReset = attempt, tries, row.Window.Next(state.Now)
 			last = retry.Decide(d.Policy, retry.Result{
 				Row: row.Row, Uncertain: !ans.unsent && row.Uncertain(), NoWord: ans.noWord, RetryAfter: ans.retryAfter,
 			}, state)
-			lastRow, lastAttempt = row, attempt
+			lastRow, lastAttempt, lastTries = row, attempt, tries
 		}
 		codes++
 		if last.Verdict == retry.End && last.Outcome == wire.Delivered {
@@ -69,6 +73,9 @@ func (d *Dispatcher) applySpan(a *Account, s *span, state retry.State, ans answe
 			continue
 		}
 		back.add(row.Row)
+		if tries > 0 {
+			s.c.tried(row, at)
+		}
 		s.c.putBack(at, attempt, last, row, state)
 	}
 	if codes > 0 {

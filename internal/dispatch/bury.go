@@ -60,22 +60,22 @@ func (d *Dispatcher) buryTask(ctx context.Context, lane string, h wire.Header, t
 	vendor, priority := wire.SplitLane(lane)
 	c := newClaim(h, open, vendor, push.Priority(priority))
 	d.sweep(c)
-	c.bury(t.Reason)
+	c.bury(t.Reason, t.Detail)
 	if !d.settled(ctx, c) {
 		return errors.New("its dead letters could not be written")
 	}
-	d.Log.Warn().Str("app", h.App).Str("lane", lane).Str("task", t.ID).Str("reason", t.Reason).Int("tokens", c.dead).
+	d.Log.Warn().Str("app", h.App).Str("lane", lane).Str("task", t.ID).Str("reason", string(t.Reason)).Str("detail", t.Detail).Int("tokens", c.dead).
 		Msg("what an archived task carried is now in dead letters: see enqueue dead list")
 	return nil
 }
 
 // bury ends all that is left of the chunk.
-func (c *claim) bury(reason string) {
+func (c *claim) bury(reason wire.DeadReason, detail string) {
 	first := 0
 	for i, e := range c.open.Chunk.Entries {
 		for j, token := range e.Tokens {
 			if c.states[first+j] != wire.Resolved {
-				c.end(i, first+j, token, retry.Decision{Outcome: wire.Dead, Reason: reason}, nil)
+				c.endWith(i, first+j, token, retry.Decision{Outcome: wire.Dead, Reason: reason}, nil, detail)
 			}
 		}
 		first += len(e.Tokens)

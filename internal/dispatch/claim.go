@@ -25,6 +25,7 @@ type claim struct {
 
 	mu     sync.Mutex
 	states []byte
+	tail   wire.Tail
 	left   int // tokens without an outcome
 	cap    int
 	gen    uint32
@@ -44,7 +45,7 @@ type claim struct {
 
 func newClaim(h wire.Header, open *ledger.Open, vendor string, p push.Priority) *claim {
 	c := &claim{
-		header: h, open: open, vendor: vendor, priority: p, states: open.Chunk.States, cap: open.Chunk.Cap,
+		header: h, open: open, vendor: vendor, priority: p, states: open.Chunk.States, tail: open.Chunk.Tail, cap: open.Chunk.Cap,
 		gen: open.Chunk.Gen, left: len(open.Chunk.States),
 	}
 	for _, s := range c.states {
@@ -106,6 +107,15 @@ func (c *claim) resolve(at int) {
 
 // end gives a token an outcome other than delivered. row is what the vendor said, nil if it was not asked.
 func (c *claim) end(entry, at int, token string, d retry.Decision, row *verdictRow) {
+	detail := ""
+	if row != nil {
+		detail = row.text
+	}
+	c.endWith(entry, at, token, d, row, detail)
+}
+
+// endWith is end with the detail of the dead letter, if the outcome is one.
+func (c *claim) endWith(entry, at int, token string, d retry.Decision, row *verdictRow, detail string) {
 	j := c.job(entry)
 	j.Outcomes[d.Outcome]++
 	if row != nil && row.Remedy == classify.DropToken {
@@ -124,7 +134,7 @@ func (c *claim) end(entry, at int, token string, d retry.Decision, row *verdictR
 		})
 	case wire.Dead:
 		c.dead++
-		c.letter(entry, token, d.Reason, attempts, row)
+		c.letter(entry, at, token, d.Reason, detail, attempts, row)
 	case wire.Delivered, wire.Dropped, wire.Expired, wire.Canceled, wire.Pending:
 	}
 }
@@ -138,10 +148,10 @@ func (r *verdictRow) reason() string {
 }
 
 // letter adds a token to the dead letter of its entry and reason.
-func (c *claim) letter(entry int, token, reason string, attempts int, row *verdictRow) {
+func (c *claim) letter(entry, at int, token string, reason wire.DeadReason, detail string, attempts int, row *verdictRow) {
 	e := c.open.Chunk.Entries[entry]
 	letter := ledger.DeadLetter{
-		App: c.header.App, Vendor: c.vendor, Job: e.Job, Reason: reason, Attempts: attempts,
+		App: c.header.App, Vendor: c.vendor, Job: e.Job, Reason: reason, Detail: detail, Attempts: attempts,
 		Message: c.message(e), Priority: string(c.priority), Delivery: string(push.AtLeastOnce), Start: e.Start, Expires: e.Expires,
 	}
 	if e.AtMostOnce {
@@ -152,15 +162,15 @@ func (c *claim) letter(entry int, token, reason string, attempts int, row *verdi
 	}
 	if row != nil {
 		letter.Code, letter.Class = row.key, string(row.Class)
-		if row.text != "" {
-			letter.Reason += ": " + row.text
-		}
 	}
+	letter.Key = c.storedKey(at)
 	dead := c.step.Dead
-	if n := len(dead); n > 0 && dead[n-1].Job == letter.Job && dead[n-1].Code == letter.Code &&
-		dead[n-1].Reason == letter.Reason && dead[n-1].Attempts == letter.Attempts {
-		dead[n-1].Tokens += "\n" + token
-		return
+	if n := len(dead); n > 0 {
+		letter.Tokens = dead[n-1].Tokens
+		if dead[n-1] == letter { // all else is the same
+			dead[n-1].Tokens += "\n" + token
+			return
+		}
 	}
 	letter.Tokens = token
 	c.step.Dead = append(dead, letter)

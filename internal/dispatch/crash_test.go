@@ -325,7 +325,7 @@ func TestAnAdapterThatPanicsCostsItsTokensAnAttempt(t *testing.T) {
 			if s := log.String(); !strings.Contains(s, "panicked") || strings.Contains(s, "token-1-of") {
 				t.Errorf("the log says %q, want the panic and no token", s)
 			}
-			if got := r.entries(wire.DeadStream, "reason"); c.delivery == push.AtMostOnce && !slices.Equal(got, []string{"unknown-outcome: the vendor's adapter panicked"}) {
+			if got := r.entries(wire.DeadStream, "reason", "detail"); c.delivery == push.AtMostOnce && !slices.Equal(got, []string{"unknown-outcome|the vendor's adapter panicked"}) {
 				t.Errorf("dead letters are %q", got)
 			}
 		})

@@ -233,7 +233,7 @@ func (d *Dispatcher) sweep(c *claim) {
 			case c.open.Settled[i]:
 				c.forget(first + j)
 			case s == wire.Sent:
-				c.end(i, first+j, e.Tokens[j], retry.Decision{Outcome: wire.Dead, Reason: "unknown-outcome"}, nil)
+				c.end(i, first+j, e.Tokens[j], retry.Decision{Outcome: wire.Dead, Reason: wire.DeadUnknownOutcome}, nil)
 			case o != wire.Pending:
 				c.end(i, first+j, e.Tokens[j], retry.Decision{Outcome: o}, nil)
 			}

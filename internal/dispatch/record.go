@@ -2,7 +2,6 @@ package dispatch
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
@@ -25,7 +24,7 @@ func (c *claim) begin() *ledger.Step {
 	}
 	s := c.step
 	s.Follow(c.gen)
-	s.Cap, s.States, s.Done = c.cap, slices.Clone(c.states), c.left == 0
+	s.Cap, s.States, s.Done = c.cap, c.journal(), c.left == 0
 	c.step, c.jobs, c.busy = nil, nil, make(chan struct{})
 	return s
 }

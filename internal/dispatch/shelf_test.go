@@ -165,7 +165,8 @@ func (s *shelf) settle(st *ledger.Step) bool {
 		delete(s.chunks, st.Ref)
 		return true
 	}
-	s.chunks[st.Ref] = raw[:wire.GenOffset] + wire.Head(st.Next, st.Cap) + raw[wire.GenOffset+wire.GenLength+2:st.Offset] + string(st.States)
+	rest := raw[min(len(raw), st.Offset+len(st.States)):] // SETRANGE leaves what is behind it
+	s.chunks[st.Ref] = raw[:wire.GenOffset] + wire.Head(st.Next, st.Cap) + raw[wire.GenOffset+wire.GenLength+2:st.Offset] + string(st.States) + rest
 	return true
 }
 
@@ -211,7 +212,7 @@ func (s *shelf) check(raw string, st *ledger.Step) {
 		}
 	}
 	s.checkEntries(st, dead, invalid)
-	if done := strings.Count(string(st.States), "\xff") == len(st.States); done != st.Done {
+	if done := strings.Count(string(st.States[:at]), "\xff") == at; done != st.Done {
 		s.fault("chunk %s: done=%v, want %v", st.Ref, st.Done, done)
 	}
 }

@@ -155,7 +155,7 @@ func TestTheDeadGoToTheDeadLetters(t *testing.T) {
 	}
 }
 
-// The vendor's own words stand in the dead letter, after the reason.
+// The reason is a label; the vendor's own words are the detail.
 func TestADeadLetterHasTheVendorsWords(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -163,7 +163,7 @@ func TestADeadLetterHasTheVendorsWords(t *testing.T) {
 	j := job("a", "t1")
 	j.Delivery = push.AtMostOnce
 	r.finish(r.alone(j)...)
-	r.wantEntries(wire.DeadStream, []string{"reason", "attempts", "delivery"}, "unknown-outcome: no answer|1|at-most-once")
+	r.wantEntries(wire.DeadStream, []string{"reason", "detail", "attempts", "delivery"}, "unknown-outcome|no answer|1|at-most-once")
 }
 
 func TestNothingIsSentForAJobThatIsOver(t *testing.T) {
@@ -293,9 +293,9 @@ func TestWhatCannotBeReadIsPutBackOrArchived(t *testing.T) {
 		spoil func(r *rig, t *task)
 		dead  bool
 	}{
-		"a task of a newer version":  {func(_ *rig, t *task) { t.Payload = []byte(`{"v":2,"app":"shop","chunk":"x"}`) }, false},
+		"a task of a newer version":  {func(_ *rig, t *task) { t.Payload = []byte(`{"v":3,"app":"shop","chunk":"x"}`) }, false},
 		"a task that is no JSON":     {func(_ *rig, t *task) { t.Payload = []byte(`hello`) }, true},
-		"a chunk of a newer version": {func(r *rig, _ *task) { r.must(r.rdb.SetRange(r.Context(), r.chunk(), 1, "2").Err()) }, false},
+		"a chunk of a newer version": {func(r *rig, _ *task) { r.must(r.rdb.SetRange(r.Context(), r.chunk(), 1, "3").Err()) }, false},
 		"a chunk that is corrupt":    {func(r *rig, _ *task) { r.must(r.rdb.Set(r.Context(), r.chunk(), "p1x", 0).Err()) }, true},
 	} {
 		t.Run(name, func(t *testing.T) {

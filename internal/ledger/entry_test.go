@@ -17,8 +17,8 @@ func invalidToken() ledger.InvalidToken {
 
 func deadLetter() ledger.DeadLetter {
 	return ledger.DeadLetter{
-		App: "shop", Vendor: "huawei", Job: "a", Code: broken, Reason: "attempts", Class: "retryable", Attempts: 8, Tokens: "t1\nt2",
-		Message: `{"title":"Shipped"}`, Priority: "bulk", Delivery: "at-most-once", Start: 1763686800000, Expires: 1763773200000,
+		App: "shop", Vendor: "huawei", Job: "a", Code: broken, Reason: wire.DeadAttempts, Detail: "EOF", Class: "retryable", Attempts: 8, Tokens: "t1\nt2",
+		Message: `{"title":"Shipped"}`, Priority: "bulk", Delivery: "at-most-once", Key: "000102030405060708090a0b0c0d0e0f", Start: 1763686800000, Expires: 1763773200000,
 	}
 }
 
@@ -45,10 +45,11 @@ func TestEntriesHaveTheFieldsOfTheContract(t *testing.T) {
 	other["action"], other["replacement"] = "replace", "t9"
 	r.wantEntries(wire.InvalidStream, invalid, other)
 	r.wantEntries(wire.DeadStream, map[string]any{
-		"app": "shop", "vendor": "huawei", "job": "a", "code": broken, "reason": "attempts", "class": "retryable", "attempts": "8",
+		"app": "shop", "vendor": "huawei", "job": "a", "code": broken, "reason": "attempts", "detail": "EOF", "v": "2", "class": "retryable", "attempts": "8",
 		"at": when, "tokens": "t1\nt2",
 		// What a replay needs.
 		"message": `{"title":"Shipped"}`, "priority": "bulk", "delivery": "at-most-once", "start": "1763686800000", "expires": "1763773200000",
+		"key": "000102030405060708090a0b0c0d0e0f",
 	})
 }
 

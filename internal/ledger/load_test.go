@@ -143,7 +143,7 @@ func TestLoadRefusesWhatItCannotRead(t *testing.T) {
 		corrupt, newer bool
 	}{
 		"a chunk of a newer version": {
-			func(r *rig, chunk string) { r.must(r.rdb.SetRange(r.Context(), chunk, 1, "2").Err()) }, false, true,
+			func(r *rig, chunk string) { r.must(r.rdb.SetRange(r.Context(), chunk, 1, "3").Err()) }, false, true,
 		},
 		"a chunk that is cut off": {
 			func(r *rig, chunk string) {

@@ -23,7 +23,8 @@ type Step struct {
 	// see Follow.
 	Gen, Next uint32
 	Cap       int
-	States    []byte
+	// States are the tokens' states with the chunk's tail after them.
+	States []byte
 	// Offset is where the states stand.
 	Offset int
 	// Done: every token is resolved; the chunk goes.
@@ -59,12 +60,16 @@ type JobStep struct {
 
 // DeadLetter is one entry of the dead letters: tokens that ended dead for one reason.
 type DeadLetter struct {
-	App, Vendor, Job, Code, Reason, Class string
-	Attempts                              int
-	Tokens                                string // newline-separated
-	// What a replay needs.
-	Message, Priority, Delivery string
-	Start, Expires              int64 // Unix milliseconds
+	App, Vendor, Job, Code, Class string
+	Reason                        wire.DeadReason
+	// Detail is what the vendor or the network said of it.
+	Detail   string
+	Attempts int
+	Tokens   string // newline-separated
+	// What a replay needs. Key is the tokens' idempotency key, where it does not
+	// follow from job and message.
+	Message, Priority, Delivery, Key string
+	Start, Expires                   int64 // Unix milliseconds
 }
 
 // settleScript records one step of a chunk.
@@ -209,7 +214,7 @@ func (s *Store) settleArgs(st *Step, now time.Time) ([]string, []any) {
 	if st.Done {
 		done = "1"
 	}
-	args := make([]any, 0, 15+8*len(st.Jobs)+22*len(st.Invalid)+32*len(st.Dead))
+	args := make([]any, 0, 15+8*len(st.Jobs)+22*len(st.Invalid)+40*len(st.Dead))
 	args = append(args,
 		wire.Head(st.Gen, 0)[:wire.GenLength], wire.Head(st.Next, st.Cap), string(st.States),
 		st.Offset, done, now.Unix(), strconv.FormatInt(now.Unix(), 36),
@@ -249,9 +254,14 @@ func (s *Store) settleArgs(st *Step, now time.Time) ([]string, []any) {
 func stamp(at time.Time) string { return at.UTC().Format("2006-01-02T15:04:05.000Z07:00") }
 
 func (d DeadLetter) words(at string) []any {
-	return []any{
-		3, "", 0, 28, "app", d.App, "vendor", d.Vendor, "job", d.Job, "code", d.Code, "reason", d.Reason, "class", d.Class,
-		"attempts", d.Attempts, "at", at, "tokens", d.Tokens, "message", d.Message, "priority", d.Priority,
-		"delivery", d.Delivery, "start", d.Start, "expires", d.Expires,
+	words := []any{
+		3, "", 0, 0, "v", wire.DeadVersion, "app", d.App, "vendor", d.Vendor, "job", d.Job, "code", d.Code, "reason", string(d.Reason),
+		"detail", d.Detail, "class", d.Class, "attempts", d.Attempts, "at", at, "tokens", d.Tokens, "message", d.Message,
+		"priority", d.Priority, "delivery", d.Delivery, "start", d.Start, "expires", d.Expires,
 	}
+	if d.Key != "" {
+		words = append(words, "key", d.Key)
+	}
+	words[3] = len(words) - 4
+	return words
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/postrider/postrider/internal/deadletter"
 	"github.com/postrider/postrider/internal/lanes"
@@ -121,15 +120,13 @@ func (t *Tally) sort() {
 	slices.SortStableFunc(t.Rows, func(a, b Row) int { return cmp.Compare(b.Tokens, a.Tokens) })
 }
 
-// dead counts dead letters by their reason; the vendor's own words, which
-// follow it, stay in the entry.
+// dead counts dead letters by their reason; the vendor's own words stay in the entry.
 func (h *Handler) dead(ctx context.Context) (Tally, error) {
 	all, total, err := (&deadletter.Store{Redis: h.Redis}).Newest(ctx, newest)
 	t := Tally{Total: total}
 	for i := range all {
 		e := &all[i]
-		reason, _, _ := strings.Cut(e.Reason, ": ")
-		t.add(Row{App: e.App, Vendor: e.Vendor, Code: e.Code, Reason: reason}, e.Count())
+		t.add(Row{App: e.App, Vendor: e.Vendor, Code: e.Code, Reason: string(e.Reason)}, e.Count())
 	}
 	t.sort()
 	return t, err

@@ -21,10 +21,6 @@ const (
 	maxCrashes = 3
 )
 
-// Poison is the reason of tasks that are given up because each of their runs
-// ended with the death of its worker.
-const Poison = "poison"
-
 // reapScript takes one task away from a worker that is dead: the task is due
 // again at once, or is archived when it was too often in work as its worker
 // died. How often that was stands beside the task and goes with it.
@@ -135,7 +131,7 @@ func (r *reaper) take(ctx context.Context, l lease, now time.Time) (crashes int,
 			return 0, fmt.Errorf("fence task %s: %w", l.task, err)
 		}
 	}
-	reason := wire.TaskError(Poison + ": " + strconv.Itoa(maxCrashes) + " workers died with this task in work")
+	reason := wire.TaskError(string(wire.DeadPoison) + ": " + strconv.Itoa(maxCrashes) + " workers died with this task in work")
 	crashes, err = reapScript.Run(ctx, r.rdb,
 		[]string{wire.ActiveKey(l.lane), wire.LeaseKey(l.lane), wire.PendingKey(l.lane), wire.ArchivedKey(l.lane), key},
 		l.task, l.until, maxCrashes, now.Unix(), now.UnixNano(), reason,

@@ -93,7 +93,7 @@ func TestATaskThatKillsItsWorkersIsGivenUp(t *testing.T) {
 			return nil
 		}
 	})
-	if c := from(t, buried, "the burial"); c.Reason != queue.Poison || c.ID != "poison" || string(c.Payload) != "poison" {
+	if c := from(t, buried, "the burial"); c.Reason != wire.DeadPoison || !strings.HasPrefix(c.Detail, "poison: 3 workers") || c.ID != "poison" || string(c.Payload) != "poison" {
 		t.Errorf("buried %+v", c)
 	}
 	info, err := r.inspector.GetTaskInfo(normal, "poison")
@@ -137,8 +137,8 @@ func TestWhatAPersonArchivesIsBuried(t *testing.T) {
 	r.start(4, report(nil), func(c *queue.Config) {
 		c.Bury = func(_ context.Context, _ string, all []queue.Corpse) error {
 			for _, one := range all {
-				if one.Reason != "archived: by hand" {
-					t.Errorf("the reason is %q", one.Reason)
+				if one.Reason != wire.DeadArchived || one.Detail != "by hand" {
+					t.Errorf("the reason is %q, the detail %q", one.Reason, one.Detail)
 				}
 				buried <- one.ID
 			}

@@ -27,8 +27,10 @@ const (
 // Corpse is a task that lies in asynq's archive.
 type Corpse struct {
 	Task
-	// Reason is Poison, or begins with what asynq or a person left as its error.
-	Reason string
+	// Reason is DeadPoison or DeadArchived.
+	Reason wire.DeadReason
+	// Detail is the last error that asynq knows of the task.
+	Detail string
 }
 
 // sweeper finds the tasks that were archived without a handler having its say:
@@ -101,9 +103,9 @@ func (s *sweeper) corpses(ctx context.Context, lane string, page []redis.Z) ([]C
 		if err != nil {
 			continue // not a task of ours, or trimmed meanwhile
 		}
-		c := Corpse{Task: Task{ID: t.ID, Payload: t.Payload}, Reason: "archived: " + cmp.Or(lastError, "by hand")}
+		c := Corpse{Task: Task{ID: t.ID, Payload: t.Payload}, Reason: wire.DeadArchived, Detail: cmp.Or(lastError, "by hand")}
 		if n, err := strconv.Atoi(crashes); err == nil && n >= maxCrashes {
-			c.Reason = Poison
+			c.Reason = wire.DeadPoison
 		}
 		all = append(all, c)
 	}

@@ -39,6 +39,9 @@ var update = flag.Bool("update", false, "write testdata/stored.golden anew: what
 // access tokens.
 const stored = "testdata/stored.golden"
 
+// storedV1 is the same from before headers, chunks and dead letters had version 2.
+const storedV1 = "testdata/stored_v1.golden"
+
 const storedSettings = settings + `    oppo: {app_key: "100001", master_secret: demo-secret, base_url: "%[5]s", feedback_url: "%[5]s"}
 `
 
@@ -57,7 +60,7 @@ func storing(t *testing.T) (*rig, *config.Config) {
 // TestWhatIsStoredKeepsItsFormat fails when a value in Redis changes its form,
 // which a worker of the version before would meet during an upgrade. When the
 // change is meant, raise the value's version, keep the old golden file for
-// TestWhatAnOlderVersionStoredIsRead, and write the new one with -update.
+// TestWhatWasStoredIsRead, and write the new one with -update.
 func TestWhatIsStoredKeepsItsFormat(t *testing.T) {
 	t.Parallel()
 	r, c := storing(t)
@@ -99,11 +102,21 @@ func TestWhatIsStoredKeepsItsFormat(t *testing.T) {
 	}
 }
 
-// TestWhatAnOlderVersionStoredIsRead puts what is stored into an empty Redis.
-func TestWhatAnOlderVersionStoredIsRead(t *testing.T) {
+// TestWhatWasStoredIsRead puts what each version stored into an empty Redis.
+func TestWhatWasStoredIsRead(t *testing.T) {
 	t.Parallel()
+	for _, file := range []string{storedV1, stored} {
+		t.Run(file, func(t *testing.T) {
+			t.Parallel()
+			readsStored(t, file)
+		})
+	}
+}
+
+func readsStored(t *testing.T, file string) {
+	t.Helper()
 	r, c := storing(t)
-	text, err := os.ReadFile(stored)
+	text, err := os.ReadFile(file) //nolint:gosec // a file of this test
 	r.must(err)
 	restore(t, r.rdb, string(text))
 	for id, want := range map[string][3]int{"finished": {2, 1, 0}, "marketing": {2, 0, 0}, "single": {1, 0, 0}, "dies": {0, 0, 2}} {
@@ -118,7 +131,8 @@ func TestWhatAnOlderVersionStoredIsRead(t *testing.T) {
 		letters = append(letters, *e)
 		return nil
 	}))
-	if len(letters) != 1 || letters[0].Job != "dies" || letters[0].Count() != 2 || letters[0].Delivery != string(push.AtMostOnce) {
+	if len(letters) != 1 || letters[0].Job != "dies" || letters[0].Count() != 2 || letters[0].Delivery != string(push.AtMostOnce) ||
+		letters[0].Reason != wire.DeadUnknownOutcome {
 		t.Errorf("dead letters: %+v", letters)
 	}
 	var feed []feedback.Entry
@@ -191,13 +205,13 @@ func TestANewerVersionIsPutBack(t *testing.T) {
 	for name, newer := range map[string]func(*rig){
 		"a chunk": func(r *rig) {
 			for _, key := range keys(t, r.rdb, "postrider:chunk:*") {
-				r.must(r.rdb.SetRange(t.Context(), key, 1, "2").Err())
+				r.must(r.rdb.SetRange(t.Context(), key, 1, "3").Err())
 			}
 		},
 		"a task": func(r *rig) {
 			for _, key := range keys(t, r.rdb, "asynq:{huawei:normal}:t:*") {
 				msg := r.rdb.HGet(t.Context(), key, "msg").Val()
-				r.must(r.rdb.HSet(t.Context(), key, "msg", strings.Replace(msg, `{"v":1,`, `{"v":2,`, 1)).Err())
+				r.must(r.rdb.HSet(t.Context(), key, "msg", strings.Replace(msg, `{"v":2,`, `{"v":3,`, 1)).Err())
 			}
 		},
 	} {

@@ -340,6 +340,9 @@ func (p *pack) add(s *small, tokens []string, atMostOnce bool) {
 	}
 	p.header.Tokens += len(tokens)
 	p.header.Message = s.digest
+	if start := s.start.UnixMilli(); p.header.Start == 0 || start < p.header.Start {
+		p.header.Start = start
+	}
 	if s.expires.After(p.expires) {
 		p.expires = s.expires
 	}

@@ -31,7 +31,7 @@ func TestEnqueueASingleToken(t *testing.T) {
 	}
 	b := open(t, rdb)
 	b.wantTokens(t, "order-42", "three", []string{"tok"})
-	want := wire.Header{Version: 1, Job: "order-42", App: "shop", Tokens: 1, Expires: noon.Add(24 * time.Hour).Unix()}
+	want := wire.Header{Version: wire.HeaderVersion, Job: "order-42", App: "shop", Tokens: 1, Start: noon.UnixMilli(), Expires: noon.Add(24 * time.Hour).Unix()}
 	have := b.tasks[0].header
 	want.Chunk, want.Message = have.Chunk, have.Message
 	if have != want || len(have.Message) != 32 || !strings.HasPrefix(have.Chunk, "{order-42}:three:") {

@@ -305,7 +305,7 @@ func (s *Stream) enqueue(ctx context.Context, owner string) error {
 func (s *Stream) task(r staged, owner string) wire.Task {
 	h := wire.Header{
 		Job: s.p.ID, App: s.p.App, Chunk: wire.JobChunk(s.p.ID, r.name), Tokens: r.tokens,
-		Message: s.p.digest, Expires: s.p.expires.Unix(),
+		Message: s.p.digest, Start: s.p.start.UnixMilli(), Expires: s.p.expires.Unix(),
 	}
 	_, number, _ := strings.Cut(r.name, ":")
 	return wire.Task{

@@ -37,6 +37,9 @@ type Result struct {
 type State struct {
 	// Attempt counts the attempts, this one included, that count.
 	Attempt int
+	// Tries counts the token's requests, this one included, that ended with the
+	// result's row, if the row bounds them (Row.Tries); else it is 0.
+	Tries int
 	// Tokens is how many tokens shared the request.
 	Tokens int
 	// AtMostOnce: never again after an uncertain outcome.
@@ -67,8 +70,8 @@ type Decision struct {
 	At      time.Time    // for Again
 	// Counted: the attempt counts.
 	Counted bool
-	// Reason is set for tokens that end dead: "attempts", "unknown-outcome".
-	Reason string
+	// Reason is set for tokens that end dead: DeadAttempts or DeadUnknownOutcome.
+	Reason wire.DeadReason
 }
 
 // Decide says what happens to a token after an answer.
@@ -89,7 +92,7 @@ func Decide(p Policy, r Result, s State) Decision {
 	case classify.Backoff, classify.RefreshAuth, classify.SlowDown, classify.WaitQuota, classify.Split, classify.Config:
 	}
 	if s.AtMostOnce && r.Uncertain {
-		return Decision{Verdict: End, Outcome: wire.Dead, Counted: true, Reason: "unknown-outcome"}
+		return Decision{Verdict: End, Outcome: wire.Dead, Counted: true, Reason: wire.DeadUnknownOutcome}
 	}
 	switch r.Row.Remedy {
 	case classify.Split:
@@ -128,7 +131,7 @@ func backOff(p Policy, r Result, s State) Decision {
 		return again(s, max(r.RetryAfter, p.Delay(s.Attempt, s.Jitter)), false)
 	}
 	if s.Attempt >= most {
-		return Decision{Verdict: End, Outcome: wire.Dead, Counted: true, Reason: "attempts"}
+		return Decision{Verdict: End, Outcome: wire.Dead, Counted: true, Reason: wire.DeadAttempts}
 	}
 	return again(s, max(r.RetryAfter, p.Delay(s.Attempt, s.Jitter)), true)
 }

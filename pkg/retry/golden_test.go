@@ -121,7 +121,7 @@ func writeCases(w *tabwriter.Writer, row classify.Row, attempt, most int) {
 		}
 		d := retry.Decide(policy(), r, s)
 		fmt.Fprintf(w, "%s\t%s\t%d of %d\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\n",
-			row.Class, row.Remedy, attempt, most, outcome, delivery, s.Tokens, asked, expires, verdict(d, s), counted(d), orDash(d.Reason))
+			row.Class, row.Remedy, attempt, most, outcome, delivery, s.Tokens, asked, expires, verdict(d, s), counted(d), orDash(string(d.Reason)))
 	}
 }
 

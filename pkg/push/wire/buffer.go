@@ -62,17 +62,18 @@ func (l *TokenList) spell() {
 }
 
 // EncodeEntry writes a chunk of one entry whose tokens are in the list, and
-// whose message lies at the job's MessageKey. e.Tokens and e.Message are not read.
+// whose message is at the job's MessageKey. e.Tokens and e.Message are not read.
 func EncodeEntry(e Entry, l *TokenList) []byte {
 	e.Message = -1
-	head := appendEntry(appendMessages(make([]byte, 0, 64+len(e.Job)), nil), e, &TokenList{n: l.n, width: l.width})
-	length := len(head) + len(l.b)
+	vars := appendVars(nil, e.Vars)
+	head := appendEntryHead(appendMessages(make([]byte, 0, 64+len(e.Job)), nil), e, l)
+	length := len(head) + len(l.b) + len(vars)
 	b := appendHeader(make([]byte, 0, ChunkHeader+length), 0, 0, l.n, length)
-	return append(append(b, head...), l.b...)
+	return append(append(append(b, head...), l.b...), vars...)
 }
 
 func appendHeader(b []byte, gen uint32, requestCap, tokens, length int) []byte {
-	b = append(b, 'p', '0'+Version)
+	b = append(b, 'p', '0'+ChunkVersion)
 	b = binary.BigEndian.AppendUint32(b, gen)
 	b = binary.BigEndian.AppendUint16(b, uint16(requestCap))
 	b = binary.BigEndian.AppendUint16(b, uint16(tokens))
@@ -82,24 +83,47 @@ func appendHeader(b []byte, gen uint32, requestCap, tokens, length int) []byte {
 func appendMessages(b []byte, m []string) []byte {
 	b = binary.AppendUvarint(b, uint64(len(m)))
 	for _, s := range m {
-		b = binary.AppendUvarint(b, uint64(len(s)))
-		b = append(b, s...)
+		b = appendText(b, s)
 	}
 	return b
 }
 
 func appendEntry(b []byte, e Entry, l *TokenList) []byte {
-	b = binary.AppendUvarint(b, uint64(len(e.Job)))
-	b = append(b, e.Job...)
-	b = binary.AppendUvarint(b, flag(flagSingle, e.Single)|flag(flagAtMostOnce, e.AtMostOnce)|flag(flagOneLength, l.width > 0))
+	return appendVars(append(appendEntryHead(b, e, l), l.b...), e.Vars)
+}
+
+// appendEntryHead writes what stands before the entry's tokens.
+func appendEntryHead(b []byte, e Entry, l *TokenList) []byte {
+	b = appendText(b, e.Job)
+	b = binary.AppendUvarint(b, flag(flagSingle, e.Single)|flag(flagAtMostOnce, e.AtMostOnce)|
+		flag(flagOneLength, l.width > 0)|flag(flagVars, len(e.Vars) > 0))
 	b = binary.AppendUvarint(b, uint64(e.Start))
 	b = binary.AppendUvarint(b, uint64(e.Expires))
 	b = binary.AppendUvarint(b, uint64(e.Message+1))
 	if l.width > 0 {
 		b = binary.AppendUvarint(b, uint64(l.width))
 	}
-	b = binary.AppendUvarint(b, uint64(l.n))
-	return append(b, l.b...)
+	return binary.AppendUvarint(b, uint64(l.n))
+}
+
+// appendVars writes the variables of an entry: nothing if it has none.
+func appendVars(b []byte, vars []Var) []byte {
+	if len(vars) == 0 {
+		return b
+	}
+	b = binary.AppendUvarint(b, uint64(len(vars)))
+	for _, v := range vars {
+		b = appendText(b, v.Name)
+		b = binary.AppendUvarint(b, uint64(len(v.Values)))
+		for _, value := range v.Values {
+			b = appendText(b, value)
+		}
+	}
+	return b
+}
+
+func appendText(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
 func flag(f uint64, on bool) uint64 {

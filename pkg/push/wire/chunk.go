@@ -32,18 +32,25 @@ const (
 	ChunkHeader = 14
 )
 
+// ChunkVersion is the newest version of chunks that this build understands, and
+// the one that it writes. Version 1 has no tail and no variables.
+const ChunkVersion = 2
+
 // Chunk is the journal of one task: what is still to be sent, and how often it
 // was tried. An encoded chunk is
 //
-//	"p1" generation:4 cap:2 tokens:2 length:4 | messages | entries | states: one byte a token
+//	"p2" generation:4 cap:2 tokens:2 length:4 | messages | entries | states: one byte a token | tail
 //
-// where length is that of messages and entries. Only generation, cap and states
-// ever change, and there are no states before the first recorded step.
+// where length is that of messages and entries. Only generation, cap, states and
+// tail ever change, and there are neither states nor tail before the first
+// recorded step. See Tail for what follows the states.
 //
 // Tokens of an entry that are of one length, as vendors' tokens are, stand
 // without separators: 1,000 of 131 bytes then fit the 128 KiB that the memory
 // allocator would else round up to 160.
 type Chunk struct {
+	// Version is the one that a decoded chunk was written in; Encode does not read it.
+	Version int
 	// Gen counts the recorded steps; a record with another Gen comes too late.
 	Gen uint32
 	// Cap is the most tokens of one request after a split; 0: the vendor's limit.
@@ -53,6 +60,8 @@ type Chunk struct {
 	Entries  []Entry
 	// States has one byte a token, over all entries in order.
 	States []byte
+	// Tail is what else is known of the tokens; stored only with States.
+	Tail Tail
 
 	body int // bytes of messages and entries, once decoded
 }
@@ -71,22 +80,38 @@ type Entry struct {
 	// Message is an index into Messages, or -1: it lies at the job's MessageKey.
 	Message int
 	Tokens  []string
+	// Vars are the values of the message's variables; nil: it has none.
+	Vars []Var
 }
 
+// Var is one variable of a message: its name and its Values for the entry's
+// tokens, one for each in order, or a single one for all of them.
+type Var struct {
+	Name   string
+	Values []string
+}
+
+// Flags of an entry. Version 1 knows those before flagVars.
 const (
 	flagSingle = 1 << iota
 	flagAtMostOnce
 	flagOneLength
-	flagsKnown = 1<<iota - 1
+	flagVars
 )
 
-// Encode writes the chunk. Its States may be nil: nothing tried yet.
+// Encode writes the chunk. Its States may be nil: nothing tried yet; its Tail is
+// then empty.
 func (c *Chunk) Encode() ([]byte, error) {
 	n := 0
 	var body []byte
 	body = appendMessages(body, c.Messages)
 	for _, e := range c.Entries {
 		n += len(e.Tokens)
+		for _, v := range e.Vars {
+			if len(v.Values) != 1 && len(v.Values) != len(e.Tokens) {
+				return nil, fmt.Errorf("encode chunk: a variable has %d values, want 1 or %d", len(v.Values), len(e.Tokens))
+			}
+		}
 		var list TokenList
 		for _, t := range e.Tokens {
 			list.Add([]byte(t))
@@ -97,7 +122,7 @@ func (c *Chunk) Encode() ([]byte, error) {
 		return nil, fmt.Errorf("encode chunk: %d tokens, want 1 to %d", n, MaxTokens)
 	}
 	out := appendHeader(make([]byte, 0, ChunkHeader+len(body)+len(c.States)), c.Gen, c.Cap, n, len(body))
-	return append(append(out, body...), c.States...), nil
+	return c.Tail.Append(append(append(out, body...), c.States...)), nil
 }
 
 // Head encodes what a recorded step writes over the beginning of a chunk:
@@ -114,24 +139,32 @@ func DecodeChunk(s string) (*Chunk, error) {
 	if len(s) < ChunkHeader || s[0] != 'p' || s[1] < '1' {
 		return nil, errors.New("decode chunk: not a chunk")
 	}
-	if s[1] > '0'+Version {
+	version := int(s[1] - '0')
+	if version > ChunkVersion {
 		return nil, fmt.Errorf("decode chunk: version %c: %w", s[1], ErrNewer)
 	}
 	head := []byte(s[:ChunkHeader])
 	n, length := int(binary.BigEndian.Uint16(head[8:])), uint64(binary.BigEndian.Uint32(head[10:]))
-	states := uint64(len(s)) - ChunkHeader - length // wraps around if the body is cut off
+	journal := uint64(len(s)) - ChunkHeader - length // wraps around if the body is cut off
 	gen := binary.BigEndian.Uint32(head[GenOffset:])
-	if n == 0 || states != uint64(n) && (states != 0 || gen != 0) {
+	switch {
+	case n == 0, length > uint64(len(s)-ChunkHeader), journal != 0 && journal < uint64(n), journal == 0 && gen != 0,
+		version == 1 && journal > uint64(n):
 		return nil, errors.New("decode chunk: cut off")
 	}
 	c := &Chunk{
-		Gen:    gen,
-		Cap:    int(binary.BigEndian.Uint16(head[GenOffset+GenLength:])),
-		States: make([]byte, n),
-		body:   int(length),
+		Version: version,
+		Gen:     gen,
+		Cap:     int(binary.BigEndian.Uint16(head[GenOffset+GenLength:])),
+		States:  make([]byte, n),
+		body:    int(length),
 	}
-	copy(c.States, s[ChunkHeader+length:])
-	r := reader{s: s[ChunkHeader : ChunkHeader+length]}
+	states := copy(c.States, s[ChunkHeader+length:])
+	var err error
+	if c.Tail, err = decodeTail(s[ChunkHeader+int(length)+states:], n); err != nil {
+		return nil, fmt.Errorf("decode chunk: tail: %w", err)
+	}
+	r := reader{s: s[ChunkHeader : ChunkHeader+length], version: version}
 	for range r.count(1) {
 		c.Messages = append(c.Messages, r.text())
 	}
@@ -152,8 +185,9 @@ func DecodeChunk(s string) (*Chunk, error) {
 
 // reader takes values off the front of s; after an error it returns zeros.
 type reader struct {
-	s   string
-	err error
+	s       string
+	version int // of the chunk
+	err     error
 }
 
 func (r *reader) uvarint() uint64 {
@@ -200,7 +234,7 @@ func (r *reader) entry(messages, left int) Entry {
 	switch {
 	case r.err != nil:
 		return e
-	case flags > flagsKnown:
+	case flags >= flagVars<<1, r.version == 1 && flags >= flagVars:
 		r.fail("an entry has flags that this version does not know")
 	case flags&flagOneLength != 0 && width == 0:
 		r.fail("an entry has tokens of no length")
@@ -212,8 +246,32 @@ func (r *reader) entry(messages, left int) Entry {
 		r.fail("an entry has no job")
 	default:
 		e.Tokens = r.tokens(n, width)
+		if flags&flagVars != 0 {
+			e.Vars = r.vars(n)
+		}
 	}
 	return e
+}
+
+// vars reads the variables of an entry with n tokens.
+func (r *reader) vars(n int) []Var {
+	all := make([]Var, r.count(2))
+	if len(all) == 0 {
+		r.fail("an entry with variables has none")
+	}
+	for i := range all {
+		all[i].Name = r.text()
+		values := r.count(1)
+		if values != 1 && values != n {
+			r.fail("a variable has neither one value nor one for each token")
+			return nil
+		}
+		all[i].Values = make([]string, values)
+		for k := range all[i].Values {
+			all[i].Values[k] = r.text()
+		}
+	}
+	return all
 }
 
 // tokens reads n tokens of the given length; 0: each says its own.

@@ -20,7 +20,7 @@ const (
 	ends   = begins + 24*3600*1000
 )
 
-// streamed is testdata/chunk_stream.golden.
+// streamed is testdata/chunk_stream.golden, and _v1.
 func streamed() *wire.Chunk {
 	return &wire.Chunk{
 		Entries: []wire.Entry{{
@@ -30,8 +30,8 @@ func streamed() *wire.Chunk {
 	}
 }
 
-// shared is testdata/chunk_shared.golden.
-func shared() *wire.Chunk {
+// sharedV1 is testdata/chunk_shared_v1.golden.
+func sharedV1() *wire.Chunk {
 	return &wire.Chunk{
 		Gen: 258, Cap: 500, Messages: []string{`{"a":1}`, `{"b":2}`},
 		Entries: []wire.Entry{
@@ -43,11 +43,22 @@ func shared() *wire.Chunk {
 	}
 }
 
+// shared is testdata/chunk_shared.golden.
+func shared() *wire.Chunk {
+	const one, other = "000102030405060708090a0b0c0d0e0f", "f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff"
+	c := sharedV1()
+	c.Entries[1].Vars = []wire.Var{{Name: "name", Values: []string{"Li", ""}}, {Name: "shop", Values: []string{"Acme"}}}
+	c.Tail = wire.Tail{
+		Keys: []string{one, other, one, ""}, Tries: map[string]map[int]int{"xiaomi/token/7": {0: 2, 3: 300}}, Stored: true,
+	}
+	return c
+}
+
 // same compares what a chunk says.
 func same(a, b *wire.Chunk) bool {
 	return a.Gen == b.Gen && a.Cap == b.Cap && string(a.States) == string(b.States) &&
 		strings.Join(a.Messages, "\x00") == strings.Join(b.Messages, "\x00") && len(a.Messages) == len(b.Messages) &&
-		reflect.DeepEqual(a.Entries, b.Entries)
+		reflect.DeepEqual(a.Entries, b.Entries) && reflect.DeepEqual(a.Tail, b.Tail)
 }
 
 // golden reads a file of hex and quoted text.
@@ -97,11 +108,14 @@ func list(tokens []string) *wire.TokenList {
 func TestStoredChunksStayAsTheyAre(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		name  string
-		chunk *wire.Chunk
+		name    string
+		chunk   *wire.Chunk
+		version int
 	}{
-		{"chunk_stream.golden", streamed()},
-		{"chunk_shared.golden", shared()},
+		{"chunk_stream.golden", streamed(), 2},
+		{"chunk_shared.golden", shared(), 2},
+		{"chunk_stream_v1.golden", streamed(), 1},
+		{"chunk_shared_v1.golden", sharedV1(), 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -110,8 +124,11 @@ func TestStoredChunksStayAsTheyAre(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !same(got, c.chunk) {
+			if !same(got, c.chunk) || got.Version != c.version {
 				t.Errorf("decoded %+v, want %+v", got, c.chunk)
+			}
+			if c.version < wire.ChunkVersion {
+				return // read, and never written again
 			}
 			written := *c.chunk
 			if written.Gen == 0 {
@@ -132,9 +149,13 @@ func TestAStreamWritesTheChunkThatEncodeWrites(t *testing.T) {
 	}
 }
 
+func goldens() []string {
+	return []string{"chunk_stream.golden", "chunk_shared.golden", "chunk_stream_v1.golden", "chunk_shared_v1.golden"}
+}
+
 func TestEveryByteOfAChunkMeansSomething(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"chunk_stream.golden", "chunk_shared.golden"} {
+	for _, name := range goldens() {
 		good := golden(t, name)
 		want, err := wire.DecodeChunk(good)
 		if err != nil {
@@ -154,12 +175,22 @@ func TestEveryByteOfAChunkMeansSomething(t *testing.T) {
 
 func TestACutOffChunkIsRefused(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"chunk_stream.golden", "chunk_shared.golden"} {
+	for _, name := range goldens() {
 		good := golden(t, name)
+		whole, err := wire.DecodeChunk(good)
+		if err != nil {
+			t.Fatal(err)
+		}
 		for n := range len(good) {
+			if n == whole.StatesOffset()+len(whole.States) && whole.Tail.Stored {
+				continue // without the tail it is a chunk that has none
+			}
 			if c, err := wire.DecodeChunk(good[:n]); err == nil {
 				t.Errorf("%s: the first %d of %d bytes read as %+v", name, n, len(good), c)
 			}
+		}
+		if whole.Version > 1 {
+			continue // what follows is a tail, or what is left of a longer one
 		}
 		if c, err := wire.DecodeChunk(good + "\x00"); err == nil {
 			t.Errorf("%s: with one more byte reads as %+v", name, c)
@@ -181,7 +212,7 @@ func TestAMalformedChunkIsRefused(t *testing.T) {
 		{"fewer tokens announced than there are", 8, "\x00\x02", "more than the chunk"},
 		{"a body beyond the end", 10, "\xff\xff\xff\xff", "cut off"},
 		{"more messages than bytes", 14, "\x7f", "count is too large"},
-		{"an unknown flag", 24, "\x0e", "flags"},
+		{"an unknown flag", 24, "\x16", "flags"},
 		{"a message that is not there", 37, "\x01", "message"},
 		{"tokens of no length", 38, "\x00", "no length"},
 		{"tokens longer than the chunk", 38, "\x7f", "count is too large"},
@@ -230,7 +261,7 @@ func TestEncodeRefusesAChunkThatCannotBe(t *testing.T) {
 
 func TestANewerChunkIsToldFromABrokenOne(t *testing.T) {
 	t.Parallel()
-	newer := "p2" + strings.Repeat("x", 30)
+	newer := "p3" + strings.Repeat("x", 30)
 	if _, err := wire.DecodeChunk(newer); !errors.Is(err, wire.ErrNewer) {
 		t.Errorf("the next version: got %v, want ErrNewer", err)
 	}
@@ -297,15 +328,15 @@ func TestAChunkReadsAsItWasWritten(t *testing.T) {
 			n += len(e.Tokens)
 		}
 		if want.States == nil {
-			want.States = make([]byte, n)
+			want.States, want.Tail = make([]byte, n), wire.Tail{}
 			if got.StatesOffset() != len(s) {
 				t.Fatalf("states would stand at %d of %d", got.StatesOffset(), len(s))
 			}
 		}
-		if !same(got, want) {
+		if !same(got, want) || got.Version != wire.ChunkVersion {
 			t.Fatalf("got %+v, want %+v", got, want)
 		}
-		if s[got.StatesOffset():] != "" && s[got.StatesOffset():] != string(want.States) {
+		if journal := s[got.StatesOffset():]; journal != "" && !strings.HasPrefix(journal, string(want.States)) {
 			t.Fatal("the states do not stand at their offset")
 		}
 	})

@@ -6,8 +6,9 @@ import (
 	"fmt"
 )
 
-// Version is the newest version of headers and chunks that this build understands.
-const Version = 1
+// HeaderVersion is the newest version of headers that this build understands,
+// and the one that it writes. Version 1 has neither start nor trace.
+const HeaderVersion = 2
 
 // ErrNewer means that a newer postrider wrote this: put it back for one that understands it.
 var ErrNewer = errors.New("written by a newer version of postrider")
@@ -24,13 +25,18 @@ type Header struct {
 	Tokens int    `json:"tokens"`
 	// Message identifies the message by content where the chunk has only one; else "".
 	Message string `json:"message,omitempty"`
+	// Start is when the first of the chunk's jobs could be sent, Unix
+	// milliseconds; 0 in version 1, which does not say it.
+	Start int64 `json:"start,omitempty"`
 	// Expires is when the last of the chunk's jobs expires, Unix seconds.
 	Expires int64 `json:"expires"`
+	// Trace is the job's traceparent (W3C Trace Context), if it has one.
+	Trace string `json:"trace,omitempty"`
 }
 
 // Encode writes the header as JSON.
 func (h Header) Encode() []byte {
-	h.Version = Version
+	h.Version = HeaderVersion
 	b, err := json.Marshal(h)
 	if err != nil {
 		panic(err) // strings and numbers only: cannot happen
@@ -39,19 +45,25 @@ func (h Header) Encode() []byte {
 }
 
 // DecodeHeader reads a task's payload. It answers ErrNewer, wrapped, for a
-// version that it does not know.
+// version that it does not know, and for a task with several chunks: a later
+// version may write those, and this one would lose all but the first.
 func DecodeHeader(b []byte) (Header, error) {
-	var h Header
+	var h struct {
+		Header
+		Chunks json.RawMessage `json:"chunks"`
+	}
 	err := json.Unmarshal(b, &h)
 	switch {
-	case h.Version > Version: // comes first: a newer field may have another type
-		return h, fmt.Errorf("decode task header: version %d: %w", h.Version, ErrNewer)
+	case h.Version > HeaderVersion: // comes first: a newer field may have another type
+		return h.Header, fmt.Errorf("decode task header: version %d: %w", h.Version, ErrNewer)
 	case err != nil:
 		return Header{}, fmt.Errorf("decode task header: %w", err)
 	case h.Version < 1:
 		return Header{}, fmt.Errorf("decode task header: version %d is none", h.Version)
+	case len(h.Chunks) > 0 && string(h.Chunks) != "[]" && string(h.Chunks) != "null":
+		return h.Header, fmt.Errorf("decode task header: several chunks: %w", ErrNewer)
 	case h.App == "" || h.Chunk == "":
 		return Header{}, errors.New("decode task header: app and chunk are missing")
 	}
-	return h, nil
+	return h.Header, nil
 }

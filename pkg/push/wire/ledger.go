@@ -80,6 +80,10 @@ const CanceledSingle = "q"
 // Letter is how a single ledger writes the outcome.
 func (o Outcome) Letter() string { return letters[o] }
 
+// LedgerVersion is the newest version of single ledgers that this build
+// understands, and the one that it writes.
+const LedgerVersion = 1
+
 // Single is the ledger of a job with one token, kept as one short string
 //
 //	"1" letter number " " app { " " code [ "=" n ] | " +" receipt }
@@ -109,7 +113,7 @@ func (l Single) Encode() string {
 		letter = CanceledSingle
 	}
 	var b strings.Builder
-	b.WriteString("1" + letter + strconv.FormatInt(number, 36) + " " + l.App)
+	b.WriteString(strconv.Itoa(LedgerVersion) + letter + strconv.FormatInt(number, 36) + " " + l.App)
 	for code, n := range l.Codes {
 		b.WriteString(" " + ShortCode(code))
 		if n != 1 {
@@ -127,7 +131,7 @@ func DecodeSingle(s string) (Single, error) {
 	if s == "" || s[0] < '1' || s[0] > '9' {
 		return Single{}, errors.New("decode ledger: not a ledger")
 	}
-	if s[0] > '0'+Version {
+	if s[0] > '0'+LedgerVersion {
 		return Single{}, fmt.Errorf("decode ledger: version %c: %w", s[0], ErrNewer)
 	}
 	parts := strings.Split(s, " ")
