@@ -208,7 +208,8 @@ func duplicate(id string) error { return fmt.Errorf("job %s: %w", id, ErrDuplica
 func (c *Client) runEnqueue(ctx context.Context, jobs []*small) ([]int64, error) {
 	now := c.now()
 	packs := c.pack(jobs, now)
-	keys := make([]string, 0, len(jobs)+4*len(packs))
+	keys := make([]string, 0, 1+len(jobs)+4*len(packs))
+	keys = append(keys, wire.CallKey(packs[0].nonce))
 	args := []any{len(jobs), len(packs), now.Unix(), int64(c.window / time.Second), now.UnixNano()}
 	for _, s := range jobs {
 		keys = append(keys, wire.JobKey(s.ID))

@@ -99,9 +99,11 @@ end
 `
 
 // enqueueScript enqueues small jobs whole: ledgers, chunks and tasks in one
-// step, or nothing at all if any of the ids is taken.
+// step, or nothing at all if any of the ids is taken. go-redis sends it again
+// when its reply was lost: the call leaves a marker for a minute, by which it is
+// recognised and gets its first answer.
 //
-//	KEYS: J ledgers; then of each chunk: chunk, asynq task, asynq pending or scheduled, turns
+//	KEYS: call's marker, J ledgers; then of each chunk: chunk, asynq task, asynq pending or scheduled, turns
 //	ARGV: J, number of chunks, now (Unix s), window (s), now (ns),
 //	      of each job: "s" and the ledger's string, or "h" and the app; tokens; TTL (s); keep (s)
 //	      of each chunk: bytes, TTL (s), asynq task id, asynq task, due (Unix s, 0: now), app
@@ -111,22 +113,24 @@ local jobs, chunks = tonumber(ARGV[1]), tonumber(ARGV[2])
 local now, window, nanos = tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
 local dup = {}
 for i = 1, jobs do
-  if taken(KEYS[i], now, window) then dup[#dup + 1] = i end
+  if taken(KEYS[i + 1], now, window) then dup[#dup + 1] = i end
 end
+if (#dup > 0 or window < 60) and redis.call('EXISTS', KEYS[1]) == 1 then return {} end
 if #dup > 0 then return dup end
+redis.call('SET', KEYS[1], '', 'EX', 60)
 local a = 6
 for i = 1, jobs do
   if ARGV[a] == 's' then
-    redis.call('SET', KEYS[i], ARGV[a + 1], 'EX', ARGV[a + 3])
+    redis.call('SET', KEYS[i + 1], ARGV[a + 1], 'EX', ARGV[a + 3])
   else
-    redis.call('DEL', KEYS[i])
-    redis.call('HSET', KEYS[i], 'state', 'running', 'app', ARGV[a + 1], 'accepted', ARGV[a + 2],
+    redis.call('DEL', KEYS[i + 1])
+    redis.call('HSET', KEYS[i + 1], 'state', 'running', 'app', ARGV[a + 1], 'accepted', ARGV[a + 2],
       'created', ARGV[3], 'keep', ARGV[a + 4])
-    redis.call('EXPIRE', KEYS[i], ARGV[a + 3])
+    redis.call('EXPIRE', KEYS[i + 1], ARGV[a + 3])
   end
   a = a + 5
 end
-local k = jobs + 1
+local k = jobs + 2
 for i = 1, chunks do
   redis.call('SET', KEYS[k], ARGV[a], 'EX', ARGV[a + 1])
   task(KEYS[k + 1], KEYS[k + 2], KEYS[k + 3], ARGV[a + 2], ARGV[a + 3], nanos, ARGV[a + 4], ARGV[a + 5])
@@ -196,18 +200,23 @@ return 1
 // been finished meanwhile ends here.
 //
 //	KEYS: ledger, staged, message
-//	ARGV: now (Unix s), how long to keep a finished ledger (s)
+//	ARGV: now (Unix s), how long to keep a finished ledger (s), owner
 //	Returns "ok" or, if somebody else was first, "duplicate".
-var commitScript = redis.NewScript(`
-if redis.call('HGET', KEYS[1], 'state') ~= 'sealed' then return 'duplicate' end
+var commitScript = redis.NewScript(luaHash + `
+if not hash(KEYS[1]) then return 'duplicate' end
+local have = redis.call('HMGET', KEYS[1], 'state', 'digest', 'owner')
+if not have[2] then return have[3] == ARGV[3] and 'ok' or 'duplicate' end
+if have[1] ~= 'sealed' and have[1] ~= 'canceled' then return 'duplicate' end
 redis.call('DEL', KEYS[2])
-redis.call('HDEL', KEYS[1], 'digest', 'owner')
-redis.call('HSET', KEYS[1], 'state', 'running')
+redis.call('HDEL', KEYS[1], 'digest')
+redis.call('HSET', KEYS[1], 'owner', ARGV[3])
+if have[1] == 'sealed' then redis.call('HSET', KEYS[1], 'state', 'running') end
 local v = redis.call('HMGET', KEYS[1], 'accepted', 'delivered', 'invalid', 'dropped', 'expired', 'dead', 'canceled', 'keep')
 local pending = tonumber(v[1])
 for i = 2, 7 do pending = pending - tonumber(v[i] or 0) end
 if pending == 0 then
-  redis.call('HSET', KEYS[1], 'state', 'done', 'ended', ARGV[1])
+  if have[1] == 'sealed' then redis.call('HSET', KEYS[1], 'state', 'done') end
+  redis.call('HSET', KEYS[1], 'ended', ARGV[1])
   redis.call('EXPIRE', KEYS[1], math.max(tonumber(v[8]), tonumber(ARGV[2])))
   redis.call('DEL', KEYS[3])
 end

@@ -264,7 +264,7 @@ func (s *Stream) Commit(ctx context.Context) (Result, error) {
 	if err := s.enqueue(ctx, owner); err != nil {
 		return s.result, fmt.Errorf("enqueue job %s: %w", s.p.ID, err)
 	}
-	state, err := commitScript.Run(ctx, s.c.rdb, append(keys, wire.MessageKey(s.p.ID)), s.c.now().Unix(), int64(grace/time.Second)).Text()
+	state, err := commitScript.Run(ctx, s.c.rdb, append(keys, wire.MessageKey(s.p.ID)), s.c.now().Unix(), int64(grace/time.Second), s.owner).Text()
 	if err != nil {
 		return s.result, fmt.Errorf("enqueue job %s: %w", s.p.ID, err)
 	}

@@ -25,6 +25,10 @@ const (
 // ReceiptStream holds receipts that were answered and are not applied yet.
 const ReceiptStream = "postrider:receipts"
 
+// CallKey marks for a minute what a call has done, by the call's random name:
+// a command that is sent again because its reply was lost is recognised.
+func CallKey(name string) string { return "postrider:call:{" + name + "}" }
+
 // TaskType is the asynq type of every task.
 const TaskType = "push"
 

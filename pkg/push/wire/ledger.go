@@ -38,7 +38,7 @@ const (
 	FieldEnded    = "ended"   // Unix seconds
 	FieldKeep     = "keep"    // seconds to keep the ledger after the end, at least
 	FieldDigest   = "digest"  // of everything but the targets
-	FieldOwner    = "owner"   // who created it, until it is sealed
+	FieldOwner    = "owner"   // who created it; once all its tasks exist, who completed it
 )
 
 // Receipt is what a receipt counts as in a ledger, beside the outcomes.
