@@ -54,9 +54,10 @@ var mayImport = map[string][]string{
 	"internal/credential":     {"pkg/classify", "pkg/vendors"},
 	"internal/saved":          {"pkg/vendors"},
 	"internal/limit":          {},
-	"internal/ledger":         {"pkg/push/wire"},
-	"internal/deadletter":     {"pkg/push", "pkg/push/wire"},
-	"internal/feedback":       {"pkg/push/wire"},
+	"internal/ledger":         {"internal/once", "pkg/push/wire"},
+	"internal/deadletter":     {"internal/once", "pkg/push", "pkg/push/wire"},
+	"internal/feedback":       {"internal/once", "pkg/push/wire"},
+	"internal/once":           {"pkg/push/wire"},
 	"internal/intake":         {"internal/inbox", "pkg/push", "pkg/push/wire"},
 	"internal/inbox":          {},
 	"internal/config":         {"pkg/classify", "pkg/push", "pkg/vendors"}, // vendors are handed to it

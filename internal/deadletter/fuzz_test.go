@@ -21,7 +21,7 @@ func FuzzReplay(f *testing.F) {
 			"app": app, "vendor": vendor, "job": job, "tokens": tokens, "message": message, "priority": priority,
 			"delivery": delivery, "start": start, "expires": expires, "attempts": attempts, "v": version, "key": key, "vars": vars,
 		})
-		c, err := newCall(&e, time.Unix(1763712000, 0), time.Time{})
+		c, err := newCall("call", &e, time.Unix(1763712000, 0), time.Time{})
 		if err != nil {
 			return
 		}

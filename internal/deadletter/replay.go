@@ -10,6 +10,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/postrider/postrider/internal/once"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/push/wire"
 )
@@ -34,8 +35,9 @@ type Left struct{ ID, Job, Reason string }
 func (s *Store) Replay(ctx context.Context, f Filter, expires time.Time) (Sum, []Left, error) {
 	var sum Sum
 	var left []Left
+	name := once.Key(wire.DeadStream)
 	err := s.pages(ctx, f, func(all []Entry) error {
-		moved, err := s.move(ctx, all, expires)
+		moved, err := s.move(ctx, name, all, expires)
 		for i, m := range moved {
 			switch m {
 			case "ok":
@@ -51,15 +53,15 @@ func (s *Store) Replay(ctx context.Context, f Filter, expires time.Time) (Sum, [
 }
 
 // move replays entries in one round trip, and tells what became of each: "ok",
-// "gone", "" if it was not tried, or why it stays.
-func (s *Store) move(ctx context.Context, all []Entry, expires time.Time) ([]string, error) {
+// "gone", "" if it was not tried, or why it stays. name is that of the whole replay.
+func (s *Store) move(ctx context.Context, name string, all []Entry, expires time.Time) ([]string, error) {
 	ctx = context.WithoutCancel(ctx) // what was begun is finished, so that the count is right
 	out := make([]string, len(all))
 	calls := make([]call, len(all))
 	now := s.now()
 	for i := range all {
 		var err error
-		if calls[i], err = newCall(&all[i], now, expires); err != nil {
+		if calls[i], err = newCall(name, &all[i], now, expires); err != nil {
 			out[i] = err.Error()
 		}
 	}
@@ -111,7 +113,7 @@ type call struct {
 
 // newCall lays the entry's chunk and task out. An error says why the entry
 // cannot be replayed.
-func newCall(e *Entry, now, expires time.Time) (call, error) {
+func newCall(name string, e *Entry, now, expires time.Time) (call, error) {
 	if err := e.check(); err != nil {
 		return call{}, err
 	}
@@ -136,7 +138,7 @@ func newCall(e *Entry, now, expires time.Time) (call, error) {
 	return call{
 		keys: []string{
 			wire.DeadStream, wire.JobKey(e.Job), wire.ChunkKey(e.ref()), wire.AsynqQueues,
-			wire.TaskKey(task.Queue, task.ID), wire.PendingKey(task.Queue),
+			wire.TaskKey(task.Queue, task.ID), wire.PendingKey(task.Queue), name,
 		},
 		args: []any{
 			e.ID, e.Count(), e.App, now.Unix(), now.UnixNano(), int64(ttl / time.Second), many, single,

@@ -1,16 +1,21 @@
 package deadletter
 
-import "github.com/redis/go-redis/v9"
+import (
+	"github.com/redis/go-redis/v9"
+
+	"github.com/postrider/postrider/internal/once"
+)
 
 // replayScript moves one entry from the dead letters back into its lane, and
 // its tokens in the ledger from dead to pending. A ledger that is gone, or that
 // another job under the same id has begun, takes the tokens in as accepted anew.
 //
-//	KEYS: dead stream, ledger, chunk, asynq queues, asynq task, asynq pending
+//	KEYS: dead stream, ledger, chunk, asynq queues, asynq task, asynq pending, call
 //	ARGV: entry's id, tokens, app, now (Unix s), now (ns), TTL (s),
 //	      chunk, the same for a ledger that is a string, lane, asynq task id, asynq task
 //	Returns "ok", "gone" if the entry is not in the stream, or why it stays there.
-var replayScript = redis.NewScript(`
+var replayScript = redis.NewScript(once.Lua + `
+if did(KEYS[7], ARGV[1]) then return 'ok' end
 if #redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1]) == 0 then return 'gone' end
 local ledger, n, ttl = KEYS[2], tonumber(ARGV[2]), tonumber(ARGV[6])
 local chunk = ARGV[7]
@@ -44,5 +49,6 @@ redis.call('SADD', KEYS[4], ARGV[9])
 redis.call('HSET', KEYS[5], 'msg', ARGV[11], 'state', 'pending', 'pending_since', ARGV[5])
 redis.call('LPUSH', KEYS[6], ARGV[10])
 redis.call('XDEL', KEYS[1], ARGV[1])
+note(KEYS[7], ARGV[1])
 return 'ok'
 `)

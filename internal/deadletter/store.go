@@ -7,6 +7,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/postrider/postrider/internal/once"
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
@@ -123,17 +124,16 @@ func (s *Sum) add(e *Entry) {
 // Purge deletes the chosen entries. What it counts is right also beside an error.
 func (s *Store) Purge(ctx context.Context, f Filter) (Sum, error) {
 	var sum Sum
+	name := once.Key(wire.DeadStream)
 	err := s.pages(ctx, f, func(all []Entry) error {
-		cmds := make([]*redis.IntCmd, len(all))
+		ids := make([]string, len(all))
+		for i := range all {
+			ids[i] = all[i].ID
+		}
 		// What was begun is finished, so that the count is right.
-		_, err := s.Redis.Pipelined(context.WithoutCancel(ctx), func(p redis.Pipeliner) error {
-			for i := range all {
-				cmds[i] = p.XDel(ctx, wire.DeadStream, all[i].ID)
-			}
-			return nil
-		})
-		for i, cmd := range cmds {
-			if cmd.Val() == 1 { // 0: somebody else took it
+		deleted, err := once.Delete(context.WithoutCancel(ctx), s.Redis, wire.DeadStream, name, ids)
+		for i, mine := range deleted {
+			if mine {
 				sum.add(&all[i])
 			}
 		}

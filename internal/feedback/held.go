@@ -8,6 +8,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/postrider/postrider/internal/once"
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
@@ -90,14 +91,16 @@ func (f *Filter) choose(raw []redis.XMessage) []Entry {
 // confirmScript moves one entry from those that are held to the feed. A token
 // that is to be deleted is known dead from then on.
 //
-//	KEYS: held entries, feed, marks
+//	KEYS: held entries, feed, marks, call
 //	ARGV: entry's id, mark or "", its time (ms), keep of marks (s)
-//	Returns 1, or 0 if the entry is held no more.
-var confirmScript = redis.NewScript(`
+//	Returns 1, or 0 if somebody else has moved the entry.
+var confirmScript = redis.NewScript(once.Lua + `
+if did(KEYS[4], ARGV[1]) then return 1 end
 local e = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1])
 if #e == 0 then return 0 end
 redis.call('XADD', KEYS[2], '*', unpack(e[1][2]))
 redis.call('XDEL', KEYS[1], ARGV[1])
+note(KEYS[4], ARGV[1])
 if ARGV[2] ~= '' then
   redis.call('ZADD', KEYS[3], 'GT', ARGV[3], ARGV[2])
   if redis.call('TTL', KEYS[3]) < tonumber(ARGV[4]) then redis.call('EXPIRE', KEYS[3], ARGV[4]) end
@@ -109,14 +112,31 @@ return 1
 // in one step: confirming again, or twice at once, after whatever interruption,
 // feeds each once. The count is right also beside an error.
 func (h *Held) Confirm(ctx context.Context, f Filter) (int, error) {
-	return h.move(ctx, f, "confirm", func(ctx context.Context, p redis.Pipeliner, e *Entry) *redis.Cmd {
-		mark, at := "", int64(0)
-		if t, err := time.Parse(time.RFC3339, e.At); err == nil && e.Action == actionDelete {
-			mark, at = wire.Mark(e.Token), t.UnixMilli()
+	call := once.Key(wire.HeldStream)
+	return h.move(ctx, f, "confirm", func(ctx context.Context, all []Entry) ([]bool, error) {
+		cmds := make([]*redis.Cmd, len(all))
+		_, err := h.Redis.Pipelined(ctx, func(p redis.Pipeliner) error {
+			for i := range all {
+				cmds[i] = h.confirm(ctx, p, call, &all[i])
+			}
+			return nil
+		})
+		moved := make([]bool, len(all))
+		for i, cmd := range cmds {
+			n, err := cmd.Int()
+			moved[i] = err == nil && n == 1
 		}
-		keys := []string{wire.HeldStream, wire.InvalidStream, wire.GoneKey(e.App, e.Vendor)}
-		return confirmScript.Eval(ctx, p, keys, e.ID, mark, at, int64(h.Keep/time.Second))
+		return moved, err
 	})
+}
+
+func (h *Held) confirm(ctx context.Context, p redis.Pipeliner, call string, e *Entry) *redis.Cmd {
+	mark, at := "", int64(0)
+	if t, err := time.Parse(time.RFC3339, e.At); err == nil && e.Action == actionDelete {
+		mark, at = wire.Mark(e.Token), t.UnixMilli()
+	}
+	keys := []string{wire.HeldStream, wire.InvalidStream, wire.GoneKey(e.App, e.Vendor), call}
+	return confirmScript.Eval(ctx, p, keys, e.ID, mark, at, int64(h.Keep/time.Second))
 }
 
 // actionDelete is the action of tokens that are dead for good.
@@ -125,27 +145,26 @@ const actionDelete = "delete"
 // Discard deletes the chosen entries: their tokens are as good as before. The
 // count is right also beside an error.
 func (h *Held) Discard(ctx context.Context, f Filter) (int, error) {
-	return h.move(ctx, f, "discard", func(ctx context.Context, p redis.Pipeliner, e *Entry) *redis.Cmd {
-		return p.Do(ctx, "xdel", wire.HeldStream, e.ID)
+	call := once.Key(wire.HeldStream)
+	return h.move(ctx, f, "discard", func(ctx context.Context, all []Entry) ([]bool, error) {
+		ids := make([]string, len(all))
+		for i := range all {
+			ids[i] = all[i].ID
+		}
+		return once.Delete(ctx, h.Redis, wire.HeldStream, call, ids)
 	})
 }
 
-// move does something with each of the chosen entries, that answers 1 if it was
-// there, and counts those.
-func (h *Held) move(ctx context.Context, f Filter, what string, do func(context.Context, redis.Pipeliner, *Entry) *redis.Cmd) (int, error) {
+// move does something with the chosen entries, that answers of each whether this
+// call did it, and counts those.
+func (h *Held) move(ctx context.Context, f Filter, what string, do func(context.Context, []Entry) ([]bool, error)) (int, error) {
 	n := 0
 	err := h.Each(ctx, f, func(all []Entry) error {
-		ctx := context.WithoutCancel(ctx) // what was begun is finished, so that the count is right
-		cmds := make([]*redis.Cmd, len(all))
-		_, err := h.Redis.Pipelined(ctx, func(p redis.Pipeliner) error {
-			for i := range all {
-				cmds[i] = do(ctx, p, &all[i])
-			}
-			return nil
-		})
-		for _, cmd := range cmds {
-			if moved, err := cmd.Int(); err == nil {
-				n += moved
+		// What was begun is finished, so that the count is right.
+		moved, err := do(context.WithoutCancel(ctx), all)
+		for _, mine := range moved {
+			if mine {
+				n++
 			}
 		}
 		if err != nil {

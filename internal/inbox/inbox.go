@@ -81,7 +81,7 @@ func (r *Reader) claim(ctx context.Context) ([]redis.XMessage, error) {
 }
 
 // Done takes entries off the stream, in one step with what more adds to it; nil:
-// nothing.
+// nothing. The step may be done twice: go-redis sends it again when its reply was lost.
 func (r *Reader) Done(ctx context.Context, ids []string, more func(redis.Pipeliner)) error {
 	if len(ids) == 0 {
 		return nil

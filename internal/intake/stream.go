@@ -150,6 +150,17 @@ func (s *Stream) enqueue(ctx context.Context, lot []*given, again bool) error {
 	return fault
 }
 
+// refuseScript answers that an entry was refused, unless that was done not long
+// ago: by this worker, whose step is sent again when its reply was lost, or by
+// one that died.
+//
+//	KEYS: refused entries, mark of this entry
+//	ARGV: words of the answer
+var refuseScript = redis.NewScript(`
+if redis.call('SET', KEYS[2], '', 'NX', 'EX', 3600) then redis.call('XADD', KEYS[1], '*', unpack(ARGV)) end
+return 1
+`)
+
 // finish takes the lot off the stream and answers what was refused, in one step.
 func (s *Stream) finish(ctx context.Context, in *inbox.Reader, lot []*given) error {
 	ids, refused := make([]string, len(lot)), 0
@@ -162,7 +173,8 @@ func (s *Stream) finish(ctx context.Context, in *inbox.Reader, lot []*given) err
 	err := in.Done(ctx, ids, func(p redis.Pipeliner) {
 		for _, g := range lot {
 			if g.err != nil {
-				p.XAdd(ctx, &redis.XAddArgs{Stream: wire.RefusedStream, Values: []any{"id", g.id, "job", g.name, "reason", g.err.Error()}})
+				keys := []string{wire.RefusedStream, wire.CallKey(wire.RefusedStream, g.id)}
+				refuseScript.Eval(ctx, p, keys, "id", g.id, "job", g.name, "reason", g.err.Error())
 			}
 		}
 	})

@@ -11,6 +11,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/postrider/postrider/internal/once"
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
@@ -36,23 +37,29 @@ type Found struct {
 
 // feedScript adds entries to the feed, each unless the same was added not long ago.
 //
-//	KEYS: feed, held entries, guard, marks, then of each entry: what tells that it was added
+//	KEYS: call's answer, feed, held entries, guard, marks, then of each entry: what tells that it was added
 //	ARGV: now (Unix s), keep of marks (s), how long an entry is known (s),
 //	      tokens answered, tokens invalid among them, guard's least (0: it is off) and ratio,
 //	      of each entry: mark, its time (ms), number of words, words
 //	Returns how many were added, and 0 if they were fed, 1 if held, 2 if held for the first time.
 var feedScript = redis.NewScript(foundLua + `
+local before = redis.call('GET', KEYS[1])
+if before then
+  local n, held = string.match(before, '(%d+) (%d+)')
+  return {tonumber(n), tonumber(held)}
+end
 local now, n, a = tonumber(ARGV[1]), 0, 8
-local held = judge(KEYS[3], now, tonumber(ARGV[4]), tonumber(ARGV[5]), #KEYS > 4, tonumber(ARGV[6]), tonumber(ARGV[7]))
-for k = 5, #KEYS do
+local held = judge(KEYS[4], now, tonumber(ARGV[4]), tonumber(ARGV[5]), #KEYS > 5, tonumber(ARGV[6]), tonumber(ARGV[7]))
+for k = 6, #KEYS do
   local words = tonumber(ARGV[a + 2])
   if redis.call('SET', KEYS[k], '', 'NX', 'EX', ARGV[3]) then
-    found(held > 0, KEYS[1], KEYS[2], KEYS[4], ARGV[a], ARGV[a + 1], a + 3, a + 2 + words)
+    found(held > 0, KEYS[2], KEYS[3], KEYS[5], ARGV[a], ARGV[a + 1], a + 3, a + 2 + words)
     n = n + 1
   end
   a = a + 3 + words
 end
-if #KEYS > 4 then forget(KEYS[4], now, tonumber(ARGV[2])) end
+if #KEYS > 5 then forget(KEYS[5], now, tonumber(ARGV[2])) end
+redis.call('SET', KEYS[1], n .. ' ' .. held, 'EX', 60)
 return {n, held}
 `)
 
@@ -81,7 +88,7 @@ func (s *Store) feedArgs(f Found, invalid int) ([]string, []any) {
 	if f.Answered == 0 {
 		invalid = 0
 	}
-	keys := []string{wire.InvalidStream, wire.HeldStream, wire.GuardKey(f.App, f.Vendor, f.Source), wire.GoneKey(f.App, f.Vendor)}
+	keys := []string{once.Key(wire.InvalidStream), wire.InvalidStream, wire.HeldStream, wire.GuardKey(f.App, f.Vendor, f.Source), wire.GoneKey(f.App, f.Vendor)}
 	args := []any{
 		now.Unix(), int64(s.keep() / time.Second), int64(feedOnce / time.Second),
 		f.Answered, invalid, s.Guard.Min, s.Guard.Ratio,

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
@@ -86,15 +87,17 @@ func (w *waiter) start() {
 func (w *waiter) stop() { w.once.Do(func() { close(w.done) }) }
 
 // giveBackScript puts a task that was taken and not begun back to the front of
-// its lane, as asynq does at its shutdown.
+// its lane, as asynq does at its shutdown. Sent again, because its reply was lost,
+// it leaves the task to the worker that has taken it by then.
 //
 //	KEYS: active, lease, pending, task
-//	ARGV: task id
+//	ARGV: task id, name of this call
 var giveBackScript = redis.NewScript(`
+if redis.call('HGET', KEYS[4], 'back') == ARGV[2] then return 1 end
 if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 0 then return 0 end
 redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('RPUSH', KEYS[3], ARGV[1])
-redis.call('HSET', KEYS[4], 'state', 'pending')
+redis.call('HSET', KEYS[4], 'state', 'pending', 'back', ARGV[2])
 return 1
 `)
 
@@ -110,7 +113,7 @@ func (w *waiter) giveBack(ctx context.Context) error {
 				continue
 			}
 			keys := []string{wire.ActiveKey(l.name), wire.LeaseKey(l.name), wire.PendingKey(l.name), wire.TaskKey(l.name, t.ID)}
-			if err := giveBackScript.Run(ctx, w.UniversalClient, keys, t.ID).Err(); err != nil {
+			if err := giveBackScript.Run(ctx, w.UniversalClient, keys, t.ID, rand.Text()[:12]).Err(); err != nil {
 				errs = append(errs, fmt.Errorf("give task %s back: %w", t.ID, err))
 			}
 			l.inWork--

@@ -54,7 +54,8 @@ func (s *Store) Put(ctx context.Context, app, vendor string, all []vendors.Recei
 // Note remembers, in one round trip, whose messages are about to be sent. It
 // makes the Store a dispatch.Tracer.
 func (s *Store) Note(ctx context.Context, sent []dispatch.Sent) error {
-	_, err := s.Redis.Pipelined(ctx, func(p redis.Pipeliner) error {
+	// As a transaction: no key is left without its end.
+	_, err := s.Redis.TxPipelined(ctx, func(p redis.Pipeliner) error {
 		for _, n := range sent {
 			key := wire.SentKey(n.App, n.Vendor, n.Tag)
 			values := make([]any, 0, 2+2*len(n.Tokens))

@@ -209,7 +209,7 @@ func (c *Client) runEnqueue(ctx context.Context, jobs []*small) ([]int64, error)
 	now := c.now()
 	packs := c.pack(jobs, now)
 	keys := make([]string, 0, 1+len(jobs)+4*len(packs))
-	keys = append(keys, wire.CallKey(packs[0].nonce))
+	keys = append(keys, wire.CallKey(packs[0].nonce, "enqueue"))
 	args := []any{len(jobs), len(packs), now.Unix(), int64(c.window / time.Second), now.UnixNano()}
 	for _, s := range jobs {
 		keys = append(keys, wire.JobKey(s.ID))

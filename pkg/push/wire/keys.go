@@ -26,8 +26,9 @@ const (
 const ReceiptStream = "postrider:receipts"
 
 // CallKey marks for a minute what a call has done, by the call's random name:
-// a command that is sent again because its reply was lost is recognised.
-func CallKey(name string) string { return "postrider:call:{" + name + "}" }
+// a command that is sent again because its reply was lost is recognised. It is in
+// the slot of the key that the call changes.
+func CallKey(slot, name string) string { return "postrider:call:{" + slot + "}:" + name }
 
 // TaskType is the asynq type of every task.
 const TaskType = "push"
