@@ -78,7 +78,7 @@ func (a *Account) mixes(p *parcel) bool {
 		return false
 	}
 	s, ok := a.Vendor.(vendors.Saver)
-	return !ok || !s.Saves(&vendors.Request{Message: p.message, Tokens: p.tokens(), Key: p.key()})
+	return !ok || !s.Saves(&vendors.Request{Message: p.message, Tokens: p.tokens()})
 }
 
 // bundle distributes parcels over requests: one each or, where the vendor takes

@@ -33,6 +33,7 @@ type claim struct {
 	jobs   map[int]int  // entries to indices of step.Jobs
 	// busy is closed when the step that is being recorded is; nil: none is.
 	busy chan struct{}
+	fresh bool // no step was ever recorded of the chunk, as it was loaded: nothing of it was sent
 	lost bool // another run recorded a step: this one has no say any more
 	// intents are the attempts behind tokens that are marked Sent.
 	intents map[int]byte
@@ -46,6 +47,7 @@ type claim struct {
 func newClaim(h wire.Header, open *ledger.Open, vendor string, p push.Priority) *claim {
 	c := &claim{
 		header: h, open: open, vendor: vendor, priority: p, states: open.Chunk.States, tail: open.Chunk.Tail, cap: open.Chunk.Cap,
+		fresh: open.Chunk.Version > 1 && open.Chunk.Gen == 0,
 		gen: open.Chunk.Gen, left: len(open.Chunk.States),
 	}
 	for _, s := range c.states {
@@ -163,7 +165,7 @@ func (c *claim) letter(entry, at int, token string, reason wire.DeadReason, deta
 	if row != nil {
 		letter.Code, letter.Class = row.key, string(row.Class)
 	}
-	letter.Key = c.storedKey(at)
+	letter.Key = c.letterKey(e, at)
 	dead := c.step.Dead
 	if n := len(dead); n > 0 {
 		letter.Tokens = dead[n-1].Tokens

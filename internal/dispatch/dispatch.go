@@ -129,9 +129,10 @@ type Dispatcher struct {
 	Config
 	joiner joiner
 	slots  slots
-	// draining is closed when waiting tasks are to leave.
-	draining chan struct{}
-	once     sync.Once
+	// draining is closed when waiting tasks are to leave: life has ended.
+	draining <-chan struct{}
+	life     context.Context //nolint:containedctx // the Dispatcher's own, that Drain ends
+	drain    context.CancelFunc
 	// away: a record failed, and none has succeeded since; it is told once.
 	away atomic.Bool
 }
@@ -141,14 +142,16 @@ func New(c Config) *Dispatcher {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	d := &Dispatcher{Config: c, draining: make(chan struct{})}
+	d := &Dispatcher{Config: c}
+	d.life, d.drain = context.WithCancel(context.Background())
+	d.draining = d.life.Done()
 	d.joiner.open = map[joinKey]*batch{}
 	d.slots.limit = max(1, c.Requests)
 	return d
 }
 
 // Drain makes every task that waits go back; those that send go on.
-func (d *Dispatcher) Drain() { d.once.Do(func() { close(d.draining) }) }
+func (d *Dispatcher) Drain() { d.drain() }
 
 // unknownApp is how long a task waits for an app or version that this worker lacks.
 const unknownApp = 30 * time.Second
@@ -187,16 +190,38 @@ func (d *Dispatcher) work(ctx context.Context, h wire.Header, lane string, t que
 	if err := d.suppress(ctx, c); err != nil {
 		return err
 	}
+	a, ok := d.Account(h.App, vendor)
+	var parcels []*parcel
+	if c.left > 0 && ok {
+		parcels = d.parcels(a, c)
+	}
 	d.settle(ctx, c)
-	if c.left > 0 && !c.lost {
-		a, ok := d.Account(h.App, vendor)
-		if !ok {
-			at := d.Now().Add(unknownApp)
-			return &queue.AgainError{At: at, Reason: fmt.Sprintf("this worker has no settings for app %s at %s", h.App, vendor)}
-		}
-		d.deliver(ctx, a, c)
+	switch {
+	case c.left > 0 && !ok:
+		at := d.Now().Add(unknownApp)
+		return &queue.AgainError{At: at, Reason: fmt.Sprintf("this worker has no settings for app %s at %s", h.App, vendor)}
+	case c.left > 0 && !c.lost:
+		d.deliver(ctx, a, c, parcels)
 	}
 	return c.verdict(d.Now())
+}
+
+// parcels are those of the claim. Where it has several, or something of it is
+// recorded anyway, the keys that some of them need are recorded with that.
+func (d *Dispatcher) parcels(a *Account, c *claim) []*parcel {
+	all, err := c.parcels(a)
+	if err != nil {
+		d.Log.Error().Err(err).Str("chunk", c.open.Ref).Msg("unreadable message")
+		c.again(d.Now().Add(unknownApp), err.Error())
+		return nil
+	}
+	if len(all) > 1 || c.step != nil {
+		for _, p := range all {
+			p.identify()
+			p.unrecorded = false // it is, before any of them is sent
+		}
+	}
+	return all
 }
 
 // unreadable puts back what a newer version wrote or Redis could not give, and
@@ -244,13 +269,7 @@ func (d *Dispatcher) sweep(c *claim) {
 
 // deliver sends the chunk's parcels, as many requests at once as there are
 // slots, and returns when each has an answer or has to wait.
-func (d *Dispatcher) deliver(ctx context.Context, a *Account, c *claim) {
-	parcels, err := c.parcels(a, d.Now())
-	if err != nil {
-		d.Log.Error().Err(err).Str("chunk", c.open.Ref).Msg("unreadable message")
-		c.again(d.Now().Add(unknownApp), err.Error())
-		return
-	}
+func (d *Dispatcher) deliver(ctx context.Context, a *Account, c *claim, parcels []*parcel) {
 	if len(parcels) == 1 {
 		d.forward(ctx, a, parcels[0])
 		return

@@ -35,10 +35,12 @@ func (d *Dispatcher) request(ctx context.Context, a call, s shipment, reqs []*ve
 		if ans, ok := d.prepare(ctx, a, reqs, fresh); !ok {
 			return ans
 		}
-		if d.withhold(ctx, s) {
+		if !d.commit(ctx, s) || d.withhold(ctx, s) {
 			return answer{withheld: true}
 		}
+		done := d.noteSent(ctx, s)
 		ans := d.ask(ctx, a, reqs)
+		done()
 		fresh = false
 		var err error
 		switch {
@@ -207,7 +209,7 @@ func (d *Dispatcher) lookupError(a call, err error) answer {
 	if !errors.As(err, &v) {
 		v = &vendors.Error{Code: classify.Code{Level: classify.Transport, Code: classify.Broken}, Err: err}
 	}
-	ans := answer{row: d.lookup(a, v.Code), retryAfter: v.RetryAfter}
+	ans := answer{row: d.lookup(a, v.Code), unsent: v.Unsent, retryAfter: v.RetryAfter}
 	if ans.row.text == "" && v.Err != nil {
 		ans.row.text = vendors.Text(v.Err.Error())
 	}

@@ -25,14 +25,15 @@ func (d *Dispatcher) send(ctx context.Context, a *Account, s shipment) {
 		defer d.Gate.Done(context.WithoutCancel(ctx), a, ticket)
 	}
 	s = d.dropExpired(ctx, s)
-	if len(s) == 0 || !d.markIntent(ctx, s) {
+	if len(s) == 0 {
 		return
 	}
 	now := d.Now()
 	reqs := make([]*vendors.Request, len(s))
 	for i, p := range s {
+		p.identify()
 		reqs[i] = &vendors.Request{
-			Message: p.message, Tokens: p.tokens(), TTL: max(p.until.Sub(now), time.Second), Key: p.key(), Now: now,
+			Message: p.message, Tokens: p.tokens(), TTL: max(p.until.Sub(now), time.Second), Key: p.tag, Now: now,
 			ReceiptURL: a.ReceiptURL,
 		}
 	}
@@ -149,50 +150,4 @@ func (p *parcel) dropExpired(now int64) bool {
 	dropped := len(left) < len(p.spans)
 	p.spans = left
 	return dropped
-}
-
-// markIntent records, for at-most-once jobs, that the request is about to be
-// made; false means that this run may not make it.
-func (d *Dispatcher) markIntent(ctx context.Context, p shipment) bool {
-	marked := false
-	for _, s := range p.spans() {
-		if !s.c.open.Chunk.Entries[s.entry].AtMostOnce {
-			continue
-		}
-		marked = true
-		s.c.mu.Lock()
-		s.c.pending()
-		for i := range s.tokens {
-			s.c.intend(s.place(i))
-		}
-		s.c.mu.Unlock()
-	}
-	if !marked {
-		return true
-	}
-	claims := p.claims()
-	d.settle(ctx, claims...) // together
-	ok := true
-	for _, c := range claims {
-		ok = d.settled(ctx, c) && ok
-	}
-	if !ok {
-		d.takeBack(ctx, p, d.Now().Add(time.Second), "another worker took a chunk of this request over")
-	}
-	return ok
-}
-
-// takeBack undoes the marks of a request that is not made after all, and puts
-// its parcels back.
-func (d *Dispatcher) takeBack(ctx context.Context, p shipment, at time.Time, why string) {
-	for _, s := range p.spans() {
-		s.c.mu.Lock()
-		s.c.pending()
-		for i := range s.tokens {
-			s.c.unmark(s.place(i))
-		}
-		s.c.mu.Unlock()
-	}
-	p.again(at, why)
-	d.settle(ctx, p.claims()...)
 }
