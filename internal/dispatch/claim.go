@@ -32,9 +32,9 @@ type claim struct {
 	step   *ledger.Step // not recorded yet; nil: nothing
 	jobs   map[int]int  // entries to indices of step.Jobs
 	// busy is closed when the step that is being recorded is; nil: none is.
-	busy chan struct{}
+	busy  chan struct{}
 	fresh bool // no step was ever recorded of the chunk, as it was loaded: nothing of it was sent
-	lost bool // another run recorded a step: this one has no say any more
+	lost  bool // another run recorded a step: this one has no say any more
 	// intents are the attempts behind tokens that are marked Sent.
 	intents map[int]byte
 
@@ -48,7 +48,7 @@ func newClaim(h wire.Header, open *ledger.Open, vendor string, p push.Priority) 
 	c := &claim{
 		header: h, open: open, vendor: vendor, priority: p, states: open.Chunk.States, tail: open.Chunk.Tail, cap: open.Chunk.Cap,
 		fresh: open.Chunk.Version > 1 && open.Chunk.Gen == 0,
-		gen: open.Chunk.Gen, left: len(open.Chunk.States),
+		gen:   open.Chunk.Gen, left: len(open.Chunk.States),
 	}
 	for _, s := range c.states {
 		if s == wire.Resolved {
