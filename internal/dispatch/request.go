@@ -72,6 +72,9 @@ func (d *Dispatcher) prepare(ctx context.Context, a call, reqs []*vendors.Reques
 	}
 	if g, ok := a.Vendor.(vendors.Granter); ok {
 		access, err := d.Access.Access(ctx, a.App, a.Spec.Name, g, a.Fingerprint)
+		if err != nil && ctx.Err() != nil {
+			return d.givenUp(a, true), false
+		}
 		if err != nil {
 			return d.refused(ctx, a, err), false
 		}
@@ -84,6 +87,9 @@ func (d *Dispatcher) prepare(ctx context.Context, a call, reqs []*vendors.Reques
 	}
 	if s, ok := a.Vendor.(vendors.Saver); ok && len(reqs) == 1 && s.Saves(first) {
 		id, err := d.Saved.ID(ctx, saving(a, first), func(ctx context.Context) (vendors.Saved, error) { return s.Save(ctx, first) })
+		if err != nil && ctx.Err() != nil {
+			return d.givenUp(a, true), false
+		}
 		if err != nil {
 			ans := d.lookupError(a, err)
 			ans.unsent = true
@@ -122,11 +128,15 @@ func (d *Dispatcher) stop(ctx context.Context, a call) answer {
 
 // ask makes the request and looks the answer up.
 func (d *Dispatcher) ask(ctx context.Context, a call, reqs []*vendors.Request) answer {
-	ctx, cancel := context.WithTimeout(ctx, a.Timeout)
+	limited, cancel := context.WithTimeout(ctx, a.Timeout)
 	defer cancel()
 	asked, start := d.Now(), time.Now()
-	got, err := d.ship(ctx, a, reqs)
+	got, err := d.ship(limited, a, reqs)
 	took := time.Since(start)
+	if err != nil && ctx.Err() != nil {
+		v, ok := errors.AsType[*vendors.Error](err)
+		return d.givenUp(a, ok && v.Unsent)
+	}
 	if err != nil {
 		ans := d.lookupError(a, err)
 		ans.row.asked = asked
@@ -201,6 +211,15 @@ func (d *Dispatcher) refused(ctx context.Context, a call, err error) answer {
 	if ans.row.Level == classify.Transport || ans.row.Level == classify.HTTP {
 		d.Gate.Answered(ctx, a.Account, a.ticket, ans.row.Row, ans.retryAfter)
 	}
+	return ans
+}
+
+// givenUp is the answer when the task was taken from us while we waited for the
+// vendor: the worker stops, or lost its lease. That is nothing that the vendor
+// did, so neither gate nor meter hears of it, and no attempt counts.
+func (d *Dispatcher) givenUp(a call, unsent bool) answer {
+	ans := answer{row: d.lookup(a, classify.Code{Level: classify.Transport, Code: classify.Canceled}), unsent: unsent, noWord: true}
+	ans.row.asked = d.Now()
 	return ans
 }
 

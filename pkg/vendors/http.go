@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"slices"
 	"strconv"
@@ -77,14 +75,6 @@ func readAll(resp *http.Response) ([]byte, error) {
 	return body, err
 }
 
-func brokenCode(err error) string {
-	var netErr net.Error
-	if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &netErr) && netErr.Timeout() {
-		return classify.Timeout
-	}
-	return classify.Broken
-}
-
 // retryAfter reads seconds or an HTTP date; anything else, or the past, is 0.
 func retryAfter(header string, now time.Time) time.Duration {
 	if header == "" {
@@ -111,9 +101,7 @@ func MalformedError(op string, err error) error {
 
 // UnsentError is the error for a request that was never made. Check keeps
 // messages that cannot be encoded out.
-func UnsentError(op string, err error) error { return unsent(op, err) }
-
-func unsent(op string, err error) *Error {
+func UnsentError(op string, err error) error {
 	return &Error{Op: op, Code: classify.Code{Level: classify.Transport, Code: classify.Dial}, Unsent: true, Err: err}
 }
 

@@ -38,10 +38,19 @@ func newTrip(req *http.Request) *trip {
 
 // failed is the error of a request that has no answer.
 func (t *trip) failed(op string, err error) *Error {
+	code, other := classify.Broken, errNotHTTP
 	if t.conn == nil {
-		return unsent(op, cause(err, errNoConnection))
+		code, other = classify.Dial, errNoConnection
 	}
-	return &Error{Op: op, Code: classify.Code{Level: classify.Transport, Code: brokenCode(err)}, Err: cause(err, errNotHTTP)}
+	var netErr net.Error
+	switch ended := t.request.Context().Err(); {
+	case errors.Is(ended, context.Canceled):
+		code = classify.Canceled
+	case t.conn == nil:
+	case ended != nil, errors.As(err, &netErr) && netErr.Timeout():
+		code = classify.Timeout
+	}
+	return &Error{Op: op, Code: classify.Code{Level: classify.Transport, Code: code}, Unsent: t.conn == nil, Err: cause(err, other)}
 }
 
 var (
