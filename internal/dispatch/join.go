@@ -33,7 +33,6 @@ type batch struct {
 	seen    map[string]struct{}
 	joined  chan struct{} // told when another parcel came
 	full    chan struct{} // closed when no more fit
-	sent    chan struct{} // closed when every answer is recorded
 }
 
 // join sends the parcel together with others that come within the linger, and
@@ -45,17 +44,13 @@ func (d *Dispatcher) join(ctx context.Context, a *Account, p *parcel) {
 	}
 	b, first := d.joiner.enter(ctx, k, p, limit)
 	if first {
-		go d.sendBatch(a, b)
+		b.callers.Run(func(ctx context.Context) {
+			d.gather(ctx, b)
+			d.joiner.close(b)
+			d.sendInSlot(ctx, a, b.all)
+		})
 	}
-	_ = b.callers.Wait(ctx, b.sent) // the verdict on the claim says what became of it
-}
-
-func (d *Dispatcher) sendBatch(a *Account, b *batch) {
-	defer close(b.sent)
-	ctx := b.callers.Context()
-	d.gather(ctx, b)
-	d.joiner.close(b)
-	d.sendInSlot(ctx, a, b.all)
+	_ = b.callers.Wait(ctx) // the verdict on the claim says what became of it
 }
 
 // gather waits for others: for a first one hardly, then until none has come for
@@ -102,7 +97,7 @@ func (j *joiner) enter(ctx context.Context, k joinKey, p *parcel, limit int) (b 
 		close(b.full) // as full as it gets
 	}
 	b = &batch{
-		key: k, callers: flight.New(ctx), seen: map[string]struct{}{}, joined: make(chan struct{}, 1), full: make(chan struct{}), sent: make(chan struct{}),
+		key: k, callers: flight.New(ctx), seen: map[string]struct{}{}, joined: make(chan struct{}, 1), full: make(chan struct{}),
 	}
 	b.take(p)
 	j.open[k] = b

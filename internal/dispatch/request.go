@@ -143,6 +143,7 @@ func (d *Dispatcher) ask(ctx context.Context, a call, reqs []*vendors.Request) a
 		d.report(ctx, a, ans, count(reqs), took)
 		return ans
 	}
+	got = got.Believed(a.Codes)
 	ans := answer{row: d.lookup(a, got.Code), retryAfter: got.RetryAfter, savedGone: got.SavedGone}
 	ans.row.asked = asked
 	if len(got.Tokens) > 0 {
@@ -228,7 +229,7 @@ func (d *Dispatcher) lookupError(a call, err error) answer {
 	if !errors.As(err, &v) {
 		v = &vendors.Error{Code: classify.Code{Level: classify.Transport, Code: classify.Broken}, Err: err}
 	}
-	ans := answer{row: d.lookup(a, v.Code), unsent: v.Unsent, retryAfter: v.RetryAfter}
+	ans := answer{row: d.lookup(a, vendors.Believed(a.Codes, v.Status, v.Code)), unsent: v.Unsent, retryAfter: v.RetryAfter}
 	if ans.row.text == "" && v.Err != nil {
 		ans.row.text = vendors.Text(v.Err.Error())
 	}

@@ -8,6 +8,7 @@ package flight
 
 import (
 	"context"
+	"runtime"
 	"sync"
 )
 
@@ -19,16 +20,17 @@ type Callers struct {
 	cancel  context.CancelFunc
 	mu      sync.Mutex
 	waiting int
+
+	done     chan struct{} // closed when the work is over, and the fields below are set
+	returned bool          // else it panicked, or called runtime.Goexit
+	panicked any
 }
 
 // New returns the first caller, whose context is ctx.
 func New(ctx context.Context) *Callers {
 	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	return &Callers{ctx: own, cancel: cancel, waiting: 1}
+	return &Callers{ctx: own, cancel: cancel, waiting: 1, done: make(chan struct{})}
 }
-
-// Context is the work's.
-func (c *Callers) Context() context.Context { return c.ctx }
 
 // Join adds a caller; false means that all others have left, and the work with them.
 func (c *Callers) Join() bool {
@@ -41,10 +43,31 @@ func (c *Callers) Join() bool {
 	return true
 }
 
-// Wait returns when the work is done, or leaves when ctx ends; its error is then ctx's.
-func (c *Callers) Wait(ctx context.Context, done <-chan struct{}) error {
+// Run does the work, once, in a goroutine of its own.
+func (c *Callers) Run(work func(context.Context)) {
+	go func() {
+		defer func() {
+			c.panicked = recover()
+			c.cancel()
+			close(c.done)
+		}()
+		work(c.ctx)
+		c.returned = true
+	}()
+}
+
+// Wait returns when the work is done, or leaves when ctx ends; its error is then
+// ctx's. The end of the work's goroutine, by a panic or runtime.Goexit, is every
+// caller's.
+func (c *Callers) Wait(ctx context.Context) error {
 	select {
-	case <-done:
+	case <-c.done:
+		switch {
+		case c.panicked != nil:
+			panic(c.panicked)
+		case !c.returned:
+			runtime.Goexit()
+		}
 		return nil
 	case <-ctx.Done():
 	}
@@ -63,24 +86,18 @@ type Group[K comparable, V any] struct {
 }
 
 type flight[V any] struct {
-	callers  *Callers
-	done     chan struct{} // closed when the fields below are set
-	value    V
-	err      error
-	panicked any
+	callers *Callers
+	value   V
+	err     error
 }
 
 // Do answers what work does for the key. Callers of one key at one time share
-// one run of it; each leaves with its context's error when that ends. A panic of
-// the work is every caller's.
+// one run of it; each leaves with its context's error when that ends.
 func (g *Group[K, V]) Do(ctx context.Context, key K, work func(context.Context) (V, error)) (V, error) {
 	f := g.join(ctx, key, work)
-	if err := f.callers.Wait(ctx, f.done); err != nil {
+	if err := f.callers.Wait(ctx); err != nil {
 		var none V
 		return none, err
-	}
-	if f.panicked != nil {
-		panic(f.panicked)
 	}
 	return f.value, f.err
 }
@@ -99,25 +116,22 @@ func (g *Group[K, V]) join(ctx context.Context, key K, work func(context.Context
 	if f := g.open[key]; f != nil && f.callers.Join() {
 		return f
 	}
-	f := &flight[V]{callers: New(ctx), done: make(chan struct{})}
+	f := &flight[V]{callers: New(ctx)}
 	if g.open == nil {
 		g.open = map[K]*flight[V]{}
 	}
 	g.open[key] = f
-	go g.run(key, f, work)
+	f.callers.Run(func(ctx context.Context) {
+		defer g.over(key, f)
+		f.value, f.err = work(ctx)
+	})
 	return f
 }
 
-func (g *Group[K, V]) run(key K, f *flight[V], work func(context.Context) (V, error)) {
-	defer func() {
-		f.panicked = recover()
-		g.mu.Lock()
-		if g.open[key] == f {
-			delete(g.open, key)
-		}
-		g.mu.Unlock()
-		f.callers.cancel()
-		close(f.done)
-	}()
-	f.value, f.err = work(f.callers.ctx)
+func (g *Group[K, V]) over(key K, f *flight[V]) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.open[key] == f {
+		delete(g.open, key)
+	}
 }

@@ -3,6 +3,7 @@ package flight_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -103,4 +104,22 @@ func TestAPanicIsTheCallers(t *testing.T) {
 		}
 	}()
 	_, _ = g.Do(t.Context(), "k", func(context.Context) (int, error) { panic("oh") })
+}
+
+func TestGoexitIsTheCallers(t *testing.T) {
+	t.Parallel()
+	var g flight.Group[string, int]
+	over, returned := make(chan struct{}), false
+	go func() {
+		defer close(over)
+		_, _ = g.Do(t.Context(), "k", func(context.Context) (int, error) {
+			runtime.Goexit()
+			return 0, nil
+		})
+		returned = true
+	}()
+	<-over
+	if returned {
+		t.Error("the caller went on without a result")
+	}
 }

@@ -32,15 +32,20 @@ type Reply struct {
 // vendors put secrets there.
 func Do(client *http.Client, op string, req *http.Request) (Reply, error) {
 	t := newTrip(req)
+	if err := req.Context().Err(); err != nil {
+		t.unsent = true
+		return Reply{}, t.failed(client, op, err)
+	}
 	resp, err := client.Do(t.request)
 	if err != nil {
-		return Reply{}, t.failed(op, err)
+		return Reply{}, t.failed(client, op, err)
 	}
 	defer resp.Body.Close() //nolint:errcheck // the answer was read; a failed close changes nothing
 	body, err := readAll(resp)
 	if err != nil {
-		return Reply{}, t.failed(op, err)
+		return Reply{}, t.failed(client, op, err)
 	}
+	t.use.answered()
 	if len(body) > MaxAnswer {
 		return Reply{}, &Error{
 			Op: op, Code: classify.Code{Level: classify.Transport, Code: classify.Oversized},
