@@ -23,13 +23,13 @@ const module = "github.com/postrider/postrider/"
 // new arrow a reason.
 var mayImport = map[string][]string{
 	"cmd/worker": {
-		"internal/config", "internal/demo", "internal/hush", "internal/ledger", "internal/worker", "pkg/push/wire", "pkg/vendors", "pkg/vendors/registry",
+		"internal/buildinfo", "internal/config", "internal/demo", "internal/healthcheck", "internal/hush", "internal/ledger", "internal/worker", "pkg/push/wire", "pkg/vendors", "pkg/vendors/registry",
 	},
 	"cmd/enqueue": {
-		"internal/config", "internal/deadletter", "internal/feedback", "internal/intake", "internal/lanes", "internal/ledger",
+		"internal/buildinfo", "internal/config", "internal/deadletter", "internal/feedback", "internal/intake", "internal/lanes", "internal/ledger",
 		"pkg/classify", "pkg/push", "pkg/push/wire", "pkg/vendors/registry",
 	},
-	"cmd/simulator": {"internal/simulator"},
+	"cmd/simulator": {"internal/buildinfo", "internal/healthcheck", "internal/simulator"},
 
 	"internal/demo": {
 		"internal/config", "internal/ledger", "internal/simulator", "internal/worker", "pkg/push", "pkg/vendors/registry",
@@ -63,11 +63,14 @@ var mayImport = map[string][]string{
 	"internal/inbox":          {},
 	"internal/config":         {"pkg/classify", "pkg/push", "pkg/vendors"}, // vendors are handed to it
 	"internal/simulator":      {},                                          // a fake that shared our types would prove nothing
+	"internal/buildinfo":      {},
+	"internal/healthcheck":    {},
 	"internal/redistest":      {},
 	"internal/vendortest":     {"pkg/classify", "pkg/push", "pkg/vendors"}, // it reads what the adapters under test return
 	"internal/bench":          {},
 	"internal/e2e":            {},
 	"internal/chaos":          {},
+	"test/compose":            {},
 
 	"pkg/vendors/registry": {"pkg/push", "pkg/vendors", "pkg/vendors/*"},
 	"pkg/vendors/*":        {"pkg/classify", "pkg/push", "pkg/vendors", "pkg/vendors/body", "pkg/vendors/oauth"},

@@ -115,7 +115,8 @@ type app struct {
 	json bool
 	job  string // the job that is talked of, for errors
 	// begun: flags and arguments are right; a fault before that is the user's.
-	begun bool
+	begun   bool
+	version bool
 
 	cfg *config.Config
 	rdb redis.UniversalClient
@@ -131,11 +132,18 @@ becomes of them.
 Exit codes: 0 done; 1 failed; 2 wrong usage, job or configuration; 3 duplicate
 job id; 4 --wait ended with tokens that were not delivered.`,
 		SilenceUsage: true, SilenceErrors: true, DisableSuggestions: true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if a.version {
+				return a.printVersion()
+			}
+			return cmd.Help()
+		},
 	}
+	c.Flags().BoolVar(&a.version, "version", false, "print version, commit and Go version")
 	c.PersistentFlags().StringVar(&a.file, "config", "", "configuration file (default $POSTRIDER_CONFIG, else ./postrider.yaml)")
 	c.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON on stdout and nothing else there")
 	c.AddCommand(a.send(), a.status(), a.explain())
-	c.AddCommand(a.cancel(), a.dead(), a.invalid(), a.lanes())
+	c.AddCommand(a.cancel(), a.dead(), a.invalid(), a.lanes(), a.versionCommand())
 	a.begin(c)
 	return c
 }

@@ -61,6 +61,7 @@ type program struct {
 	out, err io.Writer
 	file     string
 	json     bool
+	version  bool
 }
 
 func (p *program) root() *cobra.Command {
@@ -72,14 +73,20 @@ became of every token. On SIGTERM it takes nothing new, finishes what is in
 flight and gives the rest back. On SIGHUP it reads credentials and rates anew.`,
 		Args:         cobra.NoArgs,
 		SilenceUsage: true, SilenceErrors: true,
-		RunE: func(cmd *cobra.Command, _ []string) error { return p.work(cmd.Context()) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if p.version {
+				return p.printVersion()
+			}
+			return p.work(cmd.Context())
+		},
 	}
+	c.Flags().BoolVar(&p.version, "version", false, "print version, commit and Go version")
 	c.PersistentFlags().StringVar(&p.file, "config", "", "configuration file (default $POSTRIDER_CONFIG, else ./postrider.yaml)")
 	c.PersistentFlags().BoolVar(&p.json, "json", false, "print JSON on stdout and nothing else there")
 	c.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w: see %s --help", err, cmd.CommandPath())}
 	})
-	c.AddCommand(p.demo(), p.checkConfig())
+	c.AddCommand(p.demo(), p.checkConfig(), p.healthcheck(), p.versionCommand())
 	for _, sub := range append(c.Commands(), c) {
 		sub.Args = func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
