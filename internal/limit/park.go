@@ -12,7 +12,7 @@ const (
 	// it, up to longestPark.
 	firstPark, longestPark = time.Minute, 30 * time.Minute
 	// keepPark is how long it is remembered that a job was parked, if nobody probes.
-	keepPark = 24 * time.Hour
+	keepPark = longestPark
 	// rememberCode is how long the first job that got a code is remembered. Its own
 	// probes renew that, so it is well over longestPark.
 	rememberCode = time.Hour
@@ -76,6 +76,18 @@ func (l *Limiter) Park(ctx context.Context, k Key, p Parking) (until time.Time, 
 		return time.Time{}, false, false, fmt.Errorf("park jobs: the script answered %d values, want 3", len(reply))
 	}
 	return now.Add(time.Duration(reply[0]) * time.Millisecond), reply[2] > 0, reply[1] == 1, nil
+}
+
+// AnyParked tells whether any job is parked at the key. It asks Redis at most
+// every 100 ms.
+func (l *Limiter) AnyParked(ctx context.Context, k Key) (bool, error) {
+	e := l.entry(k)
+	if err := l.refresh(ctx, k, e); err != nil {
+		return false, err
+	}
+	e.pauses.mu.Lock()
+	defer e.pauses.mu.Unlock()
+	return e.pauses.more || len(e.pauses.parked) > 0, nil
 }
 
 // Parked tells which of the jobs are parked, and until when. A time that is over
