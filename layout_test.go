@@ -42,11 +42,11 @@ var mayImport = map[string][]string{
 	"internal/overview": {"internal/deadletter", "internal/lanes", "internal/ledger", "internal/queue", "pkg/push/wire"},
 	"internal/lanes":    {"internal/limit", "internal/queue", "pkg/push", "pkg/push/wire"},
 	"internal/receipt":  {"internal/dispatch", "internal/inbox", "internal/ledger", "pkg/classify", "pkg/push/wire", "pkg/vendors"},
-	"internal/pull":     {"internal/ledger", "pkg/classify", "pkg/push/wire", "pkg/vendors"},
+	"internal/pull":     {"internal/credential", "internal/ledger", "pkg/classify", "pkg/push/wire", "pkg/vendors"},
 	"internal/lease":    {},
 	"internal/metrics":  {"internal/dispatch", "internal/lanes", "internal/limit", "pkg/classify", "pkg/push/wire", "pkg/vendors"},
 	"internal/dispatch": {
-		"internal/ledger", "internal/queue", "internal/saved", "pkg/classify", "pkg/push", "pkg/push/wire", "pkg/retry", "pkg/vendors",
+		"internal/credential", "internal/ledger", "internal/queue", "internal/saved", "pkg/classify", "pkg/push", "pkg/push/wire", "pkg/retry", "pkg/vendors",
 	},
 	"internal/queue":          {"internal/hush", "pkg/push", "pkg/push/wire"},
 	"internal/hush":           {},

@@ -16,6 +16,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/postrider/postrider/internal/credential"
 	"github.com/postrider/postrider/internal/ledger"
 	"github.com/postrider/postrider/internal/queue"
 	"github.com/postrider/postrider/internal/saved"
@@ -36,12 +37,6 @@ type Book interface {
 	Fence(ctx context.Context, chunk string) error
 	// Left tells which chunks are still there.
 	Left(ctx context.Context, chunks []string) ([]bool, error)
-}
-
-// Access keeps the access tokens.
-type Access interface {
-	Access(ctx context.Context, app, vendor string, g vendors.Granter, fingerprint string) (string, error)
-	Invalidate(ctx context.Context, app, vendor, access string) error
 }
 
 // Saved keeps the vendors' names for messages that were laid up there.
@@ -125,7 +120,7 @@ type Meter interface {
 // Config holds what a Dispatcher needs.
 type Config struct {
 	Book   Book
-	Access Access
+	Access credential.Source
 	Saved  Saved
 	Gate   Gate
 	Meter  Meter

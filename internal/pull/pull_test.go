@@ -258,7 +258,7 @@ func TestARefusedAccessTokenIsRenewedOnce(t *testing.T) {
 // stale gives out an access token that the vendor does not know, until it is
 // given up, or always.
 type stale struct {
-	real         pull.Access
+	real         credential.Source
 	always, over bool
 }
 
