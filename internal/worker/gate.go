@@ -134,7 +134,8 @@ func (g gate) Answered(ctx context.Context, a *dispatch.Account, t dispatch.Tick
 }
 
 // park parks the jobs that got a configuration error. One of the app's stops the
-// app as soon as a second job got it.
+// app as soon as a second job got it. What parked jobs get for their own probes
+// says nothing new of the app: another job's request shows whether it may go on.
 func (g gate) park(ctx context.Context, a *dispatch.Account, t dispatch.Ticket, s dispatch.Said, halt limit.Halt) (until time.Time) {
 	p := limit.Parking{Code: s.Row.Key(), RetryAfter: s.RetryAfter, AboutApp: s.Row.Scope == classify.ScopeApp, Probe: t.JobProbe}
 	for _, j := range s.Jobs {
@@ -146,23 +147,13 @@ func (g gate) park(ctx context.Context, a *dispatch.Account, t dispatch.Ticket, 
 			Time("until", until).Msg("parked, while other jobs go on: " + s.Row.Meaning)
 	}
 	switch {
-	case second || p.AboutApp && g.probesConfig(ctx, a, t):
+	case second && t.JobProbe == "":
 		halt.Kind = limit.Misconfigured
 		g.stop(ctx, a, s.Row, halt)
 	case !p.AboutApp:
 		g.well(ctx, a, t)
 	}
 	return until
-}
-
-// probesConfig tells whether the request was the probe of an app that a
-// configuration error has stopped already.
-func (g gate) probesConfig(ctx context.Context, a *dispatch.Account, t dispatch.Ticket) bool {
-	if t.Probe == "" {
-		return false
-	}
-	st, err := g.limiter.State(ctx, key(a))
-	return err == nil && st.Stop != nil && st.Stop.Kind == limit.Misconfigured
 }
 
 func (g gate) unpark(ctx context.Context, a *dispatch.Account, t dispatch.Ticket) {
