@@ -23,11 +23,11 @@ const module = "github.com/postrider/postrider/"
 // new arrow a reason.
 var mayImport = map[string][]string{
 	"cmd/worker": {
-		"internal/config", "internal/demo", "internal/hush", "internal/ledger", "internal/worker", "pkg/push/wire", "pkg/vendors", "pkg/vendors/registry",
+		"internal/config", "internal/demo", "internal/hush", "internal/ledger", "internal/worker", "pkg/push/text", "pkg/push/wire", "pkg/vendors", "pkg/vendors/registry",
 	},
 	"cmd/enqueue": {
 		"internal/config", "internal/deadletter", "internal/feedback", "internal/intake", "internal/lanes", "internal/ledger",
-		"pkg/classify", "pkg/push", "pkg/push/wire", "pkg/vendors/registry",
+		"pkg/classify", "pkg/push", "pkg/push/text", "pkg/push/wire", "pkg/vendors/registry",
 	},
 	"cmd/simulator": {"internal/simulator"},
 
@@ -54,14 +54,14 @@ var mayImport = map[string][]string{
 	"internal/credential":     {"pkg/classify", "pkg/vendors"},
 	"internal/saved":          {"pkg/vendors"},
 	"internal/limit":          {},
-	"internal/ledger":         {"internal/once", "pkg/push/wire"},
+	"internal/ledger":         {"internal/once", "pkg/push/text", "pkg/push/wire"},
 	"internal/deadletter":     {"internal/once", "pkg/push", "pkg/push/wire"},
 	"internal/feedback":       {"internal/once", "pkg/push/wire"},
 	"internal/once":           {"pkg/push/wire"},
-	"internal/intake":         {"internal/inbox", "pkg/push", "pkg/push/wire"},
+	"internal/intake":         {"internal/inbox", "pkg/push", "pkg/push/text", "pkg/push/wire"},
 	"internal/inbox":          {},
-	"internal/config":         {"pkg/classify", "pkg/push", "pkg/vendors"}, // vendors are handed to it
-	"internal/simulator":      {},                                          // a fake that shared our types would prove nothing
+	"internal/config":         {"pkg/classify", "pkg/push", "pkg/push/text", "pkg/vendors"}, // vendors are handed to it
+	"internal/simulator":      {},                                                           // a fake that shared our types would prove nothing
 	"internal/redistest":      {},
 	"internal/vendortest":     {"pkg/classify", "pkg/push", "pkg/vendors"}, // it reads what the adapters under test return
 	"internal/bench":          {},
@@ -74,7 +74,8 @@ var mayImport = map[string][]string{
 	"pkg/vendors/body":     {"pkg/push"},
 	"pkg/vendors":          {"pkg/classify", "pkg/push"},
 	"pkg/retry":            {"pkg/classify", "pkg/push/wire"},
-	"pkg/push":             {"pkg/push/wire"},
+	"pkg/push":             {"pkg/push/text", "pkg/push/wire"},
+	"pkg/push/text":        {},
 	"pkg/push/wire":        {},
 	"pkg/classify":         {},
 }
