@@ -23,7 +23,7 @@ const module = "github.com/postrider/postrider/"
 // new arrow a reason.
 var mayImport = map[string][]string{
 	"cmd/worker": {
-		"internal/config", "internal/demo", "internal/hush", "internal/ledger", "internal/worker", "pkg/push/text", "pkg/push/wire", "pkg/vendors", "pkg/vendors/registry",
+		"internal/config", "internal/demo", "internal/hush", "internal/ledger", "internal/preflight", "internal/worker", "pkg/push/text", "pkg/push/wire", "pkg/vendors", "pkg/vendors/registry",
 	},
 	"cmd/enqueue": {
 		"internal/config", "internal/deadletter", "internal/feedback", "internal/intake", "internal/lanes", "internal/ledger",
@@ -60,6 +60,7 @@ var mayImport = map[string][]string{
 	"internal/once":           {"pkg/push/wire"},
 	"internal/intake":         {"internal/inbox", "pkg/push", "pkg/push/text", "pkg/push/wire"},
 	"internal/inbox":          {},
+	"internal/preflight":      {},
 	"internal/config":         {"pkg/classify", "pkg/push", "pkg/push/text", "pkg/vendors"}, // vendors are handed to it
 	"internal/simulator":      {},                                                           // a fake that shared our types would prove nothing
 	"internal/redistest":      {},

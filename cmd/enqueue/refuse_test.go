@@ -134,7 +134,7 @@ func TestAJobThatIsWrongIsRefusedWithItsField(t *testing.T) {
 		{"an image without TLS", one("--image", "http://shop.example/i.png"), "", "message.image: is not an https URL…"},
 		{"an unknown click", one("--click", "call:110"), "", `message.click.action: is "call", want app, url, intent, activity…`},
 		{"a click without a target", one("--click", "url"), "", "message.click.target: is missing: action url needs one…"},
-		{"a body over the vendor's limit", one("--body", strings.Repeat("x", 4096)), "", "message: has …"},
+		{"a body over the vendor's limit", one("--body", strings.Repeat("x", 4096)), "", "message.body: is the largest part, with 4096 bytes, of a message that has …"},
 		{"two faults at once", one("--app", "shoe", "--priority", "urgent"), "", `app: "shoe" is not configured; configured are shop; priority: is "urgent", want high, normal, bulk`},
 	})
 }
