@@ -23,11 +23,12 @@ const module = "github.com/postrider/postrider/"
 // new arrow a reason.
 var mayImport = map[string][]string{
 	"cmd/worker": {
-		"internal/buildinfo", "internal/config", "internal/demo", "internal/healthcheck", "internal/hush", "internal/ledger", "internal/worker", "pkg/push/wire", "pkg/vendors", "pkg/vendors/registry",
+		"internal/buildinfo", "internal/config", "internal/demo", "internal/healthcheck", "internal/hush", "internal/ledger", "internal/preflight", "internal/worker",
+		"pkg/push/text", "pkg/push/wire", "pkg/vendors", "pkg/vendors/registry",
 	},
 	"cmd/enqueue": {
 		"internal/buildinfo", "internal/config", "internal/deadletter", "internal/feedback", "internal/intake", "internal/lanes", "internal/ledger",
-		"pkg/classify", "pkg/push", "pkg/push/wire", "pkg/vendors/registry",
+		"pkg/classify", "pkg/push", "pkg/push/text", "pkg/push/wire", "pkg/vendors/registry",
 	},
 	"cmd/simulator": {"internal/buildinfo", "internal/healthcheck", "internal/simulator"},
 
@@ -56,16 +57,17 @@ var mayImport = map[string][]string{
 	"internal/credential":     {"internal/flight", "pkg/classify", "pkg/vendors"},
 	"internal/saved":          {"internal/flight", "pkg/vendors"},
 	"internal/limit":          {},
-	"internal/ledger":         {"internal/once", "pkg/push/wire"},
+	"internal/ledger":         {"internal/once", "pkg/push/text", "pkg/push/wire"},
 	"internal/deadletter":     {"internal/once", "pkg/push", "pkg/push/wire"},
 	"internal/feedback":       {"internal/once", "pkg/push/wire"},
 	"internal/once":           {"pkg/push/wire"},
-	"internal/intake":         {"internal/inbox", "pkg/push", "pkg/push/wire"},
+	"internal/intake":         {"internal/inbox", "pkg/push", "pkg/push/text", "pkg/push/wire"},
 	"internal/inbox":          {},
-	"internal/config":         {"pkg/classify", "pkg/push", "pkg/vendors"}, // vendors are handed to it
-	"internal/simulator":      {},                                          // a fake that shared our types would prove nothing
 	"internal/buildinfo":      {},
 	"internal/healthcheck":    {},
+	"internal/preflight":      {},
+	"internal/config":         {"pkg/classify", "pkg/push", "pkg/push/text", "pkg/vendors"}, // vendors are handed to it
+	"internal/simulator":      {},                                                           // a fake that shared our types would prove nothing
 	"internal/redistest":      {},
 	"internal/vendortest":     {"pkg/classify", "pkg/push", "pkg/vendors"}, // it reads what the adapters under test return
 	"internal/bench":          {},
@@ -79,7 +81,8 @@ var mayImport = map[string][]string{
 	"pkg/vendors/body":     {"pkg/push"},
 	"pkg/vendors":          {"pkg/classify", "pkg/push"},
 	"pkg/retry":            {"pkg/classify", "pkg/push/wire"},
-	"pkg/push":             {"pkg/push/wire"},
+	"pkg/push":             {"pkg/push/text", "pkg/push/wire"},
+	"pkg/push/text":        {},
 	"pkg/push/wire":        {},
 	"pkg/classify":         {},
 }

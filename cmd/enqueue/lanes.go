@@ -11,6 +11,7 @@ import (
 
 	"github.com/postrider/postrider/internal/config"
 	"github.com/postrider/postrider/internal/lanes"
+	"github.com/postrider/postrider/pkg/push/text"
 	"github.com/postrider/postrider/pkg/vendors/registry"
 )
 
@@ -23,7 +24,7 @@ that wait for a later time in brackets) and are in flight, how long the oldest
 that could go has waited, and for each app its rate, what slow-downs have left
 of it, what it is paused by until when, and which of its jobs are parked because
 of a configuration error of their own. It reads Redis only.`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := a.connect(); err != nil {
 				return err
@@ -72,7 +73,7 @@ func tellLanes(out io.Writer, all []lanes.Lane, now time.Time) error {
 		for _, app := range l.Apps {
 			mid := app.App + "\t" + rate(app)
 			for _, h := range app.Holds {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", left, mid, held(h), until(h, now), h.Why)
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", left, mid, held(h), until(h, now), text.Line(h.Why))
 				left, mid = "\t\t\t", "\t"
 			}
 			for _, p := range app.Parked[:min(len(app.Parked), shownParked)] {

@@ -17,6 +17,7 @@ import (
 	"github.com/postrider/postrider/internal/config"
 	"github.com/postrider/postrider/internal/intake"
 	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/push/text"
 	"github.com/postrider/postrider/pkg/vendors/registry"
 )
 
@@ -81,7 +82,7 @@ func (a *app) exit(err error) int {
 	if errors.As(err, &e) && e.err == nil {
 		return code
 	}
-	fmt.Fprintln(a.err, "enqueue:", err)
+	text.Fprintf(a.err, "enqueue: %v\n", err)
 	if a.json {
 		_ = a.print(intake.Refused(a.job, err))
 	}
@@ -132,6 +133,7 @@ becomes of them.
 Exit codes: 0 done; 1 failed; 2 wrong usage, job or configuration; 3 duplicate
 job id; 4 --wait ended with tokens that were not delivered.`,
 		SilenceUsage: true, SilenceErrors: true, DisableSuggestions: true,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if a.version {
 				return a.printVersion()
@@ -146,6 +148,15 @@ job id; 4 --wait ended with tokens that were not delivered.`,
 	c.AddCommand(a.cancel(), a.dead(), a.invalid(), a.lanes(), a.versionCommand())
 	a.begin(c)
 	return c
+}
+
+// noArgs is cobra.NoArgs, which would print a push token that stands where a
+// command or flag belongs.
+func noArgs(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return fmt.Errorf("unknown command %q for %q", text.Name(args[0]), c.CommandPath())
 }
 
 // begin has every command note that it runs.

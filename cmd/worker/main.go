@@ -17,6 +17,7 @@ import (
 	"github.com/postrider/postrider/internal/config"
 	"github.com/postrider/postrider/internal/hush"
 	"github.com/postrider/postrider/internal/worker"
+	"github.com/postrider/postrider/pkg/push/text"
 	"github.com/postrider/postrider/pkg/vendors/registry"
 )
 
@@ -49,7 +50,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		return 0
 	}
-	fmt.Fprintln(stderr, "worker:", err)
+	text.Fprintf(stderr, "worker: %v\n", err)
 	if _, ok := errors.AsType[usageError](err); ok {
 		return exitUsage
 	}
@@ -90,7 +91,7 @@ flight and gives the rest back. On SIGHUP it reads credentials and rates anew.`,
 	for _, sub := range append(c.Commands(), c) {
 		sub.Args = func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usageError{fmt.Errorf("%q is not a command: see %s --help", args[0], cmd.CommandPath())}
+				return usageError{fmt.Errorf("%q is not a command: see %s --help", text.Name(args[0]), cmd.CommandPath())}
 			}
 			return nil
 		}
@@ -125,6 +126,9 @@ func (p *program) work(ctx context.Context) error {
 	}
 	log := p.logger(cfg.Log)
 	redis.SetLogger(redisLog{log, &hush.Hush{}})
+	if err := fit(ctx, o, log); err != nil {
+		return err
+	}
 	w, err := worker.Start(ctx, worker.Options{Config: cfg, Log: log, Redis: func(n int) redis.UniversalClient {
 		own := *o
 		own.PoolSize = n
@@ -183,7 +187,7 @@ func (l redisLog) Printf(_ context.Context, format string, v ...any) {
 	if left > 0 {
 		e = e.Int("left_out", left)
 	}
-	e.Msgf("redis: "+format, v...)
+	e.Msg(text.Line(fmt.Sprintf("redis: "+format, v...)))
 }
 
 // logger writes to stderr in the configured format.
