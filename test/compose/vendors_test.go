@@ -89,3 +89,12 @@ func (v *vendors) report() simulator.Report {
 	v.do(http.MethodGet, "/_simulator/report", nil, &r)
 	return r
 }
+
+// duplicates is how often a vendor accepted a token once more.
+func (v *vendors) duplicates() (n int64) {
+	v.Helper()
+	for _, seen := range v.report().Vendors {
+		n += seen.Duplicates
+	}
+	return n
+}
