@@ -39,7 +39,7 @@ func plan(id string) (j job, csv string) {
 			vendor = "xiaomi"
 		}
 		prefix := "good"
-		if i%100 == 42 && vendor != "vivo" {
+		if i%101 == 42 && vendor != "vivo" {
 			prefix = "bad"
 			j.bad[vendor]++
 		} else {
@@ -61,6 +61,21 @@ func (s *system) enqueue(id string) job {
 		s.Fatalf("enqueue: exit %d, %v: %s", got.code, err, got.both())
 	}
 	return j
+}
+
+// inFlight is how many tasks all workers have in work.
+func (s *system) inFlight() (n int) {
+	s.Helper()
+	for line := range strings.Lines(s.must("docker", "exec", s.container("ui"), "enqueue", "lanes", "--json")) {
+		var lane struct {
+			InFlight int `json:"in_flight"`
+		}
+		if err := json.Unmarshal([]byte(line), &lane); err != nil {
+			s.Fatalf("enqueue lanes: %v: %s", err, line)
+		}
+		n += lane.InFlight
+	}
+	return n
 }
 
 // awaitEnd waits until nothing of a job is pending, and holds its ledger against the plan.

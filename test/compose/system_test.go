@@ -25,6 +25,7 @@ type system struct {
 	*testing.T
 	project string
 	env     []string
+	images  []string // to be removed in the end
 	begun   time.Time
 }
 
@@ -43,6 +44,9 @@ func newSystem(t *testing.T, name string, files ...string) *system {
 			s.log("the last of its log:\n%s", s.try("docker-compose", "logs", "--no-color", "--tail", "40").both())
 		}
 		s.try("docker-compose", "--profile", "monitoring", "--profile", "tools", "down", "-v", "--remove-orphans", "-t", "5")
+		for _, image := range s.images {
+			s.try("docker", "rmi", image)
+		}
 	})
 	return s
 }

@@ -75,7 +75,7 @@ func (v *vendors) misbehave(held bool) {
 	v.Helper()
 	faults := []simulator.Fault{
 		{Name: "busy", Endpoint: "send", Status: http.StatusServiceUnavailable, Probability: 0.05},
-		{Name: "slow", Endpoint: "send", Delay: simulator.Duration(2 * time.Second)},
+		{Name: "slow", Endpoint: "send", Delay: simulator.Duration(5 * time.Second)}, // half of a request's timeout
 	}
 	if held {
 		faults = append([]simulator.Fault{{Name: "held", Vendor: hold, Endpoint: "send", Status: http.StatusServiceUnavailable}}, faults...)
@@ -88,4 +88,13 @@ func (v *vendors) report() simulator.Report {
 	var r simulator.Report
 	v.do(http.MethodGet, "/_simulator/report", nil, &r)
 	return r
+}
+
+// duplicates is how often a vendor accepted a token once more.
+func (v *vendors) duplicates() (n int64) {
+	v.Helper()
+	for _, seen := range v.report().Vendors {
+		n += seen.Duplicates
+	}
+	return n
 }
