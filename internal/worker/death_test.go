@@ -101,7 +101,9 @@ func (m *mortal) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proce
 		case before:
 			runtime.Goexit()
 		case halfway:
-			_ = next(ctx, cmds[:len(cmds)/2])
+			if half := cmds[:len(cmds)/2]; len(half) > 0 {
+				_ = next(ctx, half)
+			}
 			runtime.Goexit()
 		case after:
 			_ = next(ctx, cmds)
