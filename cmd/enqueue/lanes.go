@@ -77,7 +77,7 @@ func tellLanes(out io.Writer, all []lanes.Lane, now time.Time) error {
 				left, mid = "\t\t\t", "\t"
 			}
 			for _, p := range app.Parked[:min(len(app.Parked), shownParked)] {
-				fmt.Fprintf(w, "%s\t%s\tparked\t%s\tjob %s: %s\n", left, mid, parkedUntil(p, now), p.Job, p.Code)
+				fmt.Fprintf(w, "%s\t%s\tparked\t%s\tjob %s: %s\n", left, mid, parkedUntil(p, now), text.Line(p.Job), text.Line(p.Code))
 				left, mid = "\t\t\t", "\t"
 			}
 			if more := app.AllParked - shownParked; more > 0 {

@@ -117,7 +117,7 @@ func (d *desk) whole(t *testing.T, job, lane string, n int) {
 		t.Errorf("%d chunks lie in redis, want %d", len(keys), (n+9)/10)
 	}
 	ledger := d.rdb.HGetAll(t.Context(), wire.JobKey(job)).Val()
-	if ledger["state"] != wire.Running || ledger["accepted"] != fmt.Sprint(n) || ledger["owner"] != "" {
+	if ledger["state"] != wire.Running || ledger["accepted"] != fmt.Sprint(n) || ledger["digest"] != "" {
 		t.Errorf("the ledger is %v, want it running with %d tokens", ledger, n)
 	}
 	if left := d.rdb.Exists(t.Context(), wire.StagedKey(job)).Val(); left != 0 {

@@ -117,16 +117,10 @@ func (d *decoder) mapping(path string, n ast.Node, keys map[string]key) {
 	}
 }
 
-// unknown reports a key that does not exist. It may be a secret in the wrong
-// place, or hold one: without a blank after its colon YAML takes both for a key.
+// unknown reports a key that does not exist. It may be a secret or a token in
+// the wrong place.
 func (d *decoder) unknown(path string, p pair, known []string) {
-	name, _, glued := strings.Cut(p.key, ":")
-	name = text.Name(name)
-	if glued {
-		d.faultAt(p.line, join(path, name), "its value follows the colon without a blank: write \""+vendors.Text(name)+": value\"")
-		return
-	}
-	d.faultAt(p.line, join(path, name), "unknown key"+suggest(p.key, known))
+	d.faultAt(p.line, join(path, text.Name(p.key)), "unknown key"+suggest(p.key, known))
 }
 
 // value reads a node into a field; null leaves the default.
