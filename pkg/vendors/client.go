@@ -24,10 +24,9 @@ const (
 // keepAlive has the kernel look after connections that are idle. HTTP/1.1 has no pings.
 var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3}
 
-// NewClient returns the HTTP client of one account at a vendor: TLS verified,
-// redirects answered as they are, at most conns connections to one host, and
-// none that is dead for long. Others must not share it, since connections are
-// closed when its requests time out.
+// NewClient returns the HTTP client that adapters use: TLS verified, redirects
+// answered as they are, at most conns connections to one host, and none that is
+// dead for long.
 func NewClient(conns int) *http.Client {
 	p := &pool{dialer: net.Dialer{Timeout: 5 * time.Second, KeepAliveConfig: keepAlive}}
 	return &http.Client{

@@ -18,17 +18,14 @@ func TestNoCodeDeliversOrDeletesAgainstItsHTTPStatus(t *testing.T) {
 	each(t, func(t *testing.T, spec vendors.Spec) {
 		b := newBench(t, spec)
 		bodies := map[string]string{}
-		envelope, ofToken := b.fill(read(t, spec, "envelope.txt")), b.fill(read(t, spec, "token-envelope.txt"))
-		for _, row := range append(rows(spec, classify.Response), rows(spec, classify.Token)...) {
-			if (row.Class != classify.Success && row.Class != classify.TokenInvalid) || strings.HasPrefix(row.Code, saveCode) {
-				continue
+		envelope := b.fill(read(t, spec, "envelope.txt"))
+		for _, row := range rows(spec, classify.Response) {
+			if (row.Class == classify.Success || row.Class == classify.TokenInvalid) && !strings.HasPrefix(row.Code, saveCode) {
+				_, bodies[row.Key()], _ = strings.Cut(strings.ReplaceAll(envelope, "%CODE%", row.Code), "\r\n\r\n")
 			}
-			raw := envelope
-			if row.Level == classify.Token {
-				raw = ofToken
-			}
-			_, body, _ := strings.Cut(strings.ReplaceAll(raw, "%CODE%", row.Code), "\r\n\r\n")
-			bodies[row.Key()] = body
+		}
+		for _, name := range fixtures(t, spec, "answers", ".http") { // those that name tokens among them
+			_, bodies[name], _ = strings.Cut(b.fill(read(t, spec, "answers/"+name+".http")), "\r\n\r\n")
 		}
 		if len(bodies) < 2 {
 			t.Fatalf("%d codes to try", len(bodies))
@@ -59,8 +56,12 @@ func TestNoCodeDeliversOrDeletesAgainstItsHTTPStatus(t *testing.T) {
 
 func TestACodeThatDecidesNothingIsBelievedUnderAnyStatus(t *testing.T) {
 	t.Parallel()
-	table := classify.MustParse("nova", "level\tcode\tclass\tremedy\tscope\tmeaning\n"+
-		"response\tok\tsuccess\tnone\tbatch\tfine\nresponse\tgone\ttoken-invalid\tdrop-token\ttoken\tgone\nresponse\tauth\tretryable\trefresh-auth\tapp\told\n")
+	table := classify.MustParse("nova", strings.Join([]string{
+		"level\tcode\tclass\tremedy\tscope\ttries\taction\tbucket\twindow\tmeaning\tsource",
+		"response\tok\tsuccess\tnone\tbatch\t-\t-\t-\t-\tfine\ttest",
+		"response\tgone\ttoken-invalid\tdrop-token\ttoken\t-\tdelete\t-\t-\tgone\ttest",
+		"response\tauth\tretryable\trefresh-auth\tapp\t-\t-\t-\t-\told\ttest",
+	}, "\n")+"\n")
 	for code, want := range map[string]string{"ok": "http/403", "gone": "http/403", "auth": "response/auth", "new": "response/new"} {
 		c := classify.Code{Level: classify.Response, Code: code}
 		if got := vendors.Believed(table, http.StatusForbidden, c).String(); got != want {
