@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -105,6 +106,10 @@ func (s *Store) Load(ctx context.Context, h wire.Header) (*Open, error) {
 	}
 	if err != nil {
 		return nil, &CorruptError{Chunk: h.Chunk, Err: err}
+	}
+	if slices.ContainsFunc(c.Entries, func(e wire.Entry) bool { return e.Vars != nil }) {
+		// A later version writes them; this one would send the message without its values.
+		return nil, fmt.Errorf("load chunk %s: variables: %w", h.Chunk, wire.ErrNewer)
 	}
 	o := &Open{Ref: h.Chunk, Chunk: c, Canceled: make([]bool, len(c.Entries)), Settled: make([]bool, len(c.Entries))}
 	if h.Job == "" {

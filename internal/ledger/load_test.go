@@ -152,6 +152,16 @@ func TestLoadRefusesWhatItCannotRead(t *testing.T) {
 				r.must(r.rdb.Set(r.Context(), chunk, raw[:len(raw)-3], 0).Err())
 			}, true, false,
 		},
+		"a chunk with variables, which a later version writes": {
+			func(r *rig, chunk string) {
+				c, err := wire.DecodeChunk(r.rdb.Get(r.Context(), chunk).Val())
+				r.must(err)
+				c.Entries[0].Vars = []wire.Var{{Name: "name", Values: []string{"Li"}}}
+				raw, err := c.Encode()
+				r.must(err)
+				r.must(r.rdb.Set(r.Context(), chunk, raw, 0).Err())
+			}, false, true,
+		},
 		"a chunk that is none": {
 			func(r *rig, chunk string) { r.must(r.rdb.Set(r.Context(), chunk, "{}", 0).Err()) }, true, false,
 		},
