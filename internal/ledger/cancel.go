@@ -42,7 +42,7 @@ local v = redis.call('HMGET', KEYS[1], 'state', 'accepted', 'keep')
 if v[1] == 'done' then return 'finished' end
 if v[1] == 'canceled' then return 'ok' end
 redis.call('HSET', KEYS[1], 'state', 'canceled')
-redis.call('ZADD', KEYS[5], ARGV[1], ARGV[4])
+if v[1] ~= 'staging' then redis.call('ZADD', KEYS[5], ARGV[1], ARGV[4]) end
 if v[1] == 'staging' then
   for _, name in ipairs(redis.call('HKEYS', KEYS[2])) do
     redis.call('UNLINK', ARGV[3] .. name)

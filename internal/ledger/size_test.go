@@ -66,6 +66,8 @@ func (r *rig) finishSingles(n int) []string {
 	}
 	keys, err := r.rdb.Keys(r.Context(), "asynq:*").Result()
 	r.must(err)
+	// These steps are made by hand and name no task, so the index keeps its members.
+	keys = append(keys, r.rdb.Keys(r.Context(), wire.OpenKey("*")).Val()...)
 	for part := range slices.Chunk(keys, 1000) {
 		r.must(r.rdb.Del(r.Context(), part...).Err())
 	}

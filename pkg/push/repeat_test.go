@@ -145,10 +145,7 @@ func TestWhatADeadProducerLeftIsCompletedOrTakenBack(t *testing.T) {
 			break
 		}
 		at := noon.Add(20 * time.Second)
-		later, err := push.NewClient(rdb, push.Options{Vendors: append(vendors(), big), Now: func() time.Time { return at }})
-		if err != nil {
-			t.Fatal(err)
-		}
+		later := newClient(t, rdb, big, func(o *push.Options) { o.Now = func() time.Time { return at } })
 		state := rdb.HGet(t.Context(), wire.JobKey("j"), wire.FieldState).Val()
 		done, back, err := later.CompleteStale(t.Context())
 		if err != nil || back != 0 || (done == 1) != (state == wire.Sealed) {
