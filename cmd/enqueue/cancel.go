@@ -16,8 +16,8 @@ func (a *app) cancel() *cobra.Command {
 		Use:   "cancel JOB",
 		Short: "Cancel what is not yet sent of a job",
 		Long: `cancel ends what is not yet sent of a job: nothing new of it is sent later than
-a second after this command returned. Workers count the tokens as canceled when
-their tasks come up, so some may be pending for a while.
+a second after this command returned. Workers count the tokens as canceled
+within ten seconds, but for those of requests that are in flight.
 
 It exits 0 also when the job was canceled before, and 1 when the job is finished
 or unknown.`,

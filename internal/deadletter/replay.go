@@ -133,16 +133,16 @@ func newCall(name string, e *Entry, now, expires time.Time) (call, error) {
 			return call{}, err
 		}
 	}
-	task := e.task(start, expires)
+	task, h := e.task(start, expires)
 	ttl := min(expires.Sub(now), longest) + grace
 	return call{
 		keys: []string{
 			wire.DeadStream, wire.JobKey(e.Job), wire.ChunkKey(e.ref()), wire.AsynqQueues,
-			wire.TaskKey(task.Queue, task.ID), wire.PendingKey(task.Queue), name,
+			wire.TaskKey(task.Queue, task.ID), wire.PendingKey(task.Queue), name, wire.OpenKey(task.Queue),
 		},
 		args: []any{
 			e.ID, e.Count(), e.App, now.Unix(), now.UnixNano(), int64(ttl / time.Second), many, single,
-			task.Queue, task.ID, task.Encode(),
+			task.Queue, task.ID, task.Encode(), wire.OpenOf(task.ID, h).Encode(), h.Expires,
 		},
 	}, nil
 }
@@ -202,7 +202,7 @@ func life(e *Entry, now, expires time.Time) (time.Time, time.Time) {
 // else has that name.
 func (e *Entry) ref() string { return wire.JobChunk(e.Job, e.Vendor+":"+e.ID) }
 
-func (e *Entry) task(start, expires time.Time) wire.Task {
+func (e *Entry) task(start, expires time.Time) (wire.Task, wire.Header) {
 	h := wire.Header{
 		Job: e.Job, App: e.App, Chunk: e.ref(), Tokens: e.Count(),
 		Message: push.Digest(e.App, []byte(e.Message)), Start: start.UnixMilli(), Expires: expires.Unix(),
@@ -211,5 +211,5 @@ func (e *Entry) task(start, expires time.Time) wire.Task {
 		ID:      wire.TaskID(e.Job+".replay", e.Vendor+":"+e.ID),
 		Queue:   wire.Lane(e.Vendor, cmp.Or(e.Priority, string(push.Normal))),
 		Payload: h.Encode(),
-	}
+	}, h
 }

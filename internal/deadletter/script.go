@@ -10,9 +10,10 @@ import (
 // its tokens in the ledger from dead to pending. A ledger that is gone, or that
 // another job under the same id has begun, takes the tokens in as accepted anew.
 //
-//	KEYS: dead stream, ledger, chunk, asynq queues, asynq task, asynq pending, call
+//	KEYS: dead stream, ledger, chunk, asynq queues, asynq task, asynq pending, call, open work
 //	ARGV: entry's id, tokens, app, now (Unix s), now (ns), TTL (s),
-//	      chunk, the same for a ledger that is a string, lane, asynq task id, asynq task
+//	      chunk, the same for a ledger that is a string, lane, asynq task id, asynq task,
+//	      member of the open work, its score
 //	Returns "ok", "gone" if the entry is not in the stream, or why it stays there.
 var replayScript = redis.NewScript(once.Lua + `
 if did(KEYS[7], ARGV[1]) then return 'ok' end
@@ -48,6 +49,7 @@ redis.call('SET', KEYS[3], chunk, 'EX', ttl)
 redis.call('SADD', KEYS[4], ARGV[9])
 redis.call('HSET', KEYS[5], 'msg', ARGV[11], 'state', 'pending', 'pending_since', ARGV[5])
 redis.call('LPUSH', KEYS[6], ARGV[10])
+redis.call('ZADD', KEYS[8], ARGV[13], ARGV[12])
 redis.call('XDEL', KEYS[1], ARGV[1])
 note(KEYS[7], ARGV[1])
 return 'ok'

@@ -38,28 +38,31 @@ func (d *Dispatcher) Bury(ctx context.Context, lane string, all []queue.Corpse) 
 	if err != nil {
 		return err
 	}
+	var errs []error // one chunk's do not keep the others from their end
 	for i, c := range corpses {
 		if !left[i] {
 			continue
 		}
 		if err := d.buryTask(ctx, lane, headers[i], c); err != nil {
-			return fmt.Errorf("bury task %s: %w", c.ID, err)
+			errs = append(errs, fmt.Errorf("bury task %s: %w", c.ID, err))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 func (d *Dispatcher) buryTask(ctx context.Context, lane string, h wire.Header, t queue.Corpse) error {
 	open, err := d.Book.Load(ctx, h)
 	var corrupt *ledger.CorruptError
 	switch {
-	case errors.As(err, &corrupt), errors.Is(err, wire.ErrNewer):
-		return nil // it was said when the task was archived; a newer version may bury it
+	case errors.As(err, &corrupt):
+		return d.lose(ctx, lane, wire.OpenOf(t.ID, h), wire.DeadUnreadable)
+	case errors.Is(err, wire.ErrNewer):
+		return nil // a newer version may bury it
 	case err != nil || open == nil:
 		return err
 	}
 	vendor, priority := wire.SplitLane(lane)
-	c := newClaim(h, open, vendor, push.Priority(priority))
+	c := newClaim(t.ID, h, open, vendor, push.Priority(priority))
 	d.sweep(c)
 	c.bury(t.Reason, t.Detail)
 	if !d.settled(ctx, c) {
@@ -72,11 +75,16 @@ func (d *Dispatcher) buryTask(ctx context.Context, lane string, h wire.Header, t
 
 // bury ends all that is left of the chunk.
 func (c *claim) bury(reason wire.DeadReason, detail string) {
+	c.endAll(retry.Decision{Outcome: wire.Dead, Reason: reason}, detail)
+}
+
+// endAll gives all that is left of the chunk the same outcome.
+func (c *claim) endAll(as retry.Decision, detail string) {
 	first := 0
 	for i, e := range c.open.Chunk.Entries {
 		for j, token := range e.Tokens {
 			if c.states[first+j] != wire.Resolved {
-				c.endWith(i, first+j, token, retry.Decision{Outcome: wire.Dead, Reason: reason}, nil, detail)
+				c.endWith(i, first+j, token, as, nil, detail)
 			}
 		}
 		first += len(e.Tokens)

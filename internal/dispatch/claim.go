@@ -18,6 +18,7 @@ import (
 // is not recorded yet.
 type claim struct {
 	header   wire.Header
+	task     string // its asynq id
 	open     *ledger.Open
 	loaded   time.Time // when the ledgers were last asked, at the earliest
 	vendor   string
@@ -27,6 +28,7 @@ type claim struct {
 	states []byte
 	tail   wire.Tail
 	left   int // tokens without an outcome
+	listed int // the same, as the index of open work has it
 	cap    int
 	gen    uint32
 	step   *ledger.Step // not recorded yet; nil: nothing
@@ -49,9 +51,9 @@ type claim struct {
 	dead    int
 }
 
-func newClaim(h wire.Header, open *ledger.Open, vendor string, p push.Priority) *claim {
+func newClaim(task string, h wire.Header, open *ledger.Open, vendor string, p push.Priority) *claim {
 	c := &claim{
-		header: h, open: open, vendor: vendor, priority: p, states: open.Chunk.States, tail: open.Chunk.Tail, cap: open.Chunk.Cap,
+		header: h, task: task, open: open, vendor: vendor, priority: p, states: open.Chunk.States, tail: open.Chunk.Tail, cap: open.Chunk.Cap,
 		fresh: open.Chunk.Version > 1 && open.Chunk.Gen == 0,
 		gen:   open.Chunk.Gen, left: len(open.Chunk.States),
 	}
@@ -60,7 +62,15 @@ func newClaim(h wire.Header, open *ledger.Open, vendor string, p push.Priority) 
 			c.left--
 		}
 	}
+	c.listed = c.left
 	return c
+}
+
+// member is the claim's in the index of open work, with so many tokens left.
+func (c *claim) member(left int) string {
+	o := wire.OpenOf(c.task, c.header)
+	o.Tokens = min(o.Tokens, left)
+	return o.Encode()
 }
 
 // pending returns the step that collects what is to be recorded.

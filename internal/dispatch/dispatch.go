@@ -35,6 +35,8 @@ type Book interface {
 	Held(ctx context.Context, holds []ledger.Hold) (why string, err error)
 	// Fence takes a chunk from every run that loaded it, if it is still the caller's to take.
 	Fence(ctx context.Context, chunk string, ours func(context.Context) (bool, error)) error
+	// Lose ends what is left of a chunk that nobody can read any more.
+	Lose(ctx context.Context, lane string, o wire.Open, reason wire.DeadReason) (tokens int, err error)
 	// Left tells which chunks are still there.
 	Left(ctx context.Context, chunks []string) ([]bool, error)
 }
@@ -197,10 +199,11 @@ func (d *Dispatcher) work(ctx context.Context, h wire.Header, lane string, t que
 		return d.unreadable(lane, t, err)
 	}
 	if open == nil {
-		return nil // an earlier run finished it
+		// An earlier run finished it, or the chunk was lost and is still listed.
+		return d.lose(ctx, lane, wire.OpenOf(t.ID, h), wire.DeadLostTask)
 	}
 	vendor, priority := wire.SplitLane(lane)
-	c := newClaim(h, open, vendor, push.Priority(priority))
+	c := newClaim(t.ID, h, open, vendor, push.Priority(priority))
 	c.loaded = loaded
 	d.sweep(c)
 	if err := d.suppress(ctx, c); err != nil {

@@ -164,6 +164,10 @@ func (h *host) Fence(ctx context.Context, ref string, ours func(context.Context)
 	return h.shelf.Fence(ctx, ref, ours)
 }
 
+func (h *host) Lose(ctx context.Context, lane string, o wire.Open, reason wire.DeadReason) (int, error) {
+	return h.shelf.Lose(ctx, lane, o, reason)
+}
+
 func (h *host) Left(ctx context.Context, refs []string) ([]bool, error) {
 	return h.shelf.Left(ctx, refs)
 }

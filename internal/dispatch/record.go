@@ -25,6 +25,11 @@ func (c *claim) begin() *ledger.Step {
 	s := c.step
 	s.Follow(c.gen)
 	s.Cap, s.States, s.Done = c.cap, c.journal(), c.left == 0
+	s.Lane, s.Open, s.Expires = wire.Lane(c.vendor, string(c.priority)), c.member(c.listed), c.header.Expires
+	if c.left > 0 && c.left != c.listed {
+		s.OpenNext = c.member(c.left)
+	}
+	c.listed = c.left
 	c.step, c.jobs, c.busy = nil, nil, make(chan struct{})
 	return s
 }

@@ -118,6 +118,8 @@ func (s *shelf) Fence(ctx context.Context, ref string, ours func(context.Context
 }
 
 // Left tells which chunks are there.
+func (s *shelf) Lose(context.Context, string, wire.Open, wire.DeadReason) (int, error) { return 0, nil }
+
 func (s *shelf) Left(_ context.Context, refs []string) ([]bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -16,6 +16,10 @@ import (
 // if somebody else recorded a step in between, not at all.
 type Step struct {
 	Ref string
+	// Lane and Open are where the open work is listed, and its member: it goes with
+	// the chunk. OpenNext, if it is not "", takes its place, with the score Expires.
+	Lane, Open, OpenNext string
+	Expires              int64
 	// App and Vendor are whose tokens they are.
 	App, Vendor string
 	// Gen is the generation that the step follows, Next the one that it leaves:
@@ -66,11 +70,12 @@ type DeadLetter struct {
 
 // settleScript records one step of a chunk.
 //
-//	KEYS: chunk, feed, dead stream, held entries, guard, marks, then of each job: ledger, message
+//	KEYS: chunk, feed, dead stream, held entries, guard, marks, open work, the chunk's jobs, then of each job: ledger, message
 //	ARGV: generation expected (4 bytes), head to write (6 bytes), states, their offset,
 //	      "1" if the chunk is done, now (Unix s), now (base 36),
 //	      keep (s), keep of a single ledger (s), number of jobs, number of entries,
-//	      tokens answered, tokens invalid, guard's least (0: it is off) and ratio,
+//	      tokens answered, tokens invalid, guard's least (0: it is off) and ratio, member of the open work,
+//	      the one in its place or "", its score,
 //	      of each job: "s" or "h", number of fields, then field and count;
 //	        fields are outcomes and codes; for "s" outcomes' letters and short codes
 //	      of each entry: index of its stream in KEYS, mark, its time (ms), number of words, words
@@ -80,10 +85,15 @@ var settleScript = redis.NewScript(foundLua + `
 local gen = redis.call('GETRANGE', KEYS[1], 2, 5)
 if gen ~= ARGV[1] then return gen == string.sub(ARGV[2], 1, 4) and 1 or 0 end
 if ARGV[5] == '1' then
-  redis.call('DEL', KEYS[1])
+  redis.call('DEL', KEYS[1], KEYS[8])
+  redis.call('ZREM', KEYS[7], ARGV[16])
 else
   redis.call('SETRANGE', KEYS[1], ARGV[4], ARGV[3])
   redis.call('SETRANGE', KEYS[1], 2, ARGV[2])
+  if ARGV[17] ~= '' then
+    redis.call('ZREM', KEYS[7], ARGV[16])
+    redis.call('ZADD', KEYS[7], ARGV[18], ARGV[17])
+  end
 end
 
 local function single(key, a, n)
@@ -138,13 +148,13 @@ local function hash(key, message, a, n)
   redis.call('DEL', message)
 end
 
-local a = 16
+local a = 19
 for j = 1, tonumber(ARGV[10]) do
   local n = tonumber(ARGV[a + 1])
   if ARGV[a] == 's' then
-    single(KEYS[5 + 2 * j], a + 2, n)
+    single(KEYS[7 + 2 * j], a + 2, n)
   else
-    hash(KEYS[5 + 2 * j], KEYS[6 + 2 * j], a + 2, n)
+    hash(KEYS[7 + 2 * j], KEYS[8 + 2 * j], a + 2, n)
   end
   a = a + 2 + 2 * n
 end
@@ -199,19 +209,20 @@ func (s *Store) Settle(ctx context.Context, steps []*Step) ([]bool, error) {
 }
 
 func (s *Store) settleArgs(st *Step, now time.Time) ([]string, []any) {
-	keys := make([]string, 0, 6+2*len(st.Jobs))
+	keys := make([]string, 0, 8+2*len(st.Jobs))
 	keys = append(keys, wire.ChunkKey(st.Ref), wire.InvalidStream, wire.DeadStream, wire.HeldStream,
-		wire.GuardKey(st.App, st.Vendor, ""), wire.GoneKey(st.App, st.Vendor))
+		wire.GuardKey(st.App, st.Vendor, ""), wire.GoneKey(st.App, st.Vendor),
+		wire.OpenKey(st.Lane), wire.PackJobsKey(st.Ref))
 	done := "0"
 	if st.Done {
 		done = "1"
 	}
-	args := make([]any, 0, 15+8*len(st.Jobs)+22*len(st.Invalid)+40*len(st.Dead))
+	args := make([]any, 0, 18+8*len(st.Jobs)+22*len(st.Invalid)+40*len(st.Dead))
 	args = append(args,
 		wire.Head(st.Gen, 0)[:wire.GenLength], wire.Head(st.Next, st.Cap), string(st.States),
 		st.Offset, done, now.Unix(), strconv.FormatInt(now.Unix(), 36),
 		int64(s.keep()/time.Second), int64(singleKeep/time.Second), len(st.Jobs), len(st.Invalid)+len(st.Dead),
-		st.Answered, len(st.Invalid), s.Guard.Min, s.Guard.Ratio)
+		st.Answered, len(st.Invalid), s.Guard.Min, s.Guard.Ratio, st.Open, st.OpenNext, st.Expires)
 	for _, j := range st.Jobs {
 		keys = append(keys, wire.JobKey(j.Job), wire.MessageKey(j.Job))
 		form := "h"

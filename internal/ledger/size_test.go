@@ -23,7 +23,11 @@ func TestAFinishedSingleTokenJobCostsAtMost200Bytes(t *testing.T) {
 	r.finishSingles(jobs / 10)
 	r.must(r.rdb.FlushDB(t.Context()).Err())
 	before := r.usedMemory()
-	ids := r.finishSingles(jobs)
+	// In parts, as workers take them: the tables of keys grow with what is there at once.
+	var ids []string
+	for range 10 {
+		ids = append(ids, r.finishSingles(jobs/10)...)
+	}
 	if got := (r.usedMemory() - before) / jobs; got > most {
 		t.Errorf("used_memory grew by %d bytes a job, want at most %d", got, most)
 	}
@@ -66,6 +70,8 @@ func (r *rig) finishSingles(n int) []string {
 	}
 	keys, err := r.rdb.Keys(r.Context(), "asynq:*").Result()
 	r.must(err)
+	// These steps are made by hand and name no task, so the index keeps its members.
+	keys = append(keys, r.rdb.Keys(r.Context(), wire.OpenKey("*")).Val()...)
 	for part := range slices.Chunk(keys, 1000) {
 		r.must(r.rdb.Del(r.Context(), part...).Err())
 	}

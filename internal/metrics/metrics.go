@@ -21,20 +21,21 @@ import (
 type Metrics struct {
 	Registry *prometheus.Registry
 
-	outcomes *prometheus.CounterVec
-	again    *prometheus.CounterVec
-	requests *prometheus.CounterVec
-	tokens   *prometheus.CounterVec
-	seconds  *prometheus.HistogramVec
-	receipts *prometheus.CounterVec
-	entries  *prometheus.CounterVec
-	gone     *prometheus.CounterVec
-	webhook  webhook
-	pulls    *prometheus.CounterVec
-	lost     *prometheus.CounterVec
-	stops    *prometheus.CounterVec
-	intake   *prometheus.CounterVec
-	grants   *prometheus.CounterVec
+	outcomes  *prometheus.CounterVec
+	again     *prometheus.CounterVec
+	requests  *prometheus.CounterVec
+	tokens    *prometheus.CounterVec
+	seconds   *prometheus.HistogramVec
+	receipts  *prometheus.CounterVec
+	entries   *prometheus.CounterVec
+	gone      *prometheus.CounterVec
+	webhook   webhook
+	pulls     *prometheus.CounterVec
+	lost      *prometheus.CounterVec
+	stops     *prometheus.CounterVec
+	intake    *prometheus.CounterVec
+	grants    *prometheus.CounterVec
+	recovered *prometheus.CounterVec
 }
 
 // New registers the metrics, with those of Go and of the process.
@@ -73,6 +74,9 @@ func New() *Metrics {
 		lost: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "postrider_pulled_tokens_lost_total", Help: "Tokens on such a list that could not be read or kept.",
 		}, []string{"app", "vendor"}),
+		recovered: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "postrider_tasks_recovered_total", Help: "Tasks that were lost and found, by why: worker-died, lost-task, archived or producer-died.",
+		}, []string{"reason"}),
 		intake: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "postrider_intake_jobs_total", Help: "Jobs that came by the intake stream: enqueued or refused.",
 		}, []string{"result"}),
@@ -84,9 +88,17 @@ func New() *Metrics {
 		}, []string{"app", "vendor", "result"}),
 	}
 	m.Registry.MustRegister(m.outcomes, m.again, m.requests, m.tokens, m.seconds, m.receipts, m.entries, m.gone, m.pulls, m.lost,
-		m.webhook.sent, m.webhook.failures, m.webhook.lag, m.webhook.age, m.stops, m.grants, m.intake,
+		m.webhook.sent, m.webhook.failures, m.webhook.lag, m.webhook.age, m.stops, m.grants, m.intake, m.recovered,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	for _, reason := range []string{"worker-died", "lost-task", "archived", "producer-died"} {
+		m.Recovered(reason, 0)
+	}
 	return m
+}
+
+// Recovered counts tasks that were lost and found.
+func (m *Metrics) Recovered(reason string, n int) {
+	m.recovered.WithLabelValues(reason).Add(float64(n))
 }
 
 // Prepare creates an app's series at a vendor, so that a rate is never missing.

@@ -69,6 +69,11 @@ type Config struct {
 	Fence func(ctx context.Context, t Task, ours func(context.Context) (bool, error)) error
 	// Bury ends what archived tasks still carry; most carry nothing.
 	Bury func(ctx context.Context, lane string, all []Corpse) error
+	// Lost, End, Recovered and Producers are what a Finder needs.
+	Lost      func(ctx context.Context, lane string, l Lost) (*wire.Task, error)
+	End       func(ctx context.Context, lane string, l Lost) error
+	Recovered func(reason string, n int)
+	Producers func(ctx context.Context) error
 	// Now is the time by Redis's clock; nil: time.Now.
 	Now func() time.Time
 	Log zerolog.Logger
@@ -154,6 +159,10 @@ func (l *Lanes) goRounds(c Config, self string, t *trouble) {
 			&sweeper{rdb: c.Redis, lanes: lanes, bury: c.Bury, swept: map[string]int64{}},
 			t)
 	})
+	if c.Lost != nil {
+		finder := &Finder{Redis: c.Redis, Lanes: lanes, Lost: c.Lost, End: c.End, Recovered: c.Recovered, Producers: c.Producers, Log: c.Log}
+		wg.Go(func() { finder.Run(ctx) })
+	}
 	l.rest = func() {
 		cancel()
 		wg.Wait()

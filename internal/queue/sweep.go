@@ -54,12 +54,13 @@ func (s *sweeper) sweep(ctx context.Context, force bool) error {
 	if !mine && !force {
 		return nil
 	}
+	var errs []error // one lane's do not keep it from the others
 	for _, lane := range s.lanes {
 		if err := s.lane(ctx, lane); err != nil {
-			return fmt.Errorf("sweep the archive of %s: %w", lane, err)
+			errs = append(errs, fmt.Errorf("sweep the archive of %s: %w", lane, err))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 func (s *sweeper) lane(ctx context.Context, lane string) error {

@@ -19,6 +19,16 @@ func (w *Worker) producer(c *config.Config) *push.Client {
 	return client
 }
 
+// completeStale ends what producers that died left half-enqueued.
+func (w *Worker) completeStale(ctx context.Context) error {
+	completed, takenBack, err := w.intake.Load().CompleteStale(ctx)
+	if n := completed + takenBack; n > 0 {
+		w.metrics.Recovered("producer-died", n)
+		w.log.Warn().Int("completed", completed).Int("taken_back", takenBack).Msg("producers died while they enqueued jobs")
+	}
+	return err
+}
+
 // startIntake enqueues the jobs of the intake stream.
 func (w *Worker) startIntake() {
 	stream := &intake.Stream{

@@ -85,6 +85,7 @@ func Start(ctx context.Context, o Options) (*Worker, error) {
 		Redis: w.rdb, Block: o.Redis(3 * len(w.served)), Vendors: w.served, Handlers: handlers(c),
 		ShutdownTimeout: c.Worker.ShutdownTimeout, Log: w.log,
 		Handle: w.dispatch.Handle, Fence: w.dispatch.Fence, Bury: w.dispatch.Bury,
+		Lost: w.dispatch.Lost, End: w.dispatch.End, Recovered: w.metrics.Recovered, Producers: w.completeStale,
 	})
 	if err != nil {
 		return nil, errors.Join(err, w.rdb.Close())

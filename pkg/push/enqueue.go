@@ -208,7 +208,7 @@ func duplicate(id string) error { return fmt.Errorf("job %s: %w", id, ErrDuplica
 func (c *Client) runEnqueue(ctx context.Context, jobs []*small) ([]int64, error) {
 	now := c.now()
 	packs := c.pack(jobs, now)
-	keys := make([]string, 0, 1+len(jobs)+4*len(packs))
+	keys := make([]string, 0, 1+len(jobs)+6*len(packs))
 	keys = append(keys, wire.CallKey(packs[0].nonce, "enqueue"))
 	args := []any{len(jobs), len(packs), now.Unix(), int64(c.window / time.Second), now.UnixNano()}
 	for _, s := range jobs {
@@ -220,8 +220,10 @@ func (c *Client) runEnqueue(ctx context.Context, jobs []*small) ([]int64, error)
 		if err != nil {
 			return nil, err
 		}
-		keys = append(keys, wire.ChunkKey(p.header.Chunk), wire.TaskKey(task.Queue, task.ID), queueKey(task.Queue, p.due), wire.TurnKey(task.Queue))
-		args = append(args, chunk, ttl(p.expires, now), task.ID, task.Encode(), p.due, p.header.App)
+		keys = append(keys, wire.ChunkKey(p.header.Chunk), wire.TaskKey(task.Queue, task.ID), queueKey(task.Queue, p.due), wire.TurnKey(task.Queue),
+			wire.OpenKey(task.Queue), wire.PackJobsKey(p.header.Chunk))
+		args = append(args, chunk, ttl(p.expires, now), task.ID, task.Encode(), p.due, p.header.App,
+			wire.OpenOf(task.ID, p.header).Encode(), p.header.Expires, p.packedJobs())
 		if err := c.publish(ctx, task.Queue); err != nil {
 			return nil, err
 		}
@@ -347,6 +349,14 @@ func (p *pack) add(s *small, tokens []string, atMostOnce bool) {
 	if s.expires.After(p.expires) {
 		p.expires = s.expires
 	}
+}
+
+// packedJobs is what PackJobsKey holds, "" for a chunk of one job.
+func (p *pack) packedJobs() string {
+	if len(p.chunk.Entries) == 1 {
+		return ""
+	}
+	return wire.EncodePackedJobs(p.chunk.Entries)
 }
 
 // encode names the chunk and writes it and its task.

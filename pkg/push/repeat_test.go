@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -127,4 +128,46 @@ func TestAnAbortWhoseAnswerWasLost(t *testing.T) {
 		}
 		wantEmpty(t, direct)
 	})
+}
+
+// The producer dies after each of its commands: a worker completes a sealed job
+// and takes back one that is not, and a producer that goes on does no harm.
+func TestWhatADeadProducerLeftIsCompletedOrTakenBack(t *testing.T) {
+	t.Parallel()
+	rdb := redistest.Client(t)
+	warm(t, rdb)
+	j := to(to(job("j"), "big", tokens("t", 1201)...), "five", tokens("f", 45)...)
+	completed, takenBack := 0, 0
+	for n := 0; ; n++ {
+		rdb.FlushDB(t.Context())
+		err := streamAll(t, newClient(t, crashing(t, rdb, &crash{left: n}), big), j)
+		if err == nil {
+			break
+		}
+		at := noon.Add(20 * time.Second)
+		later := newClient(t, rdb, big, func(o *push.Options) { o.Now = func() time.Time { return at } })
+		state := rdb.HGet(t.Context(), wire.JobKey("j"), wire.FieldState).Val()
+		done, back, err := later.CompleteStale(t.Context())
+		if err != nil || back != 0 || (done == 1) != (state == wire.Sealed) {
+			t.Errorf("after %d commands, state %q: completed %d, took back %d, %v", n, state, done, back, err)
+		}
+		at = noon.Add(11 * time.Minute)
+		_, back, err = later.CompleteStale(t.Context())
+		if err != nil || (back == 1) != (state == wire.Staging) {
+			t.Errorf("after %d commands, state %q: took back %d, %v", n, state, back, err)
+		}
+		completed, takenBack = completed+done, takenBack+back
+		if done == 1 {
+			b := open(t, rdb)
+			b.wantJob(t, j)
+		} else if n := len(rdb.Keys(t.Context(), "postrider:*").Val()); n > 0 {
+			t.Errorf("after %d commands %q are left", n, rdb.Keys(t.Context(), "postrider:*").Val())
+		}
+		if t.Failed() {
+			return
+		}
+	}
+	if completed < 10 || takenBack < 10 {
+		t.Errorf("%d jobs were completed and %d taken back: the test proves too little", completed, takenBack)
+	}
 }

@@ -103,10 +103,12 @@ end
 // when its reply was lost: the call leaves a marker for a minute, by which it is
 // recognised and gets its first answer.
 //
-//	KEYS: call's marker, J ledgers; then of each chunk: chunk, asynq task, asynq pending or scheduled, turns
+//	KEYS: call's marker, J ledgers; then of each chunk: chunk, asynq task, asynq pending or scheduled, turns,
+//	      open work, the chunk's jobs
 //	ARGV: J, number of chunks, now (Unix s), window (s), now (ns),
 //	      of each job: "s" and the ledger's string, or "h" and the app; tokens; TTL (s); keep (s)
-//	      of each chunk: bytes, TTL (s), asynq task id, asynq task, due (Unix s, 0: now), app
+//	      of each chunk: bytes, TTL (s), asynq task id, asynq task, due (Unix s, 0: now), app,
+//	        member of the open work, its score, jobs or ""
 //	Returns the indices, from 1, of the jobs whose ids are taken.
 var enqueueScript = redis.NewScript(luaTaken + luaTask + `
 local jobs, chunks = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -134,7 +136,9 @@ local k = jobs + 2
 for i = 1, chunks do
   redis.call('SET', KEYS[k], ARGV[a], 'EX', ARGV[a + 1])
   task(KEYS[k + 1], KEYS[k + 2], KEYS[k + 3], ARGV[a + 2], ARGV[a + 3], nanos, ARGV[a + 4], ARGV[a + 5])
-  k, a = k + 4, a + 6
+  redis.call('ZADD', KEYS[k + 4], ARGV[a + 7], ARGV[a + 6])
+  if ARGV[a + 8] ~= '' then redis.call('SET', KEYS[k + 5], ARGV[a + 8], 'EX', ARGV[a + 1]) end
+  k, a = k + 6, a + 9
 end
 return dup
 `)
@@ -142,9 +146,9 @@ return dup
 // stageScript lays down one chunk of a large job and marks it in the ledger,
 // which it creates if need be. Doing it again changes nothing.
 //
-//	KEYS: ledger, staged, message, chunk
+//	KEYS: ledger, staged, message, chunk, jobs being staged
 //	ARGV: now (Unix s), window (s), TTL (s), app, keep (s), digest of the job, owner, message,
-//	      chunk's name, digest and bytes, tokens
+//	      chunk's name, digest and bytes, tokens, job, priority
 //	Returns {"ok" | "duplicate" | "conflict", owner}.
 var stageScript = redis.NewScript(luaTaken + `
 local ledger, staged, message, chunk = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
@@ -155,12 +159,13 @@ if state ~= 'staging' and state ~= 'sealed' then
   if taken(ledger, tonumber(ARGV[1]), tonumber(ARGV[2])) then return {'duplicate', ''} end
   redis.call('DEL', ledger, staged)
   redis.call('HSET', ledger, 'state', 'staging', 'app', ARGV[4], 'accepted', 0, 'created', ARGV[1],
-    'keep', ARGV[5], 'digest', ARGV[6], 'owner', ARGV[7])
+    'keep', ARGV[5], 'digest', ARGV[6], 'owner', ARGV[7], 'priority', ARGV[14])
   redis.call('EXPIRE', ledger, ARGV[3])
   redis.call('SET', message, ARGV[8], 'EX', ARGV[3])
 elseif redis.call('HGET', ledger, 'digest') ~= ARGV[6] then
   return {'conflict', ''}
 end
+redis.call('ZADD', KEYS[5], 'GT', ARGV[1], ARGV[13])
 local owner = redis.call('HGET', ledger, 'owner')
 local have = redis.call('HGET', staged, ARGV[9])
 if have then
@@ -176,37 +181,41 @@ return {'ok', owner}
 
 // sealScript ends the laying down of chunks: from now on tasks may exist.
 //
-//	KEYS: ledger, staged
-//	ARGV: number of chunks
+//	KEYS: ledger, staged, jobs being staged
+//	ARGV: number of chunks, now (Unix s), job
 //	Returns {"ok" | "duplicate" | "conflict", owner}.
 var sealScript = redis.NewScript(luaHash + `
 local state = hash(KEYS[1]) and redis.call('HGET', KEYS[1], 'state')
 if state ~= 'staging' and state ~= 'sealed' then return {'duplicate', ''} end
 if redis.call('HLEN', KEYS[2]) ~= tonumber(ARGV[1]) then return {'conflict', ''} end
 redis.call('HSET', KEYS[1], 'state', 'sealed')
+redis.call('ZADD', KEYS[3], 'GT', ARGV[2], ARGV[3])
 return {'ok', redis.call('HGET', KEYS[1], 'owner')}
 `)
 
 // taskScript enqueues one task of a sealed job, unless it is there.
 //
-//	KEYS: asynq task, asynq pending or scheduled, turns
-//	ARGV: asynq task id, asynq task, now (ns), due (Unix s, 0: now), app
+//	KEYS: asynq task, asynq pending or scheduled, turns, open work, chunk
+//	ARGV: asynq task id, asynq task, now (ns), due (Unix s, 0: now), app, member of the open work, its score
 var taskScript = redis.NewScript(luaTask + `
+if redis.call('EXISTS', KEYS[5]) == 0 then return 0 end -- sent again, when it is done
 task(KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5])
+redis.call('ZADD', KEYS[4], ARGV[7], ARGV[6])
 return 1
 `)
 
 // commitScript ends an enqueue: all tasks exist. A job whose chunks have all
 // been finished meanwhile ends here.
 //
-//	KEYS: ledger, staged, message
-//	ARGV: now (Unix s), how long to keep a finished ledger (s), owner
+//	KEYS: ledger, staged, message, jobs being staged
+//	ARGV: now (Unix s), how long to keep a finished ledger (s), owner, job
 //	Returns "ok" or, if somebody else was first, "duplicate".
 var commitScript = redis.NewScript(luaHash + `
 if not hash(KEYS[1]) then return 'duplicate' end
 local have = redis.call('HMGET', KEYS[1], 'state', 'digest', 'owner')
 if not have[2] then return have[3] == ARGV[3] and 'ok' or 'duplicate' end
 if have[1] ~= 'sealed' and have[1] ~= 'canceled' then return 'duplicate' end
+redis.call('ZREM', KEYS[4], ARGV[4])
 redis.call('DEL', KEYS[2])
 redis.call('HDEL', KEYS[1], 'digest')
 redis.call('HSET', KEYS[1], 'owner', ARGV[3])
@@ -225,8 +234,8 @@ return 'ok'
 
 // abortScript takes back what its owner laid down, unless the job was sealed.
 //
-//	KEYS: ledger, staged, message
-//	ARGV: owner, what a chunk's key has before its name
+//	KEYS: ledger, staged, message, jobs being staged
+//	ARGV: owner, what a chunk's key has before its name, job
 var abortScript = redis.NewScript(luaHash + `
 if not hash(KEYS[1]) then return 0 end
 local v = redis.call('HMGET', KEYS[1], 'state', 'owner')
@@ -235,5 +244,6 @@ for _, name in ipairs(redis.call('HKEYS', KEYS[2])) do
   redis.call('DEL', ARGV[2] .. name)
 end
 redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
+redis.call('ZREM', KEYS[4], ARGV[3])
 return 1
 `)

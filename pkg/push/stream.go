@@ -206,10 +206,10 @@ func (s *Stream) stage(ctx context.Context) error {
 	keep := int64(s.c.window / time.Second)
 	cmds, err := runAll(ctx, s.c.rdb, stageScript, len(s.ready), func(i int) ([]string, []any) {
 		r := s.ready[i]
-		return []string{wire.JobKey(s.p.ID), wire.StagedKey(s.p.ID), wire.MessageKey(s.p.ID), wire.ChunkKey(wire.JobChunk(s.p.ID, r.name))},
+		return []string{wire.JobKey(s.p.ID), wire.StagedKey(s.p.ID), wire.MessageKey(s.p.ID), wire.ChunkKey(wire.JobChunk(s.p.ID, r.name)), wire.StagingKey},
 			[]any{
 				now.Unix(), int64(s.c.window / time.Second), life, s.p.App, keep, s.digest, s.owner, s.p.message,
-				r.name, r.digest, r.bytes, r.tokens,
+				r.name, r.digest, r.bytes, r.tokens, s.p.ID, string(s.p.Priority),
 			}
 	})
 	s.created = true
@@ -260,7 +260,7 @@ func (s *Stream) Commit(ctx context.Context) (Result, error) {
 	}
 	s.result.Chunks = len(s.names)
 	keys := []string{wire.JobKey(s.p.ID), wire.StagedKey(s.p.ID)}
-	owner, err := s.verdict(sealScript.Run(ctx, s.c.rdb, keys, len(s.names)))
+	owner, err := s.verdict(sealScript.Run(ctx, s.c.rdb, append(keys, wire.StagingKey), len(s.names), s.c.now().Unix(), s.p.ID))
 	if err != nil {
 		return s.result, err
 	}
@@ -268,7 +268,7 @@ func (s *Stream) Commit(ctx context.Context) (Result, error) {
 	if err := s.enqueue(ctx, owner); err != nil {
 		return s.result, fmt.Errorf("enqueue job %s: %w", s.p.ID, err)
 	}
-	state, err := commitScript.Run(ctx, s.c.rdb, append(keys, wire.MessageKey(s.p.ID)), s.c.now().Unix(), int64(grace/time.Second), s.owner).Text()
+	state, err := commitScript.Run(ctx, s.c.rdb, append(keys, wire.MessageKey(s.p.ID), wire.StagingKey), s.c.now().Unix(), int64(grace/time.Second), s.owner, s.p.ID).Text()
 	if err != nil {
 		return s.result, fmt.Errorf("enqueue job %s: %w", s.p.ID, err)
 	}
@@ -295,9 +295,8 @@ func (s *Stream) enqueue(ctx context.Context, owner string) error {
 		part := names[:min(len(names), enqueueAhead)]
 		names = names[len(part):]
 		_, err := runAll(ctx, s.c.rdb, taskScript, len(part), func(i int) ([]string, []any) {
-			t := s.task(part[i], owner)
-			return []string{wire.TaskKey(t.Queue, t.ID), queueKey(t.Queue, due), wire.TurnKey(t.Queue)},
-				[]any{t.ID, t.Encode(), now.UnixNano(), due, app}
+			t, h := s.task(part[i], owner)
+			return taskKeys(t, h, due), taskArgs(t, h, now, due, app)
 		})
 		if err != nil {
 			return err
@@ -306,17 +305,12 @@ func (s *Stream) enqueue(ctx context.Context, owner string) error {
 	return nil
 }
 
-func (s *Stream) task(r staged, owner string) wire.Task {
+func (s *Stream) task(r staged, owner string) (wire.Task, wire.Header) {
 	h := wire.Header{
 		Job: s.p.ID, App: s.p.App, Chunk: wire.JobChunk(s.p.ID, r.name), Tokens: r.tokens,
 		Message: s.p.digest, Start: s.p.start.UnixMilli(), Expires: s.p.expires.Unix(),
 	}
-	_, number, _ := strings.Cut(r.name, ":")
-	return wire.Task{
-		ID:      wire.TaskID(s.p.ID+"."+number, owner+":"+r.name),
-		Queue:   wire.Lane(r.vendor, string(s.p.Priority)),
-		Payload: h.Encode(),
-	}
+	return stagedTask(h, owner, r.name, string(s.p.Priority)), h
 }
 
 // Abort takes back what was laid down of a job that will not be committed. A
@@ -325,8 +319,8 @@ func (s *Stream) Abort(ctx context.Context) error {
 	if !s.created {
 		return nil
 	}
-	keys := []string{wire.JobKey(s.p.ID), wire.StagedKey(s.p.ID), wire.MessageKey(s.p.ID)}
-	if err := abortScript.Run(ctx, s.c.rdb, keys, s.owner, wire.ChunkKey(wire.JobChunk(s.p.ID, ""))).Err(); err != nil {
+	keys := []string{wire.JobKey(s.p.ID), wire.StagedKey(s.p.ID), wire.MessageKey(s.p.ID), wire.StagingKey}
+	if err := abortScript.Run(ctx, s.c.rdb, keys, s.owner, wire.ChunkKey(wire.JobChunk(s.p.ID, "")), s.p.ID).Err(); err != nil {
 		return fmt.Errorf("take back job %s: %w", s.p.ID, err)
 	}
 	return nil

@@ -107,6 +107,7 @@ func wantLedger(t *testing.T, rdb *redis.Client, id string, accepted int) {
 	t.Helper()
 	want := map[string]string{
 		"state": "running", "app": "shop", "accepted": fmt.Sprint(accepted), "created": fmt.Sprint(noon.Unix()), "keep": "86400",
+		"priority": "normal",
 	}
 	have := rdb.HGetAll(t.Context(), wire.JobKey(id)).Val()
 	delete(have, wire.FieldOwner) // random

@@ -34,11 +34,12 @@ const (
 	FieldState    = "state"
 	FieldApp      = "app"
 	FieldAccepted = "accepted"
-	FieldCreated  = "created" // Unix seconds
-	FieldEnded    = "ended"   // Unix seconds
-	FieldKeep     = "keep"    // seconds to keep the ledger after the end, at least
-	FieldDigest   = "digest"  // of everything but the targets
-	FieldOwner    = "owner"   // who created it; once all its tasks exist, who completed it
+	FieldCreated  = "created"  // Unix seconds
+	FieldEnded    = "ended"    // Unix seconds
+	FieldKeep     = "keep"     // seconds to keep the ledger after the end, at least
+	FieldDigest   = "digest"   // of everything but the targets
+	FieldPriority = "priority" // of a job that is enqueued in parts
+	FieldOwner    = "owner"    // who created it; once all its tasks exist, who completed it
 )
 
 // Receipt is what a receipt counts as in a ledger, beside the outcomes.

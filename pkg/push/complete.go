@@ -1,0 +1,145 @@
+package push
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/postrider/postrider/pkg/push/wire"
+)
+
+const (
+	// completeAfter is how long after the last sign of life of its producer a
+	// sealed job is completed by a worker.
+	completeAfter = 15 * time.Second
+	// takeBackAfter is how long after it a job is taken back whose chunks are not
+	// all there: nothing of it was sent.
+	takeBackAfter = 10 * time.Minute
+	// staleJobs bounds one call of CompleteStale.
+	staleJobs = 100
+)
+
+// CompleteStale ends what producers that died left half-enqueued: sealed jobs
+// get their missing tasks, others are taken back once nobody has shown life for
+// ten minutes. A producer that goes on after all does no harm, and it is safe to
+// call from many workers. One job's fault does not keep it from the others. It
+// answers how many jobs it completed and took back.
+func (c *Client) CompleteStale(ctx context.Context) (completed, takenBack int, err error) {
+	now := c.now()
+	stale, err := c.rdb.ZRangeArgsWithScores(ctx, redis.ZRangeArgs{
+		Key: wire.StagingKey, ByScore: true, Start: "-inf", Stop: strconv.FormatInt(now.Add(-completeAfter).Unix(), 10), Count: staleJobs,
+	}).Result()
+	if err != nil {
+		return 0, 0, fmt.Errorf("look for half-enqueued jobs: %w", err)
+	}
+	var errs []error
+	for _, z := range stale {
+		job, _ := z.Member.(string)
+		done, back, err := c.completeJob(ctx, job, now.Sub(time.Unix(int64(z.Score), 0)) > takeBackAfter)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("complete job %s: %w", job, err))
+		}
+		completed, takenBack = completed+done, takenBack+back
+	}
+	return completed, takenBack, errors.Join(errs...)
+}
+
+// completeJob completes one job or, if it is old and not sealed, takes it back.
+func (c *Client) completeJob(ctx context.Context, job string, old bool) (completed, takenBack int, err error) {
+	v, err := c.rdb.HMGet(ctx, wire.JobKey(job), wire.FieldState, wire.FieldOwner, wire.FieldApp, wire.FieldPriority, wire.FieldDigest).Result()
+	if err != nil && !redis.HasErrorPrefix(err, "WRONGTYPE") {
+		return 0, 0, err
+	}
+	f := make([]string, 5)
+	for i := range v {
+		f[i], _ = v[i].(string)
+	}
+	state, owner := f[0], f[1]
+	keys := []string{wire.JobKey(job), wire.StagedKey(job), wire.MessageKey(job), wire.StagingKey}
+	switch {
+	case state == wire.Staging && old:
+		n, err := abortScript.Run(ctx, c.rdb, keys, owner, wire.ChunkKey(wire.JobChunk(job, "")), job).Int()
+		return 0, n, err
+	case state == wire.Staging:
+		return 0, 0, nil
+	case f[4] == "": // committed, or gone
+		return 0, 0, c.rdb.ZRem(ctx, wire.StagingKey, job).Err()
+	}
+	if err := c.layMissing(ctx, job, owner, f[2], f[3]); err != nil {
+		return 0, 0, err
+	}
+	if err := commitScript.Run(ctx, c.rdb, keys, c.now().Unix(), int64(grace/time.Second), owner, job).Err(); err != nil {
+		return 0, 0, err
+	}
+	return 1, 0, nil
+}
+
+// layMissing enqueues the tasks of a sealed job that are not there.
+func (c *Client) layMissing(ctx context.Context, job, owner, app, priority string) error {
+	names, err := c.rdb.HKeys(ctx, wire.StagedKey(job)).Result()
+	if err != nil {
+		return err
+	}
+	message, err := c.rdb.Get(ctx, wire.MessageKey(job)).Result()
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return err
+	}
+	now := c.now()
+	for _, name := range names {
+		raw, err := c.rdb.Get(ctx, wire.ChunkKey(wire.JobChunk(job, name))).Result()
+		if errors.Is(err, redis.Nil) {
+			continue // it is finished
+		}
+		if err != nil {
+			return err
+		}
+		chunk, err := wire.DecodeChunk(raw)
+		if err != nil {
+			return err
+		}
+		e := chunk.Entries[0]
+		h := wire.Header{
+			Job: job, App: app, Chunk: wire.JobChunk(job, name), Tokens: len(e.Tokens),
+			Message: Digest(app, []byte(message)), Start: e.Start, Expires: e.Expires / 1000,
+		}
+		t := stagedTask(h, owner, name, priority)
+		due := int64(0)
+		if start := time.UnixMilli(e.Start); start.After(now) {
+			due = start.Add(time.Second - 1).Unix()
+		}
+		if err := c.publish(ctx, t.Queue); err != nil {
+			return err
+		}
+		if err := taskScript.Run(ctx, c.rdb, taskKeys(t, h, due), taskArgs(t, h, now, due, "")...).Err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stagedTask is the task of a chunk of a large job. owner, the same for every
+// sender of this job, makes its id.
+func stagedTask(h wire.Header, owner, name, priority string) wire.Task {
+	vendor, number, _ := strings.Cut(name, ":")
+	return wire.Task{
+		ID:      wire.TaskID(h.Job+"."+number, owner+":"+name),
+		Queue:   wire.Lane(vendor, priority),
+		Payload: h.Encode(),
+	}
+}
+
+// taskKeys and taskArgs are those of the task script.
+func taskKeys(t wire.Task, h wire.Header, due int64) []string {
+	return []string{
+		wire.TaskKey(t.Queue, t.ID), queueKey(t.Queue, due), wire.TurnKey(t.Queue), wire.OpenKey(t.Queue), wire.ChunkKey(h.Chunk),
+	}
+}
+
+func taskArgs(t wire.Task, h wire.Header, now time.Time, due int64, app string) []any {
+	return []any{t.ID, t.Encode(), now.UnixNano(), due, app, wire.OpenOf(t.ID, h).Encode(), h.Expires}
+}

@@ -1,0 +1,107 @@
+package wire
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+)
+
+// OpenKey is the index of a lane's open work: a sorted set with a member for
+// each chunk that has something left, by the Unix second at which the last of its
+// jobs expires. A member comes with the task and goes with the chunk.
+func OpenKey(lane string) string { return "postrider:open:{" + lane + "}" }
+
+// PackJobsKey holds the jobs of a chunk that many jobs share, so that they can
+// be told what became of it when it is lost.
+func PackJobsKey(ref string) string { return "postrider:packed:" + ref }
+
+// StagingKey is a sorted set of the jobs that are being enqueued in parts, by
+// the Unix second at which their producer last showed life.
+const StagingKey = "postrider:staging"
+
+// CancelingKey is a sorted set of the jobs that were canceled not long ago, by
+// Unix second: workers count what is left of them.
+const CancelingKey = "postrider:canceling"
+
+// DeletedKey is a hash of the tasks of a lane that a person deleted in our UI,
+// by id; the field "*" stands for all tasks of some state.
+func DeletedKey(lane string) string { return "postrider:deleted:{" + lane + "}" }
+
+// SweepKey says which worker looks for work whose task was lost.
+const SweepKey = "postrider:sweeper"
+
+// Open is a member of the index of open work.
+type Open struct {
+	Task, Chunk, App string
+	// Tokens is how many tokens the chunk had at first; 0: it was enqueued by an
+	// older version, and nobody can tell.
+	Tokens int
+}
+
+// OpenOf is the member of a task with that header.
+func OpenOf(task string, h Header) Open {
+	o := Open{Task: task, Chunk: h.Chunk, App: h.App, Tokens: h.Tokens}
+	if h.Version > 0 && h.Version < HeaderVersion {
+		o.Tokens = 0
+	}
+	return o
+}
+
+// Encode writes the member.
+func (o Open) Encode() string {
+	return strings.Join([]string{o.Task, o.Chunk, o.App, strconv.Itoa(o.Tokens)}, "\t")
+}
+
+// DecodeOpen reads a member.
+func DecodeOpen(s string) (Open, error) {
+	f := strings.Split(s, "\t")
+	if len(f) != 4 {
+		return Open{}, errors.New("decode member of the open work: not four fields")
+	}
+	n, err := strconv.Atoi(f[3])
+	if err != nil || n < 0 {
+		return Open{}, errors.New("decode member of the open work: its number of tokens is none")
+	}
+	return Open{Task: f[0], Chunk: f[1], App: f[2], Tokens: n}, nil
+}
+
+// Job is the job of a chunk that only one has, or "".
+func (o Open) Job() string {
+	if end := strings.LastIndex(o.Chunk, "}:"); end > 0 && o.Chunk[0] == '{' {
+		return o.Chunk[1:end]
+	}
+	return ""
+}
+
+// PackedJob is a job of a shared chunk.
+type PackedJob struct {
+	Job    string
+	Tokens int
+}
+
+// EncodePackedJobs writes what PackJobsKey holds.
+func EncodePackedJobs(entries []Entry) string {
+	var b strings.Builder
+	for _, e := range entries {
+		b.WriteString(e.Job)
+		if len(e.Tokens) > 1 {
+			b.WriteString("\t" + strconv.Itoa(len(e.Tokens)))
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+// DecodePackedJobs reads what EncodePackedJobs wrote.
+func DecodePackedJobs(s string) []PackedJob {
+	var all []PackedJob
+	for line := range strings.Lines(s) {
+		job, count, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
+		n, err := strconv.Atoi(count)
+		if err != nil {
+			n = 1
+		}
+		all = append(all, PackedJob{job, n})
+	}
+	return all
+}
