@@ -13,13 +13,14 @@ import (
 )
 
 // Fence has every earlier run of the task record nothing more and, if it has
-// not begun its request, send nothing more either.
-func (d *Dispatcher) Fence(ctx context.Context, t queue.Task) error {
+// not begun its request, send nothing more either. It does nothing if the task
+// is no longer ours.
+func (d *Dispatcher) Fence(ctx context.Context, t queue.Task, ours func(context.Context) (bool, error)) error {
 	h, err := wire.DecodeHeader(t.Payload)
 	if err != nil {
 		return nil // nobody can work it, so there is nothing to shut out
 	}
-	return d.Book.Fence(ctx, h.Chunk)
+	return d.Book.Fence(ctx, h.Chunk, ours)
 }
 
 // Bury ends what archived tasks carry: they do not run again, and asynq forgets

@@ -66,13 +66,16 @@ func TestBuryFailsWhenTheDeadLettersCannotBeWritten(t *testing.T) {
 	r.want("a", outcomes{wire.Pending: 1})
 }
 
+// ours says that the task is still the caller's.
+func ours(context.Context) (bool, error) { return true, nil }
+
 // A worker that slept while its chunk was taken over must not begin a request.
 func TestARunThatWasFencedSendsNothing(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	tasks := r.alone(job("a", "t1", "t2"))
 	r.gate.first(func() {
-		r.must(r.d.Fence(t.Context(), tasks[0].Task))
+		r.must(r.d.Fence(t.Context(), tasks[0].Task, ours))
 		r.clock.forward(time.Minute)
 	})
 	if got := r.again(tasks[0]); got.Counted || got.Reason != ledger.TakenOver {
@@ -94,14 +97,14 @@ func TestARunThatWasFencedRecordsNothing(t *testing.T) {
 	tasks := r.alone(job("a", "t1", "t2"))
 	frozen := r.start(t.Context(), tasks[0])
 	from(t, began, "the request")
-	r.must(r.d.Fence(t.Context(), tasks[0].Task))
+	r.must(r.d.Fence(t.Context(), tasks[0].Task, ours))
 	close(thaw)
 	if err := from(t, frozen, "the frozen run's end"); !errors.As(err, new(*queue.AgainError)) {
 		t.Errorf("got %v, want it put back", err)
 	}
 	r.want("a", outcomes{wire.Pending: 2})
 	r.wantEntries(wire.InvalidStream, nil)
-	r.must(r.d.Fence(t.Context(), queue.Task{ID: "x", Payload: []byte("?")})) // nobody's
+	r.must(r.d.Fence(t.Context(), queue.Task{ID: "x", Payload: []byte("?")}, ours)) // nobody's
 }
 
 // tooLate refuses every step.

@@ -32,8 +32,8 @@ type Book interface {
 	Settle(ctx context.Context, steps []*ledger.Step) ([]bool, error)
 	// Held answers "" if the holds are still good, else why not.
 	Held(ctx context.Context, holds []ledger.Hold) (why string, err error)
-	// Fence takes a chunk from every run that loaded it.
-	Fence(ctx context.Context, chunk string) error
+	// Fence takes a chunk from every run that loaded it, if it is still the caller's to take.
+	Fence(ctx context.Context, chunk string, ours func(context.Context) (bool, error)) error
 	// Left tells which chunks are still there.
 	Left(ctx context.Context, chunks []string) ([]bool, error)
 }

@@ -158,7 +158,9 @@ func (h *host) Held(ctx context.Context, holds []ledger.Hold) (string, error) {
 	return h.shelf.Held(ctx, holds)
 }
 
-func (h *host) Fence(ctx context.Context, ref string) error { return h.shelf.Fence(ctx, ref) }
+func (h *host) Fence(ctx context.Context, ref string, ours func(context.Context) (bool, error)) error {
+	return h.shelf.Fence(ctx, ref, ours)
+}
 
 func (h *host) Left(ctx context.Context, refs []string) ([]bool, error) {
 	return h.shelf.Left(ctx, refs)

@@ -89,7 +89,7 @@ func (s *shelf) Held(_ context.Context, holds []ledger.Hold) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, h := range holds {
-		if raw, ok := s.chunks[h.Chunk]; !ok || gen(raw)-h.Gen >= 1<<28 {
+		if raw, ok := s.chunks[h.Chunk]; !ok || gen(raw)>>20 != h.Gen>>20 {
 			return ledger.TakenOver, nil
 		}
 		for _, j := range h.Jobs {
@@ -102,14 +102,17 @@ func (s *shelf) Held(_ context.Context, holds []ledger.Hold) (string, error) {
 }
 
 // Fence takes a chunk from whoever loaded it.
-func (s *shelf) Fence(_ context.Context, ref string) error {
+func (s *shelf) Fence(ctx context.Context, ref string, ours func(context.Context) (bool, error)) error {
+	if ok, err := ours(ctx); err != nil || !ok {
+		return err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if raw, ok := s.chunks[ref]; ok {
 		if c, err := wire.DecodeChunk(raw); err == nil && len(raw) == c.StatesOffset() {
 			raw += string(c.States) // a chunk whose generation is not 0 has its states
 		}
-		s.chunks[ref] = raw[:wire.GenOffset] + wire.Head(gen(raw)+1<<28, 0)[:wire.GenLength] + raw[wire.GenOffset+wire.GenLength:]
+		s.chunks[ref] = raw[:wire.GenOffset] + wire.Head(gen(raw)+1<<20, 0)[:wire.GenLength] + raw[wire.GenOffset+wire.GenLength:]
 	}
 	return nil
 }

@@ -40,7 +40,7 @@ func (s *Store) Hasten(ctx context.Context, job string) error {
 		match:   func(h wire.Header) bool { return h.Job == job }, // ids of jobs may begin alike
 	}
 	for _, lane := range lanes {
-		for _, set := range []string{wire.ScheduledKey(lane), retryKey(lane)} {
+		for _, set := range []string{wire.ScheduledKey(lane), wire.RetryKey(lane)} {
 			if err := s.hasten(ctx, mine, lane, set); err != nil {
 				return fmt.Errorf("hasten tasks of job %s: %w", job, err)
 			}
@@ -53,7 +53,7 @@ func (s *Store) Hasten(ctx context.Context, job string) error {
 // they waited for has ended early. It looks through every task put back.
 func (s *Store) HastenApp(ctx context.Context, lane, app string) error {
 	mine := waiting{pattern: "*", match: func(h wire.Header) bool { return h.App == app }}
-	if err := s.hasten(ctx, mine, lane, retryKey(lane)); err != nil {
+	if err := s.hasten(ctx, mine, lane, wire.RetryKey(lane)); err != nil {
 		return fmt.Errorf("hasten tasks of app %s: %w", app, err)
 	}
 	return nil
@@ -65,9 +65,6 @@ type waiting struct {
 	pattern string
 	match   func(wire.Header) bool
 }
-
-// retryKey is asynq's sorted set of a queue's tasks that were put back.
-func retryKey(lane string) string { return "asynq:{" + lane + "}:retry" }
 
 // title is what every id of the job's tasks begins with.
 func title(job string) string {

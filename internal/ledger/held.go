@@ -54,8 +54,7 @@ func (s *Store) Held(ctx context.Context, holds []Hold) (why string, err error) 
 		if err != nil {
 			return "", fmt.Errorf("look for chunk %s: %w", h.Chunk, err)
 		}
-		// It may be ahead by steps of the run itself that are on their way.
-		if len(gen) != wire.GenLength || binary.BigEndian.Uint32(gen)-h.Gen >= fenceStep {
+		if len(gen) != wire.GenLength || fenced(h.Gen, binary.BigEndian.Uint32(gen)) {
 			why = TakenOver
 		}
 		for _, j := range h.Jobs {

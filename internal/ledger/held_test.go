@@ -51,7 +51,7 @@ func TestARunHoldsItsChunkUntilSomebodyFencesIt(t *testing.T) {
 	if got := r.settle(first); !got[0] || held() != "" {
 		t.Fatalf("after its own step: %v, %q", got, held())
 	}
-	r.must(r.book.Fence(t.Context(), o.Ref))
+	r.must(r.book.Fence(t.Context(), o.Ref, ours))
 	if got := held(); got != ledger.TakenOver {
 		t.Errorf("after the fence: %q, want %q", got, ledger.TakenOver)
 	}
@@ -68,7 +68,7 @@ func TestARunHoldsItsChunkUntilSomebodyFencesIt(t *testing.T) {
 		t.Errorf("after the next run job b is %+v, want 3 delivered", st)
 	}
 	// A chunk that is gone is nobody's, and a fence leaves nothing behind.
-	r.must(r.book.Fence(t.Context(), o.Ref))
+	r.must(r.book.Fence(t.Context(), o.Ref, ours))
 	if r.exists(wire.ChunkKey(o.Ref)) || held() != ledger.TakenOver {
 		t.Errorf("a chunk that is gone: exists %v, held %q", r.exists(wire.ChunkKey(o.Ref)), held())
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strconv"
 	"time"
 
@@ -39,15 +38,8 @@ type Step struct {
 	Standing Standing
 }
 
-// longestStep is the most that a step adds to the generation.
-const longestStep = 1 << 20
-
-// Follow makes the step the next one after a generation. What it leaves is
-// drawn by lot: so a step that Redis has taken without our hearing of it is known
-// for what it is when it is sent again, and not for another run's.
-func (s *Step) Follow(gen uint32) {
-	s.Gen, s.Next = gen, gen+1+rand.Uint32N(longestStep) //nolint:gosec // no secret hangs on it
-}
+// Follow makes the step the next one after a generation.
+func (s *Step) Follow(gen uint32) { s.Gen, s.Next = gen, nextStep(gen) }
 
 // JobStep is what a step changes in one job's ledger.
 type JobStep struct {

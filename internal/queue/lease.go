@@ -1,6 +1,9 @@
 package queue
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 const (
 	// beat is how often a live worker renews its leases, by asynq.
@@ -22,10 +25,38 @@ const (
 	blink = 4 * time.Second
 )
 
+// noLease is the end of the lease of a task in work that has none.
+const noLease = math.MinInt64
+
 // lease is a task in work as Redis has it.
 type lease struct {
-	lane, task string
-	until      int64 // Unix second by its worker's clock
+	taskName
+	until int64 // Unix second by its worker's clock, or noLease
+}
+
+// state is what a lease looks like from outside.
+type state int
+
+const (
+	live state = iota
+	// late: its worker has missed a beat.
+	late
+	// dead: its worker is dead, or cut off.
+	dead
+)
+
+// judge tells a lease's state at Redis's Unix second, when it was seen unchanged
+// for a while.
+func (l lease) judge(redisNow int64, watched time.Duration) state {
+	switch {
+	case watched < unchanged:
+		return live
+	case l.until == noLease || watched >= stuck:
+		return dead
+	case time.Duration(redisNow-l.until)*time.Second+leaseFor >= overdue:
+		return dead
+	}
+	return late
 }
 
 // sighting is since when a lease is seen as it is.
@@ -37,30 +68,32 @@ type sighting struct {
 // leases tells dead workers' leases from live ones' by watching them. It has no
 // clock of its own.
 type leases struct {
-	seen map[[2]string]sighting
+	seen map[taskName]sighting
 	last time.Time
 }
 
 // look takes in all leases of the lanes at a time of this process's clock and
-// returns those whose worker is dead, or cut off. redisNow is a Unix second.
-func (l *leases) look(now time.Time, redisNow int64, all []lease) []lease {
+// returns those that are not live, in their order. redisNow is a Unix second.
+func (l *leases) look(now time.Time, redisNow int64, all []lease) (lates, deads []lease) {
 	if now.Sub(l.last) > blink {
 		l.seen = nil
 	}
 	l.last = now
-	seen, dead := make(map[[2]string]sighting, len(all)), []lease(nil)
+	seen := make(map[taskName]sighting, len(all))
 	for _, one := range all {
-		key := [2]string{one.lane, one.task}
-		s, ok := l.seen[key]
+		s, ok := l.seen[one.taskName]
 		if !ok || s.until != one.until {
 			s = sighting{one.until, now}
 		}
-		seen[key] = s
-		age, watched := time.Duration(redisNow-one.until)*time.Second+leaseFor, now.Sub(s.since)
-		if watched >= stuck || watched >= unchanged && age >= overdue {
-			dead = append(dead, one)
+		seen[one.taskName] = s
+		switch one.judge(redisNow, now.Sub(s.since)) {
+		case late:
+			lates = append(lates, one)
+		case dead:
+			deads = append(deads, one)
+		case live:
 		}
 	}
 	l.seen = seen
-	return dead
+	return lates, deads
 }

@@ -45,8 +45,8 @@ func TestDeadWorkersLeases(t *testing.T) {
 				if c.looks != nil && !c.looks(s) {
 					continue
 				}
-				one := lease{"huawei:normal", "task", c.until(s)}
-				got := l.look(begin.Add(time.Duration(s)*time.Second), start+int64(s), []lease{one})
+				one := lease{taskName{"huawei:normal", "task"}, c.until(s)}
+				_, got := l.look(begin.Add(time.Duration(s)*time.Second), start+int64(s), []lease{one})
 				if len(got) > 0 {
 					found = s
 				}
@@ -63,11 +63,11 @@ func TestALeaseThatEndsIsForgotten(t *testing.T) {
 	var l leases
 	now := time.Now()
 	for s := range 100 {
-		all := []lease{{"huawei:normal", "a", 1}}
+		all := []lease{{taskName{"huawei:normal", "a"}, 1}}
 		if s%4 > 1 {
 			all = nil // the task ended; then another run began with the same words
 		}
-		if got := l.look(now.Add(time.Duration(2*s)*time.Second), 100, all); len(got) > 0 {
+		if _, got := l.look(now.Add(time.Duration(2*s)*time.Second), 100, all); len(got) > 0 {
 			t.Fatalf("after %d s the lease is taken for a dead worker's", 2*s)
 		}
 	}

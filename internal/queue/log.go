@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/hibiken/asynq"
 	"github.com/rs/zerolog"
@@ -14,10 +16,41 @@ import (
 // logger writes asynq's log through zerolog. asynq tells of its starting and
 // stopping as "info", which is a detail here; and while Redis is away each of
 // its parts tells of that every few seconds, in the lanes of every vendor: the
-// lanes share a hush.
+// lanes share what was said.
 type logger struct {
-	log  zerolog.Logger
-	hush *hush.Hush
+	log     zerolog.Logger
+	trouble *trouble
+}
+
+// trouble is what the lanes of a worker have with Redis.
+type trouble struct {
+	hush hush.Hush
+
+	mu    sync.Mutex
+	since time.Time // zero: there is none
+	last  time.Time
+}
+
+// note notes an error.
+func (t *trouble) note() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.last = time.Now()
+	if t.since.IsZero() {
+		t.since = t.last
+	}
+}
+
+// over is called when Redis has answered. It says so once, when there was no
+// error for a moment.
+func (t *trouble) over(log zerolog.Logger) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.since.IsZero() || time.Since(t.last) < reapEvery/2 {
+		return
+	}
+	log.Info().Str("after", time.Since(t.since).Round(time.Second/10).String()).Msg("Redis answers again: the lanes go on")
+	t.since = time.Time{}
 }
 
 func (l logger) Debug(args ...any) { l.log.Trace().Msg(fmt.Sprint(args...)) }
@@ -26,10 +59,13 @@ func (l logger) Warn(args ...any)  { l.log.Debug().Msg(fmt.Sprint(args...)) }
 
 func (l logger) Error(args ...any) {
 	text := fmt.Sprint(args...)
+	if !strings.Contains(text, "panic") { // everything else that asynq calls an error is one of Redis
+		l.trouble.note()
+	}
 	// What is wrong stands behind the colon, and ids in brackets.
 	name, _, _ := strings.Cut(text, ":")
 	name, _, _ = strings.Cut(name, "[")
-	left, ok := l.hush.Say(name)
+	left, ok := l.trouble.hush.Say(name)
 	if !ok {
 		return
 	}

@@ -7,6 +7,7 @@ package queue
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"sync"
@@ -17,7 +18,6 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/postrider/postrider/internal/hush"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/push/wire"
 )
@@ -64,11 +64,14 @@ type Config struct {
 	ShutdownTimeout time.Duration
 	Handle          Handler
 	// Fence shuts out what an earlier run of a task may still record. It is
-	// called before a task whose worker is dead, or asleep, runs again.
-	Fence func(ctx context.Context, t Task) error
+	// called before a task whose worker is dead, or asleep, runs again. ours
+	// tells whether the task is still the caller's to run again.
+	Fence func(ctx context.Context, t Task, ours func(context.Context) (bool, error)) error
 	// Bury ends what archived tasks still carry; most carry nothing.
 	Bury func(ctx context.Context, lane string, all []Corpse) error
-	Log  zerolog.Logger
+	// Now is the time by Redis's clock; nil: time.Now.
+	Now func() time.Time
+	Log zerolog.Logger
 }
 
 // Lanes are running lanes.
@@ -102,13 +105,16 @@ func room(p push.Priority, handlers int) int {
 // Start runs the lanes until Stop.
 func Start(c Config) (*Lanes, error) {
 	l := &Lanes{block: c.Block}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
 	pipe, err := c.Redis.AutoPipeline()
 	if err != nil {
 		return nil, fmt.Errorf("pipeline: %w", err)
 	}
-	quiet := &hush.Hush{}
+	trouble, self := &trouble{}, rand.Text()+"-"
 	for _, vendor := range c.Vendors {
-		w, queues := newWaiter(c.Redis, pipe, c.Block, c.Handlers), map[string]int{}
+		w, queues := newWaiter(c, pipe, self), map[string]int{}
 		for p, weight := range weights() {
 			lane := wire.Lane(vendor, string(p))
 			queues[lane] = weight
@@ -120,7 +126,7 @@ func Start(c Config) (*Lanes, error) {
 			RetryDelayFunc:  retryDelay,
 			IsFailure:       isFailure,
 			ShutdownTimeout: c.ShutdownTimeout,
-			Logger:          logger{c.Log.With().Str("vendor", vendor).Logger(), quiet},
+			Logger:          logger{c.Log.With().Str("vendor", vendor).Logger(), trouble},
 			LogLevel:        logLevel(c.Log),
 			// The waiter sleeps instead, and wakes at once.
 			TaskCheckInterval:        100 * time.Microsecond,
@@ -133,19 +139,20 @@ func Start(c Config) (*Lanes, error) {
 		w.start()
 		l.servers, l.waits = append(l.servers, srv), append(l.waits, w)
 	}
-	l.goRounds(c)
+	l.goRounds(c, self, trouble)
 	return l, nil
 }
 
 // goRounds looks after the tasks of workers that died, until Stop.
-func (l *Lanes) goRounds(c Config) {
+func (l *Lanes) goRounds(c Config, self string, t *trouble) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	lanes := lanesOf(c.Vendors)
 	wg.Go(func() {
 		rounds(ctx,
-			&reaper{rdb: c.Redis, lanes: lanes, fence: c.Fence, log: c.Log},
-			&sweeper{rdb: c.Redis, lanes: lanes, bury: c.Bury, swept: map[string]int64{}})
+			&reaper{rdb: c.Redis, lanes: lanes, fence: c.Fence, log: c.Log, self: self, waits: l.waits},
+			&sweeper{rdb: c.Redis, lanes: lanes, bury: c.Bury, swept: map[string]int64{}},
+			t)
 	})
 	l.rest = func() {
 		cancel()
@@ -153,12 +160,13 @@ func (l *Lanes) goRounds(c Config) {
 	}
 }
 
-// handler hands asynq's tasks to ours, and counts those in each lane.
+// handler hands asynq's tasks to ours.
 func handler(w *waiter, h Handler) asynq.HandlerFunc {
 	return func(ctx context.Context, t *asynq.Task) error {
 		lane, _ := asynq.GetQueueName(ctx)
 		id, _ := asynq.GetTaskID(ctx)
-		defer w.leave(lane)
+		ctx, end := w.begin(ctx, taskName{lane, id})
+		defer end()
 		return h(ctx, lane, Task{ID: id, Payload: t.Payload()})
 	}
 }
@@ -177,7 +185,7 @@ func (l *Lanes) Stop() error {
 	for i, s := range l.servers {
 		g.Go(func() error {
 			s.Stop()
-			err := l.waits[i].giveBack(context.Background())
+			err := l.waits[i].giveBack(context.Background(), l.waits[i].unready(time.Now()))
 			s.Shutdown()
 			return err
 		})

@@ -2,12 +2,16 @@ package queue
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"strconv"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/push/wire"
@@ -17,44 +21,25 @@ const (
 	// reapEvery is how often the leases are looked at. With overdue it makes
 	// that a dead worker's tasks run again after 13 s at the latest.
 	reapEvery = 2 * time.Second
-	// maxCrashes is how many workers a task may take down with it.
-	maxCrashes = 3
+	// maxCrashes is how many crashes in a row end a task. The first two say
+	// nothing of it, for all that was in work was in them. From then on it runs
+	// with few others, so only a task that kills its worker is in the next three.
+	maxCrashes = 5
+	// takers is how many tasks a reaper takes over at once.
+	takers = 8
 )
 
-// reapScript takes one task away from a worker that is dead: the task is due
-// again at once, or is archived when it was too often in work as its worker
-// died. How often that was stands beside the task and goes with it.
-//
-//	KEYS: active, lease, pending, archived, task
-//	ARGV: task id, lease expected (Unix s), crashes that archive, now (Unix s),
-//	      now (Unix ns), what is put behind the task's encoding when it is archived
-//	Returns the crashes, or 0 if the lease is another by now.
-var reapScript = redis.NewScript(`
-local score = redis.call('ZSCORE', KEYS[2], ARGV[1])
-if not score or tonumber(score) ~= tonumber(ARGV[2]) then return 0 end
-redis.call('ZREM', KEYS[2], ARGV[1])
-if redis.call('LREM', KEYS[1], -1, ARGV[1]) == 0 then return 0 end
-local msg = redis.call('HGET', KEYS[5], 'msg')
-if not msg then return 0 end
-local crashes = redis.call('HINCRBY', KEYS[5], 'crashes', 1)
-if crashes >= tonumber(ARGV[3]) then
-  redis.call('ZADD', KEYS[4], ARGV[4], ARGV[1])
-  redis.call('HSET', KEYS[5], 'state', 'archived', 'msg', msg .. ARGV[6])
-else
-  redis.call('RPUSH', KEYS[3], ARGV[1])
-  redis.call('HSET', KEYS[5], 'state', 'pending', 'pending_since', ARGV[5])
-end
-return crashes
-`)
-
-// reaper has a dead worker's tasks run again in seconds; asynq's own recoverer,
-// which goes on beside it, takes one to two minutes. Every worker has one; that
-// they all see the same does no harm, for the script asks again.
+// reaper has a dead worker's tasks run again in seconds. Every worker has one.
+// It claims a task first, then has it fenced, then puts it back; a reaper that
+// loses the race for the claim does nothing, and what one that dies in between
+// leaves behind is claimed again by another.
 type reaper struct {
 	rdb    redis.UniversalClient
 	lanes  []string
-	fence  func(ctx context.Context, t Task) error
+	fence  func(ctx context.Context, t Task, ours func(context.Context) (bool, error)) error
 	log    zerolog.Logger
+	self   string // see waiter
+	waits  []*waiter
 	leases leases
 }
 
@@ -68,40 +53,53 @@ func lanesOf(vendors []string) []string {
 	return all
 }
 
-// reap looks at all leases once, and tells how many tasks it gave up.
+// reap looks at all tasks in work once, and tells how many it gave up.
 func (r *reaper) reap(ctx context.Context) (poison int, err error) {
+	for _, w := range r.waits {
+		w.tidy(time.Now())
+	}
 	now, all, err := r.read(ctx)
 	if err != nil {
 		return 0, err
 	}
-	again := 0
-	for _, one := range r.leases.look(time.Now(), now.Unix(), all) {
-		crashes, err := r.take(ctx, one, now)
-		switch {
-		case err != nil:
-			return poison, err
-		case crashes >= maxCrashes:
-			poison++
-			r.log.Error().Str("lane", one.lane).Str("task", one.task).Int("crashes", crashes).
-				Msg("every worker that took this task died: it is given up")
-		case crashes > 0:
-			again++
-		}
+	lates, deads := r.leases.look(time.Now(), now.Unix(), all)
+	found, err := r.findings(ctx, now, lates, deads)
+	if err != nil {
+		return 0, err
 	}
-	if again > 0 {
-		r.log.Warn().Int("tasks", again).Msg("a worker died or is cut off: its tasks run again")
+	var count [gaveUp + 1]atomic.Int64
+	var g errgroup.Group
+	g.SetLimit(takers)
+	for _, f := range found {
+		g.Go(func() error {
+			what, err := r.takeOver(ctx, f, now)
+			count[what].Add(1)
+			return err
+		})
 	}
-	return poison, nil
+	err = g.Wait()
+	if n := count[ranAgain].Load(); n > 0 {
+		r.log.Warn().Int64("tasks", n).Msg("a worker died or is cut off: its tasks run again")
+	}
+	if n := count[hadNoLease].Load(); n > 0 {
+		r.log.Warn().Int64("tasks", n).Msg("tasks were in work without a lease: they run again")
+	}
+	if n := count[wasLost].Load(); n > 0 {
+		r.log.Info().Int64("tasks", n).Msg("Redis's reply was lost when tasks were taken: they run again")
+	}
+	return int(count[gaveUp].Load()), err
 }
 
-// read returns Redis's time and the leases of all lanes, in one round trip.
+// read returns Redis's time and the leases of all lanes, in one round trip. A
+// task in work without a lease has an empty one.
 func (r *reaper) read(ctx context.Context) (time.Time, []lease, error) {
-	cmds := make([]*redis.ZSliceCmd, len(r.lanes))
+	held, active := make([]*redis.ZSliceCmd, len(r.lanes)), make([]*redis.StringSliceCmd, len(r.lanes))
 	var clock *redis.TimeCmd
 	_, err := r.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		clock = p.Time(ctx)
 		for i, lane := range r.lanes {
-			cmds[i] = p.ZRangeWithScores(ctx, wire.LeaseKey(lane), 0, -1)
+			held[i] = p.ZRangeWithScores(ctx, wire.LeaseKey(lane), 0, -1)
+			active[i] = p.LRange(ctx, wire.ActiveKey(lane), 0, -1)
 		}
 		return nil
 	})
@@ -109,35 +107,157 @@ func (r *reaper) read(ctx context.Context) (time.Time, []lease, error) {
 		return time.Time{}, nil, fmt.Errorf("read leases: %w", err)
 	}
 	var all []lease
-	for i, cmd := range cmds {
-		for _, z := range cmd.Val() {
+	for i, lane := range r.lanes {
+		have := map[string]bool{}
+		for _, z := range held[i].Val() {
 			id, _ := z.Member.(string)
-			all = append(all, lease{r.lanes[i], id, int64(z.Score)})
+			have[id] = true
+			all = append(all, lease{taskName{lane, id}, int64(z.Score)})
+		}
+		for _, id := range active[i].Val() {
+			if !have[id] {
+				have[id] = true
+				all = append(all, lease{taskName{lane, id}, noLease})
+			}
 		}
 	}
 	return clock.Val(), all, nil
 }
 
-// take takes a task from its worker. What that may still want to record is shut
-// out first: it may be asleep rather than dead.
-func (r *reaper) take(ctx context.Context, l lease, now time.Time) (crashes int, err error) {
-	key := wire.TaskKey(l.lane, l.task)
-	msg, err := r.rdb.HGet(ctx, key, "msg").Bytes()
-	if err != nil && err != redis.Nil { //nolint:errorlint // go-redis returns it bare
-		return 0, fmt.Errorf("read task %s: %w", l.task, err)
+// finding is a task to be taken over.
+type finding struct {
+	lease
+	task    Task // what is fenced; its ID is "" for a task that nobody can read
+	crashes int  // before this one
+	run     string
+	lost    bool // this process took it and never heard of it
+	due     time.Time
+}
+
+// findings reads what Redis knows of the tasks. Late ones are of interest only
+// if this process should have them and has not.
+func (r *reaper) findings(ctx context.Context, now time.Time, lates, deads []lease) ([]finding, error) {
+	all := append(lates, deads...)
+	if len(all) == 0 {
+		return nil, nil
 	}
-	if t, _, err := wire.DecodeTask(msg); err == nil {
-		if err := r.fence(ctx, Task{ID: t.ID, Payload: t.Payload}); err != nil {
-			return 0, fmt.Errorf("fence task %s: %w", l.task, err)
+	cmds := make([]*redis.SliceCmd, len(all))
+	_, err := r.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, l := range all {
+			cmds[i] = p.HMGet(ctx, l.key(), "msg", "crashes", fieldRun)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read tasks of dead workers: %w", err)
+	}
+	var found []finding
+	for i, l := range all {
+		f := finding{lease: l}
+		msg, _ := cmds[i].Val()[0].(string)
+		crashes, _ := cmds[i].Val()[1].(string)
+		f.run, _ = cmds[i].Val()[2].(string)
+		f.crashes, _ = strconv.Atoi(crashes)
+		if t, _, err := wire.DecodeTask([]byte(msg)); err == nil {
+			f.task = Task{ID: t.ID, Payload: t.Payload}
+		}
+		f.lost = r.lostReply(f)
+		if f.lost || i >= len(lates) {
+			found = append(found, f)
 		}
 	}
-	reason := wire.TaskError(string(wire.DeadPoison) + ": " + strconv.Itoa(maxCrashes) + " workers died with this task in work")
-	crashes, err = reapScript.Run(ctx, r.rdb,
-		[]string{wire.ActiveKey(l.lane), wire.LeaseKey(l.lane), wire.PendingKey(l.lane), wire.ArchivedKey(l.lane), key},
-		l.task, l.until, maxCrashes, now.Unix(), now.UnixNano(), reason,
-	).Int()
-	if err != nil {
-		return 0, fmt.Errorf("take task %s back: %w", l.task, err)
+	spread(now, found)
+	return found, nil
+}
+
+// lostReply tells whether this process took the task and the reply was lost.
+func (r *reaper) lostReply(f finding) bool {
+	if !strings.HasPrefix(f.run, r.self) {
+		return false
 	}
-	return crashes, nil
+	for _, w := range r.waits {
+		if _, ok := w.leases[wire.LeaseKey(f.lane)]; ok {
+			return w.lostReply(f.taskName, f.run)
+		}
+	}
+	return false
+}
+
+const (
+	// spreadOver is within how long tasks that were in two crashes in a row have
+	// begun again.
+	spreadOver = 35 * time.Second
+	// gap is the time between two of them, if there are few, and gapSuspect
+	// that after one that was in more crashes.
+	gap, gapSuspect = time.Second, 5 * time.Second
+)
+
+// spread says when the tasks are due. What was in one crash is due at once. What
+// was in more runs a few at a time, so that the next crash tells which it was.
+// Reapers that see the same tasks come to the same times.
+func spread(now time.Time, found []finding) {
+	var sum time.Duration
+	wait := make([]time.Duration, len(found))
+	for i, f := range found {
+		switch {
+		case f.lost || f.until == noLease || f.crashes == 0:
+			continue
+		case f.crashes == 1:
+			sum += gap
+		default:
+			sum += gapSuspect
+		}
+		wait[i] = sum
+	}
+	for i := range found {
+		if wait[i] > 0 {
+			found[i].due = now.Add(time.Duration(float64(wait[i]) * min(1, float64(spreadOver)/float64(sum))))
+		}
+	}
+}
+
+// outcome is what became of a finding.
+type outcome int
+
+const (
+	leftAlone outcome = iota
+	ranAgain
+	hadNoLease
+	wasLost
+	gaveUp
+)
+
+// takeOver takes a task from its worker and has it run again, or gives it up.
+func (r *reaper) takeOver(ctx context.Context, f finding, now time.Time) (outcome, error) {
+	if f.lost {
+		return wasLost, putBack(ctx, r.rdb, f.taskName, f.run)
+	}
+	run := "reaper-" + rand.Text()
+	ok, err := claim(ctx, r.rdb, f.lease, run, now)
+	if err != nil || !ok {
+		return leftAlone, err
+	}
+	if f.task.ID != "" {
+		still := func(ctx context.Context) (bool, error) { return ours(ctx, r.rdb, f.taskName, run) }
+		if err := r.fence(ctx, f.task, still); err != nil {
+			return leftAlone, fmt.Errorf("fence task %s: %w", f.id, err)
+		}
+	}
+	e := end{taskName: f.taskName, run: run, crashed: f.until != noLease, due: f.due}
+	if e.crashed && f.crashes+1 >= maxCrashes {
+		e.archive = string(wire.DeadPoison) + ": " + strconv.Itoa(maxCrashes) + " workers in a row died with this task in work"
+	}
+	crashes, err := e.do(ctx, r.rdb, now)
+	if err != nil || crashes < 0 {
+		return leftAlone, err
+	}
+	if e.archive != "" {
+		r.log.Error().Str("lane", f.lane).Str("task", f.id).Int("crashes", crashes).
+			Msg("every worker that took this task died: it is given up")
+		return gaveUp, nil
+	}
+	if !e.crashed {
+		return hadNoLease, nil
+	}
+	return ranAgain, nil
 }

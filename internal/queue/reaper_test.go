@@ -39,7 +39,10 @@ func TestADeadWorkersTasksRunAgainWithinSeconds(t *testing.T) {
 	got := make(chan string, tasks)
 	begin := time.Now()
 	r.start(4, report(got), func(c *queue.Config) {
-		c.Fence = func(context.Context, queue.Task) error { fenced.Add(1); return nil }
+		c.Fence = func(context.Context, queue.Task, func(context.Context) (bool, error)) error {
+			fenced.Add(1)
+			return nil
+		}
 	})
 	for range tasks {
 		from(t, got, "a dead worker's task")
@@ -79,7 +82,7 @@ func TestATaskThatKillsItsWorkersIsGivenUp(t *testing.T) {
 	r := newRig(t)
 	r.add(normal, "poison")
 	key := wire.TaskKey(normal, "poison")
-	r.must(r.rdb.HSet(t.Context(), key, "crashes", 2).Err())
+	r.must(r.rdb.HSet(t.Context(), key, "crashes", 4).Err())
 	r.abandon(normal, "poison", 12*time.Second)
 	got, buried := make(chan string, 1), make(chan queue.Corpse, 10)
 	r.start(4, report(got), func(c *queue.Config) {
@@ -93,12 +96,12 @@ func TestATaskThatKillsItsWorkersIsGivenUp(t *testing.T) {
 			return nil
 		}
 	})
-	if c := from(t, buried, "the burial"); c.Reason != wire.DeadPoison || !strings.HasPrefix(c.Detail, "poison: 3 workers") || c.ID != "poison" || string(c.Payload) != "poison" {
+	if c := from(t, buried, "the burial"); c.Reason != wire.DeadPoison || !strings.HasPrefix(c.Detail, "poison: 5 workers") || c.ID != "poison" || string(c.Payload) != "poison" {
 		t.Errorf("buried %+v", c)
 	}
 	info, err := r.inspector.GetTaskInfo(normal, "poison")
 	r.must(err)
-	if info.State != asynq.TaskStateArchived || !strings.HasPrefix(info.LastErr, "poison: 3 workers died") {
+	if info.State != asynq.TaskStateArchived || !strings.HasPrefix(info.LastErr, "poison: 5 workers in a row died") {
 		t.Errorf("in the UI it is %v, last error %q", info.State, info.LastErr)
 	}
 	if len(got) > 0 {

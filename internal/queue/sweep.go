@@ -3,7 +3,6 @@ package queue
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -110,30 +109,4 @@ func (s *sweeper) corpses(ctx context.Context, lane string, page []redis.Z) ([]C
 		all = append(all, c)
 	}
 	return all, nil
-}
-
-// rounds has a worker look at its lanes' leases and archive until ctx ends.
-func rounds(ctx context.Context, r *reaper, s *sweeper) {
-	reap, sweep := time.NewTicker(reapEvery), time.NewTicker(sweepEvery)
-	defer reap.Stop()
-	defer sweep.Stop()
-	told := false
-	for due := true; ; {
-		poison, err := r.reap(ctx)
-		if err == nil && (due || poison > 0) {
-			err = s.sweep(ctx, poison > 0)
-		}
-		if err != nil && !told && !errors.Is(err, context.Canceled) {
-			r.log.Error().Err(err).Msg("the tasks of dead workers are not looked after until this works again")
-		}
-		told = err != nil
-		select {
-		case <-ctx.Done():
-			return
-		case <-sweep.C:
-			due = true
-		case <-reap.C:
-			due = false
-		}
-	}
 }

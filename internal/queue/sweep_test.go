@@ -79,27 +79,3 @@ func TestWorkersTakeTurnsAtSweeping(t *testing.T) {
 		t.Errorf("buried %d times, want once", buried)
 	}
 }
-
-// Between the look and the taking the worker may have said that it is alive.
-func TestALeaseThatWasRenewedMeanwhileIsNotTaken(t *testing.T) {
-	t.Parallel()
-	rdb, ctx := redistest.Client(t), t.Context()
-	const lane = "huawei:bulk"
-	task := wire.Task{ID: "task", Queue: lane, Payload: []byte("task")}
-	rdb.HSet(ctx, wire.TaskKey(lane, "task"), "msg", task.Encode(), "state", "active")
-	rdb.LPush(ctx, wire.ActiveKey(lane), "task")
-	rdb.ZAdd(ctx, wire.LeaseKey(lane), redis.Z{Score: 130, Member: "task"})
-	r := &reaper{rdb: rdb, fence: func(context.Context, Task) error { return nil }}
-	for _, c := range []struct {
-		until   int64
-		crashes int
-	}{{125, 0}, {130, 1}, {130, 0}} {
-		got, err := r.take(ctx, lease{lane, "task", c.until}, time.Unix(1000, 0))
-		if err != nil || got != c.crashes {
-			t.Errorf("with a lease until %d: %d crashes, %v, want %d", c.until, got, err, c.crashes)
-		}
-	}
-	if n := rdb.LLen(ctx, wire.PendingKey(lane)).Val(); n != 1 || rdb.LLen(ctx, wire.ActiveKey(lane)).Val() != 0 {
-		t.Errorf("%d tasks are due, want it once", n)
-	}
-}

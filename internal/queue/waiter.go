@@ -2,15 +2,12 @@ package queue
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
-	"fmt"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/rs/zerolog"
 
 	"github.com/postrider/postrider/pkg/push/wire"
 )
@@ -43,10 +40,19 @@ type waiter struct {
 	pipe  redis.UniversalClient
 	block redis.UniversalClient
 
-	mu     sync.Mutex
+	now    func() time.Time // by Redis's clock
+	log    zerolog.Logger
+	self   string               // what the names of this process's looks begin with
 	lanes  map[string]*waitLane // by asynq's pending key
-	empty  int                  // empty answers in a row
-	inWork int                  // tasks of all lanes
+	leases map[string]string    // lanes by asynq's lease key
+
+	mu     sync.Mutex
+	runs   map[taskName]*run
+	guards map[string]*redis.Script // by the hash that asynq knows
+	looks  int64
+	asking string // the look that is under way
+	empty  int    // empty answers in a row
+	inWork int    // tasks of all lanes
 
 	wake chan struct{} // a lane may have a task
 	done chan struct{}
@@ -60,22 +66,24 @@ type waitLane struct {
 	room, inWork int
 	// ready are tasks that were taken off the lane and not asked for yet; they
 	// count as in work.
-	ready         []string
+	ready         []*run
 	burst         int           // how many to take next
 	arm           chan struct{} // asks for a wait
 	armed, paused bool
 	woke          bool // a wait ended; the next look must find a task
 }
 
-func newWaiter(rdb, pipe, block redis.UniversalClient, handlers int) *waiter {
+func newWaiter(c Config, pipe redis.UniversalClient, self string) *waiter {
 	return &waiter{
-		UniversalClient: rdb, handlers: handlers, pipe: pipe, block: block, lanes: map[string]*waitLane{},
+		UniversalClient: c.Redis, handlers: c.Handlers, pipe: pipe, block: c.Block, now: c.Now, log: c.Log, self: self,
+		lanes: map[string]*waitLane{}, leases: map[string]string{}, runs: map[taskName]*run{}, guards: map[string]*redis.Script{},
 		wake: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 }
 
 func (w *waiter) add(lane string, room int) {
 	w.lanes[wire.PendingKey(lane)] = &waitLane{name: lane, room: room, arm: make(chan struct{}, 1)}
+	w.leases[wire.LeaseKey(lane)] = lane
 }
 
 func (w *waiter) start() {
@@ -86,57 +94,6 @@ func (w *waiter) start() {
 
 func (w *waiter) stop() { w.once.Do(func() { close(w.done) }) }
 
-// giveBackScript puts a task that was taken and not begun back to the front of
-// its lane, as asynq does at its shutdown. Sent again, because its reply was lost,
-// it leaves the task to the worker that has taken it by then.
-//
-//	KEYS: active, lease, pending, task
-//	ARGV: task id, name of this call
-var giveBackScript = redis.NewScript(`
-if redis.call('HGET', KEYS[4], 'back') == ARGV[2] then return 1 end
-if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 0 then return 0 end
-redis.call('ZREM', KEYS[2], ARGV[1])
-redis.call('RPUSH', KEYS[3], ARGV[1])
-redis.call('HSET', KEYS[4], 'state', 'pending', 'back', ARGV[2])
-return 1
-`)
-
-// giveBack puts back what asynq, which asks for no more tasks, did not ask for.
-func (w *waiter) giveBack(ctx context.Context) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	var errs []error
-	for _, l := range w.lanes {
-		for _, msg := range slices.Backward(l.ready) {
-			t, _, err := wire.DecodeTask([]byte(msg))
-			if err != nil {
-				continue
-			}
-			keys := []string{wire.ActiveKey(l.name), wire.LeaseKey(l.name), wire.PendingKey(l.name), wire.TaskKey(l.name, t.ID)}
-			if err := giveBackScript.Run(ctx, w.UniversalClient, keys, t.ID, rand.Text()[:12]).Err(); err != nil {
-				errs = append(errs, fmt.Errorf("give task %s back: %w", t.ID, err))
-			}
-			l.inWork--
-			w.inWork--
-		}
-		l.ready = nil
-	}
-	return errors.Join(errs...)
-}
-
-// leave gives a handler back to its lane.
-func (w *waiter) leave(lane string) {
-	w.mu.Lock()
-	l := w.lanes[wire.PendingKey(lane)]
-	full := l.inWork >= l.room
-	l.inWork--
-	w.inWork--
-	w.mu.Unlock()
-	if full {
-		w.signal()
-	}
-}
-
 func (w *waiter) signal() {
 	select {
 	case w.wake <- struct{}{}:
@@ -144,37 +101,28 @@ func (w *waiter) signal() {
 	}
 }
 
-// EvalSha runs a script; asynq's look for a task may wait.
-func (w *waiter) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
-	return w.look(ctx, keys, func(c redis.Scripter) *redis.Cmd { return c.EvalSha(ctx, sha, keys, args...) })
-}
-
-// Eval runs a script that Redis does not have yet.
-func (w *waiter) Eval(ctx context.Context, script string, keys []string, args ...any) *redis.Cmd {
-	return w.look(ctx, keys, func(c redis.Scripter) *redis.Cmd { return c.Eval(ctx, script, keys, args...) })
-}
-
-// look runs a script and, if it is asynq's look for a task and found none in
-// any lane, waits for one before it says so.
-func (w *waiter) look(ctx context.Context, keys []string, run func(redis.Scripter) *redis.Cmd) *redis.Cmd {
-	l := w.lanes[keys[0]]
-	if l == nil || len(keys) != 4 || !strings.HasSuffix(keys[1], ":paused") {
-		return run(w.pipe)
-	}
-	msg, n := w.next(l)
+// look answers asynq's look for a task. If there is none in any lane it waits
+// for one before it says so.
+func (w *waiter) look(ctx context.Context, keys []string, l *waitLane) *redis.Cmd {
 	cmd := redis.NewCmd(ctx)
-	switch {
-	case msg != "":
-		cmd.SetVal(msg)
+	err := w.giveBack(ctx, w.unready(time.Now().Add(-freshFor)))
+	msg, n := w.next(l)
+	if n > 0 && err == nil {
+		err = w.take(ctx, keys, l, n)
+		// This process may have been frozen meanwhile.
+		err = errors.Join(err, w.giveBack(ctx, w.unready(time.Now().Add(-freshFor))))
+		msg, _ = w.next(l)
+	}
+	if msg == "" && err != nil {
+		cmd.SetErr(err)
 		return cmd
-	case n > 0:
-		cmd = w.take(ctx, l, n, run)
-	default:
-		cmd.SetErr(redis.Nil)
 	}
-	if cmd.Err() == redis.Nil { //nolint:errorlint // asynq compares it so
+	if msg == "" {
 		w.foundNone(ctx, keys[1], l)
+		cmd.SetErr(redis.Nil)
+		return cmd
 	}
+	cmd.SetVal(msg)
 	return cmd
 }
 
@@ -183,7 +131,7 @@ func (w *waiter) next(l *waitLane) (msg string, ask int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(l.ready) > 0 {
-		msg, l.ready = l.ready[0], l.ready[1:]
+		msg, l.ready = l.ready[0].msg, l.ready[1:]
 		w.empty = 0
 		return msg, 0
 	}
@@ -191,54 +139,6 @@ func (w *waiter) next(l *waitLane) (msg string, ask int) {
 		return "", 0
 	}
 	return "", min(max(l.burst, 1), l.room-l.inWork, w.handlers-w.inWork)
-}
-
-// take asks Redis n times at once and answers the first task; the others are
-// ready for when asynq asks again.
-func (w *waiter) take(ctx context.Context, l *waitLane, n int, run func(redis.Scripter) *redis.Cmd) *redis.Cmd {
-	var cmds []*redis.Cmd
-	if n == 1 {
-		cmds = append(cmds, run(w.UniversalClient))
-	} else {
-		_, _ = w.Pipelined(ctx, func(p redis.Pipeliner) error { // its error is only the first of theirs
-			for range n {
-				cmds = append(cmds, run(p))
-			}
-			return nil
-		})
-	}
-	return w.found(l, cmds)
-}
-
-// found notes what was taken, and answers the first task, or why there is none.
-func (w *waiter) found(l *waitLane, cmds []*redis.Cmd) *redis.Cmd {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	first, all := cmds[0], 0
-	for _, cmd := range cmds {
-		msg, err := cmd.Text()
-		if err != nil {
-			continue
-		}
-		if all++; all == 1 {
-			first = cmd
-		} else {
-			l.ready = append(l.ready, msg)
-		}
-		if _, _, err := wire.DecodeTask([]byte(msg)); err == nil { // else asynq says so, and no handler will leave
-			l.inWork++
-			w.inWork++
-		}
-	}
-	if all > 0 {
-		l.woke, l.paused = false, false
-		w.empty = 0
-	}
-	l.burst = 1
-	if all == len(cmds) {
-		l.burst = min(2*all, maxBurst)
-	}
-	return first
 }
 
 // foundNone waits if this was the last of the lanes to be empty.

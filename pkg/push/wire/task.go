@@ -105,3 +105,7 @@ func ArchivedKey(queue string) string { return "asynq:{" + queue + "}:archived" 
 
 // ScheduledKey is asynq's sorted set of a queue's tasks that are due later, by Unix second.
 func ScheduledKey(queue string) string { return "asynq:{" + queue + "}:scheduled" }
+
+// RetryKey is asynq's sorted set of a queue's tasks that were put back, by the
+// Unix second at which they are due.
+func RetryKey(queue string) string { return "asynq:{" + queue + "}:retry" }

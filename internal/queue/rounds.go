@@ -1,0 +1,41 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// rounds has a worker look after tasks in work and the archive until ctx ends.
+func rounds(ctx context.Context, r *reaper, s *sweeper, t *trouble) {
+	reap, sweep := time.NewTicker(reapEvery), time.NewTicker(sweepEvery)
+	defer reap.Stop()
+	defer sweep.Stop()
+	told := false
+	for due := true; ; {
+		poison, err := r.reap(ctx)
+		if err == nil && (due || poison > 0) {
+			err = s.sweep(ctx, poison > 0)
+		}
+		switch {
+		case errors.Is(err, context.Canceled):
+		case err != nil:
+			if !told {
+				r.log.Error().Err(err).Msg("the tasks of dead workers are not looked after until this works again")
+			}
+			told = true
+			t.note()
+		default:
+			told = false
+			t.over(r.log)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-sweep.C:
+			due = true
+		case <-reap.C:
+			due = false
+		}
+	}
+}

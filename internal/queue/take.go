@@ -1,0 +1,175 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+	"unicode/utf8"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/postrider/postrider/pkg/push/wire"
+)
+
+// takeScript takes tasks off a lane as asynq's own script takes one, and notes
+// whose they are. Ids whose task was deleted are dropped.
+//
+//	KEYS: pending, paused, active, lease
+//	ARGV: end of the leases (Unix s), what task keys begin with, run, the most to take
+//	Returns of each task: id, encoding.
+var takeScript = redis.NewScript(`
+local all = {}
+if redis.call('EXISTS', KEYS[2]) == 1 then return all end
+for _ = 1, tonumber(ARGV[4]) do
+  local id = redis.call('RPOPLPUSH', KEYS[1], KEYS[3])
+  if not id then break end
+  local key = ARGV[2] .. id
+  local msg = redis.call('HGET', key, 'msg')
+  if msg then
+    redis.call('HSET', key, 'state', 'active', 'run', ARGV[3])
+    redis.call('HDEL', key, 'pending_since')
+    redis.call('ZADD', KEYS[4], ARGV[1], id)
+    all[#all + 1] = id
+    all[#all + 1] = msg
+  else
+    redis.call('LREM', KEYS[3], 1, id)
+  end
+end
+return all
+`)
+
+// take asks Redis for n tasks. They are ready for when asynq asks.
+func (w *waiter) take(ctx context.Context, keys []string, l *waitLane, n int) error {
+	look, taken := w.nextLook(), time.Now()
+	words, err := takeScript.Run(ctx, w.UniversalClient, keys,
+		w.now().Add(leaseFor).Unix(), wire.TaskKey(l.name, ""), look, n).StringSlice()
+	clashes, unreadable := w.found(l, words, run{look: look, taken: taken, until: taken.Add(leaseFor)}, n)
+	for _, r := range clashes {
+		err = errors.Join(err, w.later(ctx, r))
+	}
+	for _, r := range unreadable {
+		w.log.Error().Str("lane", r.lane).Str("task", r.id).Msg("asynq cannot read this task: it is archived")
+		_, fault := end{taskName: r.taskName, run: r.look, archive: "unreadable"}.do(ctx, w.UniversalClient, w.now())
+		err = errors.Join(err, fault)
+	}
+	return err
+}
+
+// found notes what a look took. clashes are tasks of which this process still
+// has an earlier run, which it has lost: asynq could not tell the two apart.
+// asynq would drop an unreadable one without a word to Redis.
+func (w *waiter) found(l *waitLane, words []string, made run, asked int) (clashes, unreadable []*run) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.asking = ""
+	all := 0
+	for pair := range slices.Chunk(words, 2) {
+		all++
+		r := made
+		r.taskName, r.msg = taskName{l.name, pair[0]}, pair[1]
+		if old := w.runs[r.taskName]; old != nil {
+			if old.cancel != nil {
+				old.cancel()
+			}
+			clashes = append(clashes, &r)
+			continue
+		}
+		if !readable(r.msg) {
+			unreadable = append(unreadable, &r)
+			continue
+		}
+		l.inWork++
+		w.inWork++
+		r.counts = true
+		w.runs[r.taskName] = &r
+		l.ready = append(l.ready, &r)
+	}
+	if all > 0 {
+		l.woke, l.paused = false, false
+	}
+	l.burst = 1
+	if all == asked {
+		l.burst = min(2*all, maxBurst)
+	}
+	return clashes, unreadable
+}
+
+// readable tells whether asynq can read a task.
+func readable(msg string) bool {
+	t, lastError, err := wire.DecodeTask([]byte(msg))
+	return err == nil && utf8.ValidString(t.ID+t.Queue+lastError)
+}
+
+// backScript puts a task that was taken and not begun back: to the front of its
+// lane, or among those that wait for their time.
+//
+//	KEYS: active, lease, task, pending or retry
+//	ARGV: task id, run, when it is due (Unix s), 0: now
+//	Returns 0 if it is not this run's any more, or was put back before.
+var backScript = redis.NewScript(`
+if redis.call('HGET', KEYS[3], 'run') ~= ARGV[2] then return 0 end
+redis.call('HDEL', KEYS[3], 'run')
+redis.call('LREM', KEYS[1], 0, ARGV[1])
+redis.call('ZREM', KEYS[2], ARGV[1])
+if ARGV[3] == '0' then
+  redis.call('RPUSH', KEYS[4], ARGV[1])
+  redis.call('HSET', KEYS[3], 'state', 'pending')
+else
+  redis.call('ZADD', KEYS[4], ARGV[3], ARGV[1])
+  redis.call('HSET', KEYS[3], 'state', 'retry')
+end
+return 1
+`)
+
+// putBack puts a task back to the front of its lane.
+func putBack(ctx context.Context, rdb redis.UniversalClient, t taskName, look string) error {
+	keys := []string{wire.ActiveKey(t.lane), wire.LeaseKey(t.lane), t.key(), wire.PendingKey(t.lane)}
+	if err := backScript.Run(ctx, rdb, keys, t.id, look, 0).Err(); err != nil {
+		return fmt.Errorf("give task %s back: %w", t.id, err)
+	}
+	return nil
+}
+
+// later has a task come again when the earlier run in this process is over, if
+// no other worker takes it before.
+func (w *waiter) later(ctx context.Context, r *run) error {
+	keys := []string{wire.ActiveKey(r.lane), wire.LeaseKey(r.lane), r.key(), wire.RetryKey(r.lane)}
+	if err := backScript.Run(ctx, w.UniversalClient, keys, r.id, r.look, w.now().Add(2*time.Second).Unix()).Err(); err != nil {
+		return fmt.Errorf("put task %s off: %w", r.id, err)
+	}
+	return nil
+}
+
+// giveBack puts back what was taken and not handed out: when asynq asks for no
+// more tasks, all of it; before, what is not fresh any more.
+func (w *waiter) giveBack(ctx context.Context, all []*run) error {
+	var errs []error
+	for _, r := range slices.Backward(all) {
+		errs = append(errs, putBack(ctx, w.UniversalClient, r.taskName, r.look))
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, r := range all {
+		w.forgetLocked(r)
+	}
+	return errors.Join(errs...)
+}
+
+// unready takes out of the lanes what is ready and was taken before a time.
+func (w *waiter) unready(before time.Time) []*run {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var all []*run
+	for _, l := range w.lanes {
+		l.ready = slices.DeleteFunc(l.ready, func(r *run) bool {
+			old := r.taken.Before(before)
+			if old {
+				all = append(all, r)
+			}
+			return old
+		})
+	}
+	return all
+}
