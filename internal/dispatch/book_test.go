@@ -184,8 +184,8 @@ func (b *books) record(t *rapid.T) {
 
 func (b *books) fence(t *rapid.T) {
 	ref := rapid.SampledFrom(b.refs).Draw(t, "chunk")
-	b.must(b.shelf.Fence(b.outer.Context(), ref))
-	b.must(b.store.Fence(b.outer.Context(), ref))
+	b.must(b.shelf.Fence(b.outer.Context(), ref, ours))
+	b.must(b.store.Fence(b.outer.Context(), ref, ours))
 }
 
 func (b *books) cancel(t *rapid.T) {

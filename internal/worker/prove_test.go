@@ -288,7 +288,7 @@ func (p *proof) work(ctx context.Context, fatal func(error), sim *simulator.Simu
 	for range 20 {
 		if rounds == 0 {
 			for _, one := range tasks { // an earlier worker died with them, or put them back
-				fatal(w.dispatch.Fence(ctx, one.Task))
+				fatal(w.dispatch.Fence(ctx, one.Task, func(context.Context) (bool, error) { return true, nil }))
 			}
 		}
 		if tasks, why = handOut(ctx, w, m, tasks); len(tasks) == 0 || m.died() {
