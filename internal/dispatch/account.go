@@ -74,7 +74,7 @@ func (a *Account) many() int {
 
 // mixes tells whether the parcel may share a request with other messages.
 func (a *Account) mixes(p *parcel) bool {
-	if a.many() == 0 {
+	if a.many() == 0 || p.alone {
 		return false
 	}
 	s, ok := a.Vendor.(vendors.Saver)

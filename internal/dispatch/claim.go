@@ -38,7 +38,12 @@ type claim struct {
 	// intents are the attempts behind tokens that are marked Sent.
 	intents map[int]byte
 
+	// parked are the jobs that were parked when the chunk was loaded.
+	parked map[string]time.Time
+
 	next    time.Time // when what is left comes again
+	held    time.Time // when the gate is to be asked again for the rest
+	heldFor string
 	counted bool
 	reason  string
 	dead    int
@@ -99,6 +104,8 @@ type verdictRow struct {
 	// asked is when the request was made that it answers: what an invalid token
 	// is told to be dead since, since the phone may register meanwhile.
 	asked time.Time
+	// until is when the jobs go on that the gate parked for the row; zero: none.
+	until time.Time
 }
 
 // resolve notes that a token has its outcome.
@@ -209,7 +216,8 @@ func (c *claim) verdict(now time.Time) error {
 	case c.lost:
 		return &queue.AgainError{At: now.Add(time.Second), Reason: ledger.TakenOver}
 	case c.left > 0 || c.step != nil || c.busy != nil:
-		return &queue.AgainError{At: c.next, Counted: c.counted, Reason: cmp.Or(c.reason, "its time was up")}
+		at, reason := c.due()
+		return &queue.AgainError{At: at, Counted: c.counted, Reason: cmp.Or(reason, "its time was up")}
 	case c.dead > 0:
 		return &queue.DeadError{Reason: strings.TrimSpace(c.reason + " dead letters were written: see enqueue dead list --job")}
 	}

@@ -45,6 +45,7 @@ type parcel struct {
 	shared, unrecorded bool
 	spans              []span
 	n                  int
+	alone              bool // no other message, and no job that is not parked, may be in its request
 }
 
 // joinKey is what parcels that share a request have in common. Different
@@ -111,11 +112,12 @@ func (s shipment) claims() []*claim {
 
 // parcels distributes the claim's unresolved tokens over requests: one for each
 // message and idempotency key, cut to the account's limit.
-func (c *claim) parcels(a *Account) ([]*parcel, error) {
+func (c *claim) parcels(a *Account, now time.Time) ([]*parcel, error) {
 	type group struct {
 		message int
 		key     string
 		start   int64
+		alone   bool
 	}
 	open := map[group]*parcel{}
 	seen := map[*parcel]map[string]struct{}{}
@@ -129,13 +131,21 @@ func (c *claim) parcels(a *Account) ([]*parcel, error) {
 		}
 		rest := c.unresolved(i, first, e)
 		first += len(e.Tokens)
+		if len(rest.tokens) == 0 {
+			continue
+		}
+		waits, alone := c.parking(&e, now)
+		if waits {
+			continue
+		}
 		for len(rest.tokens) > 0 {
 			k, same := c.joinKey(e, m.digest, rest.place(0)), rest.sameKey()
-			g := group{e.Message, k.key, k.start}
+			g := group{e.Message, k.key, k.start, alone}
 			p := open[g]
 			if p == nil || p.n == c.limit(a, p) || len(c.open.Chunk.Entries) > 1 && twice(seen[p], rest.tokens[:same]) {
 				p = c.newParcel(a, k, m.message, e)
 				p.shared = c.oldKey(e) || c.storedKey(rest.place(0)) != ""
+				p.alone = alone
 				open[g] = p
 				all = append(all, p)
 			}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/push/wire"
 	"github.com/postrider/postrider/pkg/retry"
 	"github.com/postrider/postrider/pkg/vendors"
@@ -21,9 +20,12 @@ func (d *Dispatcher) send(ctx context.Context, a *Account, s shipment) {
 	if !ok {
 		return
 	}
-	if ticket.Probe != "" {
-		defer d.Gate.Done(context.WithoutCancel(ctx), a, ticket)
-	}
+	defer func() {
+		if ticket.Probe != "" || ticket.JobProbe != "" {
+			d.Gate.Done(context.WithoutCancel(ctx), a, ticket)
+		}
+	}()
+	s = d.leaveParked(ctx, a, &ticket, s)
 	s = d.dropExpired(ctx, s)
 	if len(s) == 0 {
 		return
@@ -38,14 +40,12 @@ func (d *Dispatcher) send(ctx context.Context, a *Account, s shipment) {
 		}
 	}
 	d.trace(ctx, a, s, reqs)
-	ans := d.request(ctx, call{a, ticket}, s, reqs)
+	asked := call{a, ticket, s}
+	ans := d.request(ctx, asked, reqs)
 	if ans.withheld {
 		return
 	}
-	if ticket.Probe != "" && ans.row.Level == classify.Transport {
-		ans.noWord = true // the vendor is not well yet, whatever it was asked
-	}
-	d.apply(a, s, ans)
+	d.apply(asked, ans)
 	d.settle(ctx, s.claims()...)
 }
 
@@ -65,12 +65,24 @@ func (d *Dispatcher) admit(ctx context.Context, a *Account, s shipment) (Ticket,
 			return t, true
 		case t.Wait > shortWait:
 			spread := time.Duration(float64(min(t.Wait/8, longestSpread)) * jitter())
-			s.again(earlier(d.Now().Add(t.Wait+spread), s.expires()), t.Why)
+			s.putOff(earlier(d.Now().Add(t.Wait+spread), s.expires()), t)
 			return t, false
 		}
 		if !d.sitOut(ctx, a, s, t) {
 			return t, false
 		}
+	}
+}
+
+// putOff puts a shipment back that the gate did not admit. The gate remembers a
+// pause, and the chunk may come back before it for the sake of its other jobs.
+func (s shipment) putOff(at time.Time, t Ticket) {
+	if !t.Paused {
+		s.again(at, t.Why)
+		return
+	}
+	for _, p := range s.spans() {
+		p.c.hold(at, t.Why)
 	}
 }
 
@@ -81,7 +93,7 @@ func (d *Dispatcher) sitOut(ctx context.Context, a *Account, s shipment, t Ticke
 	if t.Paused && a.Shared {
 		rise, ok := d.slots.sit(a)
 		if !ok {
-			s.again(earlier(d.Now().Add(t.Wait), s.expires()), t.Why)
+			s.putOff(earlier(d.Now().Add(t.Wait), s.expires()), t)
 			return false
 		}
 		defer rise()
