@@ -1,17 +1,20 @@
-GO      ?= go
-SHORT   ?= 30s
-LINT    := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
-APT     := $(if $(filter 0,$(shell id -u)),,sudo )apt-get
+GO       ?= go
+SHORT    ?= 30s
+LINT     := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+INFO     := github.com/postrider/postrider/internal/buildinfo
+APT      := $(if $(filter 0,$(shell id -u)),,sudo )apt-get
 
 .DEFAULT_GOAL := help
 
 .PHONY: help
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## build worker, enqueue and simulator into bin/
-	$(GO) build -o bin/ ./cmd/...
+	$(GO) build -ldflags "-X $(INFO).version=$(VERSION) -X $(INFO).revision=$(REVISION)" -o bin/ ./cmd/...
 
 .PHONY: demo
 demo: ## run everything in one process, with nothing installed
@@ -31,7 +34,7 @@ test: setup ## set up and run all tests, with the race detector
 
 .PHONY: lint
 lint: ## gofmt, vet and golangci-lint
-	@out=$$(gofmt -l cmd internal pkg *.go); test -z "$$out" || { echo "not gofmt: $$out" >&2; exit 1; }
+	@out=$$(gofmt -l cmd internal pkg test *.go); test -z "$$out" || { echo "not gofmt: $$out" >&2; exit 1; }
 	$(GO) vet ./...
 	$(LINT) run
 
@@ -58,6 +61,19 @@ e2e: setup ## run the commands as processes, at full size: campaign, outages, de
 .PHONY: chaos
 chaos: setup ## break workers, Redis and vendors at random for 3 minutes, and account for every token (SEED=n repeats a run)
 	$(GO) test -v -count 1 -timeout 30m -run TestChaos ./internal/chaos -tokens 200000 -duration 3m $(if $(SEED),-seed $(SEED)) $(ARGS)
+
+.PHONY: images
+images: ## build stand-ins for the public base images, where no registry can be reached (ARGS=--force: again)
+	deploy/docker/base-images.sh $(ARGS)
+
+.PHONY: image
+image: ## build the container image postrider:VERSION and print its size
+	docker build -t postrider:$(VERSION) -f deploy/docker/Dockerfile --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) --build-arg GOPROXY=$(GOPROXY) .
+	@docker image inspect -f '{{index .RepoTags 0}}: {{.Size}} bytes' postrider:$(VERSION)
+
+.PHONY: compose-test
+compose-test: ## bring docker-compose.yml up for real, break it, and account for every token
+	$(GO) test -v -count 1 -timeout 30m ./test/compose -compose $(ARGS)
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for SHORT (30s) each

@@ -23,13 +23,14 @@ const module = "github.com/postrider/postrider/"
 // new arrow a reason.
 var mayImport = map[string][]string{
 	"cmd/worker": {
-		"internal/config", "internal/demo", "internal/hush", "internal/ledger", "internal/worker", "pkg/push/wire", "pkg/vendors", "pkg/vendors/registry",
+		"internal/buildinfo", "internal/config", "internal/demo", "internal/healthcheck", "internal/hush", "internal/ledger", "internal/preflight", "internal/worker",
+		"pkg/push/text", "pkg/push/wire", "pkg/vendors", "pkg/vendors/registry",
 	},
 	"cmd/enqueue": {
-		"internal/config", "internal/deadletter", "internal/feedback", "internal/intake", "internal/lanes", "internal/ledger",
-		"pkg/classify", "pkg/push", "pkg/push/wire", "pkg/vendors/registry",
+		"internal/buildinfo", "internal/config", "internal/deadletter", "internal/feedback", "internal/intake", "internal/lanes", "internal/ledger",
+		"pkg/classify", "pkg/push", "pkg/push/text", "pkg/push/wire", "pkg/vendors/registry",
 	},
-	"cmd/simulator": {"internal/simulator"},
+	"cmd/simulator": {"internal/buildinfo", "internal/healthcheck", "internal/simulator"},
 
 	"internal/demo": {
 		"internal/config", "internal/ledger", "internal/simulator", "internal/worker", "pkg/push", "pkg/vendors/registry",
@@ -42,32 +43,38 @@ var mayImport = map[string][]string{
 	"internal/overview": {"internal/deadletter", "internal/lanes", "internal/ledger", "internal/queue", "pkg/push/wire"},
 	"internal/lanes":    {"internal/limit", "internal/queue", "pkg/push", "pkg/push/wire"},
 	"internal/receipt":  {"internal/dispatch", "internal/inbox", "internal/ledger", "pkg/classify", "pkg/push/wire", "pkg/vendors"},
-	"internal/pull":     {"internal/ledger", "pkg/classify", "pkg/push/wire", "pkg/vendors"},
+	"internal/pull":     {"internal/credential", "internal/ledger", "pkg/classify", "pkg/push/wire", "pkg/vendors"},
 	"internal/lease":    {},
 	"internal/clock":    {},
+	"internal/flight":   {},
 	"internal/metrics":  {"internal/dispatch", "internal/lanes", "internal/limit", "pkg/classify", "pkg/push/wire", "pkg/vendors"},
 	"internal/dispatch": {
-		"internal/ledger", "internal/queue", "internal/saved", "pkg/classify", "pkg/push", "pkg/push/wire", "pkg/retry", "pkg/vendors",
+		"internal/credential", "internal/flight", "internal/ledger", "internal/queue", "internal/saved",
+		"pkg/classify", "pkg/push", "pkg/push/wire", "pkg/retry", "pkg/vendors",
 	},
 	"internal/queue":          {"internal/hush", "pkg/push", "pkg/push/wire"},
 	"internal/hush":           {},
 	"internal/queue/baseline": {},
-	"internal/credential":     {"pkg/classify", "pkg/vendors"},
-	"internal/saved":          {"pkg/vendors"},
+	"internal/credential":     {"internal/flight", "pkg/classify", "pkg/vendors"},
+	"internal/saved":          {"internal/flight", "pkg/vendors"},
 	"internal/limit":          {},
-	"internal/ledger":         {"internal/once", "pkg/push/wire"},
+	"internal/ledger":         {"internal/once", "pkg/push/text", "pkg/push/wire"},
 	"internal/deadletter":     {"internal/once", "pkg/push", "pkg/push/wire"},
 	"internal/feedback":       {"internal/once", "pkg/push/wire"},
 	"internal/once":           {"pkg/push/wire"},
-	"internal/intake":         {"internal/inbox", "pkg/push", "pkg/push/wire"},
+	"internal/intake":         {"internal/inbox", "pkg/push", "pkg/push/text", "pkg/push/wire"},
 	"internal/inbox":          {},
-	"internal/config":         {"pkg/classify", "pkg/push", "pkg/vendors"}, // vendors are handed to it
-	"internal/simulator":      {},                                          // a fake that shared our types would prove nothing
+	"internal/buildinfo":      {},
+	"internal/healthcheck":    {},
+	"internal/preflight":      {},
+	"internal/config":         {"pkg/classify", "pkg/push", "pkg/push/text", "pkg/vendors"}, // vendors are handed to it
+	"internal/simulator":      {},                                                           // a fake that shared our types would prove nothing
 	"internal/redistest":      {},
 	"internal/vendortest":     {"pkg/classify", "pkg/push", "pkg/vendors"}, // it reads what the adapters under test return
 	"internal/bench":          {},
 	"internal/e2e":            {},
 	"internal/chaos":          {},
+	"test/compose":            {},
 
 	"pkg/vendors/registry": {"pkg/push", "pkg/vendors", "pkg/vendors/*"},
 	"pkg/vendors/*":        {"pkg/classify", "pkg/push", "pkg/vendors", "pkg/vendors/body", "pkg/vendors/oauth"},
@@ -75,7 +82,8 @@ var mayImport = map[string][]string{
 	"pkg/vendors/body":     {"pkg/push"},
 	"pkg/vendors":          {"pkg/classify", "pkg/push"},
 	"pkg/retry":            {"pkg/classify", "pkg/push/wire"},
-	"pkg/push":             {"pkg/push/wire"},
+	"pkg/push":             {"pkg/push/text", "pkg/push/wire"},
+	"pkg/push/text":        {},
 	"pkg/push/wire":        {},
 	"pkg/classify":         {},
 }

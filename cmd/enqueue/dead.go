@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/postrider/postrider/internal/deadletter"
+	"github.com/postrider/postrider/pkg/push/text"
 )
 
 func (a *app) dead() *cobra.Command {
@@ -19,7 +20,7 @@ func (a *app) dead() *cobra.Command {
 		Short: "List, show, replay, export or purge dead letters",
 		Long: `A dead letter is the tokens of one chunk that were given up for one reason, with
 all that is needed to send them again.`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			return usage(errors.New("dead: say what to do with them: list, show, replay, export or purge"))
 		},
@@ -48,7 +49,7 @@ func (a *app) deadList() *cobra.Command {
 		Short: "List dead letters, the oldest first",
 		Long: `list prints a line for each dead letter, the oldest first. Tokens are cut short;
 --json prints them in full, newline-separated.`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, filter, err := a.letters(&f)
 			if err != nil {
@@ -99,7 +100,7 @@ replays all.
 
 A dead letter whose job has expired gets as long to live as the job had, from
 now; --expires says otherwise, for all that are replayed.`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			until, err := moment("expires", expires)
 			if err == nil && expires != "" && !until.After(time.Now()) {
@@ -123,7 +124,7 @@ now; --expires says otherwise, for all that are replayed.`,
 func (a *app) replay(ctx context.Context, s *deadletter.Store, f deadletter.Filter, expires time.Time) error {
 	sum, left, err := s.Replay(ctx, f, expires)
 	for _, l := range left {
-		fmt.Fprintf(a.err, "enqueue: dead letter %s of job %s stays: %s\n", l.ID, l.Job, l.Reason)
+		text.Fprintf(a.err, "enqueue: dead letter %s of job %s stays: %s\n", l.ID, l.Job, l.Reason)
 	}
 	if err != nil {
 		return fmt.Errorf("%w: %d entries with %d tokens were replayed before: run it again for the rest", err, sum.Entries, sum.Tokens)
@@ -143,7 +144,7 @@ func (a *app) deadPurge() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "purge",
 		Short: "Delete dead letters for good",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if f.empty() != all {
 				return usage(errors.New("purge: give a filter, or --all alone to delete every dead letter"))
@@ -170,7 +171,7 @@ func (a *app) deadExport() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "export",
 		Short: "Write dead letters as JSON, one a line, with everything",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, filter, err := a.letters(&f)
 			if err != nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/postrider/postrider/internal/deadletter"
+	"github.com/postrider/postrider/pkg/push/text"
 )
 
 // deadLine is a dead letter as list prints it: the fields of the stream.
@@ -67,8 +68,8 @@ func (a *app) listDead(ctx context.Context, s *deadletter.Store, f deadletter.Fi
 			}
 		}
 		n++
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%d\t%s\t%s\t%s\n", e.ID, e.At.Format(time.RFC3339), e.App, e.Vendor, e.Job, e.Code,
-			e.Attempts, e.Count(), masked(e.List()[0]), e.Reason, e.Detail)
+		text.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%d\t%s\t%s\t%s\n", e.ID, e.At.Format(time.RFC3339), e.App, e.Vendor, e.Job, e.Code,
+			e.Attempts, e.Count(), text.Masked(e.List()[0]), e.Reason, e.Detail)
 		return nil
 	})
 	return errors.Join(err, w.Flush(), out.flush())
@@ -77,22 +78,22 @@ func (a *app) listDead(ctx context.Context, s *deadletter.Store, f deadletter.Fi
 // tellDead shows one dead letter to a person.
 func (a *app) tellDead(e *deadletter.Entry) error {
 	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "dead letter %s\n", e.ID)
+	text.Fprintf(w, "dead letter %s\n", e.ID)
 	for _, f := range [][2]string{
 		{"app", e.App}, {"vendor", e.Vendor}, {"job", e.Job}, {"code", e.Code}, {"reason", string(e.Reason)}, {"detail", e.Detail}, {"class", e.Class},
 		{"attempts", fmt.Sprint(e.Attempts)}, {"died", e.At.Format(time.RFC3339)}, {"priority", e.Priority}, {"delivery", e.Delivery},
 		{"start", e.Start.Format(time.RFC3339)}, {"expires", e.Expires.Format(time.RFC3339)}, {"message", e.Message},
 		{"tokens", fmt.Sprint(e.Count())},
 	} {
-		fmt.Fprintf(w, "  %s\t%s\n", f[0], f[1])
+		text.Fprintf(w, "  %s\t%s\n", f[0], f[1])
 	}
 	const shown = 10
 	for i, t := range e.List() {
 		if i == shown {
-			fmt.Fprintf(w, "  \t… and %d more: --json lists all\n", e.Count()-shown)
+			text.Fprintf(w, "  \t… and %d more: --json lists all\n", e.Count()-shown)
 			break
 		}
-		fmt.Fprintf(w, "  \t%s\n", masked(t))
+		text.Fprintf(w, "  \t%s\n", text.Masked(t))
 	}
 	return w.Flush()
 }
@@ -102,6 +103,6 @@ func (a *app) tellSum(what string, sum deadletter.Sum) error {
 	if a.json {
 		return a.print(sum)
 	}
-	_, err := fmt.Fprintf(a.out, "%d dead letters with %d tokens %s\n", sum.Entries, sum.Tokens, what)
+	_, err := text.Fprintf(a.out, "%d dead letters with %d tokens %s\n", sum.Entries, sum.Tokens, what)
 	return err
 }

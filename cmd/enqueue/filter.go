@@ -27,7 +27,7 @@ func (f *entryFlags) empty() bool { return *f == entryFlags{} }
 // check returns the time of --since.
 func (f *entryFlags) check() (time.Time, error) {
 	if _, ok := registry.Find(f.vendor); !ok && f.vendor != "" {
-		return time.Time{}, usage(fmt.Errorf("--vendor: %q is none; vendors are %s", f.vendor, registry.Names()))
+		return time.Time{}, usage(fmt.Errorf("--vendor: %w", noVendor(f.vendor)))
 	}
 	return since(f.since)
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/postrider/postrider/internal/feedback"
+	"github.com/postrider/postrider/pkg/push/text"
 )
 
 func (a *app) invalidHeld() *cobra.Command {
@@ -18,7 +19,7 @@ func (a *app) invalidHeld() *cobra.Command {
 wrong app, wrong credentials or the vendor's own fault than the truth, entries of
 the feed are held until somebody has looked at them: confirm lets them into the
 feed, discard forgets them.`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			return usage(errors.New("invalid held: say what to do with them: list, confirm or discard"))
 		},
@@ -54,7 +55,7 @@ func (a *app) heldList() *cobra.Command {
 		Short: "List held entries, the oldest first",
 		Long: `list prints a line for each held entry, the oldest first. Tokens are cut short;
 --json prints them in full, as the feed would have them.`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			h, filter, err := a.held(&f)
 			if err != nil {
@@ -73,7 +74,7 @@ func (a *app) heldMove(
 ) *cobra.Command {
 	var f entryFlags
 	c := &cobra.Command{
-		Use: name, Short: short, Long: long, Args: cobra.NoArgs,
+		Use: name, Short: short, Long: long, Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			h, filter, err := a.held(&f)
 			if err != nil {
@@ -86,7 +87,7 @@ func (a *app) heldMove(
 			if a.json {
 				return a.print(map[string]int{"entries": n})
 			}
-			_, err = fmt.Fprintf(a.out, "%d entries %s\n", n, done)
+			_, err = text.Fprintf(a.out, "%d entries %s\n", n, done)
 			return err
 		},
 	}

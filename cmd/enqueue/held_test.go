@@ -35,7 +35,7 @@ func TestHeldListPrintsWhatTheFeedWouldHave(t *testing.T) {
 	}
 	wantKeys(t, all[0], feedKeys...)
 	human := d.run(t, "", "invalid", "held", "list")
-	if human.code != 0 || strings.Count(human.out, "IQAAAA…  delete") != 2 || strings.Contains(human.out, heldToken) {
+	if human.code != 0 || strings.Count(human.out, "IQAA…d4  delete") != 2 || strings.Contains(human.out, heldToken) {
 		t.Errorf("exit %d, want two lines without a whole token:\n%s", human.code, human.out)
 	}
 }

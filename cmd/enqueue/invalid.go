@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/postrider/postrider/internal/feedback"
+	"github.com/postrider/postrider/pkg/push/text"
 )
 
 func (a *app) invalid() *cobra.Command {
@@ -21,7 +21,7 @@ out of it: applications read it with a consumer group and delete what is done.
 Tokens are cut short; --json prints them in full.`,
 		Example: `  enqueue invalid --since 24h
   enqueue invalid --follow --json | my-cleaner`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			t, err := since(from)
 			if err != nil {
@@ -64,12 +64,12 @@ func (a *app) tellToken(out *lines, e feedback.Entry) error {
 	}
 	what := e.Action
 	if e.Replacement != "" {
-		what += " by " + masked(e.Replacement)
+		what += " by " + text.Masked(e.Replacement)
 	}
 	by := "no job's"
 	if e.Job != "" {
 		by = "job " + e.Job
 	}
-	_, err := fmt.Fprintf(out.b, "%s  %s %s  %s  %s  %s: %s  (%s)\n", e.At, e.App, e.Vendor, masked(e.Token), what, e.Code, e.Reason, by)
+	_, err := text.Fprintf(out.b, "%s  %s %s  %s  %s  %s: %s  (%s)\n", e.At, e.App, e.Vendor, text.Masked(e.Token), what, e.Code, e.Reason, by)
 	return err
 }

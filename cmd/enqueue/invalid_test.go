@@ -52,7 +52,7 @@ func TestInvalidPrintsTheFeed(t *testing.T) {
 		t.Errorf("got %v", all)
 	}
 	human := d.run(t, "", "invalid")
-	for _, want := range []string{"IQAAAA…  delete  huawei/response/80300007: all tokens are invalid", "replace by IQBBBB…", "shop huawei", "(job a)"} {
+	for _, want := range []string{"IQAA…d4  delete  huawei/response/80300007: all tokens are invalid", "replace by IQBB…d4", "shop huawei", "(job a)"} {
 		if human.code != 0 || !strings.Contains(human.out, want) {
 			t.Errorf("exit %d, want %q in\n%s", human.code, want, human.out)
 		}

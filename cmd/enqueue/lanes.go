@@ -11,6 +11,7 @@ import (
 
 	"github.com/postrider/postrider/internal/config"
 	"github.com/postrider/postrider/internal/lanes"
+	"github.com/postrider/postrider/pkg/push/text"
 	"github.com/postrider/postrider/pkg/vendors/registry"
 )
 
@@ -21,8 +22,9 @@ func (a *app) lanes() *cobra.Command {
 		Long: `lanes shows every lane of the configured vendors: how many tasks wait (those
 that wait for a later time in brackets) and are in flight, how long the oldest
 that could go has waited, and for each app its rate, what slow-downs have left
-of it, and what it is paused by until when. It reads Redis only.`,
-		Args: cobra.NoArgs,
+of it, what it is paused by until when, and which of its jobs are parked because
+of a configuration error of their own. It reads Redis only.`,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := a.connect(); err != nil {
 				return err
@@ -71,10 +73,17 @@ func tellLanes(out io.Writer, all []lanes.Lane, now time.Time) error {
 		for _, app := range l.Apps {
 			mid := app.App + "\t" + rate(app)
 			for _, h := range app.Holds {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", left, mid, held(h), until(h, now), h.Why)
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", left, mid, held(h), until(h, now), text.Line(h.Why))
 				left, mid = "\t\t\t", "\t"
 			}
-			if len(app.Holds) == 0 {
+			for _, p := range app.Parked[:min(len(app.Parked), shownParked)] {
+				fmt.Fprintf(w, "%s\t%s\tparked\t%s\tjob %s: %s\n", left, mid, parkedUntil(p, now), p.Job, p.Code)
+				left, mid = "\t\t\t", "\t"
+			}
+			if more := app.AllParked - shownParked; more > 0 {
+				fmt.Fprintf(w, "%s\t%s\tparked\t\t%d more jobs: see --json\n", left, mid, more)
+			}
+			if len(app.Holds)+app.AllParked == 0 {
 				fmt.Fprintf(w, "%s\t%s\t\t\t\n", left, mid)
 			}
 			left = "\t\t\t"
@@ -84,6 +93,17 @@ func tellLanes(out io.Writer, all []lanes.Lane, now time.Time) error {
 		}
 	}
 	return w.Flush()
+}
+
+// shownParked is the most parked jobs of an app that a person is shown.
+const shownParked = 5
+
+// parkedUntil is when a job's next probe may go.
+func parkedUntil(p lanes.Parked, now time.Time) string {
+	if !p.Until.After(now) {
+		return lanes.ProbeDue
+	}
+	return p.Until.Format("15:04:05")
 }
 
 func waiting(l lanes.Lane) string {

@@ -20,15 +20,20 @@ func TestLanesTellsAPersonAndAProgram(t *testing.T) {
 	if _, err := limiter.Pause(t.Context(), k, "test", time.Now().Add(48*time.Hour), "used up"); err != nil {
 		t.Fatal(err)
 	}
+	if _, _, _, err := limiter.Park(t.Context(), k, limit.Parking{
+		Jobs: []limit.Job{{ID: "bad-job", Expires: time.Now().Add(time.Hour)}}, Code: "huawei/response/80300011",
+	}); err != nil {
+		t.Fatal(err)
+	}
 	got := d.run(t, "", "lanes")
 	if got.code != 0 || got.err != "" {
 		t.Fatalf("exit %d: %s", got.code, got.err)
 	}
 	lines := strings.Split(strings.TrimSpace(got.out), "\n")
-	if len(lines) != 7 { // a head, and two for each of three lanes
-		t.Errorf("got %d lines, want 7:\n%s", len(lines), got.out)
+	if len(lines) != 10 { // a head, and three for each of three lanes
+		t.Errorf("got %d lines, want 10:\n%s", len(lines), got.out)
 	}
-	for _, want := range []string{"LANE", "huawei:bulk", "3000 of 6000 tokens/s", "slow-down", "over the limit", "quota test", "used up"} {
+	for _, want := range []string{"LANE", "huawei:bulk", "3000 of 6000 tokens/s", "slow-down", "over the limit", "quota test", "used up", "parked", "job bad-job: huawei/response/80300011"} {
 		if !strings.Contains(got.out, want) {
 			t.Errorf("it does not tell %q:\n%s", want, got.out)
 		}
@@ -43,6 +48,12 @@ func TestLanesTellsAPersonAndAProgram(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantKeys(t, bulk, "lane", "vendor", "priority", "waiting", "later", "in_flight", "oldest_seconds", "held", "apps")
+	app := bulk["apps"].([]any)[0].(map[string]any)
+	parked := app["parked"].([]any)[0].(map[string]any)
+	wantKeys(t, parked, "job", "code", "until")
+	if parked["job"] != "bad-job" || app["parked_jobs"] != 1.0 {
+		t.Errorf("got %v, want the parked job", app)
+	}
 	if bulk["lane"] != "huawei:bulk" || bulk["waiting"] != 1.0 {
 		t.Errorf("got %v, want a task in huawei:bulk", bulk)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/postrider/postrider/internal/config"
 	"github.com/postrider/postrider/internal/intake"
 	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/push/text"
 	"github.com/postrider/postrider/pkg/vendors/registry"
 )
 
@@ -81,7 +82,7 @@ func (a *app) exit(err error) int {
 	if errors.As(err, &e) && e.err == nil {
 		return code
 	}
-	fmt.Fprintln(a.err, "enqueue:", err)
+	text.Fprintf(a.err, "enqueue: %v\n", err)
 	if a.json {
 		_ = a.print(intake.Refused(a.job, err))
 	}
@@ -115,7 +116,8 @@ type app struct {
 	json bool
 	job  string // the job that is talked of, for errors
 	// begun: flags and arguments are right; a fault before that is the user's.
-	begun bool
+	begun   bool
+	version bool
 
 	cfg *config.Config
 	rdb redis.UniversalClient
@@ -131,13 +133,30 @@ becomes of them.
 Exit codes: 0 done; 1 failed; 2 wrong usage, job or configuration; 3 duplicate
 job id; 4 --wait ended with tokens that were not delivered.`,
 		SilenceUsage: true, SilenceErrors: true, DisableSuggestions: true,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if a.version {
+				return a.printVersion()
+			}
+			return cmd.Help()
+		},
 	}
+	c.Flags().BoolVar(&a.version, "version", false, "print version, commit and Go version")
 	c.PersistentFlags().StringVar(&a.file, "config", "", "configuration file (default $POSTRIDER_CONFIG, else ./postrider.yaml)")
 	c.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON on stdout and nothing else there")
 	c.AddCommand(a.send(), a.status(), a.explain())
-	c.AddCommand(a.cancel(), a.dead(), a.invalid(), a.lanes())
+	c.AddCommand(a.cancel(), a.dead(), a.invalid(), a.lanes(), a.versionCommand())
 	a.begin(c)
 	return c
+}
+
+// noArgs is cobra.NoArgs, which would print a push token that stands where a
+// command or flag belongs.
+func noArgs(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return fmt.Errorf("unknown command %q for %q", text.Name(args[0]), c.CommandPath())
 }
 
 // begin has every command note that it runs.

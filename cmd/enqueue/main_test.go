@@ -10,6 +10,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -170,4 +171,17 @@ func zipped(text string) string {
 // notification are the flags of a message that is right.
 func notification(args ...string) []string {
 	return append([]string{"send", "--app", "shop", "--title", "Shipped", "--body", "It is on its way"}, args...)
+}
+
+func TestItTellsItsVersion(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"version"}, {"--version"}, {"version", "--json"}, {"--version", "--json"}} {
+		var out, errs bytes.Buffer
+		if code := run(t.Context(), args, strings.NewReader(""), &out, &errs); code != 0 || errs.Len() > 0 || !strings.Contains(out.String(), runtime.Version()) {
+			t.Errorf("%q: exit %d, %s%s", args, code, &out, &errs)
+		}
+		if args[len(args)-1] == "--json" {
+			wantKeys(t, object(t, out.String()), "goversion", "revision", "version")
+		}
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/push/text"
 )
 
 // messageFlags describe a message; --message is its file, and the others say
@@ -32,7 +33,7 @@ var messageFlagNames = []string{
 
 func (f *messageFlags) register(fl *pflag.FlagSet) {
 	f.flags = fl
-	fl.StringVar(&f.file, "message", "", "file with the message as JSON; the flags below go before it")
+	fl.StringVar(&f.file, "message", "", "file with the message as JSON; the flags below override it")
 	fl.StringVar(&f.title, "title", "", "title of the notification")
 	fl.StringVar(&f.body, "body", "", "text of the notification")
 	fl.StringVar(&f.kind, "kind", "", "notification or data (default notification)")
@@ -87,10 +88,10 @@ func (f *messageFlags) message(ctx context.Context, a *app) (m push.Message, err
 		action, target, _ := strings.Cut(f.click, ":")
 		m.Click = &push.Click{Action: push.ClickAction(action), Target: target}
 	}
-	for _, kv := range f.data {
+	for i, kv := range f.data {
 		k, v, ok := strings.Cut(kv, "=")
 		if !ok {
-			return m, usage(fmt.Errorf("--data %q is not key=value", kv))
+			return m, usage(fmt.Errorf("--data number %d, %q, is not key=value", i+1, text.Name(kv)))
 		}
 		if m.Data == nil {
 			m.Data = map[string]string{}

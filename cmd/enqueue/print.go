@@ -11,6 +11,7 @@ import (
 
 	"github.com/postrider/postrider/internal/ledger"
 	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/push/text"
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
@@ -39,30 +40,30 @@ func (l *lines) flush() error      { return l.b.Flush() }
 
 // tellSent tells a person what became of a job at the door.
 func (a *app) tellSent(r push.Result) {
-	fmt.Fprintf(a.out, "job %s: %d tokens accepted in %d chunks, %d refused\n", r.Job, r.Accepted, r.Chunks, len(r.Refused))
+	text.Fprintf(a.out, "job %s: %d tokens accepted in %d chunks, %d refused\n", r.Job, r.Accepted, r.Chunks, len(r.Refused))
 	const shown = 10
 	for i, f := range r.Refused {
 		if i == shown {
-			fmt.Fprintf(a.out, "  … and %d more: --json lists all\n", len(r.Refused)-shown)
+			text.Fprintf(a.out, "  … and %d more: --json lists all\n", len(r.Refused)-shown)
 			break
 		}
-		fmt.Fprintf(a.out, "  refused: number %d (%s) %s\n", f.Position, f.Vendor, f.Reason)
+		text.Fprintf(a.out, "  refused: number %d (%s) %s\n", f.Position, f.Vendor, f.Reason)
 	}
 }
 
 // tellStatus shows a ledger as a table.
 func (a *app) tellStatus(st ledger.Status) error {
-	fmt.Fprintf(a.out, "job %s of app %s: %s\n", st.Job, st.App, st.State)
+	text.Fprintf(a.out, "job %s of app %s: %s\n", st.Job, st.App, st.State)
 	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(w, "  accepted\t%d\t\n", st.Accepted)
+	text.Fprintf(w, "  accepted\t%d\t\n", st.Accepted)
 	for _, o := range append(wire.Outcomes(), wire.Pending) {
-		fmt.Fprintf(w, "  %s\t%d\t\n", o, st.Count(o))
+		text.Fprintf(w, "  %s\t%d\t\n", o, st.Count(o))
 	}
 	if err := w.Flush(); err != nil {
 		return err
 	}
 	if r := st.Receipts; r != nil {
-		fmt.Fprintf(a.out, "receipts: %d arrived, %d clicked, %d failed\n", r.Arrived, r.Clicked, r.Failed)
+		text.Fprintf(a.out, "receipts: %d arrived, %d clicked, %d failed\n", r.Arrived, r.Clicked, r.Failed)
 	}
 	if len(st.Codes) == 0 {
 		return nil
@@ -70,7 +71,7 @@ func (a *app) tellStatus(st ledger.Status) error {
 	fmt.Fprintln(a.out, "answers, by token:")
 	w = tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
 	for _, code := range slices.Sorted(maps.Keys(st.Codes)) {
-		fmt.Fprintf(w, "  %s\t%d\n", code, st.Codes[code])
+		text.Fprintf(w, "  %s\t%d\n", code, st.Codes[code])
 	}
 	return w.Flush()
 }

@@ -37,7 +37,7 @@ func (a *app) send() *cobra.Command {
   enqueue send --app shop --targets tokens.csv.gz --message message.json --priority bulk --wait
   enqueue send --job job.json
   generate-jobs | enqueue send --jobs -`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.runSend(cmd, &f) },
 	}
 	fl := c.Flags()
@@ -208,30 +208,25 @@ func (a *app) sendMany(ctx context.Context, client *push.Client, file string) er
 		return err
 	}
 	defer done()
-	code := 0
+	sum := manySum{app: a, file: file}
 	err = intake.Jobs(ctx, in, client, func(answers []intake.Answer) error {
 		out := newLines(a.out)
 		for _, r := range answers {
-			switch c := codeOf(r.Err); {
-			case r.Err == nil:
-			case c == exitFailed:
-				return errors.Join(fmt.Errorf("%s: line %d: %w", file, r.Line, r.Err), out.flush())
-			case code != exitUsage:
-				code = c
+			if codeOf(r.Err) == exitFailed && r.Err != nil {
+				return errors.Join(fmt.Errorf("line %d: %w", r.Line, r.Err), out.flush())
 			}
+			sum.count(r)
 			if err := out.print(r); err != nil {
 				return err
 			}
 		}
 		return out.flush()
 	})
+	sum.tell()
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", file, err)
 	}
-	if code != 0 {
-		return &exitError{code: code}
-	}
-	return nil
+	return sum.exit()
 }
 
 // open opens a file, or stdin for "-". Reading it ends with ctx.
@@ -243,16 +238,21 @@ func (a *app) open(ctx context.Context, file string) (io.Reader, func(), error) 
 	if err != nil {
 		return nil, nil, usage(err)
 	}
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		_ = f.Close() // it was only looked at
+		return nil, nil, usage(fmt.Errorf("%s is a directory: want a file", file))
+	}
 	return &interruptible{ctx: ctx, r: f}, func() { _ = f.Close() }, nil
 }
 
+// read reads a file whole.
 func (a *app) read(ctx context.Context, file string) ([]byte, error) {
 	r, done, err := a.open(ctx, file)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
-	b, err := io.ReadAll(r)
+	b, err := intake.ReadAll(r)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}

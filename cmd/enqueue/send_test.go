@@ -3,10 +3,12 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/postrider/postrider/internal/redistest"
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
@@ -245,8 +247,14 @@ func TestJobsAreAnsweredLineByLine(t *testing.T) {
 			t.Parallel()
 			d := newDesk(t)
 			got := d.run(t, c.text, "send", "--jobs", "-")
-			if got.code != c.code || got.err != "" {
-				t.Errorf("exit %d, %s, want %d", got.code, got.err, c.code)
+			refused := 0
+			for _, w := range c.want {
+				if !strings.Contains(w, "+") {
+					refused++
+				}
+			}
+			if told := strings.Count(got.err, ": line "); got.code != c.code || told != refused {
+				t.Errorf("exit %d, %s, want %d and %d lines that were refused", got.code, got.err, c.code, refused)
 			}
 			if lines := answers(t, got.out); !slices.Equal(lines, c.want) {
 				t.Errorf("got %q, want %q", lines, c.want)
@@ -286,11 +294,62 @@ func TestAStreamOfJobsThatBreaksOffIsSentUpToThere(t *testing.T) {
 	d := newDesk(t)
 	z := zipped(job("a", "") + job("b", ""))
 	got := d.run(t, z[:len(z)-4], "send", "--jobs", "-", "--json")
-	if got.code != exitUsage || got.err != "enqueue: line 3: the gzip stream breaks off\n" {
+	if got.code != exitUsage || got.err != "enqueue: -: line 3: the gzip stream breaks off\n" {
 		t.Errorf("exit %d, %s, want 2 and line 3", got.code, got.err)
 	}
 	if lines := answers(t, got.out); !slices.Equal(lines, []string{"a +1", "b +1", " "}) {
 		t.Errorf("got %q, want two jobs and a refusal", lines)
+	}
+}
+
+func TestRefusedJobsOfAStreamAreToldOnStderr(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	text := job("a", "") + job("a", "") + strings.Repeat("x\n", 20)
+	got := d.run(t, text, "send", "--jobs", write(t, "jobs.ndjson", text))
+	lines := strings.Split(strings.TrimSuffix(got.err, "\n"), "\n")
+	if got.code != exitUsage || len(lines) != 11 {
+		t.Fatalf("exit %d, %s, want 2, ten lines and a sum", got.code, got.err)
+	}
+	for i, want := range map[int]string{
+		0:  "/jobs.ndjson: line 2: job a: duplicate job id",
+		1:  "/jobs.ndjson: line 3: is not JSON: invalid character 'x' looking for beginning of value at byte 1",
+		10: "enqueue: of 22 jobs 20 were refused and 1 were duplicates: stdout has a line for each",
+	} {
+		if !strings.HasSuffix(lines[i], want) {
+			t.Errorf("line %d is\n%s, want\n… %s", i+1, lines[i], want)
+		}
+	}
+}
+
+func TestAByteOrderMarkIsAccepted(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	const mark = "\ufeff"
+	message := write(t, "m.json", mark+`{"title":"t","body":"b"}`)
+	for name, c := range map[string]struct {
+		stdin string
+		args  []string
+	}{
+		"job":          {mark + job("a", ""), []string{"send", "--job", "-"}},
+		"job in gzip":  {zipped(mark + job("b", "")), []string{"send", "--job", "-"}},
+		"jobs":         {mark + job("c", ""), []string{"send", "--jobs", "-"}},
+		"targets":      {mark + "huawei,a\n", notification("--targets", "-")},
+		"message":      {"", []string{"send", "--app", "shop", "--target", "huawei:a", "--message", message}},
+		"gzip message": {zipped(mark + `{"title":"t","body":"b"}`), []string{"send", "--app", "shop", "--target", "huawei:a", "--message", "-"}},
+	} {
+		if got := d.run(t, c.stdin, c.args...); got.code != 0 || got.err != "" {
+			t.Errorf("%s: exit %d, %s", name, got.code, got.err)
+		}
+	}
+	marked := writeConfig(t, redistest.URL(d.rdb))
+	text, err := os.ReadFile(marked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := (&desk{config: write(t, "marked.yaml", mark+string(text))}).run(t, "", "invalid")
+	if got.code != 0 {
+		t.Errorf("configuration: exit %d, %s", got.code, got.err)
 	}
 }
 

@@ -4,17 +4,21 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/postrider/postrider/internal/buildinfo"
+	"github.com/postrider/postrider/internal/healthcheck"
 	"github.com/postrider/postrider/internal/simulator"
 )
 
@@ -51,7 +55,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 type flags struct {
 	listen, faults string
-	json           bool
+	tlsDir         string
+	tlsNames       []string
+	json, version  bool
 	opt            simulator.Options
 }
 
@@ -70,10 +76,19 @@ func command(stdout, stderr io.Writer) *cobra.Command {
 		Args:          cobra.NoArgs,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), f, stdout, stderr) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if f.version {
+				return buildinfo.Read().Print(stdout, "simulator", f.json)
+			}
+			return serve(cmd.Context(), f, stdout, stderr)
+		},
 	}
+	cmd.AddCommand(healthcheckCommand(&f))
+	all := cmd.PersistentFlags()
+	all.StringVar(&f.listen, "listen", "127.0.0.1:8081", "address to listen on")
+	all.StringVar(&f.tlsDir, "tls-dir", "", "serve https, with the certificate in this folder; it is made there if it is missing or expires within 30 days.\nClients trust the folder's ca.pem, whose private key is thrown away")
+	all.StringSliceVar(&f.tlsNames, "tls-names", []string{"simulator", "localhost"}, "host names and IP addresses that the certificate is for")
 	fs := cmd.Flags()
-	fs.StringVar(&f.listen, "listen", "127.0.0.1:8081", "address to listen on")
 	fs.StringVar(&f.faults, "faults", "", "JSON file of fault rules to begin with")
 	fs.Float64Var(&f.opt.Invalid, "invalid", 0, "share of push tokens that are invalid, 0 to 1")
 	fs.DurationVar(&f.opt.Latency, "latency", 0, "how long every answer takes")
@@ -81,8 +96,35 @@ func command(stdout, stderr io.Writer) *cobra.Command {
 	fs.Uint64Var(&f.opt.Seed, "seed", 1, "seed of all chances")
 	fs.BoolVar(&f.opt.AnyCredentials, "any-credentials", false, "accept any id and secret")
 	fs.BoolVar(&f.opt.Sink, "sink", false, "answer sends with success, unread and uncounted")
-	fs.BoolVar(&f.json, "json", false, "print the address as JSON")
+	fs.BoolVar(&f.json, "json", false, "print the address, or the version, as JSON")
+	fs.BoolVar(&f.version, "version", false, "print version, commit and Go version")
 	return cmd
+}
+
+// healthcheckCommand asks a simulator that runs with the same flags.
+func healthcheckCommand(f *flags) *cobra.Command {
+	return &cobra.Command{
+		Use:   "healthcheck",
+		Short: "Exit 0 when the simulator with this --listen and --tls-dir answers; for containers",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := f.checkNames(); err != nil {
+				return err
+			}
+			s := healthcheck.Server{Listen: f.listen}
+			if f.tlsDir != "" {
+				ca, err := simulator.Authority(f.tlsDir)
+				if err != nil {
+					return fmt.Errorf("%w: --tls-dir: %w", errServe, err)
+				}
+				s.TLS = &tls.Config{RootCAs: ca, ServerName: f.tlsNames[0], MinVersion: tls.VersionTLS12}
+			}
+			if err := s.Check(cmd.Context(), "/_simulator/faults"); err != nil {
+				return fmt.Errorf("%w: %w", errServe, err)
+			}
+			return nil
+		},
+	}
 }
 
 func serve(ctx context.Context, f flags, stdout, stderr io.Writer) error {
@@ -90,9 +132,9 @@ func serve(ctx context.Context, f flags, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	url, stop, err := sim.Listen(f.listen)
+	url, stop, err := listen(sim, f)
 	if err != nil {
-		return fmt.Errorf("%w: %w", errServe, err)
+		return err
 	}
 	err = announce(f, url, stdout, stderr)
 	if err == nil {
@@ -102,6 +144,34 @@ func serve(ctx context.Context, f flags, stdout, stderr io.Writer) error {
 	defer cancel()
 	if err = errors.Join(err, stop(bounded)); err != nil {
 		return fmt.Errorf("%w: %w", errServe, err)
+	}
+	return nil
+}
+
+// listen serves over TLS where there is a folder for the certificate.
+func listen(sim *simulator.Simulator, f flags) (url string, stop func(context.Context) error, err error) {
+	if f.tlsDir == "" {
+		url, stop, err = sim.Listen(f.listen)
+	} else {
+		var cert tls.Certificate
+		if err = f.checkNames(); err != nil {
+			return "", nil, err
+		}
+		if cert, err = simulator.Certificate(f.tlsDir, f.tlsNames, time.Now()); err != nil {
+			return "", nil, fmt.Errorf("%w: --tls-dir: %w", errServe, err)
+		}
+		url, stop, err = sim.ListenTLS(f.listen, cert)
+	}
+	if err != nil {
+		return "", nil, fmt.Errorf("%w: %w", errServe, err)
+	}
+	return url, stop, nil
+}
+
+// checkNames refuses names that no certificate can be for.
+func (f flags) checkNames() error {
+	if len(f.tlsNames) == 0 || slices.Contains(f.tlsNames, "") {
+		return errors.New("--tls-names: wants names, like simulator,localhost")
 	}
 	return nil
 }

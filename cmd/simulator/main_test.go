@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -36,6 +37,11 @@ func TestWrongUsageIsRefused(t *testing.T) {
 		{"a negative latency", []string{"--latency", "-1s"}, 2, "--latency: must not be negative"},
 		{"a file that is missing", []string{"--faults", bad + "x"}, 2, "--faults: open"},
 		{"a bad rule", []string{"--faults", bad}, 2, "--faults: faults[0].status: must be between 200 and 599"},
+		{"no names", []string{"--tls-dir", t.TempDir(), "--tls-names", ""}, 2, "--tls-names: wants names"},
+		{"a folder that is none", []string{"--tls-dir", filepath.Join(bad, "x")}, 1, "--tls-dir: store the certificate"},
+		{"a check without names", []string{"healthcheck", "--tls-names", ""}, 2, "--tls-names: wants names"},
+		{"a check that finds nobody", []string{"healthcheck", "--listen", "127.0.0.1:1"}, 1, "connection refused"},
+		{"a check without a certificate", []string{"healthcheck", "--tls-dir", filepath.Dir(bad)}, 1, "--tls-dir: open"},
 		{"an address that is none", []string{"--listen", "256.0.0.1:1"}, 1, "serve: listen"},
 	}
 	for _, tt := range tests {
@@ -49,6 +55,52 @@ func TestWrongUsageIsRefused(t *testing.T) {
 				t.Errorf("got %q on stdout, want nothing", &out)
 			}
 		})
+	}
+}
+
+func TestItServesOverTLSAndIsWell(t *testing.T) {
+	t.Parallel()
+	ctx, signal := context.WithCancel(t.Context())
+	defer signal()
+	flags := []string{"--tls-dir", t.TempDir(), "--tls-names", "localhost"}
+	out, in := io.Pipe()
+	done := make(chan int, 1)
+	go func() { done <- run(ctx, append(flags, "--json", "--listen", "127.0.0.1:0"), in, io.Discard) }()
+	var started struct{ URL string }
+	if err := json.NewDecoder(out).Decode(&started); err != nil {
+		t.Fatal(err)
+	}
+	address, secure := strings.CutPrefix(started.URL, "https://")
+	if !secure {
+		t.Errorf("it serves at %s, want https", started.URL)
+	}
+	for _, c := range []struct {
+		name string
+		args []string
+		want int
+	}{
+		{"with the same flags", flags, 0},
+		{"for another name", []string{"--tls-dir", flags[1], "--tls-names", "simulator"}, 1},
+		{"without TLS", nil, 1},
+	} {
+		var errs bytes.Buffer
+		if got := run(t.Context(), append([]string{"healthcheck", "--listen", address}, c.args...), io.Discard, &errs); got != c.want {
+			t.Errorf("%s: exit %d, %s, want %d", c.name, got, &errs, c.want)
+		}
+	}
+	signal()
+	if got := <-done; got != 0 {
+		t.Errorf("got exit code %d, want 0", got)
+	}
+}
+
+func TestItTellsItsVersion(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"--version"}, {"--version", "--json"}} {
+		var out bytes.Buffer
+		if got := run(t.Context(), args, &out, io.Discard); got != 0 || !strings.Contains(out.String(), runtime.Version()) {
+			t.Errorf("%q: exit %d, %s", args, got, &out)
+		}
 	}
 }
 

@@ -10,19 +10,24 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
 	"github.com/postrider/postrider/internal/config"
+	"github.com/postrider/postrider/internal/preflight"
+	"github.com/postrider/postrider/pkg/push/text"
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
 func (p *program) checkConfig() *cobra.Command {
 	return &cobra.Command{
 		Use:   "check-config",
-		Short: "Read the configuration, try Redis and each credential, report all faults",
-		Long: `check-config reads the configuration, tries to reach Redis, and asks each vendor
-that has a harmless call for it, such as granting an access token, whether it
-accepts the credentials. No message is sent. It exits 2 if anything is wrong.`,
+		Short: "Read the configuration, look at Redis, try each credential, report all faults",
+		Long: `check-config reads the configuration, looks at Redis (version, role, rights of
+the user, and what would lose jobs: eviction, no persistence), and asks each
+vendor that has a harmless call for it, such as granting an access token, whether
+it accepts the credentials. Nothing is written and no message is sent. It exits 2
+if anything is wrong; a warning alone is none.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := p.load()
 			if err != nil {
@@ -35,9 +40,10 @@ accepts the credentials. No message is sent. It exits 2 if anything is wrong.`,
 
 // finding is the result of one check.
 type finding struct {
-	What  string `json:"what"`
-	Fault string `json:"fault,omitempty"`
-	Note  string `json:"note,omitempty"`
+	What    string `json:"what"`
+	Fault   string `json:"fault,omitempty"`
+	Warning string `json:"warning,omitempty"` // jobs may get lost
+	Note    string `json:"note,omitempty"`    // what could not be looked at
 }
 
 // try checks what the file alone cannot tell.
@@ -46,7 +52,7 @@ func (p *program) try(ctx context.Context, cfg *config.Config) []finding {
 	if err := cfg.CheckWorker(); err != nil {
 		found[0].Fault = err.Error()
 	}
-	found = append(found, tryRedis(ctx, cfg))
+	found = append(found, tryRedis(ctx, cfg)...)
 	client := vendors.NewClient(1)
 	for _, app := range slices.Sorted(maps.Keys(cfg.Apps)) {
 		accounts := cfg.Apps[app].Vendors
@@ -64,19 +70,48 @@ func (p *program) try(ctx context.Context, cfg *config.Config) []finding {
 	return found
 }
 
-func tryRedis(ctx context.Context, cfg *config.Config) finding {
-	f := finding{What: "redis.url"}
+// redisTime bounds the look at Redis.
+const redisTime = 5 * time.Second
+
+func tryRedis(ctx context.Context, cfg *config.Config) []finding {
 	o, err := cfg.RedisOptions()
+	var found []preflight.Finding
 	if err == nil {
-		rdb := redis.NewUniversalClient(o)
-		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+		ctx, cancel := context.WithTimeout(ctx, redisTime)
 		defer cancel()
-		err = errors.Join(rdb.Ping(ctx).Err(), rdb.Close())
+		found, err = preflight.Check(ctx, o)
 	}
 	if err != nil {
-		f.Fault = err.Error()
+		return []finding{{What: "redis.url", Fault: err.Error()}}
 	}
-	return f
+	all := make([]finding, len(found))
+	for i, f := range found {
+		all[i] = finding(f)
+	}
+	return all
+}
+
+// fit looks at Redis before a worker starts: it logs what would lose jobs, and
+// the error is what the worker could not work with.
+func fit(ctx context.Context, o *redis.UniversalOptions, log zerolog.Logger) error {
+	ctx, cancel := context.WithTimeout(ctx, redisTime)
+	defer cancel()
+	found, err := preflight.Check(ctx, o)
+	if err != nil {
+		return fmt.Errorf("%w: check redis.url", err)
+	}
+	for _, f := range found {
+		if f.Warning != "" {
+			log.Warn().Msg(f.What + " " + f.Warning)
+		}
+		if f.Note != "" {
+			log.Info().Msg(f.What + " " + f.Note)
+		}
+	}
+	if faults := preflight.Faults(found); faults != "" {
+		return usageError{errors.New(faults)}
+	}
+	return nil
 }
 
 func tryGrant(ctx context.Context, g vendors.Granter, timeout time.Duration) string {
@@ -104,11 +139,13 @@ func (p *program) report(found []finding) error {
 		for _, f := range found {
 			switch {
 			case f.Fault != "":
-				fmt.Fprintf(p.out, "fault  %s: %s\n", f.What, f.Fault)
+				text.Fprintf(p.out, "fault  %s: %s\n", f.What, f.Fault)
+			case f.Warning != "":
+				text.Fprintf(p.out, "warn   %s: %s\n", f.What, f.Warning)
 			case f.Note != "":
-				fmt.Fprintf(p.out, "-      %s: %s\n", f.What, f.Note)
+				text.Fprintf(p.out, "-      %s: %s\n", f.What, f.Note)
 			default:
-				fmt.Fprintf(p.out, "ok     %s\n", f.What)
+				text.Fprintf(p.out, "ok     %s\n", f.What)
 			}
 		}
 	}

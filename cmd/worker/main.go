@@ -17,6 +17,7 @@ import (
 	"github.com/postrider/postrider/internal/config"
 	"github.com/postrider/postrider/internal/hush"
 	"github.com/postrider/postrider/internal/worker"
+	"github.com/postrider/postrider/pkg/push/text"
 	"github.com/postrider/postrider/pkg/vendors/registry"
 )
 
@@ -49,7 +50,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		return 0
 	}
-	fmt.Fprintln(stderr, "worker:", err)
+	text.Fprintf(stderr, "worker: %v\n", err)
 	if _, ok := errors.AsType[usageError](err); ok {
 		return exitUsage
 	}
@@ -61,6 +62,7 @@ type program struct {
 	out, err io.Writer
 	file     string
 	json     bool
+	version  bool
 }
 
 func (p *program) root() *cobra.Command {
@@ -72,18 +74,24 @@ became of every token. On SIGTERM it takes nothing new, finishes what is in
 flight and gives the rest back. On SIGHUP it reads credentials and rates anew.`,
 		Args:         cobra.NoArgs,
 		SilenceUsage: true, SilenceErrors: true,
-		RunE: func(cmd *cobra.Command, _ []string) error { return p.work(cmd.Context()) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if p.version {
+				return p.printVersion()
+			}
+			return p.work(cmd.Context())
+		},
 	}
+	c.Flags().BoolVar(&p.version, "version", false, "print version, commit and Go version")
 	c.PersistentFlags().StringVar(&p.file, "config", "", "configuration file (default $POSTRIDER_CONFIG, else ./postrider.yaml)")
 	c.PersistentFlags().BoolVar(&p.json, "json", false, "print JSON on stdout and nothing else there")
 	c.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w: see %s --help", err, cmd.CommandPath())}
 	})
-	c.AddCommand(p.demo(), p.checkConfig())
+	c.AddCommand(p.demo(), p.checkConfig(), p.healthcheck(), p.versionCommand())
 	for _, sub := range append(c.Commands(), c) {
 		sub.Args = func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usageError{fmt.Errorf("%q is not a command: see %s --help", args[0], cmd.CommandPath())}
+				return usageError{fmt.Errorf("%q is not a command: see %s --help", text.Name(args[0]), cmd.CommandPath())}
 			}
 			return nil
 		}
@@ -118,6 +126,9 @@ func (p *program) work(ctx context.Context) error {
 	}
 	log := p.logger(cfg.Log)
 	redis.SetLogger(redisLog{log, &hush.Hush{}})
+	if err := fit(ctx, o, log); err != nil {
+		return err
+	}
 	w, err := worker.Start(ctx, worker.Options{Config: cfg, Log: log, Redis: func(n int) redis.UniversalClient {
 		own := *o
 		own.PoolSize = n
@@ -176,7 +187,7 @@ func (l redisLog) Printf(_ context.Context, format string, v ...any) {
 	if left > 0 {
 		e = e.Int("left_out", left)
 	}
-	e.Msgf("redis: "+format, v...)
+	e.Msg(text.Line(fmt.Sprintf("redis: "+format, v...)))
 }
 
 // logger writes to stderr in the configured format.

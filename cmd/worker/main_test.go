@@ -13,6 +13,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
 
 	"github.com/postrider/postrider/internal/redistest"
@@ -190,17 +191,71 @@ func TestCheckConfigTriesEverythingOnce(t *testing.T) {
 				t.Errorf("exit %d, %s%s, want %d and no secret", code, &out, errs, c.code)
 			}
 			var found []finding
-			if err := json.Unmarshal(out.Bytes(), &found); err != nil || len(found) != 3 {
-				t.Fatalf("stdout is %s: %v, want three findings", &out, err)
+			if err := json.Unmarshal(out.Bytes(), &found); err != nil {
+				t.Fatalf("stdout is %s: %v, want findings", &out, err)
 			}
-			for i, what := range []string{file, "redis.url", "apps.shop.huawei"} {
-				want := c.faults[strings.Replace(what, file, "FILE", 1)]
-				if f := found[i]; f.What != what || (f.Fault == "") != (want == "") || !strings.Contains(f.Fault, want) {
-					t.Errorf("finding %d is %+v, want %s with fault %q", i, f, what, want)
+			want := []string{file, "redis.url", "redis version", "redis role", "redis memory", "redis persistence", "redis rights", "apps.shop.huawei"}
+			if len(found) != len(want) {
+				t.Fatalf("got %+v, want findings about %q", found, want)
+			}
+			for i, what := range want {
+				fault := c.faults[strings.Replace(what, file, "FILE", 1)]
+				if f := found[i]; f.What != what || (f.Fault == "") != (fault == "") || !strings.Contains(f.Fault, fault) {
+					t.Errorf("finding %d is %+v, want %s with fault %q", i, f, what, fault)
 				}
+			}
+			// The tests' Redis saves nothing: that is a warning, and no fault.
+			if !strings.Contains(found[5].Warning, "a restart of Redis loses every job") {
+				t.Errorf("got %+v, want a warning", found[5])
 			}
 		})
 	}
+}
+
+// few is a URL for a user who may not run BLMOVE.
+func few(t *testing.T, s *redistest.Server) string {
+	t.Helper()
+	admin := redis.NewClient(&redis.Options{Addr: s.Addr()})
+	defer admin.Close()
+	if err := admin.Do(t.Context(), "ACL", "SETUSER", "few", "on", ">hush-pass", "~*", "&*", "+@all", "-blmove").Err(); err != nil {
+		t.Fatal(err)
+	}
+	return "redis://few:hush-pass@" + s.Addr() + "/0"
+}
+
+func TestARedisThatIsNotFitIsRefused(t *testing.T) {
+	t.Parallel()
+	s := redistest.Start(t, redistest.Args("--maxmemory-policy", "allkeys-lru"))
+	const rights = "are too few for user few: ACL SETUSER few +blmove"
+	file := write(t, shop(few(t, s), vendor(t, 200, "application/json", granted), ""))
+	t.Run("by check-config", func(t *testing.T) {
+		t.Parallel()
+		var out bytes.Buffer
+		errs := newBuffer()
+		code := run(t.Context(), []string{"check-config", "--config", file}, &out, errs)
+		if code != exitUsage || errs.String() != "worker: 1 faults in the configuration\n" {
+			t.Errorf("exit %d, %s, want 2 and one fault", code, errs)
+		}
+		for _, want := range []string{"fault  redis rights: " + rights + "\n", "warn   redis memory: has maxmemory-policy allkeys-lru", "warn   redis persistence: is off"} {
+			if !strings.Contains(out.String(), want) {
+				t.Errorf("stdout is %s, want %s in it", &out, want)
+			}
+		}
+	})
+	t.Run("at the start", func(t *testing.T) {
+		t.Parallel()
+		var out bytes.Buffer
+		errs := newBuffer()
+		code := run(t.Context(), []string{"--config", file}, &out, errs)
+		if code != exitUsage || !strings.HasSuffix(errs.String(), "\nworker: redis rights "+rights+"\n") || strings.Contains(errs.String(), "hush") {
+			t.Errorf("exit %d, %s, want 2 and the right that is missing", code, errs)
+		}
+		for _, want := range []string{"redis memory has maxmemory-policy allkeys-lru", "redis persistence is off"} {
+			if !strings.Contains(errs.String(), `"level":"warn"`) || !strings.Contains(errs.String(), want) {
+				t.Errorf("the log is %s, want a warning %s", errs, want)
+			}
+		}
+	})
 }
 
 func TestCheckConfigTellsAPersonEveryFault(t *testing.T) {
@@ -214,7 +269,7 @@ func TestCheckConfigTellsAPersonEveryFault(t *testing.T) {
 	if code != exitUsage || errs.String() != "worker: 2 faults in the configuration\n" {
 		t.Errorf("exit %d, %s, want 2 and two faults", code, errs)
 	}
-	for _, want := range []string{"ok     " + file + "\n", "fault  redis.url: dial tcp", "fault  apps.shop.huawei: fetch access token: auth/1101"} {
+	for _, want := range []string{"ok     " + file + "\n", "fault  redis.url: reach redis: dial tcp", "fault  apps.shop.huawei: fetch access token: auth/1101"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("stdout is %s, want %s in it", &out, want)
 		}

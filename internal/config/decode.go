@@ -12,6 +12,7 @@ import (
 
 	"github.com/goccy/go-yaml/ast"
 
+	"github.com/postrider/postrider/pkg/push/text"
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
@@ -107,13 +108,25 @@ func (d *decoder) mapping(path string, n ast.Node, keys map[string]key) {
 		k, known := keys[p.key]
 		switch {
 		case !known:
-			d.fault(at, "unknown key"+suggest(p.key, slices.Sorted(maps.Keys(keys))))
+			d.unknown(path, p, slices.Sorted(maps.Keys(keys)))
 		case k.instead != "" && given(k.instead):
 			d.fault(at, k.instead+" is given too: keep one of the two")
 		default:
 			k.read(at, p.value)
 		}
 	}
+}
+
+// unknown reports a key that does not exist. It may be a secret in the wrong
+// place, or hold one: without a blank after its colon YAML takes both for a key.
+func (d *decoder) unknown(path string, p pair, known []string) {
+	name, _, glued := strings.Cut(p.key, ":")
+	name = text.Name(name)
+	if glued {
+		d.faultAt(p.line, join(path, name), "its value follows the colon without a blank: write \""+vendors.Text(name)+": value\"")
+		return
+	}
+	d.faultAt(p.line, join(path, name), "unknown key"+suggest(p.key, known))
 }
 
 // value reads a node into a field; null leaves the default.

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 
+	"github.com/postrider/postrider/pkg/push/text"
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
@@ -81,8 +83,12 @@ func Parse(name string, data []byte, specs []vendors.Spec, src Source) (*Config,
 
 // parse returns the file's only document, nil for an empty one.
 func (d *decoder) parse(data []byte) ast.Node {
+	if why := text.Fault(data); why != "" {
+		d.faultAt(firstBadLine(data), "", why)
+		return nil
+	}
 	// A key that stands twice is reported by pairs, with both lines.
-	file, err := parser.ParseBytes(bytes.TrimPrefix(data, []byte("\ufeff")), 0, parser.AllowDuplicateMapKey())
+	file, err := parser.ParseBytes(text.TrimMark(data), 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		d.syntax(err)
 		return nil
@@ -100,6 +106,22 @@ func (d *decoder) parse(data []byte) ast.Node {
 	}
 	d.collectAnchors(root)
 	return root
+}
+
+// firstBadLine is the line of the first byte that is not UTF-8; 0 if another
+// encoding makes lines of its own.
+func firstBadLine(data []byte) int {
+	if text.Wide(data) != "" {
+		return 0
+	}
+	line := 1
+	for part := range bytes.Lines(data) {
+		if !utf8.Valid(part) {
+			break
+		}
+		line++
+	}
+	return line
 }
 
 // syntax reports what the parser said, without the source that it would quote.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/goccy/go-yaml/ast"
 
+	"github.com/postrider/postrider/pkg/push/text"
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
@@ -101,7 +102,10 @@ func (d *decoder) readSecret(name string) (secret, reason string) {
 	if err != nil {
 		return "", "the file cannot be read: " + cause(err)
 	}
-	if secret = strings.TrimRight(string(data), "\r\n"); secret == "" {
+	if why := text.Fault(data); why != "" {
+		return "", "the file " + why
+	}
+	if secret = strings.TrimRight(string(text.TrimMark(data)), "\r\n"); secret == "" {
 		return "", "the file is empty"
 	}
 	return secret, ""

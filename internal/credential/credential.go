@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/postrider/postrider/internal/flight"
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
 	"github.com/redis/go-redis/v9"
@@ -32,7 +33,7 @@ const (
 )
 
 // Store hands out access tokens. Redis must be set; it is safe for concurrent
-// use and starts no goroutines.
+// use. What it starts ends at the latest when all its callers have left.
 type Store struct {
 	Redis redis.UniversalClient
 	// Now is the clock; nil: time.Now. Only its differences count, so clocks of
@@ -47,6 +48,8 @@ type Store struct {
 	// refusal or nil; it must not block. Nil: nobody is.
 	Observe func(app, vendor string, refusal *vendors.Error)
 
+	searches flight.Group[*slot, string]
+
 	mu    sync.Mutex
 	slots map[owner][]*slot
 }
@@ -56,7 +59,8 @@ type owner struct{ app, vendor string }
 
 // Access returns a live access token of the app at the vendor. It asks g for
 // one only when there is none, or the one there is nears its end, and nobody
-// else is asking. fingerprint is a hash of the credentials: a token granted, or
+// else is asking; callers of one worker share the asking, and one that is
+// canceled leaves it to the others. fingerprint is a hash of the credentials: a token granted, or
 // a refusal met, with other credentials does not count.
 //
 // A refusal, also one that another worker met, is a *vendors.Error whose
@@ -68,13 +72,20 @@ func (s *Store) Access(ctx context.Context, app, vendor string, g vendors.Grante
 	}
 	sl := s.slot(app, vendor, fingerprint)
 	access, due := sl.current(s.now())
-	if access != "" && (!due || !sl.asking.TryAcquire(1)) {
+	if access != "" && (!due || s.searches.Busy(sl)) {
 		return access, nil
 	}
-	if access == "" {
-		if err := sl.asking.Acquire(ctx, 1); err != nil {
-			return "", fmt.Errorf("wait for access token: %w", err)
-		}
+	access, err := s.searches.Do(ctx, sl, func(ctx context.Context) (string, error) { return s.search(ctx, sl, g) })
+	if err != nil && ctx.Err() != nil {
+		return s.live(sl, fmt.Errorf("wait for access token: %w", err))
+	}
+	return access, err
+}
+
+// search is done once for all of this worker's callers that need the token.
+func (s *Store) search(ctx context.Context, sl *slot, g vendors.Granter) (string, error) {
+	if err := sl.asking.Acquire(ctx, 1); err != nil {
+		return "", fmt.Errorf("wait for access token: %w", err)
 	}
 	defer sl.asking.Release(1)
 	if access, due := sl.current(s.now()); !due {
@@ -167,7 +178,7 @@ func (s *Store) renew(ctx context.Context, sl *slot, g vendors.Granter, lock str
 	case err == nil:
 		s.observe(sl, nil)
 		return s.keep(ctx, sl, lock, grant, start)
-	case ctx.Err() != nil: // the caller left; that is no word of the vendor's
+	case ctx.Err() != nil: // all callers left; that is no word of the vendor's
 		s.unlock(ctx, sl, lock)
 		return s.live(sl, fmt.Errorf("fetch access token: %w", err))
 	}

@@ -228,19 +228,95 @@ func TestAWaiterLeavesWithItsContext(t *testing.T) {
 	wg.Wait()
 }
 
-func TestACallerWhoLeavesIsNoRefusal(t *testing.T) {
+// patient tells that it was asked, and grants when it is let go.
+type patient struct {
+	vendorFake
+	asked, answer chan struct{}
+}
+
+func newPatient() *patient { return &patient{asked: make(chan struct{}), answer: make(chan struct{})} }
+
+func (p *patient) Grant(ctx context.Context, now time.Time) (vendors.Grant, error) {
+	close(p.asked)
+	select {
+	case <-p.answer:
+	case <-ctx.Done():
+	}
+	return p.vendorFake.Grant(ctx, now)
+}
+
+// watched tells when somebody waits for the context's end.
+type watched struct {
+	context.Context
+	once    sync.Once
+	waiting chan struct{}
+}
+
+func (w *watched) Done() <-chan struct{} {
+	w.once.Do(func() { close(w.waiting) })
+	return w.Context.Done()
+}
+
+func TestACallerWhoLeavesTakesNobodyAlong(t *testing.T) {
 	t.Parallel()
-	client := redistest.Client(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	g := &vendorFake{during: func(n int64) {
-		if n == 1 {
-			cancel()
+	for name, leaver := range map[string]int{"the one who asked first": 0, "another one": 1} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, g := &Store{Redis: redistest.Client(t)}, newPatient()
+			ctx, leave := context.WithCancel(t.Context())
+			defer leave()
+			ask := func(i int) chan error {
+				mine, end := &watched{Context: t.Context(), waiting: make(chan struct{})}, make(chan error, 1)
+				if i == leaver {
+					mine.Context = ctx
+				}
+				go func() {
+					_, err := s.Access(mine, app, vendor, g, print1)
+					end <- err
+				}()
+				<-mine.waiting
+				return end
+			}
+			ends := []chan error{ask(0)}
+			<-g.asked
+			ends = append(ends, ask(1), ask(2))
+			leave()
+			if err := <-ends[leaver]; !errors.Is(err, context.Canceled) {
+				t.Errorf("who left got %v", err)
+			}
+			close(g.answer)
+			for i, end := range ends {
+				if i != leaver {
+					if err := <-end; err != nil {
+						t.Errorf("caller %d: %v", i, err)
+					}
+				}
+			}
+			if n := g.grants.Load(); n != 1 {
+				t.Errorf("%d grants, want 1", n)
+			}
+		})
+	}
+}
+
+func TestCallersWhoAllLeaveAreNoRefusal(t *testing.T) {
+	t.Parallel()
+	s := &Store{Redis: redistest.Client(t)}
+	s.Observe = func(_, _ string, refusal *vendors.Error) {
+		if refusal != nil {
+			t.Errorf("a refusal is counted: %v", refusal)
 		}
-	}}
-	if _, err := (&Store{Redis: client}).Access(ctx, app, vendor, g, print1); !errors.Is(err, context.Canceled) {
+	}
+	ctx, leave := context.WithCancel(t.Context())
+	g := newPatient()
+	go func() {
+		<-g.asked
+		leave()
+	}()
+	if _, err := s.Access(ctx, app, vendor, g, print1); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want the context's error", err)
 	}
-	access(t, &Store{Redis: client}, g, "access-2")
+	access(t, s, &vendorFake{}, "access-1")
 }
 
 func TestOtherCredentialsGetATokenOfTheirOwn(t *testing.T) {

@@ -74,11 +74,11 @@ func (a *Account) many() int {
 
 // mixes tells whether the parcel may share a request with other messages.
 func (a *Account) mixes(p *parcel) bool {
-	if a.many() == 0 {
+	if a.many() == 0 || p.alone {
 		return false
 	}
 	s, ok := a.Vendor.(vendors.Saver)
-	return !ok || !s.Saves(&vendors.Request{Message: p.message, Tokens: p.tokens(), Key: p.key()})
+	return !ok || !s.Saves(&vendors.Request{Message: p.message, Tokens: p.tokens()})
 }
 
 // bundle distributes parcels over requests: one each or, where the vendor takes

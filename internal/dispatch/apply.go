@@ -8,14 +8,11 @@ import (
 	"github.com/postrider/postrider/pkg/retry"
 )
 
-// apply decides for every token of the parcels.
-func (d *Dispatcher) apply(a *Account, p shipment, ans answer) {
+// apply decides for every token of the call's parcels.
+func (d *Dispatcher) apply(a call, ans answer) {
+	p := a.s
 	now, i, n := d.Now(), 0, p.count()
 	spans := p.spans()
-	if r := &ans.row; len(p) > 1 && r.Scope == classify.ScopeBatch && (r.Remedy == classify.DropBatch || r.Remedy == classify.Config) {
-		// One of several messages is at fault, nobody knows which: halve until it is alone.
-		r.Class, r.Remedy = classify.Permanent, classify.Split
-	}
 	for k := range spans {
 		s := &spans[k]
 		s.c.mu.Lock()
@@ -31,7 +28,7 @@ func (d *Dispatcher) apply(a *Account, p shipment, ans answer) {
 
 // applySpan decides for the tokens of one span, of which the first is number
 // base of the request. Tokens of the same row and attempt share a decision.
-func (d *Dispatcher) applySpan(a *Account, s *span, state retry.State, ans answer, base int) {
+func (d *Dispatcher) applySpan(a call, s *span, state retry.State, ans answer, base int) {
 	var last retry.Decision
 	var lastRow *verdictRow
 	common := &ans.row
@@ -48,7 +45,7 @@ func (d *Dispatcher) applySpan(a *Account, s *span, state retry.State, ans answe
 		s.c.unmark(at)
 		attempt := min(int(s.c.states[at])+1, wire.MaxAttempts)
 		tries := 0
-		if row.Tries > 0 && !ans.unsent {
+		if retry.Counts(row.Row) && !ans.unsent {
 			tries = s.c.tries(row, at)
 		}
 		if row != lastRow || attempt != lastAttempt || tries != lastTries {
@@ -57,9 +54,7 @@ func (d *Dispatcher) applySpan(a *Account, s *span, state retry.State, ans answe
 				codes = 0
 			}
 			state.Attempt, state.Tries, state.QuotaReset = attempt, tries, row.Window.Next(state.Now)
-			last = retry.Decide(d.Policy, retry.Result{
-				Row: row.Row, Uncertain: !ans.unsent && row.Uncertain(), NoWord: ans.noWord, RetryAfter: ans.retryAfter,
-			}, state)
+			last = retry.Decide(d.Policy, a.s.result(a.ticket, &ans, row), state)
 			lastRow, lastAttempt, lastTries = row, attempt, tries
 		}
 		codes++
@@ -90,6 +85,18 @@ func (d *Dispatcher) applySpan(a *Account, s *span, state retry.State, ans answe
 	}
 }
 
+// result is what the row is to the tokens that got it.
+func (s shipment) result(t Ticket, ans *answer, row *verdictRow) retry.Result {
+	r := retry.Result{
+		Row: row.Row, Uncertain: !ans.unsent && row.Uncertain(), RetryAfter: ans.retryAfter,
+		Grant: ans.grant, Refused: ans.refused, Probe: t.Probe != "", Inconclusive: ans.inconclusive,
+	}
+	if row == &ans.row {
+		r.Messages, r.Jobs = len(s), ans.jobs
+	}
+	return r
+}
+
 // putBacks counts tokens that are to be sent again by what is done about them.
 type putBacks []struct {
 	row    classify.Row
@@ -114,11 +121,21 @@ func (c *claim) putBack(at, attempt int, d retry.Decision, row *verdictRow, s re
 	if d.Counted {
 		c.states[at] = byte(attempt)
 	}
-	when := d.At
-	if d.Verdict == retry.Halve {
-		c.cap = max(1, s.Tokens/2)
-		when = s.Now
-	}
 	reason := row.key + ": " + row.reason()
-	c.later(when, reason, d.Counted)
+	switch {
+	case d.Verdict == retry.Halve:
+		c.cap = max(1, s.Tokens/2)
+		c.later(s.Now, reason, d.Counted)
+	case !row.until.IsZero():
+		c.holdLocked(earlier(latest(d.At, row.until), s.Expires), reason)
+	default:
+		c.later(d.At, reason, d.Counted)
+	}
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
 }

@@ -32,12 +32,18 @@ type claim struct {
 	step   *ledger.Step // not recorded yet; nil: nothing
 	jobs   map[int]int  // entries to indices of step.Jobs
 	// busy is closed when the step that is being recorded is; nil: none is.
-	busy chan struct{}
-	lost bool // another run recorded a step: this one has no say any more
+	busy  chan struct{}
+	fresh bool // no step was ever recorded of the chunk, as it was loaded: nothing of it was sent
+	lost  bool // another run recorded a step: this one has no say any more
 	// intents are the attempts behind tokens that are marked Sent.
 	intents map[int]byte
 
+	// parked are the jobs that were parked when the chunk was loaded.
+	parked map[string]time.Time
+
 	next    time.Time // when what is left comes again
+	held    time.Time // when the gate is to be asked again for the rest
+	heldFor string
 	counted bool
 	reason  string
 	dead    int
@@ -46,7 +52,8 @@ type claim struct {
 func newClaim(h wire.Header, open *ledger.Open, vendor string, p push.Priority) *claim {
 	c := &claim{
 		header: h, open: open, vendor: vendor, priority: p, states: open.Chunk.States, tail: open.Chunk.Tail, cap: open.Chunk.Cap,
-		gen: open.Chunk.Gen, left: len(open.Chunk.States),
+		fresh: open.Chunk.Version > 1 && open.Chunk.Gen == 0,
+		gen:   open.Chunk.Gen, left: len(open.Chunk.States),
 	}
 	for _, s := range c.states {
 		if s == wire.Resolved {
@@ -97,6 +104,8 @@ type verdictRow struct {
 	// asked is when the request was made that it answers: what an invalid token
 	// is told to be dead since, since the phone may register meanwhile.
 	asked time.Time
+	// until is when the jobs go on that the gate parked for the row; zero: none.
+	until time.Time
 }
 
 // resolve notes that a token has its outcome.
@@ -163,7 +172,7 @@ func (c *claim) letter(entry, at int, token string, reason wire.DeadReason, deta
 	if row != nil {
 		letter.Code, letter.Class = row.key, string(row.Class)
 	}
-	letter.Key = c.storedKey(at)
+	letter.Key = c.letterKey(e, at)
 	dead := c.step.Dead
 	if n := len(dead); n > 0 {
 		letter.Tokens = dead[n-1].Tokens
@@ -207,7 +216,8 @@ func (c *claim) verdict(now time.Time) error {
 	case c.lost:
 		return &queue.AgainError{At: now.Add(time.Second), Reason: ledger.TakenOver}
 	case c.left > 0 || c.step != nil || c.busy != nil:
-		return &queue.AgainError{At: c.next, Counted: c.counted, Reason: cmp.Or(c.reason, "its time was up")}
+		at, reason := c.due()
+		return &queue.AgainError{At: at, Counted: c.counted, Reason: cmp.Or(reason, "its time was up")}
 	case c.dead > 0:
 		return &queue.DeadError{Reason: strings.TrimSpace(c.reason + " dead letters were written: see enqueue dead list --job")}
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/postrider/postrider/internal/credential"
 	"github.com/postrider/postrider/internal/ledger"
 	"github.com/postrider/postrider/internal/queue"
 	"github.com/postrider/postrider/internal/saved"
@@ -38,12 +39,6 @@ type Book interface {
 	Left(ctx context.Context, chunks []string) ([]bool, error)
 }
 
-// Access keeps the access tokens.
-type Access interface {
-	Access(ctx context.Context, app, vendor string, g vendors.Granter, fingerprint string) (string, error)
-	Invalidate(ctx context.Context, app, vendor, access string) error
-}
-
 // Saved keeps the vendors' names for messages that were laid up there.
 type Saved interface {
 	ID(ctx context.Context, m saved.Message, save func(context.Context) (vendors.Saved, error)) (string, error)
@@ -59,10 +54,28 @@ type Tracer interface {
 type Gate interface {
 	// Admit lets a request through, or says how long to wait and why.
 	Admit(ctx context.Context, a *Account, l Load) (Ticket, error)
+	// Parked tells which of the jobs are parked, and until when. A time that is over
+	// means that a request for that job alone may be tried. It is asked often, and
+	// asks for the jobs only if any is parked.
+	Parked(ctx context.Context, a *Account, jobs func() []string) (map[string]time.Time, error)
+	// Try tells which jobs of a request that it let through are not to be in it, and
+	// until when. If others of them were parked, the ticket becomes their probe.
+	Try(ctx context.Context, a *Account, t *Ticket, jobs func() []string) (map[string]time.Time, error)
 	// Answered tells the gate what the vendor said to a request that it let through.
-	Answered(ctx context.Context, a *Account, t Ticket, row classify.Row, retryAfter time.Duration)
-	// Done tells it that a request with a Probe is over, made or not.
+	// If that parks the request's jobs, it answers until when.
+	Answered(ctx context.Context, a *Account, t Ticket, s Said) (until time.Time)
+	// Done tells it that a request with a probe is over, made or not.
 	Done(ctx context.Context, a *Account, t Ticket)
+}
+
+// Said is what the vendor answered to a request, or of some of its tokens.
+type Said struct {
+	Row        classify.Row
+	RetryAfter time.Duration
+	// Grant: it answers the request for an access token, or refuses every token.
+	Grant bool
+	// Jobs are those whose tokens got it; set for configuration errors only.
+	Jobs []Job
 }
 
 // Load is what a request asks the Gate for.
@@ -81,6 +94,9 @@ type Ticket struct {
 	// Probe is set where this request alone is to show whether the vendor is
 	// well again; all others wait for its answer.
 	Probe string
+	// JobProbe is the same for jobs that are parked, Tried the jobs of the request.
+	JobProbe string
+	Tried    []string
 }
 
 // Gone knows which tokens are dead.
@@ -104,7 +120,7 @@ type Meter interface {
 // Config holds what a Dispatcher needs.
 type Config struct {
 	Book   Book
-	Access Access
+	Access credential.Source
 	Saved  Saved
 	Gate   Gate
 	Meter  Meter
@@ -129,9 +145,10 @@ type Dispatcher struct {
 	Config
 	joiner joiner
 	slots  slots
-	// draining is closed when waiting tasks are to leave.
-	draining chan struct{}
-	once     sync.Once
+	// draining is closed when waiting tasks are to leave: life has ended.
+	draining <-chan struct{}
+	life     context.Context //nolint:containedctx // the Dispatcher's own, that Drain ends
+	drain    context.CancelFunc
 	// away: a record failed, and none has succeeded since; it is told once.
 	away atomic.Bool
 }
@@ -141,14 +158,16 @@ func New(c Config) *Dispatcher {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	d := &Dispatcher{Config: c, draining: make(chan struct{})}
+	d := &Dispatcher{Config: c}
+	d.life, d.drain = context.WithCancel(context.Background())
+	d.draining = d.life.Done()
 	d.joiner.open = map[joinKey]*batch{}
 	d.slots.limit = max(1, c.Requests)
 	return d
 }
 
 // Drain makes every task that waits go back; those that send go on.
-func (d *Dispatcher) Drain() { d.once.Do(func() { close(d.draining) }) }
+func (d *Dispatcher) Drain() { d.drain() }
 
 // unknownApp is how long a task waits for an app or version that this worker lacks.
 const unknownApp = 30 * time.Second
@@ -187,16 +206,39 @@ func (d *Dispatcher) work(ctx context.Context, h wire.Header, lane string, t que
 	if err := d.suppress(ctx, c); err != nil {
 		return err
 	}
+	a, ok := d.Account(h.App, vendor)
+	var parcels []*parcel
+	if c.left > 0 && ok {
+		parcels = d.parcels(ctx, a, c)
+	}
 	d.settle(ctx, c)
-	if c.left > 0 && !c.lost {
-		a, ok := d.Account(h.App, vendor)
-		if !ok {
-			at := d.Now().Add(unknownApp)
-			return &queue.AgainError{At: at, Reason: fmt.Sprintf("this worker has no settings for app %s at %s", h.App, vendor)}
-		}
-		d.deliver(ctx, a, c)
+	switch {
+	case c.left > 0 && !ok:
+		at := d.Now().Add(unknownApp)
+		return &queue.AgainError{At: at, Reason: fmt.Sprintf("this worker has no settings for app %s at %s", h.App, vendor)}
+	case c.left > 0 && !c.lost:
+		d.deliver(ctx, a, c, parcels)
 	}
 	return c.verdict(d.Now())
+}
+
+// parcels are those of the claim. Where it has several, or something of it is
+// recorded anyway, the keys that some of them need are recorded with that.
+func (d *Dispatcher) parcels(ctx context.Context, a *Account, c *claim) []*parcel {
+	d.lookParked(ctx, a, c)
+	all, err := c.parcels(a, d.Now())
+	if err != nil {
+		d.Log.Error().Err(err).Str("chunk", c.open.Ref).Msg("unreadable message")
+		c.again(d.Now().Add(unknownApp), err.Error())
+		return nil
+	}
+	if len(all) > 1 || c.step != nil {
+		for _, p := range all {
+			p.identify()
+			p.unrecorded = false // it is, before any of them is sent
+		}
+	}
+	return all
 }
 
 // unreadable puts back what a newer version wrote or Redis could not give, and
@@ -244,13 +286,7 @@ func (d *Dispatcher) sweep(c *claim) {
 
 // deliver sends the chunk's parcels, as many requests at once as there are
 // slots, and returns when each has an answer or has to wait.
-func (d *Dispatcher) deliver(ctx context.Context, a *Account, c *claim) {
-	parcels, err := c.parcels(a, d.Now())
-	if err != nil {
-		d.Log.Error().Err(err).Str("chunk", c.open.Ref).Msg("unreadable message")
-		c.again(d.Now().Add(unknownApp), err.Error())
-		return
-	}
+func (d *Dispatcher) deliver(ctx context.Context, a *Account, c *claim, parcels []*parcel) {
 	if len(parcels) == 1 {
 		d.forward(ctx, a, parcels[0])
 		return
@@ -275,7 +311,7 @@ const stopping = "the worker is stopping"
 // forward sends a parcel, together with others where it is small.
 func (d *Dispatcher) forward(ctx context.Context, a *Account, p *parcel) {
 	c := p.spans[0].c
-	if d.Linger > 0 && p.priority != push.High && p.n <= a.batch(p.message)/2 && c.cap == 0 {
+	if d.Linger > 0 && p.priority != push.High && p.n <= a.batch(p.message)/2 && c.cap == 0 && !p.alone {
 		d.join(ctx, a, p)
 		return
 	}

@@ -115,6 +115,10 @@ type gate struct {
 	probe    string               // what tickets carry
 	units    []int
 	answered []classify.Row
+	said     []dispatch.Said
+	park     func(dispatch.Said) time.Duration // how long a configuration error parks its jobs; nil: it parks none
+	parked   map[string]time.Time
+	clock    func() time.Time  // nil: time.Now
 	tickets  []dispatch.Ticket // those that answers came with
 	done     []string          // probes that are over
 }
@@ -139,17 +143,60 @@ func (g *gate) Admit(_ context.Context, a *dispatch.Account, l dispatch.Load) (d
 	return dispatch.Ticket{Buckets: l.Buckets, Probe: g.probe}, nil
 }
 
-func (g *gate) Answered(_ context.Context, _ *dispatch.Account, t dispatch.Ticket, row classify.Row, _ time.Duration) {
+func (g *gate) Answered(_ context.Context, _ *dispatch.Account, t dispatch.Ticket, s dispatch.Said) time.Time {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.answered = append(g.answered, row)
+	g.answered = append(g.answered, s.Row)
+	g.said = append(g.said, s)
 	g.tickets = append(g.tickets, t)
+	if g.park == nil || s.Row.Remedy != classify.Config || s.Grant || s.Row.Scope == classify.ScopeToken {
+		return time.Time{}
+	}
+	until := g.now().Add(g.park(s))
+	for _, j := range s.Jobs {
+		g.parked[j.ID] = until
+	}
+	return until
+}
+
+func (g *gate) now() time.Time {
+	if g.clock == nil {
+		return time.Now()
+	}
+	return g.clock()
+}
+
+// Parked and Try are told of what park parked; a job is tried by the request that
+// asks first when its wait is over.
+func (g *gate) Parked(_ context.Context, _ *dispatch.Account, jobs func() []string) (map[string]time.Time, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	found := map[string]time.Time{}
+	for _, j := range jobs() {
+		if until, ok := g.parked[j]; ok {
+			found[j] = until
+		}
+	}
+	return found, nil
+}
+
+func (g *gate) Try(ctx context.Context, a *dispatch.Account, t *dispatch.Ticket, jobs func() []string) (map[string]time.Time, error) {
+	found, _ := g.Parked(ctx, a, jobs)
+	for j, until := range found {
+		if !until.After(g.now()) {
+			delete(found, j)
+			t.JobProbe, t.Tried = "probe-of-"+j, append(t.Tried, j)
+		}
+	}
+	return found, nil
 }
 
 func (g *gate) Done(_ context.Context, _ *dispatch.Account, t dispatch.Ticket) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.done = append(g.done, t.Probe)
+	if t.Probe != "" {
+		g.done = append(g.done, t.Probe)
+	}
 }
 
 // remedies are those that the gate was told of.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -39,6 +40,7 @@ type world struct {
 	canceled map[string]time.Time // jobs
 	accepted map[string]bool
 	gone     map[string]bool
+	parked   map[string]time.Time // jobs
 	faults   []string
 }
 
@@ -220,7 +222,40 @@ func (h *host) Admit(context.Context, *dispatch.Account, dispatch.Load) (dispatc
 	return dispatch.Ticket{}, nil
 }
 
-func (h *host) Answered(context.Context, *dispatch.Account, dispatch.Ticket, classify.Row, time.Duration) {
+// Answered parks jobs, as the real gate does.
+func (h *host) Answered(_ context.Context, _ *dispatch.Account, _ dispatch.Ticket, s dispatch.Said) (until time.Time) {
+	if s.Row.Remedy != classify.Config || s.Grant || s.Row.Scope == classify.ScopeToken || h.chance(20) {
+		return time.Time{}
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	until = time.Now().Add(time.Duration(1+h.rnd.IntN(5)) * time.Minute)
+	for _, j := range s.Jobs {
+		h.parked[j.ID] = until
+		h.note(parked)
+	}
+	return until
+}
+
+func (h *host) Parked(_ context.Context, _ *dispatch.Account, jobs func() []string) (map[string]time.Time, error) {
+	if h.op() != nil || h.chance(30) {
+		return nil, errors.New("redis is away")
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	found := map[string]time.Time{}
+	for _, j := range jobs() {
+		if until, ok := h.parked[j]; ok {
+			found[j] = until
+		}
+	}
+	return found, nil
+}
+
+func (h *host) Try(ctx context.Context, a *dispatch.Account, _ *dispatch.Ticket, jobs func() []string) (map[string]time.Time, error) {
+	found, err := h.Parked(ctx, a, jobs)
+	maps.DeleteFunc(found, func(_ string, until time.Time) bool { return !until.After(time.Now()) })
+	return found, err
 }
 
 func (h *host) Done(context.Context, *dispatch.Account, dispatch.Ticket) {}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/postrider/postrider/internal/flight"
 )
 
 // probe is how long the first of several small tasks waits for a second one;
@@ -20,15 +22,17 @@ type joiner struct {
 	open map[joinKey]*batch
 }
 
-// batch is parcels that will share a request. The first one's handler sends it.
+// batch is parcels that will share a request.
 type batch struct {
-	key    joinKey
-	all    shipment
-	n      int
-	seen   map[string]struct{}
-	joined chan struct{} // told when another parcel came
-	full   chan struct{} // closed when no more fit
-	sent   chan struct{} // closed when every answer is recorded
+	key joinKey
+	// callers are the parcels' handlers. The request is given up when all of them
+	// are canceled, and not before.
+	callers *flight.Callers
+	all     shipment
+	n       int
+	seen    map[string]struct{}
+	joined  chan struct{} // told when another parcel came
+	full    chan struct{} // closed when no more fit
 }
 
 // join sends the parcel together with others that come within the linger, and
@@ -38,18 +42,15 @@ func (d *Dispatcher) join(ctx context.Context, a *Account, p *parcel) {
 	if a.mixes(p) {
 		k, limit = joinKey{app: p.app, vendor: p.vendor, quotas: a.quotas(p)}, a.many()
 	}
-	b, mine := d.joiner.enter(k, p, limit)
-	if !mine {
-		select {
-		case <-b.sent:
-		case <-ctx.Done():
-		}
-		return
+	b, first := d.joiner.enter(ctx, k, p, limit)
+	if first {
+		b.callers.Run(func(ctx context.Context) {
+			d.gather(ctx, b)
+			d.joiner.close(b)
+			d.sendInSlot(ctx, a, b.all)
+		})
 	}
-	d.gather(ctx, b)
-	d.joiner.close(b)
-	defer close(b.sent)
-	d.sendInSlot(ctx, a, b.all)
+	_ = b.callers.Wait(ctx) // the verdict on the claim says what became of it
 }
 
 // gather waits for others: for a first one hardly, then until none has come for
@@ -74,13 +75,13 @@ func (d *Dispatcher) gather(ctx context.Context, b *batch) {
 	}
 }
 
-// enter adds the parcel to the open batch of its key, or opens one that is mine
-// to send.
-func (j *joiner) enter(k joinKey, p *parcel, limit int) (b *batch, mine bool) {
+// enter adds the parcel to the open batch of its key, or opens one with it as
+// the first.
+func (j *joiner) enter(ctx context.Context, k joinKey, p *parcel, limit int) (b *batch, first bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	b = j.open[k]
-	if b != nil && b.n+p.n <= limit && !twice(b.seen, p.tokens()) {
+	if b != nil && b.n+p.n <= limit && !twice(b.seen, p.tokens()) && b.callers.Join() {
 		b.take(p)
 		select {
 		case b.joined <- struct{}{}:
@@ -96,7 +97,7 @@ func (j *joiner) enter(k joinKey, p *parcel, limit int) (b *batch, mine bool) {
 		close(b.full) // as full as it gets
 	}
 	b = &batch{
-		key: k, seen: map[string]struct{}{}, joined: make(chan struct{}, 1), full: make(chan struct{}), sent: make(chan struct{}),
+		key: k, callers: flight.New(ctx), seen: map[string]struct{}{}, joined: make(chan struct{}, 1), full: make(chan struct{}),
 	}
 	b.take(p)
 	j.open[k] = b

@@ -46,11 +46,3 @@ func (r *verdictRow) tail() string {
 	_, row, _ := strings.Cut(r.key, "/")
 	return row
 }
-
-// storedKey is the idempotency key that was drawn for a token; "": none was.
-func (c *claim) storedKey(at int) string {
-	if c.tail.Keys == nil {
-		return ""
-	}
-	return c.tail.Keys[at]
-}

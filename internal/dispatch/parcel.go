@@ -1,21 +1,18 @@
 package dispatch
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-// epoch is how far apart two jobs with the same message may begin and still
-// share a request, and with it the idempotency key: a later job with the same
-// words is another message.
-const epoch = 10 * time.Minute
+// near is how far apart two jobs may begin and still share a request: the vendor
+// is told one TTL for all, that of the job which ends first. Chunks of version 1
+// also have their key by it.
+const near = 10 * time.Minute
 
 // span is tokens of one entry of a claim.
 type span struct {
@@ -33,29 +30,34 @@ func (s *span) place(i int) int {
 	return s.at[i]
 }
 
-// parcel is what may go in one request: tokens that get the same message.
+// parcel is what may go in one request: tokens that get the same message under
+// the same idempotency key.
 type parcel struct {
 	joinKey
 	priority push.Priority
 	message  *push.Message
 	until    time.Time // until when the vendor may hold it: the earliest of its jobs'
-	spans    []span
-	n        int
+	// tag is the idempotency key. It is key or, where the parcel may still take
+	// other jobs in, unknown before identify.
+	tag string
+	// shared: the tag is, or was, that of several jobs. unrecorded: it was drawn,
+	// and the chunks that have to tell it are not recorded yet.
+	shared, unrecorded bool
+	spans              []span
+	n                  int
+	alone              bool // no other message, and no job that is not parked, may be in its request
 }
 
-// joinKey is what parcels that share a request have in common. Parts of a large
-// job share with each other alone: job is set, and epoch is not. Different
+// joinKey is what parcels that share a request have in common. Different
 // messages share by app, vendor and quotas.
 type joinKey struct {
-	app, vendor, digest, job string
-	epoch                    int64
-	quotas                   string // of different messages in one request
-}
-
-// key is the request's idempotency key.
-func (k joinKey) key() string {
-	sum := sha256.Sum256([]byte(k.digest + strconv.FormatInt(k.epoch, 10) + k.job))
-	return hex.EncodeToString(sum[:16])
+	app, vendor, digest string
+	// key is the idempotency key under which the tokens may have been sent before,
+	// or that they have anyway: they go with no others. "": none was sent yet, and
+	// the parcel may join those of other jobs that start near it.
+	key    string
+	start  int64  // of those without a key, in units of near
+	quotas string // of different messages in one request
 }
 
 // shipment is the parcels of one request.
@@ -109,31 +111,45 @@ func (s shipment) claims() []*claim {
 }
 
 // parcels distributes the claim's unresolved tokens over requests: one for each
-// message and start, cut to the account's limit.
+// message and idempotency key, cut to the account's limit.
 func (c *claim) parcels(a *Account, now time.Time) ([]*parcel, error) {
 	type group struct {
 		message int
-		epoch   int64
+		key     string
+		start   int64
+		alone   bool
 	}
 	open := map[group]*parcel{}
 	seen := map[*parcel]map[string]struct{}{}
+	contents := map[int]content{}
 	var all []*parcel
 	first := 0
 	for i, e := range c.open.Chunk.Entries {
+		m, err := c.content(contents, e)
+		if err != nil {
+			return nil, err
+		}
 		rest := c.unresolved(i, first, e)
 		first += len(e.Tokens)
+		if len(rest.tokens) == 0 {
+			continue
+		}
+		waits, alone := c.parking(&e, now)
+		if waits {
+			continue
+		}
 		for len(rest.tokens) > 0 {
-			g := group{e.Message, e.Start / epoch.Milliseconds()}
+			k, same := c.joinKey(e, m.digest, rest.place(0)), rest.sameKey()
+			g := group{e.Message, k.key, k.start, alone}
 			p := open[g]
-			if p == nil || p.n == c.limit(a, p) || len(c.open.Chunk.Entries) > 1 && twice(seen[p], rest.tokens) {
-				var err error
-				if p, err = c.newParcel(a, e, g.epoch); err != nil {
-					return nil, err
-				}
+			if p == nil || p.n == c.limit(a, p) || len(c.open.Chunk.Entries) > 1 && twice(seen[p], rest.tokens[:same]) {
+				p = c.newParcel(a, k, m.message, e)
+				p.shared = c.oldKey(e) || c.storedKey(rest.place(0)) != ""
+				p.alone = alone
 				open[g] = p
 				all = append(all, p)
 			}
-			part := rest.cut(c.limit(a, p) - p.n)
+			part := rest.cut(min(same, c.limit(a, p)-p.n))
 			if len(c.open.Chunk.Entries) > 1 {
 				remember(seen, p, part.tokens)
 			}
@@ -141,6 +157,32 @@ func (c *claim) parcels(a *Account, now time.Time) ([]*parcel, error) {
 		}
 	}
 	return all, nil
+}
+
+// content is a message as it was read, and what identifies it.
+type content struct {
+	message *push.Message
+	digest  string
+}
+
+// content reads the entry's message, once for all entries that have it.
+func (c *claim) content(read map[int]content, e wire.Entry) (content, error) {
+	if have, ok := read[e.Message]; ok {
+		return have, nil
+	}
+	m, err := push.DecodeMessage([]byte(c.message(e)))
+	if err != nil {
+		return content{}, fmt.Errorf("message of job %s: %w", e.Job, err)
+	}
+	read[e.Message] = content{&m, c.digest(e)}
+	return read[e.Message], nil
+}
+
+func (c *claim) newParcel(a *Account, k joinKey, m *push.Message, e wire.Entry) *parcel {
+	k.app, k.vendor = a.App, a.Spec.Name
+	return &parcel{
+		joinKey: k, tag: k.key, priority: c.priority, message: m, until: time.UnixMilli(e.Start).Add(m.HoldFor()),
+	}
 }
 
 // limit is the most tokens of one request with the parcel's message.
@@ -196,25 +238,6 @@ func (s *span) cut(n int) span {
 		head.at, s.at = s.at[:n], s.at[n:]
 	}
 	return head
-}
-
-func (c *claim) newParcel(a *Account, e wire.Entry, epoch int64) (*parcel, error) {
-	text := c.message(e)
-	m, err := push.DecodeMessage([]byte(text))
-	if err != nil {
-		return nil, fmt.Errorf("message of job %s: %w", e.Job, err)
-	}
-	k := joinKey{app: a.App, vendor: a.Spec.Name, digest: c.header.Message, epoch: epoch}
-	if k.digest == "" {
-		k.digest = push.Digest(c.header.App, []byte(text))
-	}
-	if e.Message < 0 {
-		k.job, k.epoch = e.Job, 0
-	}
-	return &parcel{
-		joinKey:  k,
-		priority: c.priority, message: &m, until: time.UnixMilli(e.Start).Add(m.HoldFor()),
-	}, nil
 }
 
 func (p *parcel) add(s span, e wire.Entry) {

@@ -72,6 +72,7 @@ const (
 	woken        = "a frozen worker that goes on"
 	recordedLate = "a record that comes too late"
 	joined       = "tasks that share a request"
+	parked       = "a job that is parked"
 )
 
 // want demands that everything happened once in two hundred scripts or more often.
@@ -82,7 +83,7 @@ func (l *tally) want(t *testing.T) {
 		t.Fatal(err)
 	}
 	least := scripts / 200
-	all := []string{handedTwice, woken, recordedLate, joined}
+	all := []string{handedTwice, woken, recordedLate, joined, parked}
 	for _, o := range wire.Outcomes() {
 		all = append(all, string(o))
 	}
@@ -159,7 +160,7 @@ func newWorld(t *rapid.T) *world {
 	return &world{
 		shelf: newShelf(), codes: classify.MustParse("nova", table), end: make(chan struct{}),
 		rnd: rand.New(rand.NewPCG(seed, 1)), multi: rapid.IntRange(0, 3).Draw(t, "multi") == 0, batch: rapid.IntRange(2, 6).Draw(t, "batch"), //nolint:gosec // a script, no secret
-		canceled: map[string]time.Time{}, atMost: map[string]bool{}, doubt: map[string]bool{}, accepted: map[string]bool{}, gone: map[string]bool{},
+		canceled: map[string]time.Time{}, atMost: map[string]bool{}, doubt: map[string]bool{}, accepted: map[string]bool{}, gone: map[string]bool{}, parked: map[string]time.Time{},
 	}
 }
 

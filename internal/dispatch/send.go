@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/push/wire"
 	"github.com/postrider/postrider/pkg/retry"
 	"github.com/postrider/postrider/pkg/vendors"
@@ -21,30 +20,32 @@ func (d *Dispatcher) send(ctx context.Context, a *Account, s shipment) {
 	if !ok {
 		return
 	}
-	if ticket.Probe != "" {
-		defer d.Gate.Done(context.WithoutCancel(ctx), a, ticket)
-	}
+	defer func() {
+		if ticket.Probe != "" || ticket.JobProbe != "" {
+			d.Gate.Done(context.WithoutCancel(ctx), a, ticket)
+		}
+	}()
+	s = d.leaveParked(ctx, a, &ticket, s)
 	s = d.dropExpired(ctx, s)
-	if len(s) == 0 || !d.markIntent(ctx, s) {
+	if len(s) == 0 {
 		return
 	}
 	now := d.Now()
 	reqs := make([]*vendors.Request, len(s))
 	for i, p := range s {
+		p.identify()
 		reqs[i] = &vendors.Request{
-			Message: p.message, Tokens: p.tokens(), TTL: max(p.until.Sub(now), time.Second), Key: p.key(), Now: now,
+			Message: p.message, Tokens: p.tokens(), TTL: max(p.until.Sub(now), time.Second), Key: p.tag, Now: now,
 			ReceiptURL: a.ReceiptURL,
 		}
 	}
 	d.trace(ctx, a, s, reqs)
-	ans := d.request(ctx, call{a, ticket}, s, reqs)
+	asked := call{a, ticket, s}
+	ans := d.request(ctx, asked, reqs)
 	if ans.withheld {
 		return
 	}
-	if ticket.Probe != "" && ans.row.Level == classify.Transport {
-		ans.noWord = true // the vendor is not well yet, whatever it was asked
-	}
-	d.apply(a, s, ans)
+	d.apply(asked, ans)
 	d.settle(ctx, s.claims()...)
 }
 
@@ -64,12 +65,24 @@ func (d *Dispatcher) admit(ctx context.Context, a *Account, s shipment) (Ticket,
 			return t, true
 		case t.Wait > shortWait:
 			spread := time.Duration(float64(min(t.Wait/8, longestSpread)) * jitter())
-			s.again(earlier(d.Now().Add(t.Wait+spread), s.expires()), t.Why)
+			s.putOff(earlier(d.Now().Add(t.Wait+spread), s.expires()), t)
 			return t, false
 		}
 		if !d.sitOut(ctx, a, s, t) {
 			return t, false
 		}
+	}
+}
+
+// putOff puts a shipment back that the gate did not admit. The gate remembers a
+// pause, and the chunk may come back before it for the sake of its other jobs.
+func (s shipment) putOff(at time.Time, t Ticket) {
+	if !t.Paused {
+		s.again(at, t.Why)
+		return
+	}
+	for _, p := range s.spans() {
+		p.c.hold(at, t.Why)
 	}
 }
 
@@ -80,7 +93,7 @@ func (d *Dispatcher) sitOut(ctx context.Context, a *Account, s shipment, t Ticke
 	if t.Paused && a.Shared {
 		rise, ok := d.slots.sit(a)
 		if !ok {
-			s.again(earlier(d.Now().Add(t.Wait), s.expires()), t.Why)
+			s.putOff(earlier(d.Now().Add(t.Wait), s.expires()), t)
 			return false
 		}
 		defer rise()
@@ -149,50 +162,4 @@ func (p *parcel) dropExpired(now int64) bool {
 	dropped := len(left) < len(p.spans)
 	p.spans = left
 	return dropped
-}
-
-// markIntent records, for at-most-once jobs, that the request is about to be
-// made; false means that this run may not make it.
-func (d *Dispatcher) markIntent(ctx context.Context, p shipment) bool {
-	marked := false
-	for _, s := range p.spans() {
-		if !s.c.open.Chunk.Entries[s.entry].AtMostOnce {
-			continue
-		}
-		marked = true
-		s.c.mu.Lock()
-		s.c.pending()
-		for i := range s.tokens {
-			s.c.intend(s.place(i))
-		}
-		s.c.mu.Unlock()
-	}
-	if !marked {
-		return true
-	}
-	claims := p.claims()
-	d.settle(ctx, claims...) // together
-	ok := true
-	for _, c := range claims {
-		ok = d.settled(ctx, c) && ok
-	}
-	if !ok {
-		d.takeBack(ctx, p, d.Now().Add(time.Second), "another worker took a chunk of this request over")
-	}
-	return ok
-}
-
-// takeBack undoes the marks of a request that is not made after all, and puts
-// its parcels back.
-func (d *Dispatcher) takeBack(ctx context.Context, p shipment, at time.Time, why string) {
-	for _, s := range p.spans() {
-		s.c.mu.Lock()
-		s.c.pending()
-		for i := range s.tokens {
-			s.c.unmark(s.place(i))
-		}
-		s.c.mu.Unlock()
-	}
-	p.again(at, why)
-	d.settle(ctx, p.claims()...)
 }

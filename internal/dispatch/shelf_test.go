@@ -250,6 +250,22 @@ func (s *shelf) count(job string, o wire.Outcome) int {
 	return n
 }
 
+// open reads every chunk.
+func (s *shelf) open() map[string]*wire.Chunk {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := map[string]*wire.Chunk{}
+	for ref, raw := range s.chunks {
+		c, err := wire.DecodeChunk(raw)
+		if err != nil {
+			s.fault("chunk %s: %v", ref, err)
+			continue
+		}
+		all[ref] = c
+	}
+	return all
+}
+
 // left tells whether a chunk is still there.
 func (s *shelf) left(ref string) bool {
 	s.mu.Lock()

@@ -12,7 +12,7 @@ type Sent struct {
 	App, Vendor, Tag string
 	// For is how long receipts may still come.
 	For time.Duration
-	// Job is set when all tokens under the tag are one large job's: then Tokens is nil.
+	// Job is set when all tokens under the tag are one job's: then Tokens is nil.
 	Job string
 	// Tokens are the tokens' jobs.
 	Tokens map[string]string
@@ -30,8 +30,9 @@ func (d *Dispatcher) trace(ctx context.Context, a *Account, s shipment, reqs []*
 	}
 	all := make([]Sent, len(s))
 	for i, p := range s {
-		all[i] = Sent{App: p.app, Vendor: p.vendor, Tag: reqs[i].Key, For: reqs[i].TTL + receiptsFor, Job: p.job}
-		if p.job != "" {
+		all[i] = Sent{App: p.app, Vendor: p.vendor, Tag: reqs[i].Key, For: reqs[i].TTL + receiptsFor}
+		if !p.shared {
+			all[i].Job, _ = p.job()
 			continue
 		}
 		all[i].Tokens = make(map[string]string, p.n)

@@ -38,14 +38,14 @@ func TestWhoseTokensAreSentIsNotedBeforeTheRequest(t *testing.T) {
 	t.Parallel()
 	tr := &tracer{}
 	r := newRig(t, traced(tr, true))
-	r.finish(r.alone(job("a", "t1", "t2"))...)
-	r.want("a", map[wire.Outcome]int{wire.Delivered: 2})
+	r.finish(r.packed(job("a", "t1"), job("b", "t2"))...)
+	r.want("a", map[wire.Outcome]int{wire.Delivered: 1})
 	if tr.calls != 1 || len(tr.sent) != 1 {
 		t.Fatalf("noted %d times %+v, want once one message", tr.calls, tr.sent)
 	}
 	got := tr.sent[0]
 	if got.App != "shop" || got.Vendor != "nova" || len(got.Tag) != 32 || got.Job != "" ||
-		!maps.Equal(got.Tokens, map[string]string{"t1": "a", "t2": "a"}) || got.For < 8*24*time.Hour-time.Minute || got.For > 8*24*time.Hour {
+		!maps.Equal(got.Tokens, map[string]string{"t1": "a", "t2": "b"}) || got.For < 8*24*time.Hour-time.Minute || got.For > 8*24*time.Hour {
 		t.Errorf("noted %+v", got)
 	}
 }

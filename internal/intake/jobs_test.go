@@ -100,7 +100,7 @@ func TestEveryLineOfAStreamHasItsAnswerInOrder(t *testing.T) {
 
 func TestABadLineIsAnsweredInItsPlaceAndTheOthersGoOn(t *testing.T) {
 	t.Parallel()
-	text := "\ufeff" + job("first") + "\r\n" + job("refused") + "{\n" + `{"id":"misspelt","ap":"shop"}` + "\r\n" + job("first") + "x\n" + job("last")
+	text := "\ufeff" + job("first") + "\r\n" + job("refused") + "{\n\ufeff" + `{"id":"misspelt","ap":"shop"}` + "\r\n" + job("first") + "x\n" + job("last")
 	f := &fake{fails: map[string]error{"refused": &push.InvalidError{Job: "refused", Faults: []push.Fault{{Field: "message.title", Reason: "is missing"}}}}}
 	all, err := answers(t, strings.NewReader(text), f)
 	if err != nil {
@@ -204,6 +204,42 @@ func TestAStreamThatBreaksOffIsAnsweredUpToThere(t *testing.T) {
 				t.Errorf("got answers %+v, want those of two jobs", all)
 			}
 		})
+	}
+}
+
+func TestAStreamThatIsNotTextIsRefused(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ text, want string }{
+		"UTF-16":        {"\xff\xfe{\x00", "is UTF-16: save it as UTF-8"},
+		"an Excel file": {"PK\x03\x04", "is a zip archive or an Excel file: unpack it, or save the sheet as CSV in UTF-8"},
+	} {
+		if all, err := answers(t, strings.NewReader(c.text), &fake{}); err == nil || err.Error() != c.want || len(all) != 0 {
+			t.Errorf("%s: got %v and %v, want %s", name, all, err, c.want)
+		}
+	}
+}
+
+func TestReadAllReadsGzipAndRefusesWhatIsNoText(t *testing.T) {
+	t.Parallel()
+	for name, text := range map[string]string{"plain": job("1"), "gzip": zipped(job("1")), "empty": ""} {
+		want := job("1")
+		if text == "" {
+			want = ""
+		}
+		if got, err := intake.ReadAll(strings.NewReader(text)); err != nil || string(got) != want {
+			t.Errorf("%s: got %q and %v", name, got, err)
+		}
+	}
+	for want, text := range map[string]string{
+		"is UTF-16: save it as UTF-8":     "\xff\xfe{\x00",
+		"the gzip stream breaks off":      zipped(job("1"))[:30],
+		"is longer than 67108864 bytes":   strings.Repeat("x", 64<<20+1),
+		"read gzip: gzip: invalid header": "\x1f\x8bnot really",
+	} {
+		_, err := intake.ReadAll(strings.NewReader(text))
+		if !errors.As(err, new(*intake.LineError)) || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/postrider/postrider/pkg/push/text"
 )
 
 // LineError is a fault of the input at a line, counted from 1. Line 0 is the
@@ -38,8 +40,35 @@ type lines struct {
 	longest int
 }
 
-// open starts reading, through gzip if the input begins like it.
+// open starts reading lines.
 func open(r io.Reader, longest int) (*lines, error) {
+	b, err := unpack(r)
+	if err != nil {
+		return nil, err
+	}
+	return &lines{r: b, longest: longest}, nil
+}
+
+// ReadAll reads one job or message whole, through gzip if it begins like it.
+// The error of what is no text, or too long, is a *LineError.
+func ReadAll(r io.Reader) ([]byte, error) {
+	b, err := unpack(r)
+	if err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(io.LimitReader(b, longestJob+1))
+	switch {
+	case err != nil:
+		return nil, &LineError{Err: brokenOff(err)}
+	case len(data) > longestJob:
+		return nil, &LineError{Err: tooLong(longestJob)}
+	}
+	return data, nil
+}
+
+// unpack reads through gzip if the input begins like it, and refuses what from
+// its first bytes cannot be text.
+func unpack(r io.Reader) (*bufio.Reader, error) {
 	b := bufio.NewReaderSize(r, 256<<10)
 	if magic, _ := b.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) {
 		z, err := gzip.NewReader(b)
@@ -48,10 +77,24 @@ func open(r io.Reader, longest int) (*lines, error) {
 		}
 		b = bufio.NewReaderSize(z, 256<<10)
 	}
-	if bom, _ := b.Peek(3); bytes.Equal(bom, []byte("\xef\xbb\xbf")) {
-		_, _ = b.Discard(3)
+	head, _ := b.Peek(8) // an error comes again with the first line
+	for _, f := range formats {
+		if bytes.HasPrefix(head, []byte(f.magic)) {
+			return nil, &LineError{Err: errors.New(f.fault)}
+		}
 	}
-	return &lines{r: b, longest: longest}, nil
+	if text.Wide(head) != "" {
+		return nil, &LineError{Err: errors.New(text.Fault(head))}
+	}
+	return b, nil
+}
+
+// formats are files that people hand in where text is wanted.
+var formats = []struct{ magic, fault string }{
+	{"PK\x03\x04", "is a zip archive or an Excel file: unpack it, or save the sheet as CSV in UTF-8"},
+	{"\x28\xb5\x2f\xfd", "is compressed with zstd: want plain text or gzip"},
+	{"\xfd7zXZ\x00", "is compressed with xz: want plain text or gzip"},
+	{"BZh", "is compressed with bzip2: want plain text or gzip"},
 }
 
 // next returns the next line without its end, valid until the next call; io.EOF ends.
@@ -68,7 +111,8 @@ func (l *lines) next() ([]byte, error) {
 	}
 	l.n++
 	line = bytes.TrimSuffix(line, []byte("\n"))
-	return bytes.TrimSuffix(line, []byte("\r")), nil
+	// A byte order mark may begin any line: files are put together from others.
+	return text.TrimMark(bytes.TrimSuffix(line, []byte("\r"))), nil
 }
 
 // rest reads on a line that is longer than the buffer.

@@ -134,6 +134,46 @@ func (in *inbox) exists(id string) bool {
 	return in.rdb.Exists(in.Context(), wire.JobKey(id)).Val() == 1
 }
 
+func TestWhatIsNotTextIsRefusedAndNoTokenIsKept(t *testing.T) {
+	t.Parallel()
+	in := newInbox(t)
+	token := "IQAAAACy0ZxVAADqRGJ2cGZ6ZmVkZmQ="
+	var want []string
+	for _, c := range []struct{ job, reason string }{
+		{"{\"id\":\"gbk\",\"app\":\"shop\",\"message\":{\"title\":\"\xb7\xa2\xbb\xf5\"}}", "message.title: is not UTF-8, it looks like GBK: write UTF-8"},
+		{"\xff\xfe{\x00}\x00", "is UTF-16: save it as UTF-8"},
+		{`{"id":"half","message":{"body":"\ud83d"}}`,
+			`message.body: holds \ud83d alone, which is half of a character: write both halves, like \ud83d\ude00, or the character itself`},
+		{`{"id":"swapped","app":"shop","message":{"title":"t","body":"b"},"targets":{"` + token + `":["huawei"]}}`,
+			`targets.IQAA…Q=: is not a vendor, and its token is "huawei": are they swapped? The vendor comes first`},
+		{`{"id":"field","` + token + `":1}`, "IQAA…Q= (32 characters): is not a field: see docs/job.md for those that are"},
+		{`{"id":"app","app":"` + token + `"}`, "app: is not an app's name: letters, digits, dots, dashes and underscores, beginning with a letter or digit, at most 64; …"},
+	} {
+		id := in.add("job", c.job)
+		_, name, _ := strings.Cut(c.job, `"id":"`)
+		name, _, _ = strings.Cut(name, `"`)
+		want = append(want, fmt.Sprintf("%s %s: %s", id, name, c.reason))
+	}
+	in.run()
+	in.counted(0, len(want))
+	for i, got := range in.refusals() {
+		if head, open := strings.CutSuffix(want[i], "…"); got != want[i] && !(open && strings.HasPrefix(got, head)) {
+			t.Errorf("got\n%s, want\n%s", got, want[i])
+		}
+		if strings.Contains(got, token) {
+			t.Errorf("the token is kept: %s", got)
+		}
+	}
+}
+
+func TestAByteOrderMarkIsAccepted(t *testing.T) {
+	t.Parallel()
+	in := newInbox(t)
+	in.add("job", "\ufeff"+jobText("marked", "t1"))
+	in.run()
+	in.counted(1, 0)
+}
+
 func TestJobsOfTheStreamAreEnqueued(t *testing.T) {
 	t.Parallel()
 	in := newInbox(t)

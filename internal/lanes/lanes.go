@@ -52,6 +52,17 @@ type App struct {
 	Factor    float64 `json:"-"`
 	Unit      string  `json:"unit"`
 	Holds     []Hold  `json:"paused"`
+	// Parked are jobs that wait alone, at most 1,000 of them; AllParked is how many there are.
+	Parked    []Parked `json:"parked"`
+	AllParked int      `json:"parked_jobs"`
+}
+
+// Parked is a job of which nothing is sent before Until, since it got a
+// configuration error of its own. Then one request shows whether it goes on.
+type Parked struct {
+	Job   string    `json:"job"`
+	Code  string    `json:"code"`
+	Until time.Time `json:"until"`
 }
 
 // Hold is something for which requests of an app wait.
@@ -151,12 +162,21 @@ func (r *Reader) Apps(ctx context.Context, accounts []Account) (map[string][]App
 		}
 		apps[a.Vendor] = append(apps[a.Vendor], App{
 			App: a.App, Rate: a.Rate, Effective: a.Rate * st.Factor, Factor: st.Factor, Unit: a.Unit, Holds: holds(st, now),
+			Parked: parked(st), AllParked: st.AllParked,
 		})
 	}
 	for _, list := range apps {
 		slices.SortFunc(list, func(a, b App) int { return cmp.Compare(a.App, b.App) })
 	}
 	return apps, nil
+}
+
+func parked(st limit.State) []Parked {
+	all := make([]Parked, len(st.Parked))
+	for i, p := range st.Parked {
+		all[i] = Parked{Job: p.Job, Code: p.Code, Until: p.Until}
+	}
+	return all
 }
 
 // holds are what holds an account up, the stop first.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/postrider/postrider/pkg/push/text"
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
@@ -61,7 +62,7 @@ func (s *Store) Cancel(ctx context.Context, job string) error {
 	case err != nil:
 		return fmt.Errorf("cancel job %s: %w", job, err)
 	case got == "unknown":
-		return fmt.Errorf("cancel job %s: %w", job, ErrUnknown)
+		return fmt.Errorf("cancel job %s: %w", text.Name(job), ErrUnknown)
 	case got == "finished":
 		return fmt.Errorf("cancel job %s: %w", job, ErrFinished)
 	case got != "ok":

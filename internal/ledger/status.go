@@ -9,6 +9,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/postrider/postrider/pkg/push/text"
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
@@ -92,7 +93,7 @@ func (s *Store) Status(ctx context.Context, job string) (Status, error) {
 	case err == nil:
 		return singleStatus(job, raw)
 	case errors.Is(err, redis.Nil):
-		return Status{}, fmt.Errorf("job %s: %w", job, ErrUnknown)
+		return Status{}, fmt.Errorf("job %s: %w", text.Name(job), ErrUnknown)
 	case !redis.HasErrorPrefix(err, "WRONGTYPE"):
 		return Status{}, fmt.Errorf("read job %s: %w", job, err)
 	}

@@ -1,8 +1,10 @@
 // Package limit keeps all workers together under one rate limit per (app,
 // vendor), and holds the pauses and stops that they all respect. A pause ends
-// at its time; a stop ends when one request, its probe, has shown that it may.
+// at its time; a stop ends when one request, its probe, has shown that it may. A
+// job is parked when only its own requests are at fault: then it waits like that
+// alone, and the app's other jobs go on.
 //
-// It knows permits, rates, pauses and stops, and keeps them in Redis. It does not know
+// It knows permits, rates, pauses, stops and parked jobs, and keeps them in Redis. It does not know
 // what a permit is for (the vendor's own unit: tokens, requests or messages),
 // which answer calls for a pause, or how long a quota's window is: the caller
 // says so. It never waits: it says how long the caller should.
@@ -27,6 +29,11 @@ func (k Key) tag() string { return "{" + k.App + ":" + k.Vendor + "}" }
 func (k Key) rate() string  { return "postrider:rate:" + k.tag() }
 func (k Key) pause() string { return "postrider:pause:" + k.tag() }
 func (k Key) stop() string  { return "postrider:pause:" + k.tag() + ":stop" }
+
+// jobs, forget and codes are what park.lua keeps of parked jobs.
+func (k Key) jobs() string   { return "postrider:pause:" + k.tag() + ":jobs" }
+func (k Key) forget() string { return "postrider:pause:" + k.tag() + ":jobs:forget" }
+func (k Key) codes() string  { return "postrider:pause:" + k.tag() + ":codes" }
 
 // Limit is a rate limit shared by all workers.
 type Limit struct {

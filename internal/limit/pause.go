@@ -33,6 +33,9 @@ type pauses struct {
 	all     []Pause
 	stop    *Stop // nil: nothing is stopped
 	faults  bool  // requests failed, and more of them come to a stop
+	// parked are the parked jobs and until when, unless there are more.
+	parked map[string]time.Time
+	more   bool
 	// The last answer to who wanted to be the probe, and until when it is believed.
 	refused Pass
 	believe time.Time
@@ -57,10 +60,11 @@ func (l *Limiter) Pause(ctx context.Context, k Key, bucket string, until time.Ti
 }
 
 // Resume ends the pause of a bucket for all workers, and tells whether there was
-// one; "" is that of the whole key and its stop, and leaves the pauses of
-// buckets. A lowered rate stays lowered.
+// one; "" is that of the whole key, its stop and its parked jobs, and leaves the
+// pauses of buckets. A lowered rate stays lowered.
 func (l *Limiter) Resume(ctx context.Context, k Key, bucket string) (was bool, err error) {
-	ended, err := resumeScript.Run(ctx, l.Redis, []string{k.pause(), k.rate(), k.stop()}, bucket, l.scriptNow()).Int()
+	keys := []string{k.pause(), k.rate(), k.stop(), k.jobs(), k.forget(), k.codes()}
+	ended, err := resumeScript.Run(ctx, l.Redis, keys, bucket, l.scriptNow()).Int()
 	e := l.entry(k)
 	e.pauses.outdate()
 	e.permits.listen()
@@ -114,7 +118,7 @@ func (l *Limiter) refresh(ctx context.Context, k Key, e *entry) error {
 	if e.pauses.fresh(now) {
 		return nil
 	}
-	st, err := l.State(ctx, k)
+	st, err := l.state(ctx, k, localParked)
 	if err != nil {
 		return err
 	}
@@ -150,6 +154,13 @@ func (p *pauses) learn(now time.Time, st State) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.fetched, p.all, p.stop, p.faults = now, st.Pauses, st.Stop, st.Faults > 0
+	p.parked, p.more = nil, st.AllParked > len(st.Parked)
+	for _, j := range st.Parked {
+		if p.parked == nil {
+			p.parked = map[string]time.Time{}
+		}
+		p.parked[j.Job] = j.Until
+	}
 }
 
 // longest returns the pause of one of the buckets or of everything, or the

@@ -189,7 +189,7 @@ func FuzzState(f *testing.F) {
 	f.Add("1", "0", "", "9223372036854775807")
 	f.Fuzz(func(t *testing.T, redisNow, until, bucket, value string) {
 		now := time.Unix(1_800_000_000, 0)
-		st := parseState([]string{redisNow, "0.5", "config", until, "why", "1", until, until, "x", bucket, value}, now)
+		st := parseState([]string{redisNow, "0.5", "config", until, "why", "1", until, until, "x", "1", "1", bucket, value, bucket, value}, now)
 		for _, p := range st.Pauses {
 			if p.Bucket != bucket || !p.Until.After(now) || p.Until.Sub(now) > maxPause {
 				t.Fatalf("%q at %q reads as %v", value, redisNow, p)

@@ -31,6 +31,15 @@ var pauseSource string
 //go:embed resume.lua
 var resumeSource string
 
+//go:embed park.lua
+var parkSource string
+
+//go:embed parked.lua
+var parkedSource string
+
+//go:embed unpark.lua
+var unparkSource string
+
 //go:embed state.lua
 var stateSource string
 
@@ -42,6 +51,9 @@ var (
 	releaseScript = redis.NewScript(releaseSource)
 	pauseScript   = redis.NewScript(pauseSource)
 	resumeScript  = redis.NewScript(resumeSource)
+	parkScript    = redis.NewScript(parkSource)
+	parkedScript  = redis.NewScript(parkedSource)
+	unparkScript  = redis.NewScript(unparkSource)
 	stateScript   = redis.NewScript(stateSource)
 )
 

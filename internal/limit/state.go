@@ -27,14 +27,28 @@ type State struct {
 	Stop   *Stop   // nil: nothing is stopped
 	Faults int     // requests in a row that failed and did not stop it yet
 	Factor float64 // the part of the rate, over 0 up to 1, that stops have left
+	// Parked are jobs of which nothing is sent meanwhile, by id; AllParked is how
+	// many there are, which may be more.
+	Parked    []Parked
+	AllParked int
 }
 
-// stateFields is how many values state.lua answers before the pauses.
-const stateFields = 9
+const (
+	// stateFields is how many values state.lua answers before parked jobs and pauses.
+	stateFields = 11
+	// namedParked is the most parked jobs that State names.
+	namedParked = 1000
+)
 
-// State reads the key's pauses, its stop and its rate from Redis.
+// State reads the key's pauses, its stop, its rate and its parked jobs from
+// Redis. At most 1,000 parked jobs are named.
 func (l *Limiter) State(ctx context.Context, k Key) (State, error) {
-	reply, err := stateScript.Run(ctx, l.Redis, []string{k.pause(), k.stop(), k.rate()}, l.scriptNow()).StringSlice()
+	return l.state(ctx, k, namedParked)
+}
+
+func (l *Limiter) state(ctx context.Context, k Key, named int) (State, error) {
+	keys := []string{k.pause(), k.stop(), k.rate(), k.jobs(), k.forget()}
+	reply, err := stateScript.Run(ctx, l.Redis, keys, l.scriptNow(), named).StringSlice()
 	if err != nil {
 		return State{}, fmt.Errorf("read pauses: %w", err)
 	}
@@ -62,7 +76,17 @@ func parseState(reply []string, now time.Time) State {
 		st.Stop.Probing, _ = here(reply[7])
 	}
 	st.Faults, _ = strconv.Atoi(reply[8])
-	for pair := range slices.Chunk(reply[stateFields:], 2) {
+	st.AllParked, _ = strconv.Atoi(reply[9])
+	named, _ := strconv.Atoi(reply[10])
+	rest := reply[stateFields:]
+	split := min(max(2*named, 0), len(rest))
+	for pair := range slices.Chunk(rest[:split], 2) {
+		if p, ok := parseParked(pair, here, now); ok {
+			st.Parked = append(st.Parked, p)
+		}
+	}
+	slices.SortFunc(st.Parked, func(a, b Parked) int { return cmp.Compare(a.Job, b.Job) })
+	for pair := range slices.Chunk(rest[split:], 2) {
 		if len(pair) != 2 {
 			break
 		}
@@ -86,4 +110,25 @@ func local(us string, redisNow int64, now time.Time) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	return now.Add(time.Duration(left) * time.Microsecond), true
+}
+
+// parseParked reads a job and its value, see park.lua.
+func parseParked(pair []string, here func(us string) (time.Time, bool), now time.Time) (Parked, bool) {
+	if len(pair) != 2 {
+		return Parked{}, false
+	}
+	f := strings.SplitN(pair[1], " ", 5)
+	if len(f) != 5 {
+		return Parked{}, false
+	}
+	p := Parked{Job: pair[0], Code: f[4]}
+	var ok bool
+	if p.Until, ok = here(f[0]); !ok {
+		return Parked{}, false
+	}
+	p.Failed, _ = strconv.Atoi(f[1])
+	if out, ok := here(f[2]); ok && out.After(now) {
+		p.Probing = out
+	}
+	return p, true
 }

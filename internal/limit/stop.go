@@ -95,7 +95,7 @@ func (l *Limiter) Well(ctx context.Context, k Key, probe string) (ended bool, er
 	if probe == "" && !e.pauses.failing() {
 		return false, nil
 	}
-	ended, err = wellScript.Run(ctx, l.Redis, []string{k.rate(), k.stop()},
+	ended, err = wellScript.Run(ctx, l.Redis, []string{k.rate(), k.stop(), k.codes()},
 		probe, quickClimb, calmTime.Milliseconds(), l.scriptNow()).Bool()
 	e.pauses.outdate()
 	if err != nil {

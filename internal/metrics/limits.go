@@ -19,6 +19,7 @@ const readTime = 2 * time.Second
 type limits struct {
 	read                              func(context.Context) (map[string][]lanes.App, error)
 	readable, factor, stopped, paused *prometheus.Desc
+	parked                            *prometheus.Desc
 }
 
 // Watch adds the gauges of rates, stops and pauses. read gives every account's,
@@ -32,13 +33,14 @@ func (m *Metrics) Watch(read func(context.Context) (map[string][]lanes.App, erro
 		readable: desc("limits_readable", "1 when rates, stops and pauses could be read from Redis for this scrape."),
 		factor:   desc("rate_factor", "The part of the configured rate that slow-downs have left.", "app", "vendor"),
 		stopped:  desc("stopped", "1 while nothing but a probe is sent: slow-down, circuit or config.", "app", "vendor", "kind"),
+		parked:   desc("parked_jobs", "Jobs that wait alone because of a configuration error of their own.", "app", "vendor"),
 		paused:   desc("paused_until_seconds", "Unix time until which a quota's bucket is paused; absent when none is. Empty bucket: everything.", "app", "vendor", "bucket"),
 	})
 }
 
 // Describe tells which gauges there are.
 func (l *limits) Describe(c chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{l.readable, l.factor, l.stopped, l.paused} {
+	for _, d := range []*prometheus.Desc{l.readable, l.factor, l.stopped, l.paused, l.parked} {
 		c <- d
 	}
 }
@@ -58,6 +60,7 @@ func (l *limits) Collect(c chan<- prometheus.Metric) {
 
 func (l *limits) collect(c chan<- prometheus.Metric, vendor string, a lanes.App) {
 	c <- prometheus.MustNewConstMetric(l.factor, prometheus.GaugeValue, a.Factor, a.App, vendor)
+	c <- prometheus.MustNewConstMetric(l.parked, prometheus.GaugeValue, float64(a.AllParked), a.App, vendor)
 	stop := ""
 	// Parts of a bucket, such as channels, may be any text: they share a label.
 	until := map[string]time.Time{}

@@ -127,7 +127,7 @@ func TestGaugesTellWhatHoldsAnAppUp(t *testing.T) {
 	var fails error
 	until := time.Unix(1_800_000_000, 0)
 	m.Watch(func(context.Context) (map[string][]lanes.App, error) {
-		return map[string][]lanes.App{"nova": {{App: "shop", Factor: 0.5, Holds: []lanes.Hold{
+		return map[string][]lanes.App{"nova": {{App: "shop", Factor: 0.5, AllParked: 3, Holds: []lanes.Hold{
 			{Kind: "config", State: lanes.Probing, Until: until},
 			{Kind: "quota", Bucket: "channel:any text", Until: until},
 			{Kind: "quota", Bucket: "channel:of a job", Until: until.Add(time.Hour)},
@@ -135,7 +135,7 @@ func TestGaugesTellWhatHoldsAnAppUp(t *testing.T) {
 	})
 	want(t, m,
 		`postrider_limits_readable 1`,
-		`postrider_rate_factor{app="shop",vendor="nova"} 0.5`,
+		`postrider_rate_factor{app="shop",vendor="nova"} 0.5`, `postrider_parked_jobs{app="shop",vendor="nova"} 3`,
 		`postrider_rate_factor{app="bank",vendor="nova"} 1`,
 		`postrider_stopped{app="shop",kind="config",vendor="nova"} 1`,
 		`postrider_stopped{app="shop",kind="circuit",vendor="nova"} 0`,

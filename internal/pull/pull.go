@@ -15,6 +15,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
 
+	"github.com/postrider/postrider/internal/credential"
 	"github.com/postrider/postrider/internal/ledger"
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
@@ -43,12 +44,6 @@ type Account struct {
 	Timeout time.Duration
 }
 
-// Access keeps the access tokens.
-type Access interface {
-	Access(ctx context.Context, app, vendor string, g vendors.Granter, fingerprint string) (string, error)
-	Invalidate(ctx context.Context, app, vendor, access string) error
-}
-
 // Feed takes invalid tokens.
 type Feed interface {
 	Feed(ctx context.Context, f ledger.Found) (added int, standing ledger.Standing, err error)
@@ -68,7 +63,7 @@ type Meter interface {
 // part of every list, which is harmless.
 type Puller struct {
 	Redis  redis.UniversalClient
-	Access Access
+	Access credential.Source
 	Feed   Feed
 	Meter  Meter
 	Log    zerolog.Logger
@@ -167,27 +162,20 @@ func (p *Puller) pull(ctx context.Context, a Account, since time.Time) (int, err
 	return n, nil
 }
 
-// request asks for one page; and once more with a new access token if the old
-// one was refused. It is not broken off when ctx ends: the page might be lost.
-func (p *Puller) request(ctx context.Context, a Account) (vendors.Pulled, error) {
-	for renewed := false; ; renewed = true {
-		access := ""
-		if a.Granter != nil {
-			var err error
-			if access, err = p.Access.Access(ctx, a.App, a.Vendor, a.Granter, a.Fingerprint); err != nil {
-				return vendors.Pulled{}, err
-			}
-		}
+// request asks for one page, with an access token that the vendor takes. It is not
+// broken off when ctx ends: the page might be lost.
+func (p *Puller) request(ctx context.Context, a Account) (got vendors.Pulled, err error) {
+	h := credential.Holder{App: a.App, Vendor: a.Vendor, Granter: a.Granter, Fingerprint: a.Fingerprint}
+	used := credential.Use(ctx, p.Access, h, func(access string) bool {
 		one, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.Timeout)
-		got, err := a.Puller.Pull(one, access)
-		cancel()
-		if access == "" || renewed || !a.refused(err) {
-			return got, err
-		}
-		if err := p.Access.Invalidate(ctx, a.App, a.Vendor, access); err != nil {
-			return vendors.Pulled{}, err
-		}
+		defer cancel()
+		got, err = a.Puller.Pull(one, access)
+		return a.refused(err)
+	})
+	if used != nil && !errors.Is(used, credential.ErrRefused) {
+		return vendors.Pulled{}, used
 	}
+	return got, err
 }
 
 // refused tells whether the vendor wants another access token.

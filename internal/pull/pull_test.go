@@ -250,15 +250,15 @@ func TestARefusedAccessTokenIsRenewedOnce(t *testing.T) {
 	r.puller.Access = &stale{real: r.puller.Access, always: true}
 	before := r.requests("invalid")
 	r.due()
-	if n := r.requests("invalid") - before; n != 2 || r.failed != 1 {
-		t.Errorf("%d requests and %d failures, want two and one", n, r.failed)
+	if n := r.requests("invalid") - before; n != 1 || r.failed != 1 {
+		t.Errorf("%d requests and %d failures, want one of each: there is no other access token", n, r.failed)
 	}
 }
 
 // stale gives out an access token that the vendor does not know, until it is
 // given up, or always.
 type stale struct {
-	real         pull.Access
+	real         credential.Source
 	always, over bool
 }
 

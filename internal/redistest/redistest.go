@@ -48,6 +48,11 @@ func AppendOnly() Option {
 	return func(s *Server) { s.args = append(s.args, "--appendonly", "yes", "--appendfsync", "always") }
 }
 
+// Args adds arguments for redis-server, such as "--maxmemory", "100mb".
+func Args(args ...string) Option {
+	return func(s *Server) { s.args = append(s.args, args...) }
+}
+
 // Start starts a server that lives until the test ends, and waits until it
 // answers. It fails the test when there is no redis-server to start.
 func Start(tb testing.TB, opts ...Option) *Server {

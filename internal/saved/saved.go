@@ -1,5 +1,7 @@
 // Package saved shares the vendors' names for messages that were laid up there:
-// one save for a message, whichever chunk, worker or retry comes first.
+// one save for a message, whichever chunk, worker or retry comes first. Within a
+// worker whoever needs a name waits for one search for it; a caller that is
+// canceled leaves it to the others.
 //
 // It knows Redis and waits; what a save is, and which messages need one, it
 // does not.
@@ -14,6 +16,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/postrider/postrider/internal/flight"
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
@@ -27,7 +30,11 @@ const (
 )
 
 // Store shares names in Redis. It is safe for concurrent use.
-type Store struct{ Redis redis.UniversalClient }
+type Store struct {
+	Redis redis.UniversalClient
+
+	searches flight.Group[Message, string]
+}
 
 // Message is what is laid up: one message of one app at one vendor. Key is the
 // requests' idempotency key.
@@ -47,8 +54,13 @@ return 0
 `)
 
 // ID answers the vendor's name for the message, and has save make it if nobody
-// did. An error of save is returned as it is.
+// did. An error of save is returned as it is. save may run on when ctx has ended,
+// for others that need the name.
 func (s *Store) ID(ctx context.Context, m Message, save func(context.Context) (vendors.Saved, error)) (string, error) {
+	return s.searches.Do(ctx, m, func(ctx context.Context) (string, error) { return s.find(ctx, m, save) })
+}
+
+func (s *Store) find(ctx context.Context, m Message, save func(context.Context) (vendors.Saved, error)) (string, error) {
 	for {
 		id, err := s.Redis.Get(ctx, m.name()).Result()
 		if err == nil {
@@ -87,7 +99,7 @@ func (s *Store) save(ctx context.Context, m Message, mine string, save func(cont
 	if err != nil {
 		return "", err
 	}
-	// The vendor has it: that must not be forgotten because the caller left.
+	// The vendor has it: that must not be forgotten because the callers left.
 	if err := s.Redis.Set(context.WithoutCancel(ctx), m.name(), got.ID, got.Lifetime).Err(); err != nil {
 		return "", fmt.Errorf("keep saved message: %w", err)
 	}

@@ -123,12 +123,12 @@ func TestANameLivesAsLongAsTheVendorSays(t *testing.T) {
 
 func TestARefusalIsReturnedAndTheNextTriesAgain(t *testing.T) {
 	t.Parallel()
-	s := &saved.Store{Redis: redistest.Client(t)}
+	client := redistest.Client(t)
 	refusal := &vendors.Error{Op: "save", Err: errors.New("quota")}
 	asked, answer := make(chan struct{}), make(chan struct{})
 	first := make(chan error, 1)
 	go func() {
-		_, err := s.ID(patience(t), message("k"), func(context.Context) (vendors.Saved, error) {
+		_, err := (&saved.Store{Redis: client}).ID(patience(t), message("k"), func(context.Context) (vendors.Saved, error) {
 			close(asked)
 			<-answer
 			return vendors.Saved{}, refusal
@@ -139,7 +139,7 @@ func TestARefusalIsReturnedAndTheNextTriesAgain(t *testing.T) {
 	second := make(chan string, 1)
 	var vendor saver
 	go func() {
-		id, err := s.ID(patience(t), message("k"), vendor.save)
+		id, err := (&saved.Store{Redis: client}).ID(patience(t), message("k"), vendor.save) // of another worker
 		if err != nil {
 			t.Error(err)
 		}
@@ -154,17 +154,81 @@ func TestARefusalIsReturnedAndTheNextTriesAgain(t *testing.T) {
 	}
 }
 
+// watched tells when somebody waits for the context's end.
+type watched struct {
+	context.Context
+	once    sync.Once
+	waiting chan struct{}
+}
+
+func (w *watched) Done() <-chan struct{} {
+	w.once.Do(func() { close(w.waiting) })
+	return w.Context.Done()
+}
+
+func TestACallerWhoLeavesTakesNobodyAlong(t *testing.T) {
+	t.Parallel()
+	for name, leaver := range map[string]int{"the one who saves": 0, "another one": 1} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := &saved.Store{Redis: redistest.Client(t)}
+			var vendor saver
+			asked, answer := make(chan struct{}), make(chan struct{})
+			ctx, leave := context.WithCancel(t.Context())
+			defer leave()
+			ask := func(i int) chan error {
+				mine, end := &watched{Context: patience(t), waiting: make(chan struct{})}, make(chan error, 1)
+				if i == leaver {
+					mine.Context = ctx
+				}
+				go func() {
+					_, err := s.ID(mine, message("k"), func(ctx context.Context) (vendors.Saved, error) {
+						close(asked)
+						select {
+						case <-answer:
+							return vendor.save(ctx)
+						case <-ctx.Done():
+							return vendors.Saved{}, ctx.Err()
+						}
+					})
+					end <- err
+				}()
+				<-mine.waiting
+				return end
+			}
+			ends := []chan error{ask(0)}
+			<-asked
+			ends = append(ends, ask(1), ask(2))
+			leave()
+			if err := <-ends[leaver]; !errors.Is(err, context.Canceled) {
+				t.Errorf("who left got %v", err)
+			}
+			close(answer)
+			for i, end := range ends {
+				if i != leaver {
+					if err := <-end; err != nil {
+						t.Errorf("caller %d: %v", i, err)
+					}
+				}
+			}
+			if n := vendor.calls.Load(); n != 1 {
+				t.Errorf("%d saves, want 1", n)
+			}
+		})
+	}
+}
+
 // A worker that was killed while it was saving holds the lock until it expires.
 func TestADeadWorkersLockExpires(t *testing.T) {
 	t.Parallel()
 	client := redistest.Client(t)
-	s := &saved.Store{Redis: client}
+	dead, s := &saved.Store{Redis: client}, &saved.Store{Redis: client}
 	dying, died := make(chan struct{}), make(chan struct{})
 	ctx, kill := context.WithCancel(t.Context())
 	defer kill()
 	go func() {
 		defer close(died)
-		_, _ = s.ID(ctx, message("k"), func(ctx context.Context) (vendors.Saved, error) {
+		_, _ = dead.ID(ctx, message("k"), func(ctx context.Context) (vendors.Saved, error) {
 			close(dying)
 			<-ctx.Done()
 			return vendors.Saved{}, ctx.Err()
@@ -243,26 +307,26 @@ func TestANameIsKeptThoughTheCallerLeft(t *testing.T) {
 	t.Parallel()
 	s := &saved.Store{Redis: redistest.Client(t)}
 	ctx, leave := context.WithCancel(t.Context())
-	_, err := s.ID(ctx, message("k"), func(context.Context) (vendors.Saved, error) {
+	_, err := s.ID(ctx, message("k"), func(ctx context.Context) (vendors.Saved, error) {
 		leave()
+		<-ctx.Done()
 		return vendors.Saved{ID: "id-1", Lifetime: time.Hour}, nil
 	})
-	if err != nil {
-		t.Error(err)
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want the caller's end", err)
 	}
 	if id := get(t, s, message("k"), mustNotSave(t)); id != "id-1" {
 		t.Errorf("got %q, want id-1", id)
 	}
 }
 
-func TestWaitingEndsWithTheCaller(t *testing.T) {
+func TestWaitingForAnotherWorkerEndsWithTheCaller(t *testing.T) {
 	t.Parallel()
 	client := redistest.Client(t)
-	s := &saved.Store{Redis: client}
-	_, err := s.ID(patience(t), message("k"), func(ctx context.Context) (vendors.Saved, error) {
+	_, err := (&saved.Store{Redis: client}).ID(patience(t), message("k"), func(ctx context.Context) (vendors.Saved, error) {
 		short, cancel := context.WithTimeout(ctx, 60*time.Millisecond)
 		defer cancel()
-		_, err := s.ID(short, message("k"), mustNotSave(t))
+		_, err := (&saved.Store{Redis: client}).ID(short, message("k"), mustNotSave(t))
 		return vendors.Saved{}, err
 	})
 	if !errors.Is(err, context.DeadlineExceeded) {

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"crypto/tls"
 	"net"
 	"net/http"
 	"strconv"
@@ -45,6 +46,9 @@ func reset(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		panic(http.ErrAbortHandler)
+	}
+	if secure, ok := conn.(*tls.Conn); ok {
+		conn = secure.NetConn() // closed below without TLS's own goodbye
 	}
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0) // without it the client would read an orderly end

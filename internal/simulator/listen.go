@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +18,16 @@ import (
 // goroutines are gone. A simulator that was
 // stopped still answers through ServeHTTP, but no longer delays or hangs.
 func (s *Simulator) Listen(addr string) (url string, stop func(context.Context) error, err error) {
+	return s.listen(addr, nil)
+}
+
+// ListenTLS is Listen over TLS, with HTTP/2 for clients that want it. The URL
+// holds the address, which need not be one of the certificate's names.
+func (s *Simulator) ListenTLS(addr string, cert tls.Certificate) (url string, stop func(context.Context) error, err error) {
+	return s.listen(addr, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12})
+}
+
+func (s *Simulator) listen(addr string, secure *tls.Config) (url string, stop func(context.Context) error, err error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(context.Background(), "tcp", addr)
 	if err != nil {
@@ -24,13 +35,18 @@ func (s *Simulator) Listen(addr string) (url string, stop func(context.Context) 
 	}
 	srv := &http.Server{
 		Handler:           s,
+		TLSConfig:         secure,
 		ReadHeaderTimeout: 10 * time.Second,
 		// A half body or a reset on demand is nothing to complain about.
 		ErrorLog: log.New(io.Discard, "", 0),
 	}
 	served := make(chan error, 1)
-	go func() { served <- srv.Serve(l) }()
-	return "http://" + l.Addr().String(), func(ctx context.Context) error { return s.stop(ctx, srv, served) }, nil
+	scheme, serve := "http://", srv.Serve
+	if secure != nil {
+		scheme, serve = "https://", func(l net.Listener) error { return srv.ServeTLS(l, "", "") }
+	}
+	go func() { served <- serve(l) }()
+	return scheme + l.Addr().String(), func(ctx context.Context) error { return s.stop(ctx, srv, served) }, nil
 }
 
 func (s *Simulator) stop(ctx context.Context, srv *http.Server, served <-chan error) error {

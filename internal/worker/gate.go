@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -54,35 +55,133 @@ func (g gate) Admit(ctx context.Context, a *dispatch.Account, l dispatch.Load) (
 	return t, err
 }
 
-// Done gives a probe back that no answer has used up.
+// Done gives probes back that no answer has used up.
 func (g gate) Done(ctx context.Context, a *dispatch.Account, t dispatch.Ticket) {
-	if err := g.limiter.Release(ctx, key(a), t.Probe); err != nil {
+	var errs []error
+	if t.Probe != "" {
+		errs = append(errs, g.limiter.Release(ctx, key(a), t.Probe))
+	}
+	if t.JobProbe != "" {
+		_, err := g.limiter.Unpark(ctx, key(a), t.Tried, t.JobProbe, false)
+		errs = append(errs, err)
+	}
+	if err := errors.Join(errs...); err != nil {
 		g.log.Warn().Err(err).Str("app", a.App).Str("vendor", a.Spec.Name).Msg("the next probe has to wait")
 	}
 }
 
-// Answered stops the (app, vendor) when the vendor says that it is too fast or
-// that its settings are wrong, or is not there, and pauses a bucket whose quota
-// is used up. Whatever else it says it is well.
-func (g gate) Answered(ctx context.Context, a *dispatch.Account, t dispatch.Ticket, row classify.Row, retryAfter time.Duration) {
+// Parked tells which of the jobs are parked.
+func (g gate) Parked(ctx context.Context, a *dispatch.Account, jobs func() []string) (map[string]time.Time, error) {
+	if any, err := g.limiter.AnyParked(ctx, key(a)); err != nil || !any {
+		return nil, err
+	}
+	return g.limiter.Parked(ctx, key(a), jobs())
+}
+
+// Try asks for the jobs of a request, of which parked ones may need a probe.
+func (g gate) Try(ctx context.Context, a *dispatch.Account, t *dispatch.Ticket, jobs func() []string) (map[string]time.Time, error) {
+	if any, err := g.limiter.AnyParked(ctx, key(a)); err != nil || !any {
+		return nil, err
+	}
+	tried := jobs()
+	wait, probe, err := g.limiter.Try(ctx, key(a), tried, 2*a.Timeout+probeSlack)
+	if probe != "" {
+		t.JobProbe, t.Tried = probe, tried
+	}
+	return wait, err
+}
+
+// quotaAfter is how long flow control that may be a quota is taken for flow control.
+const quotaAfter = 10 * time.Minute
+
+// Answered holds back what the answer is about. It stops the (app, vendor) when
+// the vendor says that it is too fast, that its settings are wrong, or nothing at
+// all; parks the jobs whose own configuration error it is; and pauses a bucket
+// whose quota is used up. Any other answer counts as healthy and ends a stop.
+func (g gate) Answered(ctx context.Context, a *dispatch.Account, t dispatch.Ticket, s dispatch.Said) (until time.Time) {
 	ctx = context.WithoutCancel(ctx)
-	why := row.Key() + ": " + row.Meaning
+	row := s.Row
+	halt := limit.Halt{RetryAfter: s.RetryAfter, Reason: row.Key() + ": " + row.Meaning, Probe: t.Probe}
 	switch {
+	case row.Remedy == classify.RefreshAuth:
+		// The call is made once more, and that answer counts.
 	case row.Remedy == classify.SlowDown && row.Scope == classify.ScopeApp:
-		g.stop(ctx, a, row, limit.Halt{Kind: limit.TooFast, RetryAfter: retryAfter, Reason: why, Probe: t.Probe})
-	case row.Remedy == classify.Config && row.Scope == classify.ScopeApp:
-		g.stop(ctx, a, row, limit.Halt{Kind: limit.Misconfigured, RetryAfter: retryAfter, Reason: why, Probe: t.Probe})
+		halt.Kind = limit.TooFast
+		if !g.quotaInDisguise(ctx, a, t, row, halt.Reason) {
+			g.stop(ctx, a, row, halt)
+		}
+	case row.Remedy == classify.Config && s.Grant:
+		halt.Kind = limit.Misconfigured
+		g.stop(ctx, a, row, halt)
+	case row.Remedy == classify.Config && row.Scope != classify.ScopeToken:
+		return g.park(ctx, a, t, s, halt)
 	case unreachable(row):
-		g.stop(ctx, a, row, limit.Halt{Kind: limit.Unreachable, RetryAfter: retryAfter, Reason: why, Probe: t.Probe})
+		halt.Kind = limit.Unreachable
+		g.stop(ctx, a, row, halt)
 	case row.Remedy == classify.WaitQuota && (row.Bucket != "" || row.Scope == classify.ScopeApp):
-		g.pause(ctx, a, t.Buckets, row, why)
+		g.pause(ctx, a, t.Buckets, row, halt.Reason)
 		g.well(ctx, a, t)
 	default:
 		if row.Class == classify.Success {
 			g.limiter.Succeeded(key(a))
 		}
 		g.well(ctx, a, t)
+		if !row.Remedy.Repeats() {
+			g.unpark(ctx, a, t)
+		}
 	}
+	return time.Time{}
+}
+
+// park parks the jobs that got a configuration error. One of the app's stops the
+// app as soon as a second job got it. What parked jobs get for their own probes
+// says nothing new of the app: another job's request shows whether it may go on.
+func (g gate) park(ctx context.Context, a *dispatch.Account, t dispatch.Ticket, s dispatch.Said, halt limit.Halt) (until time.Time) {
+	p := limit.Parking{Code: s.Row.Key(), RetryAfter: s.RetryAfter, AboutApp: s.Row.Scope == classify.ScopeApp, Probe: t.JobProbe}
+	for _, j := range s.Jobs {
+		p.Jobs = append(p.Jobs, limit.Job{ID: j.ID, Expires: j.Expires})
+	}
+	until, news, second, err := g.limiter.Park(ctx, key(a), p)
+	if err != nil || news {
+		g.log.Warn().Err(err).Str("app", a.App).Str("vendor", a.Spec.Name).Str("code", p.Code).Str("job", p.Jobs[0].ID).Int("jobs", len(p.Jobs)).
+			Time("until", until).Msg("parked, while other jobs go on: " + s.Row.Meaning)
+	}
+	switch {
+	case second && t.JobProbe == "":
+		halt.Kind = limit.Misconfigured
+		g.stop(ctx, a, s.Row, halt)
+	case !p.AboutApp:
+		g.well(ctx, a, t)
+	}
+	return until
+}
+
+func (g gate) unpark(ctx context.Context, a *dispatch.Account, t dispatch.Ticket) {
+	if t.JobProbe == "" {
+		return
+	}
+	ended, err := g.limiter.Unpark(ctx, key(a), t.Tried, t.JobProbe, true)
+	switch {
+	case err != nil:
+		g.log.Warn().Err(err).Str("app", a.App).Str("vendor", a.Spec.Name).Msg("jobs stay parked although the vendor took a request of theirs")
+	case ended:
+		g.log.Info().Str("app", a.App).Str("vendor", a.Spec.Name).Str("job", t.Tried[0]).Int("jobs", len(t.Tried)).Msg("parked no longer: the vendor took a request of theirs")
+	}
+}
+
+// quotaInDisguise tells whether flow control is by now taken for a quota that is
+// used up: then the app waits for the row's window.
+func (g gate) quotaInDisguise(ctx context.Context, a *dispatch.Account, t dispatch.Ticket, row classify.Row, why string) bool {
+	if row.Window == "" {
+		return false
+	}
+	st, err := g.limiter.State(ctx, key(a))
+	if err != nil || st.Stop == nil || st.Stop.Kind != limit.TooFast || g.now().Sub(st.Stop.Since) < quotaAfter {
+		return false
+	}
+	g.pause(ctx, a, nil, row, why)
+	g.well(ctx, a, t)
+	return true
 }
 
 // unreachable tells whether the vendor was not there. A server's error is an
@@ -121,7 +220,10 @@ func (g gate) pause(ctx context.Context, a *dispatch.Account, buckets []string, 
 
 func (g gate) well(ctx context.Context, a *dispatch.Account, t dispatch.Ticket) {
 	ended, err := g.limiter.Well(ctx, key(a), t.Probe)
-	if err != nil || ended {
-		g.log.Info().Err(err).Str("app", a.App).Str("vendor", a.Spec.Name).Msg("a probe was well: sending again")
+	switch {
+	case err != nil:
+		g.log.Warn().Err(err).Str("app", a.App).Str("vendor", a.Spec.Name).Msg("the end of a stop cannot be recorded: it ends with the next probe")
+	case ended:
+		g.log.Info().Str("app", a.App).Str("vendor", a.Spec.Name).Msg("a probe was well: sending again")
 	}
 }

@@ -95,7 +95,7 @@ func usedUp(t *testing.T, spec vendors.Spec, row classify.Row) {
 		g := newGates(t, 2)
 		mine := spec.Buckets(&m, 2)
 		concerned := vendors.OfBucket(mine, row.Bucket)
-		g.all[0].Answered(t.Context(), a, dispatch.Ticket{Buckets: mine}, row, 0)
+		g.all[0].Answered(t.Context(), a, dispatch.Ticket{Buckets: mine}, said(row, 0))
 		g.forward(200 * time.Millisecond)
 		inBucket := slices.ContainsFunc(mine, func(b string) bool { return slices.Contains(concerned, b) })
 		window := row.Window.Next(g.at)
@@ -128,7 +128,7 @@ func TestErrorsOfAServerStopNothing(t *testing.T) {
 	bad, _ := spec.Codes.Lookup(classify.HTTP, "502")
 	g := newGates(t, 1)
 	for i := range 30 {
-		g.all[0].Answered(t.Context(), a, dispatch.Ticket{}, bad, 0)
+		g.all[0].Answered(t.Context(), a, dispatch.Ticket{}, said(bad, 0))
 		g.forward(time.Second)
 		if got := g.admit(a, nil); got.Wait > 0 {
 			t.Fatalf("after %d answers it waits %v", i+1, got.Wait)
@@ -148,7 +148,7 @@ func TestATicketTellsWhoseWaitItIs(t *testing.T) {
 		t.Errorf("over the rate: %+v, want a wait that is no pause", got)
 	}
 	slow, _ := spec.Codes.Lookup(classify.HTTP, "503")
-	g.all[0].Answered(t.Context(), a, dispatch.Ticket{}, slow, 0)
+	g.all[0].Answered(t.Context(), a, dispatch.Ticket{}, said(slow, 0))
 	if got := g.admit(a, nil); got.Wait == 0 || !got.Paused {
 		t.Errorf("after a 503: %+v, want a pause", got)
 	}
@@ -191,7 +191,7 @@ func TestWhichQuotaStopsWhat(t *testing.T) {
 			}
 			acct := &dispatch.Account{App: "shop", Spec: spec, Batch: spec.Batch, Timeout: time.Second}
 			g := newGates(t, 1)
-			g.all[0].Answered(t.Context(), acct, dispatch.Ticket{Buckets: spec.Buckets(&c.to, 1)}, row, 0)
+			g.all[0].Answered(t.Context(), acct, dispatch.Ticket{Buckets: spec.Buckets(&c.to, 1)}, said(row, 0))
 			for _, m := range c.waits {
 				got := g.at.Add(g.admit(acct, spec.Buckets(&m, 1)).Wait)
 				if want, _ := time.Parse(time.RFC3339, c.until); !got.Equal(want) {
@@ -213,12 +213,12 @@ func TestAQuotaWithoutABucketStopsAllOfTheAppOrNothing(t *testing.T) {
 	acct := &dispatch.Account{App: "shop", Spec: spec, Batch: 1, Timeout: time.Second}
 	row := classify.Row{Vendor: "honor", Level: classify.Response, Code: "1", Class: classify.Retryable, Remedy: classify.WaitQuota, Scope: classify.ScopeBatch}
 	g := newGates(t, 1)
-	g.all[0].Answered(t.Context(), acct, dispatch.Ticket{}, row, 0)
+	g.all[0].Answered(t.Context(), acct, dispatch.Ticket{}, said(row, 0))
 	if got := g.admit(acct, nil); got.Wait != 0 {
 		t.Errorf("others wait %v for a quota that concerns one request", got.Wait)
 	}
 	row.Scope = classify.ScopeApp
-	g.all[0].Answered(t.Context(), acct, dispatch.Ticket{}, row, 0)
+	g.all[0].Answered(t.Context(), acct, dispatch.Ticket{}, said(row, 0))
 	if got := g.admit(acct, nil); got.Wait != 13*time.Hour {
 		t.Errorf("others wait %v, want until midnight", got.Wait)
 	}
@@ -251,7 +251,7 @@ func TestAStoppedAccountIsProbedByOneOfAllWorkers(t *testing.T) {
 				if got := g.admit(acct, nil); got.Wait > 0 {
 					t.Errorf("it waits %v after %d answers", got.Wait, i)
 				}
-				g.all[i%4].Answered(t.Context(), acct, dispatch.Ticket{}, c.row, 0)
+				g.all[i%4].Answered(t.Context(), acct, dispatch.Ticket{}, said(c.row, 0))
 			}
 			g.forward(200 * time.Millisecond)
 			if got := g.admit(acct, nil); got.Wait != c.pause-200*time.Millisecond {
@@ -274,7 +274,7 @@ func TestAStoppedAccountIsProbedByOneOfAllWorkers(t *testing.T) {
 			if len(tickets) != 1 || tickets[0].Probe == "" || g.stops.Load() != 1 {
 				t.Fatalf("%d of 40 requests may be made after %d stops, want one probe after one", len(tickets), g.stops.Load())
 			}
-			g.all[0].Answered(t.Context(), acct, tickets[0], row(classify.Response, "80000000"), 0)
+			g.all[0].Answered(t.Context(), acct, tickets[0], said(row(classify.Response, "80000000"), 0))
 			g.forward(time.Second)
 			if got := g.admit(acct, nil); got.Wait > 0 || got.Probe != "" {
 				t.Errorf("after a success it is told %+v", got)
@@ -289,7 +289,7 @@ func TestAProbeThatFindsNoPermitIsGivenBack(t *testing.T) {
 	acct := &dispatch.Account{App: "shop", Spec: spec, Batch: 1, Rate: 1, Timeout: 10 * time.Second}
 	g := newGates(t, 1)
 	g.admit(acct, nil)
-	g.all[0].Answered(t.Context(), acct, dispatch.Ticket{}, classify.Row{Remedy: classify.SlowDown, Scope: classify.ScopeApp}, time.Millisecond)
+	g.all[0].Answered(t.Context(), acct, dispatch.Ticket{}, said(classify.Row{Remedy: classify.SlowDown, Scope: classify.ScopeApp}, time.Millisecond))
 	g.forward(101 * time.Millisecond)
 	if got := g.admit(acct, nil); got.Wait == 0 || got.Probe != "" {
 		t.Fatalf("got %+v, want it to wait for a permit", got)
@@ -297,5 +297,13 @@ func TestAProbeThatFindsNoPermitIsGivenBack(t *testing.T) {
 	g.forward(3 * time.Second)
 	if got := g.admit(acct, nil); got.Wait != 0 || got.Probe == "" {
 		t.Errorf("got %+v, want the probe", got)
+	}
+}
+
+// said is an answer to a request of one job, or to a grant where the row is one's.
+func said(row classify.Row, retryAfter time.Duration) dispatch.Said {
+	return dispatch.Said{
+		Row: row, RetryAfter: retryAfter, Grant: row.Level == classify.Auth,
+		Jobs: []dispatch.Job{{ID: "a", Expires: time.Now().AddDate(1, 0, 0)}},
 	}
 }

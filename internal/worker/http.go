@@ -27,7 +27,16 @@ func (w *Worker) listen(ctx context.Context) error {
 	mux.Handle("/receipts/{app}/{vendor}", receipts)
 	mux.Handle("/receipts/{app}/{vendor}/{secret}", receipts)
 	mux.Handle("GET /postrider", w.protected(&overview.Handler{Redis: w.rdb, Accounts: w.known, Log: w.log}))
-	mux.Handle("/", w.protected(w.ui))
+	// Any other path is 404, with or without the password, so that nobody takes
+	// the UI's page for an answer: a vendor that posts receipts to a wrong path.
+	ui := w.protected(w.ui)
+	mux.HandleFunc("/", func(rw http.ResponseWriter, r *http.Request) {
+		if !w.ui.Has(r.URL.Path) {
+			say(rw, http.StatusNotFound, "no such path")
+			return
+		}
+		ui.ServeHTTP(rw, r)
+	})
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", w.cfg.HTTP.Listen)
 	if err != nil {

@@ -174,7 +174,13 @@ func (r *rig) within(limit time.Duration, what string, ok func() bool) {
 // get asks the worker's server; user may be "".
 func (r *rig) get(path, user, password string) (status int, body string) {
 	r.Helper()
-	req, err := http.NewRequestWithContext(r.Context(), http.MethodGet, r.worker.URL()+path, nil)
+	return r.ask(http.MethodGet, path, user, password)
+}
+
+// ask is get with any method.
+func (r *rig) ask(method, path, user, password string) (status int, body string) {
+	r.Helper()
+	req, err := http.NewRequestWithContext(r.Context(), method, r.worker.URL()+path, nil)
 	r.must(err)
 	if user != "" {
 		req.SetBasicAuth(user, password)

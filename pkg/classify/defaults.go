@@ -7,6 +7,7 @@ const (
 	Dial      = "dial"      // no connection: the request was never sent
 	Timeout   = "timeout"   // no answer in time: the vendor may have accepted it
 	Broken    = "broken"    // the connection broke, or the answer did: same
+	Canceled  = "canceled"  // we gave the request up: the vendor may have accepted it
 	Oversized = "oversized" // the answer was longer than we read
 	Malformed = "malformed" // the answer is not in the vendor's format
 )
@@ -17,6 +18,7 @@ var defaults = []Row{
 	{Level: Transport, Code: Dial, Class: Retryable, Remedy: Backoff, Scope: ScopeApp, Meaning: "no connection to the vendor; nothing was sent", Source: "postrider"},
 	{Level: Transport, Code: Timeout, Class: Retryable, Remedy: Backoff, Scope: ScopeBatch, Meaning: "no answer in time; the vendor may have accepted the request", Source: "postrider"},
 	{Level: Transport, Code: Broken, Class: Retryable, Remedy: Backoff, Scope: ScopeBatch, Meaning: "the connection broke before the answer was whole; the vendor may have accepted the request", Source: "postrider"},
+	{Level: Transport, Code: Canceled, Class: Retryable, Remedy: Backoff, Scope: ScopeBatch, Meaning: "the worker stopped or lost the task before there was an answer; the vendor may have accepted the request", Source: "postrider"},
 	{Level: Transport, Code: Oversized, Class: Retryable, Remedy: Backoff, Scope: ScopeBatch, Tries: 2, Meaning: "the answer is longer than any the vendor documents; the vendor may have accepted the request", Source: "postrider"},
 	{Level: Transport, Code: Malformed, Class: Retryable, Remedy: Backoff, Scope: ScopeBatch, Tries: 3, Meaning: "the answer is not in the vendor's format; the vendor may have accepted the request", Source: "postrider"},
 	{Level: HTTP, Code: "400", Class: Permanent, Remedy: DropBatch, Scope: ScopeBatch, Meaning: "bad request", Source: "RFC 9110"},

@@ -4,12 +4,15 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/postrider/postrider/pkg/push/text"
 )
 
 // Limits of a job that hold for every vendor.
@@ -54,6 +57,7 @@ func (c *Client) check(j *Job, named []string, now time.Time) []Fault {
 	f.word("delivery", string(j.Delivery), string(AtLeastOnce), string(AtMostOnce))
 	f.times(j, now)
 	f.message(&j.Message)
+	f.texts(&j.Message)
 	app, known := c.app(j.App)
 	switch {
 	case j.App == "":
@@ -61,7 +65,7 @@ func (c *Client) check(j *Job, named []string, now time.Time) []Fault {
 	case !ValidApp(j.App):
 		f.add("app", "is not an app's name: "+AppRule)
 	case !known:
-		f.add("app", fmt.Sprintf("%q is not configured; configured are %s", j.App, c.appNames()))
+		f.add("app", fmt.Sprintf("%q is not configured; configured are %s", text.Name(j.App), c.appNames()))
 	}
 	if len(named) == 0 {
 		f.add("targets", "are missing: give at least one token, as {\"<vendor>\": [\"<token>\"]}")
@@ -69,7 +73,7 @@ func (c *Client) check(j *Job, named []string, now time.Time) []Fault {
 	for _, name := range named {
 		v, ok := c.vendors[name]
 		if !ok {
-			f.add("targets."+name, "is not a vendor; vendors are "+c.vendorNames())
+			f = append(f, c.noVendor(name, j.Targets[name]))
 			continue
 		}
 		if _, has := app[name]; known && c.apps != nil && !has {
@@ -82,7 +86,7 @@ func (c *Client) check(j *Job, named []string, now time.Time) []Fault {
 	}
 	for name := range j.Message.Overrides {
 		if _, ok := c.vendors[name]; !ok {
-			f.add("message.overrides."+name, "is not a vendor; vendors are "+c.vendorNames())
+			f.add("message.overrides."+text.Name(name), "is not a vendor; vendors are "+c.vendorNames())
 		}
 	}
 	slices.SortStableFunc(f, func(a, b Fault) int { return strings.Compare(a.Field, b.Field) })
@@ -107,6 +111,21 @@ func ValidApp(name string) bool {
 	return name != "" && len(name) <= maxAppBytes
 }
 
+// noVendor is the fault of targets whose vendor does not exist. With the columns
+// of a file swapped the name is a token.
+func (c *Client) noVendor(name string, tokens []string) Fault {
+	for _, t := range tokens {
+		if _, swapped := c.vendors[t]; swapped {
+			return Fault{"targets." + text.Masked(name), fmt.Sprintf("is not a vendor, and its token is %q: are they swapped? The vendor comes first", t)}
+		}
+	}
+	known := slices.Sorted(maps.Keys(c.vendors))
+	if near := text.Nearest(name, known); near != "" {
+		return Fault{"targets." + text.Name(name), fmt.Sprintf("is not a vendor: did you mean %s?", near)}
+	}
+	return Fault{"targets." + text.Name(name), "is not a vendor; vendors are " + strings.Join(known, ", ")}
+}
+
 type faults []Fault
 
 func (f *faults) add(field, reason string) { *f = append(*f, Fault{field, reason}) }
@@ -114,7 +133,7 @@ func (f *faults) add(field, reason string) { *f = append(*f, Fault{field, reason
 // word demands one of the words, or nothing.
 func (f *faults) word(field, v string, words ...string) {
 	if v != "" && !slices.Contains(words, v) {
-		f.add(field, fmt.Sprintf("is %q, want %s", v, strings.Join(words, ", ")))
+		f.add(field, fmt.Sprintf("is %q, want %s", text.Name(v), strings.Join(words, ", ")))
 	}
 }
 
@@ -143,7 +162,7 @@ func (f *faults) message(m *Message) {
 	f.word("message.kind", string(m.Kind), string(Notification), string(Data))
 	f.word("message.class", string(m.Class), string(Service), string(Marketing))
 	if strings.ContainsFunc(m.Category, func(r rune) bool { return (r < 'A' || r > 'Z') && r != '_' && (r < '0' || r > '9') }) {
-		f.add("message.category", fmt.Sprintf("is %q, want upper-case letters like ORDER or DEVICE_REMINDER", m.Category))
+		f.add("message.category", fmt.Sprintf("is %q, want upper-case letters like ORDER or DEVICE_REMINDER", text.Name(m.Category)))
 	}
 	if m.Kind != Data {
 		if strings.TrimSpace(m.Title) == "" {
@@ -154,11 +173,6 @@ func (f *faults) message(m *Message) {
 		}
 	} else if len(m.Data) == 0 {
 		f.add("message.data", "is missing: a data message needs some")
-	}
-	for field, s := range map[string]string{"message.title": m.Title, "message.body": m.Body, "message.channel": m.Channel, "message.collapse_id": m.CollapseID} {
-		if !utf8.ValidString(s) {
-			f.add(field, "is not UTF-8")
-		}
 	}
 	if m.TTL < 0 {
 		f.add("message.ttl", "is negative")
@@ -173,7 +187,7 @@ func (f *faults) message(m *Message) {
 	for name, raw := range m.Overrides {
 		var object map[string]json.RawMessage
 		if err := json.Unmarshal(raw, &object); err != nil || object == nil {
-			f.add("message.overrides."+name, "is not a JSON object")
+			f.add("message.overrides."+text.Name(name), "is not a JSON object")
 		}
 	}
 }

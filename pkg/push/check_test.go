@@ -12,6 +12,9 @@ import (
 	"github.com/postrider/postrider/pkg/push"
 )
 
+// longToken is as long as a push token can be and looks like one.
+var longToken = strings.Repeat("IQAAAACy0ZxV", 10)
+
 // wrongs are the ways in which a job can be wrong, each with what is said of it.
 func wrongs() []struct {
 	name   string
@@ -52,7 +55,18 @@ func wrongs() []struct {
 			`targets: are missing: give at least one token, as {"<vendor>": ["<token>"]}`},
 		{"vendors without tokens", func(j *push.Job) { j.Targets = map[string][]string{"three": {}, "five": nil} },
 			`targets: are missing: give at least one token, as {"<vendor>": ["<token>"]}`},
-		{"an unknown vendor", func(j *push.Job) { j.Targets["thre"] = []string{"secret"} }, "targets.thre: is not a vendor; vendors are five, three"},
+		{"an unknown vendor", func(j *push.Job) { j.Targets["thre"] = []string{"secret"} }, "targets.thre: is not a vendor: did you mean three?"},
+		{"a vendor like no other", func(j *push.Job) { j.Targets["nokia"] = []string{"secret"} }, "targets.nokia: is not a vendor; vendors are five, three"},
+		{"a token as vendor", func(j *push.Job) { j.Targets[longToken] = []string{"secret"} },
+			"targets.IQAA…xV (120 characters): is not a vendor; vendors are five, three"},
+		{"vendor and token swapped", func(j *push.Job) { j.Targets["alice"] = []string{"three"} },
+			`targets.a…: is not a vendor, and its token is "three": are they swapped? The vendor comes first`},
+		{"a token as app", func(j *push.Job) { j.App = longToken },
+			"app: is not an app's name: letters, digits, dots, dashes and underscores, beginning with a letter or digit, at most 64"},
+		{"a short token as app", func(j *push.Job) { j.App = longToken[:40] },
+			`app: "IQAA…AA (40 characters)" is not configured; configured are empty, mini, shop`},
+		{"a token as priority", func(j *push.Job) { j.Priority = push.Priority(longToken) },
+			`priority: is "IQAA…xV (120 characters)", want high, normal, bulk`},
 		{"an unknown kind", func(j *push.Job) { j.Message.Kind = "alert" }, `message.kind: is "alert", want notification, data`},
 		{"an unknown class", func(j *push.Job) { j.Message.Class = "promo" }, `message.class: is "promo", want service, marketing`},
 		{"a category in lower case", func(j *push.Job) { j.Message.Category = "order" },
@@ -64,6 +78,17 @@ func wrongs() []struct {
 		{"a body that is not UTF-8", func(j *push.Job) { j.Message.Body = "\xff" }, "message.body: is not UTF-8"},
 		{"a channel that is not UTF-8", func(j *push.Job) { j.Message.Channel = "\xff" }, "message.channel: is not UTF-8"},
 		{"a collapse id that is not UTF-8", func(j *push.Job) { j.Message.CollapseID = "\xff" }, "message.collapse_id: is not UTF-8"},
+		{"an image that is not UTF-8", func(j *push.Job) { j.Message.Image = "https://shop.example/\xff" }, "message.image: is not UTF-8"},
+		{"a sound that is not UTF-8", func(j *push.Job) { j.Message.Sound = "\xff" }, "message.sound: is not UTF-8"},
+		{"a click's target that is not UTF-8", func(j *push.Job) { j.Message.Click = &push.Click{Action: push.ClickURL, Target: "\xff"} },
+			"message.click.target: is not UTF-8"},
+		{"data that is not UTF-8", func(j *push.Job) { j.Message.Data = map[string]string{"k": "\xff"} }, "message.data.k: is not UTF-8"},
+		{"a key of data that is not UTF-8", func(j *push.Job) { j.Message.Data = map[string]string{"\xff": "v"} }, "message.data: is not UTF-8"},
+		{"overrides that are not UTF-8", overrides("three", "{\"k\":\"\xff\"}"), "message.overrides.three.k: is not UTF-8: write UTF-8"},
+		{"overrides with half a character", overrides("three", `{"k":"\ud83d"}`),
+			`message.overrides.three.k: holds \ud83d alone, which is half of a character: write both halves, like \ud83d\ude00, or the character itself`},
+		{"a title with a NUL", func(j *push.Job) { j.Message.Title = "a\x00" }, "message.title: holds a NUL character: remove it"},
+		{"data with a NUL", func(j *push.Job) { j.Message.Data = map[string]string{"k": "\x00"} }, "message.data.k: holds a NUL character: remove it"},
 		{"a negative ttl", func(j *push.Job) { j.Message.TTL = -1 }, "message.ttl: is negative"},
 		{"a negative badge", func(j *push.Job) { j.Message.Badge = &minus }, "message.badge: is negative: 0 clears the badge"},
 		{"a click without an action", func(j *push.Job) { j.Message.Click = &push.Click{} },

@@ -6,31 +6,85 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
+
+	"github.com/postrider/postrider/pkg/push/text"
 )
 
 // DecodeJob reads one job from JSON, strictly: an unknown or misspelled field
-// is an error, and so is anything after the job. The error is an *InvalidError
-// that names the field.
+// is an error, and so are text that is not UTF-8 and anything after the job. A
+// byte order mark is accepted. The error is an *InvalidError that names the field.
+//
+// A token that is not text is not an error here: the Client refuses it alone.
 func DecodeJob(data []byte) (Job, error) {
+	data = text.TrimMark(data)
 	var j Job
-	if err := decode(data, &j); err != nil {
-		return Job{}, &InvalidError{Job: looseID(data), Faults: []Fault{*err}}
+	if f := decode(data, &j); len(f) > 0 {
+		return Job{}, &InvalidError{Job: looseID(data), Faults: f}
 	}
 	return j, nil
 }
 
-// DecodeMessage reads one message from JSON, strictly.
+// DecodeMessage reads one message from JSON, as strictly as DecodeJob.
 func DecodeMessage(data []byte) (Message, error) {
 	var m Message
-	if err := decode(data, &m); err != nil {
-		return Message{}, &InvalidError{Faults: []Fault{*err}}
+	if f := decode(text.TrimMark(data), &m); len(f) > 0 {
+		return Message{}, &InvalidError{Faults: f}
 	}
 	return m, nil
 }
 
-func decode(data []byte, v any) *Fault {
+func decode(data []byte, v any) []Fault {
+	if text.Wide(data) != "" {
+		return []Fault{{Reason: text.Fault(data)}}
+	}
+	if f := notText(data); len(f) > 0 {
+		return f
+	}
+	if f := decodeText(data, v); f != nil {
+		return []Fault{*f}
+	}
+	return nil
+}
+
+// notText reports every string that encoding/json would change in silence. Not
+// the tokens of a job: those are judged one by one.
+func notText(data []byte) []Fault {
+	var f faults
+	for path, why := range text.InJSON(data) {
+		if token := len(path) == 3 && path[0] == "targets"; !token {
+			f.add(fieldName(path), why)
+		}
+	}
+	return f
+}
+
+// fieldName joins a path of keys and of positions like "[1]".
+func fieldName(path []string) string {
+	var b strings.Builder
+	for i, key := range path {
+		if isPosition(key) {
+			b.WriteString(key)
+			continue
+		}
+		if i > 0 {
+			b.WriteByte('.')
+		}
+		b.WriteString(text.Name(key))
+	}
+	return b.String()
+}
+
+func isPosition(key string) bool {
+	digits, opened := strings.CutPrefix(key, "[")
+	digits, closed := strings.CutSuffix(digits, "]")
+	_, err := strconv.Atoi(digits)
+	return opened && closed && err == nil
+}
+
+func decodeText(data []byte, v any) *Fault {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil {
@@ -48,7 +102,10 @@ func jsonFault(err error, data []byte) *Fault {
 	var syntax *json.SyntaxError
 	switch {
 	case errors.As(err, &typ):
-		return &Fault{Field: typ.Field, Reason: fmt.Sprintf("is a JSON %s, want %s", typ.Value, jsonName(typ.Type.String()))}
+		// A number comes with its digits, which may be a user's.
+		kind, digits, _ := strings.Cut(typ.Value, " ")
+		is := strings.TrimSpace(kind + " " + text.Name(digits))
+		return &Fault{Field: typ.Field, Reason: fmt.Sprintf("is a JSON %s, want %s", is, jsonName(typ.Type.String()))}
 	case errors.As(err, &syntax):
 		return &Fault{Reason: fmt.Sprintf("is not JSON: %v at byte %d", syntax, syntax.Offset)}
 	case errors.Is(err, io.EOF):
@@ -57,7 +114,10 @@ func jsonFault(err error, data []byte) *Fault {
 		return &Fault{Reason: "is not JSON: it breaks off"}
 	}
 	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-		return &Fault{Field: strings.Trim(name, `"`), Reason: "is not a field: see docs/job.md for those that are"}
+		if plain, err := strconv.Unquote(name); err == nil {
+			name = plain
+		}
+		return &Fault{Field: text.Name(name), Reason: "is not a field: see docs/job.md for those that are"}
 	}
 	if f := timeFault(data); f != nil {
 		return f

@@ -1,12 +1,14 @@
 package push_test
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf16"
 
 	"github.com/postrider/postrider/pkg/push"
 )
@@ -96,6 +98,74 @@ func TestDecodeJobNamesTheFieldAtFault(t *testing.T) {
 				t.Errorf("got %v, want %s", err, c.want)
 			}
 		})
+	}
+}
+
+// utf16LE is text as an editor on Windows saves it as "Unicode".
+func utf16LE(s string) string {
+	var b []byte
+	for _, u := range utf16.Encode([]rune(s)) {
+		b = binary.LittleEndian.AppendUint16(b, u)
+	}
+	return string(b)
+}
+
+func TestDecodeJobRefusesWhatIsNotText(t *testing.T) {
+	t.Parallel()
+	const half = ` alone, which is half of a character: write both halves, like \ud83d\ude00, or the character itself`
+	const gbk = "is not UTF-8, it looks like GBK: write UTF-8"
+	long := strings.Repeat("IQAAAACy0ZxV", 10)
+	for _, c := range []struct{ name, job, want string }{
+		{"UTF-16", utf16LE("\ufeff" + documented), "is UTF-16: save it as UTF-8"},
+		{"UTF-16 without a mark", utf16LE(documented), "is UTF-16: save it as UTF-8"},
+		{"a title in GBK", "{\"app\":\"shop\",\"message\":{\"title\":\"\xb7\xa2\xbb\xf5\"}}", "message.title: " + gbk},
+		{"a title in GBK that ends its string too late", "{\"message\":{\"title\":\"\xc0\x5c\"}}", "message.title: " + gbk},
+		{"title and body in GBK", "{\"message\":{\"title\":\"\xb7\xa2\",\"body\":\"\xbb\xf5\"}}", "message.title: " + gbk + "; message.body: " + gbk},
+		{"a body in Latin-1", "{\"message\":{\"body\":\"caf\xe9 \"}}", "message.body: is not UTF-8: write UTF-8"},
+		{"half an emoji", `{"message":{"title":"\ud83d"}}`, `message.title: holds \ud83d` + half},
+		{"half an emoji in data", `{"message":{"data":{"k":"a\ude00"}}}`, `message.data.k: holds \ude00` + half},
+		{"half an emoji in a key", `{"message":{"data":{"a\ude00":"v"}}}`, `message.data: a key of it holds \ude00` + half},
+		{"half an emoji in the overrides", `{"message":{"overrides":{"huawei":{"android":{"x":["a","\ud83d"]}}}}}`,
+			`message.overrides.huawei.android.x[2]: holds \ud83d` + half},
+		{"half an emoji as id", `{"id":"\ud83d"}`, `id: holds \ud83d` + half},
+		{"half an emoji under a key that is a token", `{"` + long + `":"\ud83d"}`, `IQAA…xV (120 characters): holds \ud83d` + half},
+		{"a token as field", `{"` + long + `":1}`, "IQAA…xV (120 characters): is not a field: see docs/job.md for those that are"},
+		{"a user as badge", `{"message":{"badge":13800138000138001380}}`, "message.badge: is a JSON number 1380…80 (20 characters), want a whole number"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			j, err := push.DecodeJob([]byte(c.job))
+			var invalid *push.InvalidError
+			if !errors.As(err, &invalid) || err.Error() != c.want || !reflect.DeepEqual(j, push.Job{}) {
+				t.Errorf("got %v, want %s", err, c.want)
+			}
+		})
+	}
+}
+
+func TestDecodeAcceptsWhatIsText(t *testing.T) {
+	t.Parallel()
+	const title = "发货 😀\t\n"
+	for name, text := range map[string]string{
+		"characters":         `{"title":"发货 😀\t\n"}`,
+		"escapes":            `{"title":"\u53d1\u8d27 \ud83d\ude00\t\n"}`,
+		"a byte order mark":  "\ufeff" + `{"title":"发货 😀\t\n"}`,
+		"escapes in capital": `{"title":"\u53D1\u8D27 \uD83D\uDE00\t\n"}`,
+	} {
+		if m, err := push.DecodeMessage([]byte(text)); err != nil || m.Title != title {
+			t.Errorf("%s: got %q and %v, want %q", name, m.Title, err, title)
+		}
+		if j, err := push.DecodeJob([]byte(strings.Replace(text, "{", `{"message":{`, 1) + "}")); err != nil || j.Message.Title != title {
+			t.Errorf("%s: got %q and %v, want %q", name, j.Message.Title, err, title)
+		}
+	}
+}
+
+func TestATokenThatIsNotTextIsLeftToTheClient(t *testing.T) {
+	t.Parallel()
+	j, err := push.DecodeJob([]byte(`{"targets":{"huawei":["a","\ud83d"]}}`))
+	if err != nil || len(j.Targets["huawei"]) != 2 {
+		t.Errorf("got %+v and %v, want both tokens", j, err)
 	}
 }
 

@@ -105,15 +105,19 @@ func (s *Stream) Add(ctx context.Context, position int, vendor string, token []b
 	if why := checkToken(token); why != "" {
 		s.result.Refused = append(s.result.Refused, Refusal{Position: position, Vendor: vendor, Reason: why})
 		// The vendor is judged all the same: a job with a wrong one is refused whole.
-		_, err := s.lane(vendor)
+		_, err := s.lane(vendor, token)
 		return err
 	}
 	return s.add(ctx, vendor, token)
 }
 
-func (s *Stream) lane(vendor string) (*lane, error) {
+// lane finds a vendor's lane, or begins it with its first token.
+func (s *Stream) lane(vendor string, token []byte) (*lane, error) {
 	if l := s.lanes[vendor]; l != nil {
 		return l, nil
+	}
+	if _, known := s.c.vendors[vendor]; !known {
+		return nil, &InvalidError{Job: s.p.ID, Faults: []Fault{s.c.noVendor(vendor, []string{string(token)})}}
 	}
 	if f := s.c.check(s.p.Job, []string{vendor}, s.p.start); len(f) > 0 {
 		return nil, &InvalidError{Job: s.p.ID, Faults: f}
@@ -124,7 +128,7 @@ func (s *Stream) lane(vendor string) (*lane, error) {
 }
 
 func (s *Stream) add(ctx context.Context, vendor string, token []byte) error {
-	l, err := s.lane(vendor)
+	l, err := s.lane(vendor, token)
 	if err != nil {
 		return err
 	}

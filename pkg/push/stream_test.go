@@ -219,8 +219,8 @@ func TestAStreamWithoutATokenIsRefused(t *testing.T) {
 func TestAVendorThatTheJobCannotHaveRefusesItWhole(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, vendor, token, want string }{
-		{"an unknown one", "thre", "t", "targets.thre: is not a vendor; vendors are five, three"},
-		{"an unknown one with a token that is refused", "thre", "", "targets.thre: is not a vendor; vendors are five, three"},
+		{"an unknown one", "thre", "t", "targets.thre: is not a vendor: did you mean three?"},
+		{"an unknown one with a token that is refused", "thre", "", "targets.thre: is not a vendor: did you mean three?"},
 		{"one whose limit the message breaks", "five", "t", "message.title: is longer than five allows"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -39,12 +39,15 @@ func situations() *rapid.Generator[situation] {
 			retry.Result{
 				Row: classify.Row{
 					Class: rapid.SampledFrom(class).Draw(t, "class"), Remedy: rapid.SampledFrom(remedy).Draw(t, "remedy"),
+					Scope: rapid.SampledFrom([]classify.Scope{classify.ScopeToken, classify.ScopeBatch, classify.ScopeApp, "all"}).Draw(t, "scope"),
 					Tries: rapid.IntRange(-1, 10).Draw(t, "tries"),
 				},
-				Uncertain: rapid.Bool().Draw(t, "uncertain"), RetryAfter: wait("retry after", 48*time.Hour),
+				Uncertain: rapid.Bool().Draw(t, "uncertain"), Grant: rapid.Bool().Draw(t, "grant"), Refused: rapid.Bool().Draw(t, "refused"),
+				Probe: rapid.Bool().Draw(t, "probe"), Inconclusive: rapid.Bool().Draw(t, "inconclusive"),
+				Messages: rapid.IntRange(0, 3).Draw(t, "messages"), Jobs: rapid.IntRange(0, 3).Draw(t, "jobs"), RetryAfter: wait("retry after", 48*time.Hour),
 			},
 			retry.State{
-				Attempt: rapid.IntRange(0, 100).Draw(t, "attempt"), Tokens: rapid.IntRange(1, 1000).Draw(t, "tokens"),
+				Attempt: rapid.IntRange(0, 100).Draw(t, "attempt"), Tries: rapid.IntRange(0, 100).Draw(t, "tried"), Tokens: rapid.IntRange(1, 1000).Draw(t, "tokens"),
 				AtMostOnce: rapid.Bool().Draw(t, "at most once"), Now: now(),
 				Expires: now().Add(wait("expires", 72*time.Hour) - time.Hour), Jitter: rapid.Float64Range(0, 0.999999).Draw(t, "jitter"),
 				QuotaReset: rapid.SampledFrom([]time.Time{{}, now().Add(-time.Hour), now().Add(wait("reset", 24*time.Hour))}).Draw(t, "quota"),
@@ -73,17 +76,90 @@ func TestOnlyASuccessIsDelivered(t *testing.T) {
 
 func TestOnlyATokenInvalidRowMakesATokenInvalid(t *testing.T) {
 	holds(t, func(x situation, d retry.Decision) bool {
-		return d.Outcome != wire.Invalid || x.r.Row.Class == classify.TokenInvalid && x.r.Row.Remedy == classify.DropToken
+		return d.Outcome != wire.Invalid || !x.r.Grant && x.r.Row.Class == classify.TokenInvalid && x.r.Row.Remedy == classify.DropToken
 	})
 }
 
 func TestFlowControlQuotaAndConfigurationNeverCountAnAttempt(t *testing.T) {
 	free := []classify.Remedy{classify.SlowDown, classify.WaitQuota, classify.RefreshAuth, classify.Config}
 	holds(t, func(x situation, d retry.Decision) bool {
-		if !slices.Contains(free, x.r.Row.Remedy) || d.Reason == "unknown-outcome" {
+		if !slices.Contains(free, x.r.Reading().Remedy) || d.Reason == wire.DeadUnknownOutcome {
 			return true
 		}
+		if x.usedUp() {
+			return d.Reason == wire.DeadAttempts
+		}
 		return !d.Counted && (d.Verdict == retry.Again || d.Outcome == wire.Expired)
+	})
+}
+
+// usedUp tells whether the token had as many requests with the row as it allows.
+func (x situation) usedUp() bool {
+	row := x.r.Reading()
+	return row.Tries > 0 && x.s.Tries >= row.Tries
+}
+
+func TestNoRemedyRepeatsATokenMoreOftenThanItsRowAllows(t *testing.T) {
+	holds(t, func(x situation, d retry.Decision) bool { return !x.usedUp() || d.Verdict != retry.Again })
+}
+
+func TestATokenThatUsedUpItsTriesEndsDead(t *testing.T) {
+	t.Parallel()
+	for _, m := range remedies() {
+		for _, scope := range []classify.Scope{classify.ScopeToken, classify.ScopeBatch, classify.ScopeApp} {
+			r := retry.Result{Row: classify.Row{Class: classify.Retryable, Remedy: m, Scope: scope, Tries: 2}}
+			s := retry.State{Attempt: 1, Tries: 1, Tokens: 1, Now: now(), Expires: now().Add(24 * time.Hour)}
+			if !m.Repeats() {
+				continue
+			}
+			if d := retry.Decide(policy(), r, s); d.Verdict != retry.Again {
+				t.Errorf("%s, the first of two: got %+v, want again", m, d)
+			}
+			if s.Tries = 2; !retry.Counts(r.Row) {
+				t.Errorf("%s: the tries of a row that bounds them are not counted", m)
+			}
+			if d := retry.Decide(policy(), r, s); d.Outcome != wire.Dead || d.Reason != wire.DeadAttempts {
+				t.Errorf("%s, the second of two: got %+v, want dead with reason attempts", m, d)
+			}
+		}
+	}
+}
+
+func TestWaitsOfOneMessageOrTokenGrow(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		remedy classify.Remedy
+		scope  classify.Scope
+		want   []string
+	}{
+		{classify.SlowDown, classify.ScopeApp, []string{"1s", "1s"}}, // the app is stopped, with growing waits
+		{classify.SlowDown, classify.ScopeBatch, []string{"1s", "2s", "4s", "8s", "16s", "32s", "1m4s", "2m8s", "4m16s", "8m32s", "15m0s", "15m0s"}},
+		{classify.SlowDown, classify.ScopeToken, []string{"1m0s", "2m0s", "4m0s", "8m0s", "15m0s"}},
+		{classify.Config, classify.ScopeToken, []string{"1m0s", "2m0s", "4m0s", "8m0s", "16m0s", "30m0s", "30m0s"}},
+	} {
+		row := classify.Row{Class: classify.Permanent, Remedy: c.remedy, Scope: c.scope}
+		for i, want := range c.want {
+			s := retry.State{Attempt: 1, Tokens: 1, Now: now(), Expires: now().Add(24 * time.Hour)}
+			if retry.Counts(row) {
+				s.Tries = i + 1
+			}
+			if got := retry.Decide(policy(), retry.Result{Row: row}, s).At.Sub(s.Now).String(); got != want {
+				t.Errorf("%s of scope %s, try %d: waits %s, want %s", c.remedy, c.scope, i+1, got, want)
+			}
+		}
+	}
+}
+
+func TestARefusedGrantIsNeverTheMessagesFault(t *testing.T) {
+	holds(t, func(x situation, d retry.Decision) bool {
+		row := x.r.Row
+		if !x.r.Grant || row.Class == classify.Success || row.Remedy == classify.None || row.Class == "none" {
+			return true
+		}
+		if !slices.Contains(remedies(), row.Remedy) || row.Class != classify.Permanent && row.Class != classify.TokenInvalid {
+			return true
+		}
+		return d.Verdict == retry.Again || d.Outcome == wire.Expired || d.Outcome == wire.Dead
 	})
 }
 
@@ -107,7 +183,7 @@ func TestTheVendorsRetryAfterIsTheLeastWait(t *testing.T) {
 	// A quota's window and a new access token have times of their own.
 	own := []classify.Remedy{classify.WaitQuota, classify.RefreshAuth}
 	holds(t, func(x situation, d retry.Decision) bool {
-		return d.Verdict != retry.Again || slices.Contains(own, x.r.Row.Remedy) || !d.At.Before(x.s.Now.Add(x.r.RetryAfter))
+		return d.Verdict != retry.Again || slices.Contains(own, x.r.Reading().Remedy) || !d.At.Before(x.s.Now.Add(x.r.RetryAfter))
 	})
 }
 
@@ -134,7 +210,7 @@ func TestEveryDecisionIsWhole(t *testing.T) {
 
 func TestARequestOfOneTokenIsNotHalved(t *testing.T) {
 	holds(t, func(x situation, d retry.Decision) bool {
-		return d.Verdict != retry.Halve || x.s.Tokens > 1 && x.r.Row.Remedy == classify.Split
+		return d.Verdict != retry.Halve || x.s.Tokens > 1 && x.r.Reading().Remedy == classify.Split
 	})
 }
 
@@ -144,7 +220,7 @@ func TestAJobWithoutEndIsStillGivenUpAfterItsAttempts(t *testing.T) {
 	for tries, want := range map[int]int{0: 8, 3: 3, 20: 8} {
 		r.Row.Tries = tries
 		n := 1
-		for retry.Decide(policy(), r, retry.State{Attempt: n, Tokens: 1, Now: now(), Expires: now().AddDate(10, 0, 0)}).Verdict == retry.Again {
+		for retry.Decide(policy(), r, retry.State{Attempt: n, Tries: n, Tokens: 1, Now: now(), Expires: now().AddDate(10, 0, 0)}).Verdict == retry.Again {
 			n++
 		}
 		if n != want {

@@ -2,6 +2,7 @@ package retry_test
 
 import (
 	"bytes"
+	"cmp"
 	"flag"
 	"fmt"
 	"os"
@@ -30,8 +31,12 @@ func policy() retry.Policy {
 
 const goldenHeader = `# What retry.Decide says to every answer that a table may hold, with at most 8 attempts, 1s after the first and
 # 10m at the longest, jitter in the middle of its range, and the quota's next window in 2h.
-# attempt: this one of the most that count. outcome: whether the vendor may have accepted the token all the same, or gave
-# no word: no access token could be had, or a probe had no answer.
+# scope: token stands for itself; batch and app differ for flow control, configuration and mixed requests only.
+# try: of the tries that the row allows, or of the policy's attempts; attempts and tries are the same number here.
+# circumstance: the answer to a request; unknown: the vendor may have accepted the token all the same; grant: it answers the
+# request for an access token; refused: it refuses an access token that was renewed; probe: the request was the probe of a
+# stopped app and had no answer; inconclusive: nothing was asked; mixed: the request had messages of several jobs, personal: several of one job.
+# A circumstance, or tokens, that change nothing of the answer's decisions are left out.
 # tokens: in the request. asked: the vendor's Retry-After. expires: the job, from now.
 `
 
@@ -74,16 +79,18 @@ func crossProduct() []byte {
 	var b bytes.Buffer
 	b.WriteString(goldenHeader)
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "class\tremedy\tattempt\toutcome\tdelivery\ttokens\tasked\texpires\tverdict\tcounted\treason")
+	fmt.Fprintln(w, "class\tremedy\tscope\ttry\tcircumstance\tdelivery\ttokens\tasked\texpires\tverdict\tcounted\treason")
 	for _, row := range allowedRows() {
-		for _, tries := range []int{0, 3} {
-			row.Tries = tries
-			most := 8
-			if tries > 0 {
-				most = tries
-			}
-			for _, attempt := range []int{1, most - 1, most} {
-				writeCases(w, row, attempt, most)
+		for _, scope := range scopes(row.Remedy) {
+			row.Scope = scope
+			for _, tries := range []int{0, 3} {
+				if row.Tries = tries; row.Check() != nil {
+					continue
+				}
+				most := cmp.Or(tries, 8)
+				for _, try := range []int{1, most - 1, most} {
+					writeCases(w, row, try, most)
+				}
 			}
 		}
 	}
@@ -91,27 +98,74 @@ func crossProduct() []byte {
 	return b.Bytes()
 }
 
-// writeCases writes a line for each circumstance of one row and attempt.
-func writeCases(w *tabwriter.Writer, row classify.Row, attempt, most int) {
-	for i := range 3 << 4 {
+// scopes are those that make a difference to a remedy.
+func scopes(m classify.Remedy) []classify.Scope {
+	switch m {
+	case classify.SlowDown, classify.Config, classify.DropBatch:
+		return []classify.Scope{classify.ScopeToken, classify.ScopeBatch, classify.ScopeApp}
+	case classify.None, classify.Backoff, classify.RefreshAuth, classify.WaitQuota, classify.Split, classify.DropToken:
+	}
+	return []classify.Scope{classify.ScopeBatch}
+}
+
+type circumstance struct {
+	name string
+	set  func(*retry.Result)
+}
+
+func circumstances() []circumstance {
+	return []circumstance{
+		{"answer", func(*retry.Result) {}},
+		{"unknown", func(r *retry.Result) { r.Uncertain = true }},
+		{"grant", func(r *retry.Result) { r.Grant = true }},
+		{"refused", func(r *retry.Result) { r.Refused = true }},
+		{"probe", func(r *retry.Result) { r.Probe, r.Row.Level = true, classify.Transport }},
+		{"inconclusive", func(r *retry.Result) { r.Inconclusive = true }},
+		{"mixed", func(r *retry.Result) { r.Messages, r.Jobs = 2, 2 }},
+		{"personal", func(r *retry.Result) { r.Messages, r.Jobs = 2, 1 }},
+	}
+}
+
+// writeCases writes what is decided in each circumstance with one token, and with
+// more, unless it is what is decided without.
+func writeCases(w *tabwriter.Writer, row classify.Row, try, most int) {
+	var plain, one string
+	for i, c := range circumstances() {
+		for _, tokens := range []int{1, 1000} {
+			name := fmt.Sprintf("%s\t%s\t%s\t%d of %d", row.Class, row.Remedy, row.Scope, try, most)
+			what := decideAll(row, try, tokens, c)
+			if i == 0 && tokens == 1 {
+				plain = what
+			}
+			same := i > 0 && what == plain || tokens > 1 && what == one
+			if one = what; same {
+				continue
+			}
+			for line := range strings.Lines(what) {
+				delivery, rest, _ := strings.Cut(line, "\t")
+				fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s", name, c.name, delivery, tokens, rest)
+			}
+		}
+	}
+}
+
+// decideAll is a line for each delivery, Retry-After and expiry.
+func decideAll(row classify.Row, try, tokens int, c circumstance) string {
+	var b strings.Builder
+	for i := range 1 << 3 {
 		pick := func(bit int) bool { return i&(1<<bit) != 0 }
-		r := retry.Result{Row: row, Uncertain: pick(4), NoWord: pick(5)}
+		r := retry.Result{Row: row}
+		c.set(&r)
 		s := retry.State{
-			Attempt: attempt, AtMostOnce: pick(3), Tokens: 1, Now: now(), Expires: now().Add(24 * time.Hour),
+			Attempt: try, AtMostOnce: pick(2), Tokens: tokens, Now: now(), Expires: now().Add(24 * time.Hour),
 			Jitter: 0.5, QuotaReset: now().Add(2 * time.Hour),
 		}
-		outcome, delivery, asked, expires := "known", "at-least-once", "-", "24h"
-		if r.Uncertain {
-			outcome = "unknown"
+		if retry.Counts(row) && !r.Grant && !r.Inconclusive {
+			s.Tries = try
 		}
-		if r.NoWord {
-			outcome = "no word"
-		}
+		delivery, asked, expires := "at-least-once", "-", "24h"
 		if s.AtMostOnce {
 			delivery = "at-most-once"
-		}
-		if pick(2) {
-			s.Tokens = 1000
 		}
 		if pick(1) {
 			r.RetryAfter, asked = 30*time.Second, "30s"
@@ -120,9 +174,9 @@ func writeCases(w *tabwriter.Writer, row classify.Row, attempt, most int) {
 			s.Expires, expires = now().Add(20*time.Second), "20s"
 		}
 		d := retry.Decide(policy(), r, s)
-		fmt.Fprintf(w, "%s\t%s\t%d of %d\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\n",
-			row.Class, row.Remedy, attempt, most, outcome, delivery, s.Tokens, asked, expires, verdict(d, s), counted(d), orDash(string(d.Reason)))
+		fmt.Fprintf(&b, "%s\t%s\t%s\t%s\t%s\t%s\n", delivery, asked, expires, verdict(d, s), counted(d), orDash(string(d.Reason)))
 	}
+	return b.String()
 }
 
 func verdict(d retry.Decision, s retry.State) string {

@@ -46,15 +46,44 @@ func notHTTPS(field, address string) []push.Fault {
 }
 
 // CheckSize reports a message that has more than most bytes as what a vendor is
-// sent, which as names for people, or that, with err, could not be made one.
-func CheckSize(size int, err error, as string, most int) []push.Fault {
+// sent, which as names for people, or that, with err, could not be made one. The
+// fault names the largest part of the message.
+func CheckSize(m *push.Message, vendor string, size int, err error, as string, most int) []push.Fault {
 	switch {
 	case err != nil:
 		return []push.Fault{{Field: "message", Reason: "cannot be encoded as JSON"}}
 	case size > most:
-		return []push.Fault{{Field: "message", Reason: fmt.Sprintf("has %d bytes as %s; %d are allowed", size, as, most)}}
+		field, bytes := largest(m, vendor)
+		return []push.Fault{{Field: field, Reason: fmt.Sprintf(
+			"is the largest part, with %d bytes, of a message that has %d as %s; %d are allowed", bytes, size, as, most)}}
 	}
 	return nil
+}
+
+// largest is the part of a message with the most bytes, as a vendor gets it.
+func largest(m *push.Message, vendor string) (field string, bytes int) {
+	field = "message" // of a message without any text
+	data := 0
+	for k, v := range m.Data {
+		data += len(k) + len(v)
+	}
+	click := 0
+	if m.Click != nil {
+		click = len(m.Click.Target)
+	}
+	for _, part := range []struct {
+		field string
+		bytes int
+	}{
+		{"message.title", len(m.Title)}, {"message.body", len(m.Body)}, {"message.data", data}, {"message.click.target", click},
+		{"message.image", len(m.Image)}, {"message.sound", len(m.Sound)}, {"message.channel", len(m.Channel)},
+		{"message.collapse_id", len(m.CollapseID)}, {"message.overrides." + vendor, len(m.Overrides[vendor])},
+	} {
+		if part.bytes > bytes {
+			field, bytes = part.field, part.bytes
+		}
+	}
+	return field, bytes
 }
 
 // CheckTexts reports what a notification lacks that cannot do without title and

@@ -1,7 +1,9 @@
 package vendors_test
 
 import (
+	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -50,16 +52,33 @@ func TestAnImageIsHTTPSWhereHTTPSAloneOpens(t *testing.T) {
 	}
 }
 
-func TestASizeIsRefusedAboveTheMost(t *testing.T) {
+func TestASizeIsRefusedAboveTheMostWithItsLargestPart(t *testing.T) {
 	t.Parallel()
-	if got := vendors.CheckSize(10, nil, "Somebody's request", 10); got != nil {
+	m := &push.Message{Title: "title", Body: "b"}
+	if got := vendors.CheckSize(m, "some", 10, nil, "Somebody's request", 10); got != nil {
 		t.Errorf("got %v for the most, want none", got)
 	}
-	want := []push.Fault{{Field: "message", Reason: "has 11 bytes as Somebody's request; 10 are allowed"}}
-	if got := vendors.CheckSize(11, nil, "Somebody's request", 10); !slices.Equal(got, want) {
-		t.Errorf("got %v, want %v", got, want)
+	for _, c := range []struct {
+		change func(*push.Message)
+		field  string
+		bytes  int
+	}{
+		{func(*push.Message) {}, "message.title", 5},
+		{func(m *push.Message) { m.Body = "a body" }, "message.body", 6},
+		{func(m *push.Message) { m.Data = map[string]string{"key": "v", "k": "vv"} }, "message.data", 7},
+		{func(m *push.Message) { m.Click = &push.Click{Action: push.ClickURL, Target: "https://"} }, "message.click.target", 8},
+		{func(m *push.Message) { m.Overrides = map[string]json.RawMessage{"some": json.RawMessage(`{"k":"v"}`)} }, "message.overrides.some", 9},
+		{func(m *push.Message) { m.Overrides = map[string]json.RawMessage{"other": json.RawMessage(`{"k":"v"}`)} }, "message.title", 5},
+	} {
+		m := *m
+		c.change(&m)
+		want := []push.Fault{{Field: c.field, Reason: fmt.Sprintf(
+			"is the largest part, with %d bytes, of a message that has 11 as Somebody's request; 10 are allowed", c.bytes)}}
+		if got := vendors.CheckSize(&m, "some", 11, nil, "Somebody's request", 10); !slices.Equal(got, want) {
+			t.Errorf("got %v, want %v", got, want)
+		}
 	}
-	if got := vendors.CheckSize(0, errors.New("no JSON"), "Somebody's request", 10); fields(got) != "message" {
+	if got := vendors.CheckSize(m, "some", 0, errors.New("no JSON"), "Somebody's request", 10); fields(got) != "message" {
 		t.Errorf("got %v for what cannot be encoded, want a fault", got)
 	}
 }

@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"slices"
 	"strconv"
@@ -34,15 +32,20 @@ type Reply struct {
 // vendors put secrets there.
 func Do(client *http.Client, op string, req *http.Request) (Reply, error) {
 	t := newTrip(req)
+	if err := req.Context().Err(); err != nil {
+		t.unsent = true
+		return Reply{}, t.failed(client, op, err)
+	}
 	resp, err := client.Do(t.request)
 	if err != nil {
-		return Reply{}, t.failed(op, err)
+		return Reply{}, t.failed(client, op, err)
 	}
 	defer resp.Body.Close() //nolint:errcheck // the answer was read; a failed close changes nothing
 	body, err := readAll(resp)
 	if err != nil {
-		return Reply{}, t.failed(op, err)
+		return Reply{}, t.failed(client, op, err)
 	}
+	t.use.answered()
 	if len(body) > MaxAnswer {
 		return Reply{}, &Error{
 			Op: op, Code: classify.Code{Level: classify.Transport, Code: classify.Oversized},
@@ -77,14 +80,6 @@ func readAll(resp *http.Response) ([]byte, error) {
 	return body, err
 }
 
-func brokenCode(err error) string {
-	var netErr net.Error
-	if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &netErr) && netErr.Timeout() {
-		return classify.Timeout
-	}
-	return classify.Broken
-}
-
 // retryAfter reads seconds or an HTTP date; anything else, or the past, is 0.
 func retryAfter(header string, now time.Time) time.Duration {
 	if header == "" {
@@ -111,9 +106,7 @@ func MalformedError(op string, err error) error {
 
 // UnsentError is the error for a request that was never made. Check keeps
 // messages that cannot be encoded out.
-func UnsentError(op string, err error) error { return unsent(op, err) }
-
-func unsent(op string, err error) *Error {
+func UnsentError(op string, err error) error {
 	return &Error{Op: op, Code: classify.Code{Level: classify.Transport, Code: classify.Dial}, Unsent: true, Err: err}
 }
 

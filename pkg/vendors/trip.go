@@ -15,33 +15,45 @@ import (
 )
 
 // trip is one HTTP request. It notes which connection the request was given,
-// and so whether the vendor can have seen any of it.
+// and whether the vendor can have seen any of it.
 type trip struct {
 	request *http.Request
 	trace   httptrace.ClientTrace
-	conn    net.Conn // nil: not a byte of the request was written
+	use     use
+	unsent  bool // not a byte of the request was written
 }
 
 func newTrip(req *http.Request) *trip {
 	t := &trip{}
-	// Both functions run in the goroutine that calls http.Client.Do.
-	t.trace.GotConn = func(info httptrace.GotConnInfo) { t.conn = info.Conn }
-	if req.Method == http.MethodPost {
+	// Both functions run in the goroutine that calls http.Client.Do. What calls
+	// neither, a transport that is not net/http's, may have sent the request.
+	t.trace.GetConn = func(string) {
 		// net/http looks for another connection for a POST only when the first one
 		// took no byte of it, or the vendor said by HTTP/2 that it did not process it
 		// (RFC 9113, 8.7). A GET it repeats in other cases too.
-		t.trace.GetConn = func(string) { t.conn = nil }
+		t.unsent = t.unsent || !t.use.begun || req.Method == http.MethodPost
 	}
+	t.trace.GotConn = func(info httptrace.GotConnInfo) { t.unsent, t.use = false, begin(info.Conn) }
 	t.request = req.WithContext(httptrace.WithClientTrace(req.Context(), &t.trace))
 	return t
 }
 
 // failed is the error of a request that has no answer.
-func (t *trip) failed(op string, err error) *Error {
-	if t.conn == nil {
-		return unsent(op, cause(err, errNoConnection))
+func (t *trip) failed(client *http.Client, op string, err error) *Error {
+	code, other := classify.Broken, errNotHTTP
+	if t.unsent {
+		code, other = classify.Dial, errNoConnection
 	}
-	return &Error{Op: op, Code: classify.Code{Level: classify.Transport, Code: brokenCode(err)}, Err: cause(err, errNotHTTP)}
+	var netErr net.Error
+	switch ended := t.request.Context().Err(); {
+	case errors.Is(ended, context.Canceled):
+		code = classify.Canceled
+	case t.unsent:
+	case ended != nil, errors.As(err, &netErr) && netErr.Timeout():
+		code = classify.Timeout
+		t.use.timedOut(client)
+	}
+	return &Error{Op: op, Code: classify.Code{Level: classify.Transport, Code: code}, Unsent: t.unsent, Err: cause(err, other)}
 }
 
 var (

@@ -140,6 +140,8 @@ type Answer struct {
 	Tokens []TokenCode
 	// RequestID is the vendor's name for the request, for support cases and receipts.
 	RequestID string
+	// Status is the HTTP status that it came with. See Believed.
+	Status int
 	// RetryAfter is the Retry-After header's wait, or 0.
 	RetryAfter time.Duration
 	// SavedGone says that the vendor no longer knows Request.Saved: the message
@@ -234,6 +236,7 @@ type Grant struct {
 type Error struct {
 	Op         string // "send" or "fetch access token"
 	Code       classify.Code
+	Status     int // the HTTP status of a refusal, else 0. See Believed
 	RetryAfter time.Duration
 	// Unsent: not one byte of the request was written to the vendor, so it cannot
 	// have accepted anything. False also when that is not known.

@@ -52,11 +52,12 @@ func readAnswer(reply vendors.Reply, tokens []string, access string) (vendors.An
 	case reply.Status/100 == 2:
 		return vendors.Answer{}, vendors.MalformedError(opSend, errNoCode)
 	default:
-		return vendors.Answer{Code: vendors.HTTPCode(reply.Status), RetryAfter: reply.RetryAfter}, nil
+		return vendors.Answer{Code: vendors.HTTPCode(reply.Status), Status: reply.Status, RetryAfter: reply.RetryAfter}, nil
 	}
 	answer := vendors.Answer{
 		Code:       classify.Code{Level: classify.Response, Code: code},
 		RequestID:  body.ID(e.RequestID),
+		Status:     reply.Status,
 		RetryAfter: reply.RetryAfter,
 	}
 	if code != codeSuccess {

@@ -26,5 +26,5 @@ func check(m *push.Message) []push.Fault {
 // vendor leaves the tokens out is not documented: here the target counts, empty.
 func sizeFaults(m *push.Message) []push.Fault {
 	msg, err := payload(m, ident{ttl: maxTTL * time.Second, key: strings.Repeat("0", 32)})
-	return vendors.CheckSize(len(msg)+len(",")+len(head)+len(`]}`), err, "HarmonyOS's request, tokens aside", maxPayload)
+	return vendors.CheckSize(m, Name, len(msg)+len(",")+len(head)+len(`]}`), err, "HarmonyOS's request, tokens aside", maxPayload)
 }

@@ -35,9 +35,9 @@ func TestCheckNamesTheFieldAtFault(t *testing.T) {
 		{"a badge is not negative", push.Message{Title: "t", Body: "b", Badge: &minus}, []string{"message.badge"}},
 		{"overrides leave the receivers alone", push.Message{Title: "t", Body: "b", Overrides: over(`{"target":{"token":["x"]},"Target":null}`)},
 			[]string{"message.overrides.harmony.Target", "message.overrides.harmony.target"}},
-		{"a long message", push.Message{Title: "t", Body: strings.Repeat("b", 4096)}, []string{"message"}},
-		{"long data", push.Message{Kind: push.Data, Data: map[string]string{"d": strings.Repeat("b", 4096)}}, []string{"message"}},
-		{"an override makes a message long", push.Message{Title: "t", Body: "b", Overrides: over(`{"x":"` + strings.Repeat("b", 4096) + `"}`)}, []string{"message"}},
+		{"a long message", push.Message{Title: "t", Body: strings.Repeat("b", 4096)}, []string{"message.body"}},
+		{"long data", push.Message{Kind: push.Data, Data: map[string]string{"d": strings.Repeat("b", 4096)}}, []string{"message.data"}},
+		{"an override makes a message long", push.Message{Title: "t", Body: "b", Overrides: over(`{"x":"` + strings.Repeat("b", 4096) + `"}`)}, []string{"message.overrides.harmony"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

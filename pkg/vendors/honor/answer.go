@@ -56,12 +56,13 @@ func readAnswer(reply vendors.Reply, tokens []string, access, secret string) (ve
 	case !known && good:
 		return vendors.Answer{}, vendors.MalformedError(opSend, errNoCode)
 	case !known, code == codeSuccess && !good:
-		return vendors.Answer{Code: vendors.HTTPCode(reply.Status), RetryAfter: reply.RetryAfter}, nil
+		return vendors.Answer{Code: vendors.HTTPCode(reply.Status), Status: reply.Status, RetryAfter: reply.RetryAfter}, nil
 	}
 	d := detailOf(e.Data)
 	answer := vendors.Answer{
 		Code:       classify.Code{Level: classify.Response, Code: code},
 		RequestID:  body.ID(d.RequestID),
+		Status:     reply.Status,
 		RetryAfter: reply.RetryAfter,
 		Tokens:     tokenCodes(code, d, tokens),
 	}

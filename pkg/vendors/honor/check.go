@@ -26,5 +26,5 @@ func check(m *push.Message) []push.Fault {
 // an empty list of tokens.
 func sizeFaults(m *push.Message) []push.Fault {
 	msg, err := payload(m, ident{ttl: maxTTL * time.Second, key: strings.Repeat("0", 32), notifyID: 1<<31 - 1})
-	return vendors.CheckSize(len(msg)+len(",")+len(head)+len(`]`), err, "Honor's request, tokens aside", maxPayload)
+	return vendors.CheckSize(m, Name, len(msg)+len(",")+len(head)+len(`]`), err, "Honor's request, tokens aside", maxPayload)
 }

@@ -26,5 +26,5 @@ func check(m *push.Message) []push.Fault {
 func sizeFaults(m *push.Message) []push.Fault {
 	longest := ident{ttl: maxTTL * time.Second, key: strings.Repeat("0", 32), notifyID: 1<<31 - 1}
 	msg, err := payload(m, longest)
-	return vendors.CheckSize(len(msg), err, "Huawei's message, tokens aside", maxPayload)
+	return vendors.CheckSize(m, Name, len(msg), err, "Huawei's message, tokens aside", maxPayload)
 }

@@ -31,8 +31,8 @@ func TestCheckNamesTheFieldAtFault(t *testing.T) {
 		{"a badge is not negative", push.Message{Title: "t", Body: "b", Badge: &minus}, []string{"message.badge"}},
 		{"overrides leave the receivers alone", push.Message{Title: "t", Body: "b", Overrides: over(`{"token":["x"],"Topic":"x","condition":null}`)},
 			[]string{"message.overrides.huawei.Topic", "message.overrides.huawei.condition", "message.overrides.huawei.token"}},
-		{"a long message", push.Message{Title: "t", Body: strings.Repeat("b", 4096)}, []string{"message"}},
-		{"an override makes a message long", push.Message{Title: "t", Body: "b", Overrides: over(`{"data":"` + strings.Repeat("b", 4096) + `"}`)}, []string{"message"}},
+		{"a long message", push.Message{Title: "t", Body: strings.Repeat("b", 4096)}, []string{"message.body"}},
+		{"an override makes a message long", push.Message{Title: "t", Body: "b", Overrides: over(`{"data":"` + strings.Repeat("b", 4096) + `"}`)}, []string{"message.overrides.huawei"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

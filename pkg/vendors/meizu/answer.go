@@ -44,11 +44,12 @@ func readAnswer(reply vendors.Reply, tokens []string, hide ...string) (vendors.A
 	case code == "" && fine:
 		return vendors.Answer{}, vendors.MalformedError(opSend, errNoCode)
 	case code == "", code == codeSuccess && !fine:
-		return vendors.Answer{Code: vendors.HTTPCode(reply.Status), RetryAfter: reply.RetryAfter}, nil
+		return vendors.Answer{Code: vendors.HTTPCode(reply.Status), Status: reply.Status, RetryAfter: reply.RetryAfter}, nil
 	}
 	answer := vendors.Answer{
 		Code:       classify.Code{Level: classify.Response, Code: code},
 		RequestID:  body.ID(e.MsgID),
+		Status:     reply.Status,
 		RetryAfter: reply.RetryAfter,
 	}
 	if code == codeSuccess {

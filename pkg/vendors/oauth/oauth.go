@@ -86,10 +86,11 @@ func (c Client) read(reply vendors.Reply) (vendors.Grant, error) {
 		return vendors.Grant{}, &vendors.Error{
 			Op:         op,
 			Code:       classify.Code{Level: classify.Auth, Code: code, Text: vendors.Text(g.Description, c.Secret.Reveal(), g.AccessToken)},
+			Status:     reply.Status,
 			RetryAfter: reply.RetryAfter,
 		}
 	case reply.Status/100 != 2:
-		return vendors.Grant{}, &vendors.Error{Op: op, Code: vendors.HTTPCode(reply.Status), RetryAfter: reply.RetryAfter}
+		return vendors.Grant{}, &vendors.Error{Op: op, Code: vendors.HTTPCode(reply.Status), Status: reply.Status, RetryAfter: reply.RetryAfter}
 	case lifetime <= 0 || !body.Printable(g.AccessToken):
 		return vendors.Grant{}, vendors.MalformedError(op, errGrant)
 	}

@@ -60,9 +60,9 @@ func readAnswer(reply vendors.Reply, tokens []string, hide ...string) (vendors.A
 	case reply.Status/100 == 2:
 		return vendors.Answer{}, vendors.MalformedError(opSend, errNoCode)
 	default:
-		return vendors.Answer{Code: vendors.HTTPCode(reply.Status), RetryAfter: reply.RetryAfter}, nil
+		return vendors.Answer{Code: vendors.HTTPCode(reply.Status), Status: reply.Status, RetryAfter: reply.RetryAfter}, nil
 	}
-	answer := vendors.Answer{Code: classify.Code{Level: classify.Response, Code: code}, RetryAfter: reply.RetryAfter}
+	answer := vendors.Answer{Code: classify.Code{Level: classify.Response, Code: code}, Status: reply.Status, RetryAfter: reply.RetryAfter}
 	if code != codeSuccess {
 		answer.Code.Text = words(body.Text(e.Message), tokens, hide...)
 	}

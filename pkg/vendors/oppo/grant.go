@@ -58,12 +58,13 @@ func readGrant(reply vendors.Reply, secret string) (vendors.Grant, error) {
 	switch code := codeOf(e.Code); {
 	case code == "" && reply.Status/100 == 2:
 		return vendors.Grant{}, vendors.MalformedError(opGrant, errNoCode)
-	case code == "":
-		return vendors.Grant{}, &vendors.Error{Op: opGrant, Code: vendors.HTTPCode(reply.Status), RetryAfter: reply.RetryAfter}
+	case code == "", code == codeSuccess && reply.Status/100 != 2:
+		return vendors.Grant{}, &vendors.Error{Op: opGrant, Code: vendors.HTTPCode(reply.Status), Status: reply.Status, RetryAfter: reply.RetryAfter}
 	case code != codeSuccess:
 		return vendors.Grant{}, &vendors.Error{
 			Op:         opGrant,
 			Code:       classify.Code{Level: classify.Auth, Code: code, Text: words(body.Text(e.Message), nil, secret, access)},
+			Status:     reply.Status,
 			RetryAfter: reply.RetryAfter,
 		}
 	case access == "":

@@ -48,12 +48,13 @@ func readPulled(reply vendors.Reply, hide ...string) (vendors.Pulled, error) {
 	switch code := codeOf(e.Code); {
 	case code == "" && reply.Status/100 == 2:
 		return vendors.Pulled{}, vendors.MalformedError(opPull, errNoCode)
-	case code == "":
-		return vendors.Pulled{}, &vendors.Error{Op: opPull, Code: vendors.HTTPCode(reply.Status), RetryAfter: reply.RetryAfter}
+	case code == "", code == codeSuccess && reply.Status/100 != 2:
+		return vendors.Pulled{}, &vendors.Error{Op: opPull, Code: vendors.HTTPCode(reply.Status), Status: reply.Status, RetryAfter: reply.RetryAfter}
 	case code != codeSuccess:
 		return vendors.Pulled{}, &vendors.Error{
 			Op:         opPull,
 			Code:       classify.Code{Level: classify.Response, Code: code, Text: words(body.Text(e.Message), nil, hide...)},
+			Status:     reply.Status,
 			RetryAfter: reply.RetryAfter,
 		}
 	}

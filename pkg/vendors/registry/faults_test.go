@@ -114,8 +114,8 @@ func TestCancelingReturnsAtOnce(t *testing.T) {
 			cancel()
 		}()
 		err := within(ctx, t, b, c)
-		if e := vendorError(t, err); e.Code.Level != classify.Transport || !errors.Is(err, context.Canceled) {
-			t.Errorf("got %v, want a transport error that wraps context.Canceled", err)
+		if got, want := describe(t, vendors.Answer{}, err), "error transport/canceled\n"; got != want || !errors.Is(err, context.Canceled) {
+			t.Errorf("got %swant %sthat wraps context.Canceled", got, want)
 		}
 	})
 }

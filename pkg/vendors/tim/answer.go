@@ -55,12 +55,13 @@ func readAnswer(reply vendors.Reply, tokens []string, secrets ...string) (vendor
 	case code == "" && fine:
 		return vendors.Answer{}, vendors.MalformedError(opSend, errNoCode)
 	case code == "", code == codeSuccess && !fine:
-		return vendors.Answer{Code: vendors.HTTPCode(reply.Status), RetryAfter: reply.RetryAfter}, nil
+		return vendors.Answer{Code: vendors.HTTPCode(reply.Status), Status: reply.Status, RetryAfter: reply.RetryAfter}, nil
 	}
 	answer := vendors.Answer{
 		Code:       classify.Code{Level: classify.Response, Code: code},
 		Tokens:     tokenCodes(e.ErrorList, tokens),
 		RequestID:  requestID(e),
+		Status:     reply.Status,
 		RetryAfter: reply.RetryAfter,
 	}
 	if code == codeSuccess {

@@ -23,7 +23,7 @@ func check(m *push.Message) []push.Fault {
 // sizeFaults measures the larger of the two forms that the message may take.
 func sizeFaults(m *push.Message) []push.Fault {
 	msg, err := chatMessage(m)
-	return vendors.CheckSize(len(msg), err, "Tencent IM's request, accounts aside", maxPayload-spare)
+	return vendors.CheckSize(m, Name, len(msg), err, "Tencent IM's request, accounts aside", maxPayload-spare)
 }
 
 // spare is more than the rest of a request has, in bytes.

@@ -27,8 +27,8 @@ func TestCheckNamesTheFieldAtFault(t *testing.T) {
 		{"a badge is not negative", push.Message{Title: "t", Body: "b", Badge: &minus}, []string{"message.badge"}},
 		{"overrides leave the receivers alone", push.Message{Title: "t", Body: "b", Overrides: over(`{"To_Account":["x"],"from_account":"x"}`)},
 			[]string{"message.overrides.tim.To_Account", "message.overrides.tim.from_account"}},
-		{"a long message", push.Message{Title: "t", Body: strings.Repeat("b", 12<<10)}, []string{"message"}},
-		{"an override makes a message long", push.Message{Title: "t", Body: "b", Overrides: over(`{"Ext":"` + strings.Repeat("b", 12<<10) + `"}`)}, []string{"message"}},
+		{"a long message", push.Message{Title: "t", Body: strings.Repeat("b", 12<<10)}, []string{"message.body"}},
+		{"an override makes a message long", push.Message{Title: "t", Body: "b", Overrides: over(`{"Ext":"` + strings.Repeat("b", 12<<10) + `"}`)}, []string{"message.overrides.tim"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

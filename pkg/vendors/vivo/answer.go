@@ -64,12 +64,13 @@ func readAnswer(reply vendors.Reply, tokens []string, hide ...string) (vendors.A
 	case reply.Status/100 == 2:
 		return vendors.Answer{}, vendors.MalformedError(opSend, errNoCode)
 	default:
-		return vendors.Answer{Code: vendors.HTTPCode(reply.Status), RetryAfter: reply.RetryAfter}, nil
+		return vendors.Answer{Code: vendors.HTTPCode(reply.Status), Status: reply.Status, RetryAfter: reply.RetryAfter}, nil
 	}
 	answer := vendors.Answer{
 		Code:       classify.Code{Level: classify.Response, Code: code},
 		Tokens:     tokenCodes(code, invalidUsers(e), tokens),
 		RequestID:  name(e.TaskID),
+		Status:     reply.Status,
 		RetryAfter: reply.RetryAfter,
 	}
 	if code != codeSuccess {

@@ -61,12 +61,13 @@ func readGrant(reply vendors.Reply, secret string) (vendors.Grant, error) {
 	switch code := codeOf(e.Result); {
 	case code == "" && reply.Status/100 == 2:
 		return vendors.Grant{}, vendors.MalformedError(opGrant, errNoCode)
-	case code == "":
-		return vendors.Grant{}, &vendors.Error{Op: opGrant, Code: vendors.HTTPCode(reply.Status), RetryAfter: reply.RetryAfter}
+	case code == "", code == codeSuccess && reply.Status/100 != 2:
+		return vendors.Grant{}, &vendors.Error{Op: opGrant, Code: vendors.HTTPCode(reply.Status), Status: reply.Status, RetryAfter: reply.RetryAfter}
 	case code != codeSuccess:
 		return vendors.Grant{}, &vendors.Error{
 			Op:         opGrant,
 			Code:       classify.Code{Level: classify.Auth, Code: code, Text: vendors.Words(text(e.Desc), nil, secret, access)},
+			Status:     reply.Status,
 			RetryAfter: reply.RetryAfter,
 		}
 	case access == "":

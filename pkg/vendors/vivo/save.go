@@ -37,12 +37,13 @@ func readSaved(reply vendors.Reply, life time.Duration, hide ...string) (vendors
 	switch {
 	case code == "" && reply.Status/100 == 2:
 		return vendors.Saved{}, vendors.MalformedError(opSave, errNoCode)
-	case code == "":
-		return vendors.Saved{}, &vendors.Error{Op: opSave, Code: vendors.HTTPCode(reply.Status), RetryAfter: reply.RetryAfter}
+	case code == "", code == codeSuccess && reply.Status/100 != 2:
+		return vendors.Saved{}, &vendors.Error{Op: opSave, Code: vendors.HTTPCode(reply.Status), Status: reply.Status, RetryAfter: reply.RetryAfter}
 	case code != codeSuccess:
 		return vendors.Saved{}, &vendors.Error{
 			Op:         opSave,
 			Code:       classify.Code{Level: classify.Response, Code: saveCode(code), Text: vendors.Words(text(e.Desc), nil, hide...)},
+			Status:     reply.Status,
 			RetryAfter: reply.RetryAfter,
 		}
 	case id == "":

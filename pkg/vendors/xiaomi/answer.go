@@ -77,11 +77,11 @@ func readAnswer(reply vendors.Reply, sent delivery, hide ...string) (vendors.Ans
 	case code == "" && ok:
 		return vendors.Answer{}, vendors.MalformedError(opSend, errNoCode)
 	case code == "", code == codeSuccess && !ok:
-		return vendors.Answer{Code: vendors.HTTPCode(reply.Status), RetryAfter: reply.RetryAfter}, nil
+		return vendors.Answer{Code: vendors.HTTPCode(reply.Status), Status: reply.Status, RetryAfter: reply.RetryAfter}, nil
 	case code == codeSuccess && body.Text(e.Result) == "error":
 		return vendors.Answer{}, vendors.MalformedError(opSend, errContradiction)
 	}
-	answer := vendors.Answer{RequestID: body.ID(e.TraceID), RetryAfter: reply.RetryAfter}
+	answer := vendors.Answer{RequestID: body.ID(e.TraceID), Status: reply.Status, RetryAfter: reply.RetryAfter}
 	if code != codeSuccess {
 		answer.Code = classify.Code{Level: classify.Response, Code: reading(code, e, ok, len(sent.tokens)), Text: e.words(sent.tokens, hide)}
 		return answer, nil

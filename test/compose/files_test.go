@@ -1,0 +1,191 @@
+package compose
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/postrider/postrider/internal/config"
+	"github.com/postrider/postrider/internal/simulator"
+	"github.com/postrider/postrider/pkg/vendors/registry"
+)
+
+const (
+	root       = "../.." // of the repository
+	secretsDir = root + "/deploy/compose/secrets"
+	ourImage   = "postrider:${POSTRIDER_VERSION:-dev}"
+)
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// service is what the tests look at of docker-compose.yml's services.
+type service struct {
+	Image       string
+	Build       map[string]any
+	Grace       string `yaml:"stop_grace_period"`
+	Restart     string
+	User        string
+	ReadOnly    bool     `yaml:"read_only"`
+	CapDrop     []string `yaml:"cap_drop"`
+	Secrets     []string
+	Ports       []string
+	Profiles    []string
+	Healthcheck map[string]any
+}
+
+type composeFile struct {
+	Version  string
+	Services map[string]service
+	Secrets  map[string]struct{ File string }
+}
+
+func readCompose(t *testing.T) composeFile {
+	t.Helper()
+	var f composeFile
+	// What a service says itself replaces what an anchor says: no duplicate.
+	text := strings.NewReader(read(t, "docker-compose.yml"))
+	if err := yaml.NewDecoder(text, yaml.AllowDuplicateMapKey()).Decode(&f); err != nil {
+		t.Fatal(err)
+	}
+	if len(f.Services) < 7 {
+		t.Fatalf("docker-compose.yml has %d services", len(f.Services))
+	}
+	return f
+}
+
+// readConfig reads the workers' configuration as they do, with the secrets of
+// the repository where containers have theirs.
+func readConfig(t *testing.T) *config.Config {
+	t.Helper()
+	const name = "deploy/compose/postrider.yaml"
+	cfg, err := config.Parse(name, []byte(read(t, name)), registry.All(), config.Source{ReadFile: func(path string) ([]byte, error) {
+		return os.ReadFile(filepath.Join(secretsDir, strings.TrimPrefix(path, "/run/secrets/")))
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+func TestTheConfigurationIsAWorkersWithEveryVendor(t *testing.T) {
+	t.Parallel()
+	cfg := readConfig(t)
+	if err := cfg.CheckWorker(); err != nil {
+		t.Error(err)
+	}
+	for _, spec := range registry.All() {
+		if cfg.Apps["shop"].Vendors[spec.Name] == nil {
+			t.Errorf("the app shop has no %s", spec.Name)
+		}
+	}
+}
+
+func TestAWorkerIsGivenLongerToStopThanItTakes(t *testing.T) {
+	t.Parallel()
+	shutdown := readConfig(t).Worker.ShutdownTimeout
+	f := readCompose(t)
+	for _, name := range []string{"worker", "ui"} {
+		grace, err := time.ParseDuration(f.Services[name].Grace)
+		if err != nil || grace < shutdown+5*time.Second {
+			t.Errorf("%s: stop_grace_period is %q (%v), want 5 s more than worker.shutdown_timeout, which is %v", name, f.Services[name].Grace, err, shutdown)
+		}
+	}
+}
+
+func TestServicesAreHardenedAndBuilt(t *testing.T) {
+	t.Parallel()
+	f := readCompose(t)
+	if f.Version != "" {
+		t.Error("docker-compose.yml has a version: Compose v2 warns of it")
+	}
+	for name, s := range f.Services {
+		if !s.ReadOnly || !slices.Equal(s.CapDrop, []string{"ALL"}) {
+			t.Errorf("%s may write its root file system or has capabilities", name)
+		}
+		if s.Image == ourImage {
+			// Without build: docker-compose would try to pull it.
+			if s.Build["dockerfile"] != "deploy/docker/Dockerfile" {
+				t.Errorf("%s is not built from our Dockerfile: %v", name, s.Build)
+			}
+		} else if _, tag, ok := strings.Cut(s.Image, ":"); !ok || tag == "latest" {
+			t.Errorf("%s: image %s has no concrete tag", name, s.Image)
+		}
+		for _, port := range s.Ports {
+			if !strings.Contains(port, ":-127.0.0.1:") {
+				t.Errorf("%s: port %s is open to other machines unless told otherwise", name, port)
+			}
+		}
+		if len(s.Profiles) == 0 && len(s.Healthcheck) == 0 {
+			t.Errorf("%s has no healthcheck", name)
+		}
+	}
+	if len(f.Services["worker"].Ports) > 0 {
+		t.Error("worker has a host port: it could not be scaled")
+	}
+}
+
+// The containers' user, who is nobody on the host, has to read the secrets; and
+// what is in the repository must open only the simulator.
+func TestSecretsOpenOnlyTheSimulator(t *testing.T) {
+	t.Parallel()
+	f := readCompose(t)
+	demo := simulator.DemoCredential().Secret
+	for name, s := range f.Secrets {
+		path := filepath.Join(root, s.File)
+		info, err := os.Stat(path)
+		if err != nil || info.Mode().Perm() != 0o644 {
+			t.Errorf("%s: mode %v, %v; want 0644", s.File, info.Mode(), err)
+		}
+		if text := strings.TrimSpace(read(t, s.File)); text != demo && name != "harmony.pem" && name != "ui-password" {
+			t.Errorf("%s is not the simulator's demo secret", s.File)
+		}
+		for _, service := range []string{"worker", "ui"} {
+			if !slices.Contains(f.Services[service].Secrets, name) {
+				t.Errorf("%s lacks the secret %s", service, name)
+			}
+		}
+	}
+	if !strings.Contains(read(t, "internal/demo/demo.yaml"), strings.Split(read(t, "deploy/compose/secrets/harmony.pem"), "\n")[1]) {
+		t.Error("harmony.pem is not the demo's key")
+	}
+}
+
+// Docker's classic builder is all that some machines have.
+func TestTheDockerfileNeedsNoBuildKit(t *testing.T) {
+	t.Parallel()
+	text := read(t, "deploy/docker/Dockerfile")
+	for _, no := range []string{"RUN --mount", "<<", "# syntax", "--chmod", "--link"} {
+		if strings.Contains(text, no) {
+			t.Errorf("the Dockerfile holds %q", no)
+		}
+	}
+	for _, yes := range []string{"FROM scratch", "USER 65532:65532", "CGO_ENABLED=0", "-trimpath"} {
+		if !strings.Contains(text, yes) {
+			t.Errorf("the Dockerfile lacks %q", yes)
+		}
+	}
+}
+
+func TestPrometheusTakesItsConfiguration(t *testing.T) {
+	t.Parallel()
+	promtool, err := exec.LookPath("promtool")
+	if err != nil {
+		t.Skip("promtool is not installed")
+	}
+	if out, err := exec.CommandContext(t.Context(), promtool, "check", "config", filepath.Join(root, "deploy/monitoring/prometheus.yml")).CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+}

@@ -1,0 +1,57 @@
+package compose
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/postrider/postrider/internal/simulator"
+)
+
+// targets is how many of Prometheus's targets are up; an error unless all are.
+func targets(ctx context.Context, base string) (up int, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/api/v1/targets?state=active", http.NoBody)
+	if err != nil {
+		return 0, err
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close()
+	var answer struct {
+		Data struct {
+			ActiveTargets []struct{ Health string }
+		}
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
+		return 0, err
+	}
+	for _, t := range answer.Data.ActiveTargets {
+		if t.Health != "up" {
+			return 0, fmt.Errorf("a target is %s", t.Health)
+		}
+		up++
+	}
+	return up, nil
+}
+
+// fired tells how often each fault struck, over all vendors.
+func fired(all map[string]simulator.VendorReport) string {
+	counts := map[string]int64{}
+	for _, v := range all {
+		for name, n := range v.Faults {
+			counts[name] += n
+		}
+	}
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		fmt.Fprintf(&b, "%s %d, ", name, counts[name])
+	}
+	return strings.TrimSuffix(b.String(), ", ")
+}
