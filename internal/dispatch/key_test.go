@@ -127,7 +127,7 @@ func TestEachTryOfATokenHasOneKey(t *testing.T) {
 			r.vendor.replies = []reply{timeout, timeout, timeout}
 			r.again(tasks[0])
 			first := r.vendor.keys()
-			r.must(r.d.Fence(t.Context(), tasks[0].Task)) // as a reaper does
+			r.must(r.d.Fence(t.Context(), tasks[0].Task, ours)) // as a reaper does
 			r.vendor.replies = nil
 			r.finish(append(tasks, r.alone(job("later", "t9"))...)...)
 			for token := range first {
