@@ -36,7 +36,7 @@ var mayImport = map[string][]string{
 		"internal/config", "internal/ledger", "internal/simulator", "internal/worker", "pkg/push", "pkg/vendors/registry",
 	},
 	"internal/worker": {
-		"internal/config", "internal/credential", "internal/dispatch", "internal/feedback", "internal/intake", "internal/lanes", "internal/lease", "internal/ledger",
+		"internal/clock", "internal/config", "internal/credential", "internal/dispatch", "internal/feedback", "internal/intake", "internal/lanes", "internal/lease", "internal/ledger",
 		"internal/limit", "internal/metrics", "internal/overview", "internal/pull", "internal/queue", "internal/receipt", "internal/saved",
 		"pkg/classify", "pkg/push", "pkg/push/wire", "pkg/retry", "pkg/vendors", "pkg/vendors/registry",
 	},
@@ -45,6 +45,7 @@ var mayImport = map[string][]string{
 	"internal/receipt":  {"internal/dispatch", "internal/inbox", "internal/ledger", "pkg/classify", "pkg/push/wire", "pkg/vendors"},
 	"internal/pull":     {"internal/credential", "internal/ledger", "pkg/classify", "pkg/push/wire", "pkg/vendors"},
 	"internal/lease":    {},
+	"internal/clock":    {},
 	"internal/flight":   {},
 	"internal/metrics":  {"internal/dispatch", "internal/lanes", "internal/limit", "pkg/classify", "pkg/push/wire", "pkg/vendors"},
 	"internal/dispatch": {

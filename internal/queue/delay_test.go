@@ -19,7 +19,7 @@ func TestADelayIsNeverCutToBeforeItsTime(t *testing.T) {
 			<-time.After(past) // now is not a whole second
 			for _, wait := range []time.Duration{0, 1, time.Millisecond, 500 * time.Millisecond, 999_999_999, time.Second, time.Hour + 1} {
 				at := time.Now().Add(wait)
-				d := retryDelay(3, fmt.Errorf("handle: %w", &AgainError{At: at}), nil)
+				d := retryDelay(3, fmt.Errorf("handle: %w", &AgainError{At: at}), time.Now())
 				cut := time.Unix(time.Now().Add(d).Unix(), 0)
 				if cut.Before(at) || cut.After(at.Add(time.Second)) {
 					t.Errorf("at %v for %v: it comes at %v", at, wait, cut)
@@ -49,7 +49,7 @@ func TestHowAsynqIsToTakeAnError(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := retryDelay(c.tried, c.err, nil); got != c.delay {
+			if got := retryDelay(c.tried, c.err, time.Now()); got != c.delay {
 				t.Errorf("the delay is %v, want %v", got, c.delay)
 			}
 			if got := isFailure(c.err); got != c.failure {

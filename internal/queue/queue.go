@@ -76,7 +76,9 @@ type Config struct {
 	Producers func(ctx context.Context) error
 	// Now is the time by Redis's clock; nil: time.Now.
 	Now func() time.Time
-	Log zerolog.Logger
+	// Hold says why no task may be taken now; nil, or nil from it: one may.
+	Hold func() error
+	Log  zerolog.Logger
 }
 
 // Lanes are running lanes.
@@ -113,6 +115,9 @@ func Start(c Config) (*Lanes, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if c.Hold == nil {
+		c.Hold = func() error { return nil }
+	}
 	pipe, err := c.Redis.AutoPipeline()
 	if err != nil {
 		return nil, fmt.Errorf("pipeline: %w", err)
@@ -126,9 +131,12 @@ func Start(c Config) (*Lanes, error) {
 			w.add(lane, room(p, c.Handlers))
 		}
 		srv := asynq.NewServerFromRedisClient(w, asynq.Config{
-			Concurrency:     c.Handlers,
-			Queues:          queues,
-			RetryDelayFunc:  retryDelay,
+			Concurrency: c.Handlers,
+			Queues:      queues,
+			RetryDelayFunc: func(n int, err error, _ *asynq.Task) time.Duration {
+				now := c.Now() // asynq adds the delay to this machine's time
+				return time.Until(now) + retryDelay(n, err, now)
+			},
 			IsFailure:       isFailure,
 			ShutdownTimeout: c.ShutdownTimeout,
 			Logger:          logger{c.Log.With().Str("vendor", vendor).Logger(), trouble},
@@ -205,13 +213,13 @@ func (l *Lanes) Stop() error {
 	return errors.Join(err, g.Wait())
 }
 
-// retryDelay is when a task comes again. asynq cuts times to whole seconds, so
-// ours are rounded up.
-func retryDelay(n int, err error, _ *asynq.Task) time.Duration {
+// retryDelay is how long after now a task comes again. asynq cuts times to whole
+// seconds, so ours are rounded up.
+func retryDelay(n int, err error, now time.Time) time.Duration {
 	var again *AgainError
 	switch {
 	case errors.As(err, &again):
-		return max(0, time.Until(again.At.Add(time.Second-1)))
+		return max(0, again.At.Add(time.Second-1).Sub(now))
 	case errors.Is(err, asynq.ErrLeaseExpired):
 		return 0
 	}

@@ -41,6 +41,7 @@ type waiter struct {
 	block redis.UniversalClient
 
 	now    func() time.Time // by Redis's clock
+	hold   func() error     // why no task may be taken now
 	log    zerolog.Logger
 	self   string               // what the names of this process's looks begin with
 	lanes  map[string]*waitLane // by asynq's pending key
@@ -75,7 +76,7 @@ type waitLane struct {
 
 func newWaiter(c Config, pipe redis.UniversalClient, self string) *waiter {
 	return &waiter{
-		UniversalClient: c.Redis, handlers: c.Handlers, pipe: pipe, block: c.Block, now: c.Now, log: c.Log, self: self,
+		UniversalClient: c.Redis, handlers: c.Handlers, pipe: pipe, block: c.Block, now: c.Now, hold: c.Hold, log: c.Log, self: self,
 		lanes: map[string]*waitLane{}, leases: map[string]string{}, runs: map[taskName]*run{}, guards: map[string]*redis.Script{},
 		wake: make(chan struct{}, 1), done: make(chan struct{}),
 	}
@@ -107,7 +108,7 @@ func (w *waiter) look(ctx context.Context, keys []string, l *waitLane) *redis.Cm
 	cmd := redis.NewCmd(ctx)
 	err := w.giveBack(ctx, w.unready(time.Now().Add(-freshFor)))
 	msg, n := w.next(l)
-	if n > 0 && err == nil {
+	if n > 0 && err == nil && w.hold() == nil {
 		err = w.take(ctx, keys, l, n)
 		// This process may have been frozen meanwhile.
 		err = errors.Join(err, w.giveBack(ctx, w.unready(time.Now().Add(-freshFor))))
@@ -215,7 +216,7 @@ func (w *waiter) watch(key string, l *waitLane) {
 func (w *waiter) hasTask(key string, l *waitLane) bool {
 	w.mu.Lock()
 	rest := time.Duration(0)
-	if l.paused {
+	if l.paused || w.hold() != nil {
 		rest = pausedPoll
 	}
 	w.mu.Unlock()

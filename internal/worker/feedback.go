@@ -24,6 +24,7 @@ type background struct {
 // worker of all does, and has the metrics ask how many entries wait.
 func (w *Worker) startFeedback() {
 	w.background.ctx, w.background.cancel = context.WithCancel(context.Background())
+	w.background.wg.Go(func() { w.clock.Run(w.background.ctx) })
 	hook := &feedback.Webhook{
 		Redis: w.rdb, Client: w.client, Meter: w.metrics, Log: w.log,
 		Target: func() (string, string) {

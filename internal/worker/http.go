@@ -52,7 +52,7 @@ func (w *Worker) listen(ctx context.Context) error {
 	return nil
 }
 
-// ready answers 200 when Redis is reachable and the lanes run.
+// ready answers 200 when Redis is reachable, the lanes run and the clock is right.
 func (w *Worker) ready(rw http.ResponseWriter, r *http.Request) {
 	if w.draining.Load() {
 		say(rw, http.StatusServiceUnavailable, "draining")
@@ -62,6 +62,10 @@ func (w *Worker) ready(rw http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	if err := w.rdb.Ping(ctx).Err(); err != nil {
 		say(rw, http.StatusServiceUnavailable, "redis is not reachable")
+		return
+	}
+	if err := w.clock.Err(); err != nil {
+		say(rw, http.StatusServiceUnavailable, err.Error())
 		return
 	}
 	say(rw, http.StatusOK, "ready")

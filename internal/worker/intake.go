@@ -12,7 +12,7 @@ import (
 
 // producer judges and enqueues jobs as the configuration has it.
 func (w *Worker) producer(c *config.Config) *push.Client {
-	client, err := push.NewClient(w.rdb, push.Options{Vendors: registry.ForClient(), Apps: c.ForClient()})
+	client, err := push.NewClient(w.rdb, push.Options{Vendors: registry.ForClient(), Apps: c.ForClient(), Now: w.clock.Now})
 	if err != nil {
 		panic(err) // a vendor of the registry without a batch limit: every test would say so
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
 
+	"github.com/postrider/postrider/internal/clock"
 	"github.com/postrider/postrider/internal/config"
 	"github.com/postrider/postrider/internal/credential"
 	"github.com/postrider/postrider/internal/dispatch"
@@ -53,6 +54,7 @@ type Worker struct {
 	client   *http.Client // to the vendors
 	accounts atomic.Pointer[accounts]
 	metrics  *metrics.Metrics
+	clock    *clock.Clock
 	limiter  *limit.Limiter
 	book     *ledger.Store
 	dispatch *dispatch.Dispatcher
@@ -83,7 +85,7 @@ func Start(ctx context.Context, o Options) (*Worker, error) {
 	c := o.Config
 	w.lanes, err = queue.Start(queue.Config{
 		Redis: w.rdb, Block: o.Redis(3 * len(w.served)), Vendors: w.served, Handlers: handlers(c),
-		ShutdownTimeout: c.Worker.ShutdownTimeout, Log: w.log,
+		ShutdownTimeout: c.Worker.ShutdownTimeout, Log: w.log, Now: w.clock.Now, Hold: w.clock.Err,
 		Handle: w.dispatch.Handle, Fence: w.dispatch.Fence, Bury: w.dispatch.Bury,
 		Lost: w.dispatch.Lost, End: w.dispatch.End, Recovered: w.metrics.Recovered, Producers: w.completeStale,
 	})
@@ -111,6 +113,10 @@ func assemble(ctx context.Context, o Options) (*Worker, error) {
 	if err := w.rdb.Ping(ctx).Err(); err != nil {
 		return nil, errors.Join(fmt.Errorf("reach redis: %w: check redis.url", err), w.rdb.Close())
 	}
+	w.clock = &clock.Clock{Redis: w.rdb, Log: w.log}
+	if err := w.clock.Check(ctx); err != nil {
+		w.log.Warn().Err(err).Msg("this machine's clock is taken to be right until Redis tells the time")
+	}
 	w.client = vendors.NewClient(c.Worker.Concurrency)
 	w.use(c)
 	together, err := w.rdb.AsyncAutoPipeline()
@@ -121,7 +127,7 @@ func assemble(ctx context.Context, o Options) (*Worker, error) {
 	w.access = &credential.Store{Redis: w.rdb, Key: c.Redis.Key(), Observe: w.metrics.Grant}
 	w.book = &ledger.Store{
 		Redis: w.rdb, Together: together, Keep: c.Ledger.Keep,
-		Guard: ledger.Guard{Min: c.Feedback.Guard.Min, Ratio: c.Feedback.Guard.Ratio},
+		Guard: ledger.Guard{Min: c.Feedback.Guard.Min, Ratio: c.Feedback.Guard.Ratio}, Now: w.clock.Now,
 	}
 	w.metrics.Watch(func(ctx context.Context) (map[string][]lanes.App, error) {
 		return (&lanes.Reader{Redis: w.rdb}).Apps(ctx, w.known())
@@ -131,13 +137,14 @@ func assemble(ctx context.Context, o Options) (*Worker, error) {
 		Gone:     &feedback.Gone{Redis: w.rdb},
 		Access:   w.access,
 		Saved:    &saved.Store{Redis: w.rdb},
-		Gate:     gate{limiter: w.limiter, meter: w.metrics, log: w.log, now: time.Now},
+		Gate:     gate{limiter: w.limiter, meter: w.metrics, log: w.log, now: w.clock.Now},
 		Meter:    w.metrics,
 		Tracer:   &receipt.Store{Redis: w.rdb},
 		Account:  w.account,
 		Policy:   retry.Policy{Attempts: c.Retry.Attempts, First: c.Retry.First, Max: c.Retry.Max},
 		Linger:   c.Worker.Linger,
 		Requests: c.Worker.Concurrency,
+		Now:      w.clock.Now,
 		Log:      w.log,
 	})
 	return w, nil
