@@ -23,7 +23,7 @@ func TestAClockThatIsOff(t *testing.T) {
 		message string // what is logged
 	}{
 		"right":                {0, false, "", ""},
-		"a second ahead":       {time.Second, false, "", ""},
+		"1.5 s ahead":          {3 * time.Second / 2, false, "", ""},
 		"twenty seconds ahead": {20 * time.Second, true, "", "20s ahead of Redis's: Redis's time is used"},
 		"twenty behind":        {-20 * time.Second, true, "", "20s behind Redis's: Redis's time is used"},
 		"hours ahead":          {3 * time.Hour, true, "3h0m0s ahead of Redis's: no task is taken until they agree within 30s", "takes no tasks"},

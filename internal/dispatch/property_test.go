@@ -33,6 +33,7 @@ func TestEveryTokenEndsOnceWhateverHappens(t *testing.T) {
 		if err := f.Value.Set(scripts); err != nil {
 			t.Fatal(err)
 		}
+		t.Cleanup(func() { _ = f.Value.Set(f.DefValue) }) // other tests have fewer
 	}
 	happened := &tally{}
 	rapid.Check(t, func(rt *rapid.T) {
