@@ -48,9 +48,14 @@ func TestReceiptsComeBackToTheirJob(t *testing.T) {
 		r.await("the end of "+job, func() bool { return r.status(job).State == "done" })
 	}
 	r.noViolations()
-	for _, tag := range r.tags("huawei") {
+	tokens := map[string]map[string]int{"huawei-dead-huawei-fine": {"dead": 2, "fine": 0}, "huawei-alone": {"alone": 0}}
+	tags := r.tags("huawei")
+	if len(tags) != len(tokens) {
+		t.Errorf("huawei's tags are %q, want one for each job", tags)
+	}
+	for _, tag := range tags {
 		var items []string
-		for token, status := range map[string]int{"dead": 2, "fine": 0, "alone": 0} {
+		for token, status := range tokens[r.rdb.HGet(t.Context(), wire.SentKey("shop", "huawei", tag), "").Val()] {
 			items = append(items, fmt.Sprintf(`{"biTag":"%s","token":"%s","status":%d,"timestamp":1700000000000}`, tag, token, status))
 		}
 		body := `{"statuses":[` + strings.Join(items, ",") + `]}`
