@@ -65,7 +65,7 @@ rootfs=$work/rootfs # what all stand-ins begin with
 # make_rootfs makes the file system that all stand-ins share, once a run.
 make_rootfs() {
   [ ! -d "$rootfs" ] || return 0
-  [ "$(id -u)" = 0 ] || die "making a root file system needs root: run make images as root"
+  [ "$(id -u)" = 0 ] || die "making a root file system needs root: run make images as root, or pull the public images where a registry can be reached"
   if ! command -v debootstrap >/dev/null; then
     say "installing debootstrap with apt-get"
     apt-get update -qq && apt-get install -y -qq debootstrap >/dev/null
