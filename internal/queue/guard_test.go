@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -231,9 +232,9 @@ func TestALostReplyIsNoCrash(t *testing.T) {
 	r := newRig(t)
 	got := make(chan string, 10)
 	h := &loses{rdb: r.rdb, left: 2}
-	var crashes string
+	var crashes atomic.Value
 	r.start(4, func(ctx context.Context, _ string, task queue.Task) error {
-		crashes = r.rdb.HGet(ctx, wire.TaskKey(normal, "task"), "crashes").Val()
+		crashes.Store(r.rdb.HGet(ctx, wire.TaskKey(normal, "task"), "crashes").Val())
 		got <- task.ID
 		return nil
 	}, func(c *queue.Config) { c.Redis.(*redis.Client).AddHook(h) }) //nolint:forcetypeassert // the rig's own
@@ -241,8 +242,10 @@ func TestALostReplyIsNoCrash(t *testing.T) {
 	r.add(normal, "task")
 	r.eventually("the task runs", time.Minute, func() bool { return len(got) > 0 })
 	t.Logf("the reply was lost twice; the task ran after %.1f s", time.Since(begin).Seconds())
-	if crashes != "" || h.left != 0 {
-		t.Errorf("crashes are %q, %d replies were not lost", crashes, h.left)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if crashes.Load() != "" || h.left != 0 {
+		t.Errorf("crashes are %q, %d replies were not lost", crashes.Load(), h.left)
 	}
 }
 

@@ -37,6 +37,7 @@ type mortal struct {
 	mu    sync.Mutex
 	death death
 	n     int   // operations so far
+	lives bool  // it is assembled; what it did before is not counted
 	pipes []int // of those, the ones with several commands
 	calls []int // and the calls of vendors
 	dead  bool
@@ -47,7 +48,10 @@ type mortal struct {
 func (m *mortal) step(commands int) manner {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.dead {
+	switch {
+	case !m.lives:
+		return ""
+	case m.dead:
 		runtime.Goexit()
 	}
 	m.n++
@@ -62,6 +66,12 @@ func (m *mortal) step(commands int) manner {
 	}
 	m.dead = true
 	return m.death.how
+}
+
+func (m *mortal) begin() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.lives = true
 }
 
 func (m *mortal) died() bool {

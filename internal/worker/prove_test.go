@@ -285,6 +285,7 @@ func (p *proof) work(ctx context.Context, fatal func(error), sim *simulator.Simu
 	defer w.rdb.Close()   //nolint:errcheck // nothing hangs on it
 	w.book.Together = nil // its goroutine would end in place of the one that asks
 	w.client.Transport = toVendors{m, sim}
+	m.begin()
 	for range 20 {
 		if rounds == 0 {
 			for _, one := range tasks { // an earlier worker died with them, or put them back

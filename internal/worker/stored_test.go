@@ -259,7 +259,7 @@ func dump(t *testing.T, rdb *redis.Client) string {
 	}
 	ctx := t.Context()
 	for _, key := range append(keys(t, rdb, "postrider:*"), keys(t, rdb, "asynq:*")...) {
-		if regexp.MustCompile(`^postrider:(rate|pause|guard|turn|pull|sweep|webhook:lease)\b`).MatchString(key) {
+		if regexp.MustCompile(`^postrider:(call|rate|pause|guard|turn|pull|sweep|webhook:lease)\b`).MatchString(key) {
 			continue // of this moment only, and gone in the next
 		}
 		if strings.HasPrefix(key, "asynq:") && !regexp.MustCompile(`^asynq:(queues$|.*:(pending$|t:))`).MatchString(key) {
@@ -313,7 +313,7 @@ func shape(text string) string {
 		{`[0-9a-f]{24}`, "NAME"},
 		{`(postrider:auth:\{[a-z:]*\}:)[0-9a-f]{16}`, "${1}CREDENTIALS"},
 		{`\{[a-z0-9]{12}\}`, "{CHUNK}"},
-		{`([-:])[a-z0-9]{11,13}"`, `${1}RANDOM"`},
+		{`([-:])[a-z0-9]{11,13}("|\\t)`, `${1}RANDOM$2`},
 		{`(\\"access\\":\\")[^\\]*`, "${1}ACCESS"},
 		{`"1([a-z])[0-9a-z]{6} `, `"1${1}TIME `},
 	} {

@@ -221,7 +221,7 @@ func TestARequestThatTheVendorMayHaveReadCountsAsSent(t *testing.T) {
 							t.Fatal(err)
 						}
 					}
-					ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+					ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second) // dialing is part of it
 					defer cancel()
 					err := post(ctx, client, s.URL)
 					if err == nil || err.Unsent {
