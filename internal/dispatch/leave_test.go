@@ -76,7 +76,7 @@ func TestWhoLeavesASharedRequestTakesNobodyAlong(t *testing.T) {
 					ends = append(ends, b.start(mine, b.chunk(push.Normal, entry(id, "t-"+id))))
 					synctest.Wait()
 				}
-				time.Sleep(time.Second)
+				<-time.After(time.Second)
 				left := time.Now()
 				cancel()
 				<-ends[leaver]
@@ -132,7 +132,7 @@ func TestWhatWeGiveUpIsNotTheVendorsFault(t *testing.T) {
 				e := entry("a", "t1")
 				e.AtMostOnce = c.atMostOnce
 				end := b.start(ctx, b.chunk(push.High, e))
-				time.Sleep(time.Second)
+				<-time.After(time.Second)
 				cancel()
 				err := <-end
 				if c.want[wire.Pending] > 0 {

@@ -93,7 +93,7 @@ func (s *shelf) Held(_ context.Context, holds []ledger.Hold) (string, error) {
 			return ledger.TakenOver, nil
 		}
 		for _, j := range h.Jobs {
-			if have := s.jobs[j.Job]; have.canceled && !(j.Single && len(have.outcomes) > 0) {
+			if have := s.jobs[j.Job]; have.canceled && (!j.Single || len(have.outcomes) == 0) {
 				return ledger.Canceled, nil
 			}
 		}

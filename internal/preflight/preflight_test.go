@@ -89,7 +89,7 @@ func TestARedisIsLookedAt(t *testing.T) {
 			t.Parallel()
 			got := look(t, at(redistest.Start(t, redistest.Args(c.args...))))
 			for what, want := range c.want {
-				if head, open := strings.CutSuffix(want, "…"); got[what] != want && !(open && strings.HasPrefix(got[what], head)) {
+				if head, open := strings.CutSuffix(want, "…"); got[what] != want && (!open || !strings.HasPrefix(got[what], head)) {
 					t.Errorf("%s: got %q, want %q", what, got[what], want)
 				}
 			}

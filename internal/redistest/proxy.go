@@ -216,7 +216,7 @@ func (p *Proxy) ask(client io.Reader, server io.Writer, fates chan<- Fault) {
 			return
 		}
 		fate, delay := p.fate(commandName(command))
-		time.Sleep(delay)
+		<-time.After(delay)
 		if fate == LoseCommand {
 			return
 		}

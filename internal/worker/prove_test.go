@@ -282,7 +282,7 @@ func (p *proof) work(ctx context.Context, fatal func(error), sim *simulator.Simu
 		return c
 	}})
 	fatal(err)
-	defer w.rdb.Close()   //nolint:errcheck // nothing hangs on it
+	defer w.rdb.Close()
 	w.book.Together = nil // its goroutine would end in place of the one that asks
 	w.client.Transport = toVendors{m, sim}
 	m.begin()

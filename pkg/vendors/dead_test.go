@@ -31,7 +31,7 @@ func newMiddlebox(t *testing.T, server *httptest.Server) *middlebox {
 	t.Helper()
 	m := &middlebox{}
 	m.address = "https://" + listen(t, func(client net.Conn) {
-		vendor, err := net.Dial("tcp", server.Listener.Addr().String()) //nolint:noctx // it ends with the test
+		vendor, err := net.Dial("tcp", server.Listener.Addr().String())
 		if err != nil {
 			_ = client.Close()
 			return
