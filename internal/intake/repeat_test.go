@@ -34,7 +34,7 @@ func TestAnEntryHasOneAnswerWhenRedisLosesSome(t *testing.T) {
 			in.rdb = direct
 			until := time.Now().Add(20 * time.Second)
 			for direct.XLen(t.Context(), wire.IntakeStream).Val() > 0 && time.Now().Before(until) {
-				time.Sleep(10 * time.Millisecond)
+				<-time.After(10 * time.Millisecond)
 			}
 			refused := direct.XRange(t.Context(), wire.RefusedStream, "-", "+").Val()
 			if len(refused) != 1 || refused[0].Values["job"] != "bad" {

@@ -132,7 +132,7 @@ func TestRightsAreLookedAt(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) { // one after another: it is one user
 			o := limited(t, s, c.rules...)
 			got := look(t, o)["redis rights"]
-			if head, open := strings.CutSuffix(c.want, "…"); got != c.want && !(open && strings.HasPrefix(got, head)) {
+			if head, open := strings.CutSuffix(c.want, "…"); got != c.want && (!open || !strings.HasPrefix(got, head)) {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
 		})
