@@ -35,7 +35,8 @@ type Fault struct {
 	// Code is a business code, answered in the vendor's own envelope with the
 	// text and HTTP status that its documents give, unless Status says otherwise.
 	Code string `json:"code,omitempty"`
-	// Delay comes before the answer.
+	// Delay comes before the answer: before the vendor handles the request or,
+	// with Accept, after that.
 	Delay Duration `json:"delay,omitempty"`
 	// Hang gives no answer until the client leaves.
 	Hang bool `json:"hang,omitempty"`
@@ -100,8 +101,8 @@ func (f *Fault) checkDeed() (field, reason string) {
 		return "hang", "contradicts reset and half_body"
 	case f.Reset && f.HalfBody:
 		return "reset", "contradicts half_body"
-	case f.Accept && f.regular():
-		return "accept", "means nothing without a fault: the request is handled anyway"
+	case f.Accept && f.regular() && f.Delay == 0:
+		return "accept", "means nothing without a fault or delay: the request is handled anyway"
 	case f.regular() && f.Delay == 0 && len(f.Headers) == 0:
 		return "status", "the rule does nothing: give status, headers, body, code, delay, hang, reset or half_body"
 	}

@@ -107,6 +107,8 @@ func TestDelays(t *testing.T) {
 		{"latency", Options{Latency: 30 * time.Millisecond}, nil, time.Minute, 1, 30 * time.Millisecond},
 		{"a late answer", Options{}, []Fault{{Delay: Duration(time.Second)}}, time.Minute, 1, time.Second},
 		{"a client that gives up before the vendor looked", Options{}, []Fault{{Delay: Duration(time.Second)}}, time.Millisecond, 0, time.Millisecond},
+		{"a late answer to what is accepted", Options{}, []Fault{{Delay: Duration(time.Second), Accept: true}}, time.Minute, 1, time.Second},
+		{"a client that gives up before the late answer", Options{}, []Fault{{Delay: Duration(time.Second), Accept: true}}, time.Millisecond, 1, time.Millisecond},
 		{"a client that gives up after the vendor accepted", Options{}, []Fault{{Delay: Duration(time.Second), Status: 200, Accept: true}}, time.Millisecond, 1, time.Millisecond},
 	}
 	for _, tt := range tests {
@@ -280,7 +282,7 @@ func TestBadRulesAreRefusedByField(t *testing.T) {
 		{"hang and reset", `[{"hang":true,"reset":true}]`, "faults[0].hang"},
 		{"reset and half a body", `[{"reset":true,"half_body":true}]`, "faults[0].reset"},
 		{"a rule that does nothing", `[{"vendor":"huawei"}]`, "faults[0].status"},
-		{"accept without a fault", `[{"accept":true,"delay":"1s"}]`, "faults[0].accept"},
+		{"accept without a fault", `[{"accept":true,"headers":{"X-A":"1"}}]`, "faults[0].accept"},
 		{"a length", `[{"headers":{"content-length":"1"}}]`, "faults[0].headers"},
 		{"an unknown field", `[{"staus":500}]`, "faults[0].staus"},
 		{"a wrong type", `[{"status":"500"}]`, "faults[0].status"},

@@ -73,9 +73,13 @@ func (v *vendors) do(method, path string, body, answer any) {
 // one of them, if held, with nothing but 503.
 func (v *vendors) misbehave(held bool) {
 	v.Helper()
+	const late = simulator.Duration(5 * time.Second)
 	faults := []simulator.Fault{
 		{Name: "busy", Endpoint: "send", Status: http.StatusServiceUnavailable, Probability: 0.05},
-		{Name: "slow", Endpoint: "send", Delay: simulator.Duration(5 * time.Second)}, // half of a request's timeout
+		// Late by half of a request's timeout, before or after the vendor accepted
+		// the tokens: a worker that dies meanwhile leaves either behind.
+		{Name: "accepted, and late", Endpoint: "send", Accept: true, Delay: late, Probability: 0.5},
+		{Name: "late", Endpoint: "send", Delay: late},
 	}
 	if held {
 		faults = append([]simulator.Fault{{Name: "held", Vendor: hold, Endpoint: "send", Status: http.StatusServiceUnavailable}}, faults...)
