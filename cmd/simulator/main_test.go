@@ -38,7 +38,7 @@ func TestWrongUsageIsRefused(t *testing.T) {
 		{"a file that is missing", []string{"--faults", bad + "x"}, 2, "--faults: open"},
 		{"a bad rule", []string{"--faults", bad}, 2, "--faults: faults[0].status: must be between 200 and 599"},
 		{"no names", []string{"--tls-dir", t.TempDir(), "--tls-names", ""}, 2, "--tls-names: wants names"},
-		{"a folder that is none", []string{"--tls-dir", filepath.Join(bad, "x")}, 1, "--tls-dir: store the certificate"},
+		{"a file in place of a folder", []string{"--tls-dir", filepath.Join(bad, "x")}, 1, "--tls-dir: store the certificate"},
 		{"a check without names", []string{"healthcheck", "--tls-names", ""}, 2, "--tls-names: wants names"},
 		{"a check that finds nobody", []string{"healthcheck", "--listen", "127.0.0.1:1"}, 1, "connection refused"},
 		{"a check without a certificate", []string{"healthcheck", "--tls-dir", filepath.Dir(bad)}, 1, "--tls-dir: open"},

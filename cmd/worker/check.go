@@ -27,7 +27,7 @@ func (p *program) checkConfig() *cobra.Command {
 the user, and what would lose jobs: eviction, no persistence), and asks each
 vendor that has a harmless call for it, such as granting an access token, whether
 it accepts the credentials. Nothing is written and no message is sent. It exits 2
-if anything is wrong; a warning alone is none.`,
+if anything is wrong; with warnings only it exits 0.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := p.load()
 			if err != nil {
