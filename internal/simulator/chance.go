@@ -26,17 +26,6 @@ func (c *chance) float() float64 {
 	return c.rnd.Float64()
 }
 
-// bytes returns n random bytes.
-func (c *chance) bytes(n int) []byte {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	b := make([]byte, n)
-	for i := range b {
-		b[i] = byte(c.rnd.Uint32())
-	}
-	return b
-}
-
 // invalid tells whether a push token is invalid here: by its prefix, by blanks
 // around it, or by the share that Options.Invalid asks for.
 func (s *Simulator) invalid(token []byte, hash xxh3.Uint128) bool {

@@ -7,7 +7,7 @@ import "time"
 // begin with "bad-", no delay.
 type Options struct {
 	// Seed makes chances repeatable: which tokens are invalid, which requests
-	// a rule with a probability hits, what access tokens look like.
+	// a rule with a probability hits. Access tokens are never repeated.
 	Seed uint64
 	// Now is the clock of expiries, rates and windows; nil means time.Now.
 	// Delays always take real time.

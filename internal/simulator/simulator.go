@@ -18,7 +18,6 @@ type Simulator struct {
 	auth    *auth
 	rules   *rules
 	journal journal
-	secrets *chance // of access tokens: a grant must not change which faults fire
 	serial  atomic.Uint64
 	strays  violations
 	calls   sync.Pool
@@ -49,7 +48,6 @@ func New(o Options) *Simulator {
 	}
 	s := &Simulator{opt: o, mux: http.NewServeMux(), players: map[string]*player{}, closing: make(chan struct{})}
 	s.courier = &http.Client{Transport: &http.Transport{MaxConnsPerHost: 8}}
-	s.secrets = newChance(^o.Seed)
 	s.auth = newAuth()
 	s.rules = &rules{luck: newChance(o.Seed)}
 	s.calls.New = func() any { return new(call) }

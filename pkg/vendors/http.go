@@ -67,14 +67,16 @@ func Post(ctx context.Context, op, address, contentType string, body []byte) (*h
 }
 
 func readAll(resp *http.Response) ([]byte, error) {
+	body, err := []byte(nil), error(nil)
 	if n := resp.ContentLength; n >= 0 && n <= MaxAnswer {
-		body := make([]byte, n)
-		_, err := io.ReadFull(resp.Body, body)
-		return body, err
+		body = make([]byte, n)
+		_, err = io.ReadFull(resp.Body, body)
+	} else {
+		body, err = io.ReadAll(io.LimitReader(resp.Body, MaxAnswer+1))
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, MaxAnswer+1))
 	if err == nil {
-		// A server that sees us hang up may end the answer in good form.
+		// A server that sees us hang up may answer with nothing, or end its answer,
+		// in good form, while the connection is being closed.
 		err = resp.Request.Context().Err()
 	}
 	return body, err

@@ -233,6 +233,32 @@ func TestARequestThatTheVendorMayHaveReadCountsAsSent(t *testing.T) {
 	}
 }
 
+// late answers in good form once the request's context has ended, as a server
+// may that sees the client hang up.
+type late struct{ length int64 }
+
+func (l late) RoundTrip(req *http.Request) (*http.Response, error) {
+	<-req.Context().Done()
+	return &http.Response{
+		StatusCode: http.StatusOK, Header: http.Header{}, Request: req, ContentLength: l.length, Body: http.NoBody,
+	}, nil
+}
+
+func TestAnAnswerToAClientThatHungUpIsNone(t *testing.T) {
+	t.Parallel()
+	for name, length := range map[string]int64{"of a known length": 0, "of an unknown length": -1} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+			defer cancel()
+			err := post(ctx, &http.Client{Transport: late{length}}, "https://vendor.invalid")
+			if err == nil || err.Unsent || err.Code.Code != classify.Timeout {
+				t.Errorf("got %v, want a time-out of a request that may have been read", err)
+			}
+		})
+	}
+}
+
 func TestAUsedConnectionThatIsGoneDoesNotMakeARequestSent(t *testing.T) {
 	t.Parallel()
 	for protocol, h2 := range map[string]bool{"HTTP/1.1": false, "HTTP/2": true} {
