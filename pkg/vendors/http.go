@@ -67,7 +67,8 @@ func Post(ctx context.Context, op, address, contentType string, body []byte) (*h
 }
 
 func readAll(resp *http.Response) ([]byte, error) {
-	body, err := []byte(nil), error(nil)
+	var body []byte
+	var err error
 	if n := resp.ContentLength; n >= 0 && n <= MaxAnswer {
 		body = make([]byte, n)
 		_, err = io.ReadFull(resp.Body, body)
