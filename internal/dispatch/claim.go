@@ -21,6 +21,8 @@ type claim struct {
 	task     string // its asynq id
 	open     *ledger.Open
 	loaded   time.Time // when the ledgers were last asked, at the earliest
+	place    queue.Place
+	promise  promise
 	vendor   string
 	priority push.Priority
 
@@ -227,7 +229,7 @@ func (c *claim) verdict(now time.Time) error {
 		return &queue.AgainError{At: now.Add(time.Second), Reason: ledger.TakenOver}
 	case c.left > 0 || c.step != nil || c.busy != nil:
 		at, reason := c.due()
-		return &queue.AgainError{At: at, Counted: c.counted, Reason: cmp.Or(reason, "its time was up")}
+		return &queue.AgainError{At: at, Promised: isPromise(reason), Counted: c.counted, Reason: cmp.Or(reason, "its time was up")}
 	case c.dead > 0:
 		return &queue.DeadError{Reason: strings.TrimSpace(c.reason + " dead letters were written: see enqueue dead list --job")}
 	}

@@ -37,6 +37,8 @@ type Book interface {
 	Fence(ctx context.Context, chunk string, ours func(context.Context) (bool, error)) error
 	// Lose ends what is left of a chunk that nobody can read any more.
 	Lose(ctx context.Context, lane string, o wire.Open, reason wire.DeadReason) (tokens int, err error)
+	// Canceled tells whether a job was canceled.
+	Canceled(ctx context.Context, job string) (bool, error)
 	// Left tells which chunks are still there.
 	Left(ctx context.Context, chunks []string) ([]bool, error)
 }
@@ -56,6 +58,10 @@ type Tracer interface {
 type Gate interface {
 	// Admit lets a request through, or says how long to wait and why.
 	Admit(ctx context.Context, a *Account, l Load) (Ticket, error)
+	// Place gives a request that would wait long for units of the account's rate a
+	// time of its own, and answers how long it is until then. ahead units are
+	// waited for by others of this worker. promised: it had a time, which has come.
+	Place(ctx context.Context, a *Account, units, ahead int, promised bool) (time.Duration, error)
 	// Parked tells which of the jobs are parked, and until when. A time that is over
 	// means that a request for that job alone may be tried. It is asked often, and
 	// asks for the jobs only if any is parked.
@@ -91,7 +97,8 @@ type Load struct {
 type Ticket struct {
 	Wait    time.Duration // until the Gate is to be asked again; 0: the request may be made
 	Why     string        // for people, with Wait
-	Paused  bool          // the Wait is the app's own: others go on
+	Paused  bool          // the Wait is for the end of a pause of the app's
+	Limited bool          // the Wait is for the rate limit
 	Buckets []string      // the Load's
 	// Probe is set where this request alone is to show whether the vendor is
 	// well again; all others wait for its answer.
@@ -147,6 +154,7 @@ type Dispatcher struct {
 	Config
 	joiner joiner
 	slots  slots
+	lines  lines
 	// draining is closed when waiting tasks are to leave: life has ended.
 	draining <-chan struct{}
 	life     context.Context //nolint:containedctx // the Dispatcher's own, that Drain ends
@@ -180,13 +188,8 @@ func (d *Dispatcher) Handle(ctx context.Context, lane string, t queue.Task) erro
 	if err != nil {
 		return d.unreadable(lane, t, &ledger.CorruptError{Chunk: t.ID, Err: err})
 	}
-	vendor, priority := wire.SplitLane(lane)
-	if h.Jobs > 1 && h.Message == "" {
-		turn := d.slots.of(vendor).wideTurn(h.App, push.Priority(priority))
-		if !take(ctx, d.draining, turn) {
-			return &queue.AgainError{At: d.Now(), Reason: stopping}
-		}
-		defer func() { <-turn }()
+	if err := d.putOff(ctx, h, lane, t); err != nil {
+		return err
 	}
 	return d.work(ctx, h, lane, t)
 }
@@ -204,7 +207,7 @@ func (d *Dispatcher) work(ctx context.Context, h wire.Header, lane string, t que
 	}
 	vendor, priority := wire.SplitLane(lane)
 	c := newClaim(t.ID, h, open, vendor, push.Priority(priority))
-	c.loaded = loaded
+	c.loaded, c.place, c.promise = loaded, queue.PlaceOf(ctx), promiseOf(t)
 	d.sweep(c)
 	if err := d.suppress(ctx, c); err != nil {
 		return err
@@ -290,19 +293,28 @@ func (d *Dispatcher) sweep(c *claim) {
 // deliver sends the chunk's parcels, as many requests at once as there are
 // slots, and returns when each has an answer or has to wait.
 func (d *Dispatcher) deliver(ctx context.Context, a *Account, c *claim, parcels []*parcel) {
+	if len(parcels) == 0 {
+		return
+	}
 	if len(parcels) == 1 {
 		d.forward(ctx, a, parcels[0])
 		return
 	}
+	leave, ok := d.goWide(ctx, a, c)
+	if !ok {
+		return
+	}
+	defer leave()
 	var wg sync.WaitGroup
+	sending := make(chan struct{}, d.slots.limit)
 	for _, s := range a.bundle(parcels, c.cap) {
-		if !d.slots.enter(ctx, d.draining, a, c.priority) {
+		if !take(ctx, d.draining, sending) {
 			c.again(d.Now(), stopping)
 			break
 		}
 		wg.Go(func() {
-			defer d.slots.leave(a, c.priority)
-			d.send(ctx, a, s)
+			defer func() { <-sending }()
+			d.sendInSlot(ctx, a, s, true)
 		})
 	}
 	wg.Wait()
@@ -318,17 +330,19 @@ func (d *Dispatcher) forward(ctx context.Context, a *Account, p *parcel) {
 		d.join(ctx, a, p)
 		return
 	}
-	d.sendInSlot(ctx, a, shipment{p})
+	d.sendInSlot(ctx, a, shipment{p}, false)
 }
 
-func (d *Dispatcher) sendInSlot(ctx context.Context, a *Account, s shipment) {
-	p := s.priority()
-	if !d.slots.enter(ctx, d.draining, a, p) {
+// sendInSlot sends a shipment, which has a slot unless it waits for a permit.
+// listed: it is among those that its chunk listed in the account's line.
+func (d *Dispatcher) sendInSlot(ctx context.Context, a *Account, s shipment, listed bool) {
+	seat := &seat{d: d, a: a, priority: s.priority()}
+	defer seat.leave()
+	if !seat.take(ctx) {
 		s.again(d.Now(), stopping)
 		return
 	}
-	defer d.slots.leave(a, p)
-	d.send(ctx, a, s)
+	d.send(ctx, a, s, &wait{seat: seat, listed: listed})
 }
 
 // take waits for room in c; false means that the task is to go back.

@@ -110,9 +110,11 @@ func hold(began chan<- struct{}, release <-chan struct{}, then reply) reply {
 type gate struct {
 	mu       sync.Mutex
 	admit    func() (time.Duration, string, error)
-	closed   map[string]time.Time // buckets that are paused
-	paused   map[string]time.Time // apps that are
-	probe    string               // what tickets carry
+	closed   map[string]time.Time                               // buckets that are paused
+	paused   map[string]time.Time                               // apps that are
+	limited  func(a *dispatch.Account, units int) time.Duration // the wait for the rate limit; nil: none
+	place    func(a *dispatch.Account, units, ahead int, promised bool) time.Duration
+	probe    string // what tickets carry
 	units    []int
 	answered []classify.Row
 	said     []dispatch.Said
@@ -139,8 +141,19 @@ func (g *gate) Admit(_ context.Context, a *dispatch.Account, l dispatch.Load) (d
 			return dispatch.Ticket{Wait: left, Why: b}, nil
 		}
 	}
+	if g.limited != nil {
+		if wait := g.limited(a, l.Units); wait > 0 {
+			return dispatch.Ticket{Wait: wait, Why: "waiting for the rate limit", Limited: true}, nil
+		}
+	}
 	g.units = append(g.units, l.Units)
 	return dispatch.Ticket{Buckets: l.Buckets, Probe: g.probe}, nil
+}
+
+func (g *gate) Place(_ context.Context, a *dispatch.Account, units, ahead int, promised bool) (time.Duration, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.place(a, units, ahead, promised), nil
 }
 
 func (g *gate) Answered(_ context.Context, _ *dispatch.Account, t dispatch.Ticket, s dispatch.Said) time.Time {

@@ -153,6 +153,13 @@ func (h *host) Load(ctx context.Context, hd wire.Header) (*ledger.Open, error) {
 	return o, err
 }
 
+func (h *host) Canceled(ctx context.Context, job string) (bool, error) {
+	if err := h.op(); err != nil || h.chance(20) {
+		return false, errors.New("redis is away")
+	}
+	return h.shelf.Canceled(ctx, job)
+}
+
 func (h *host) Held(ctx context.Context, holds []ledger.Hold) (string, error) {
 	if err := h.op(); err != nil || h.chance(20) {
 		return "", errors.New("redis is away")
@@ -219,11 +226,20 @@ func (h *host) Admit(context.Context, *dispatch.Account, dispatch.Load) (dispatc
 	case h.op() != nil || h.chance(30):
 		return dispatch.Ticket{}, errors.New("redis is away")
 	case h.chance(5):
-		return dispatch.Ticket{Wait: 300 * time.Millisecond, Why: "waiting for the rate limit"}, nil
+		return dispatch.Ticket{Wait: 300 * time.Millisecond, Why: "waiting for the rate limit", Limited: true}, nil
+	case h.chance(5):
+		return dispatch.Ticket{Wait: 3 * time.Second, Why: "waiting for the rate limit", Limited: true}, nil
 	case h.chance(15):
 		return dispatch.Ticket{Wait: 5 * time.Minute, Why: "paused"}, nil
 	}
 	return dispatch.Ticket{}, nil
+}
+
+func (h *host) Place(_ context.Context, _ *dispatch.Account, units, ahead int, _ bool) (time.Duration, error) {
+	if h.op() != nil || h.chance(30) {
+		return 0, errors.New("redis is away")
+	}
+	return time.Duration(units+ahead) * time.Millisecond, nil
 }
 
 // Answered parks jobs, as the real gate does.

@@ -47,7 +47,7 @@ func (d *Dispatcher) join(ctx context.Context, a *Account, p *parcel) {
 		b.callers.Run(func(ctx context.Context) {
 			d.gather(ctx, b)
 			d.joiner.close(b)
-			d.sendInSlot(ctx, a, b.all)
+			d.sendInSlot(ctx, a, b.all, false)
 		})
 	}
 	_ = b.callers.Wait(ctx) // the verdict on the claim says what became of it

@@ -4,19 +4,24 @@ import (
 	"context"
 	"time"
 
+	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/push/wire"
 	"github.com/postrider/postrider/pkg/retry"
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
-// shortWait is the longest wait for a permit that a handler sits out; for a
-// longer one the task goes back.
-const shortWait = time.Second
+// For how long a request waits in its handler, with neither slot nor place: for
+// the end of a pause, and for its turn at the rate limit. For a longer wait the
+// task is put back.
+const (
+	shortPause = time.Second
+	shortTurn  = 2 * time.Second
+)
 
 // send makes one request for the parcels and records what the vendor said. The
 // caller holds a slot. More than one parcel go only to a vendors.Multi.
-func (d *Dispatcher) send(ctx context.Context, a *Account, s shipment) {
-	ticket, ok := d.admit(ctx, a, s)
+func (d *Dispatcher) send(ctx context.Context, a *Account, s shipment, w *wait) {
+	ticket, ok := d.admit(ctx, a, s, w)
 	if !ok {
 		return
 	}
@@ -52,8 +57,15 @@ func (d *Dispatcher) send(ctx context.Context, a *Account, s shipment) {
 // longestSpread is the longest time over which what waited together comes back.
 const longestSpread = time.Minute
 
-// admit waits for a permit; false means that the parcels go back.
-func (d *Dispatcher) admit(ctx context.Context, a *Account, s shipment) (Ticket, bool) {
+// wait is how a request waits for its permit.
+type wait struct {
+	seat *seat
+	// listed: the permits that it wants are in the account's line.
+	listed bool
+}
+
+// admit waits for a permit; false means that the parcels are put back.
+func (d *Dispatcher) admit(ctx context.Context, a *Account, s shipment, w *wait) (Ticket, bool) {
 	load := Load{Priority: s.priority(), Units: a.permits(s[0].message, s.count()), Buckets: a.Spec.Buckets(s[0].message, s.count())}
 	for {
 		t, err := d.Gate.Admit(ctx, a, load)
@@ -63,12 +75,23 @@ func (d *Dispatcher) admit(ctx context.Context, a *Account, s shipment) (Ticket,
 			return t, false
 		case t.Wait <= 0:
 			return t, true
-		case t.Wait > shortWait:
+		case t.Limited && load.Priority != push.High:
+			if !w.listed {
+				leave, ahead, ok := d.lines.join(a, load.Units)
+				if !ok || t.Wait > shortTurn {
+					leave()
+					s.again(d.placed(ctx, a, load.Units, ahead, s.promised(d.Now()), s.expires()))
+					return t, false
+				}
+				defer leave()
+				w.listed = true
+			}
+		case t.Wait > shortPause:
 			spread := time.Duration(float64(min(t.Wait/8, longestSpread)) * jitter())
 			s.putOff(earlier(d.Now().Add(t.Wait+spread), s.expires()), t)
 			return t, false
 		}
-		if !d.sitOut(ctx, a, s, t) {
+		if !d.sitOut(ctx, s, t, w.seat) {
 			return t, false
 		}
 	}
@@ -86,28 +109,29 @@ func (s shipment) putOff(at time.Time, t Ticket) {
 	}
 }
 
-// sitOut waits for what the ticket says; false means that the parcels go back.
-// The handlers and slots that an app holds meanwhile are others' too: few of its
-// requests wait for the end of its pause.
-func (d *Dispatcher) sitOut(ctx context.Context, a *Account, s shipment, t Ticket) bool {
-	if t.Paused && a.Shared {
-		rise, ok := d.slots.sit(a)
-		if !ok {
-			s.putOff(earlier(d.Now().Add(t.Wait), s.expires()), t)
-			return false
-		}
-		defer rise()
+// sitOut waits for what the ticket says; false means that the parcels are put
+// back. Meanwhile the slot, and the places of the tasks, are others'.
+func (d *Dispatcher) sitOut(ctx context.Context, s shipment, t Ticket, seat *seat) bool {
+	seat.leave()
+	back, ok := s.park()
+	if !ok {
+		s.putOff(earlier(d.Now().Add(t.Wait), s.expires()), t)
+		return false
 	}
+	defer back()
 	timer := time.NewTimer(t.Wait)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return true
+		if seat.take(ctx) {
+			return true
+		}
 	case <-d.draining:
-		s.again(d.Now(), stopping)
 	case <-ctx.Done():
 		s.again(d.Now(), "the task was taken back")
+		return false
 	}
+	s.again(d.Now(), stopping)
 	return false
 }
 

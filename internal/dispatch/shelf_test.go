@@ -101,6 +101,14 @@ func (s *shelf) Held(_ context.Context, holds []ledger.Hold) (string, error) {
 	return "", nil
 }
 
+// Canceled tells whether a job was canceled.
+func (s *shelf) Canceled(_ context.Context, job string) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	j := s.jobs[job]
+	return j != nil && j.canceled, nil
+}
+
 // Fence takes a chunk from whoever loaded it.
 func (s *shelf) Fence(ctx context.Context, ref string, ours func(context.Context) (bool, error)) error {
 	if ok, err := ours(ctx); err != nil || !ok {

@@ -32,7 +32,6 @@ type vendorSlots struct {
 	low     int            // of them, not of high priority
 	apps    map[string]int // the same by app
 	waiting []*turn        // in the order in which they came
-	sitting map[string]int // slots, by app, that wait for the end of its pause
 	wide    map[wideKey]chan struct{}
 }
 
@@ -57,7 +56,7 @@ func (s *slots) of(vendor string) *vendorSlots {
 	}
 	v := s.vendors[vendor]
 	if v == nil {
-		v = &vendorSlots{limit: s.limit, apps: map[string]int{}, sitting: map[string]int{}, wide: map[wideKey]chan struct{}{}}
+		v = &vendorSlots{limit: s.limit, apps: map[string]int{}, wide: map[wideKey]chan struct{}{}}
 		s.vendors[vendor] = v
 	}
 	return v
@@ -97,21 +96,24 @@ func (s *slots) leave(a *Account, p push.Priority) {
 	s.of(a.Spec.Name).release(a.App, p == push.High)
 }
 
-// sit lets a request that has its slot wait for the end of its app's pause; rise
-// ends that. Not ok: a quarter of the slots wait already.
-func (s *slots) sit(a *Account) (rise func(), ok bool) {
-	v := s.of(a.Spec.Name)
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.sitting[a.App] >= max(1, v.limit/4) {
-		return nil, false
+// seat is a request's slot, which it leaves to others while it waits.
+type seat struct {
+	d        *Dispatcher
+	a        *Account
+	priority push.Priority
+	taken    bool
+}
+
+func (s *seat) take(ctx context.Context) bool {
+	s.taken = s.d.slots.enter(ctx, s.d.draining, s.a, s.priority)
+	return s.taken
+}
+
+func (s *seat) leave() {
+	if s.taken {
+		s.taken = false
+		s.d.slots.leave(s.a, s.priority)
 	}
-	v.sitting[a.App]++
-	return func() {
-		v.mu.Lock()
-		defer v.mu.Unlock()
-		v.sitting[a.App]--
-	}, true
 }
 
 func (v *vendorSlots) ask(t *turn) {

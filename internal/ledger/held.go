@@ -82,3 +82,12 @@ func canceled(j Ref, state *redis.StringCmd) (bool, error) {
 	l, err := wire.DecodeSingle(v)
 	return err == nil && l.Canceling, nil
 }
+
+// Canceled tells whether a job was canceled; one without a ledger was not.
+func (s *Store) Canceled(ctx context.Context, job string) (bool, error) {
+	state := s.Redis.HGet(ctx, wire.JobKey(job), wire.FieldState)
+	if redis.HasErrorPrefix(state.Err(), "WRONGTYPE") {
+		return canceled(Ref{Job: job, Single: true}, s.Redis.Get(ctx, wire.JobKey(job)))
+	}
+	return canceled(Ref{Job: job}, state)
+}

@@ -53,6 +53,11 @@ type Limiter struct {
 	// clocks may differ: the limiter runs on Redis's own.
 	Now func() time.Time
 
+	// Unused is told when permits of a key went unused for a second although some
+	// who want them were given a later time by Place: these should come earlier. It
+	// must not block. Nil: nobody is told.
+	Unused func(k Key)
+
 	// redisNow is the time in µs that scripts are told, for tests; nil: they ask Redis.
 	redisNow func() int64
 
@@ -96,6 +101,29 @@ func (l *Limiter) Take(ctx context.Context, k Key, lim Limit, n int, high bool) 
 	}
 	p.leased(now, lease{n: n, got: want, wait: wait, high: high, factor: factor})
 	return wait, nil
+}
+
+// early is how long before its time who has to wait should come back, at most:
+// permits that nobody is there to take are lost.
+const early = 500 * time.Millisecond
+
+// Place gives a request that would wait long for n permits a time of its own,
+// and answers how long it is until then: until all that were placed before it,
+// by any worker, and ahead permits that others of this worker wait for, have had
+// theirs. It takes nothing: when its time has come, it is to call Take. promised
+// tells that the request had a time before, and that this has come: it then
+// waits for no more than those ahead.
+func (l *Limiter) Place(ctx context.Context, k Key, lim Limit, n, ahead int, promised bool) (time.Duration, error) {
+	if lim.Rate <= 0 {
+		return 0, nil
+	}
+	wait, err := l.place(ctx, k, lim, n, ahead, promised)
+	if err != nil {
+		return 0, fmt.Errorf("take a place: %w", err)
+	}
+	// Not so early that more than a few wait at once.
+	few := time.Duration(16 * float64(max(n, 1)) / lim.Rate * float64(time.Second))
+	return max(wait-min(early, few), time.Millisecond), nil
 }
 
 // Close gives the permits that were leased and not used back to the other

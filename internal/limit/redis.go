@@ -13,6 +13,9 @@ import (
 //go:embed lease.lua
 var leaseSource string
 
+//go:embed place.lua
+var placeSource string
+
 //go:embed stop.lua
 var stopSource string
 
@@ -45,6 +48,7 @@ var stateSource string
 
 var (
 	leaseScript   = redis.NewScript(leaseSource)
+	placeScript   = redis.NewScript(placeSource)
 	stopScript    = redis.NewScript(stopSource)
 	probeScript   = redis.NewScript(probeSource)
 	wellScript    = redis.NewScript(wellSource)
@@ -75,8 +79,8 @@ func (l *Limiter) lease(ctx context.Context, k Key, lim Limit, r request) (wait 
 	if err != nil {
 		return 0, 0, err
 	}
-	if len(reply) != 2 {
-		return 0, 0, fmt.Errorf("the script answered %d values, want 2", len(reply))
+	if len(reply) != 3 {
+		return 0, 0, fmt.Errorf("the script answered %d values, want 3", len(reply))
 	}
 	us, err := strconv.ParseInt(reply[0], 10, 64)
 	if err != nil {
@@ -85,7 +89,24 @@ func (l *Limiter) lease(ctx context.Context, k Key, lim Limit, r request) (wait 
 	if factor, err = strconv.ParseFloat(reply[1], 64); err != nil {
 		return 0, 0, fmt.Errorf("the script answered a factor of %q", reply[1])
 	}
+	if reply[2] == "1" && l.Unused != nil {
+		l.Unused(k)
+	}
 	return time.Duration(us) * time.Microsecond, factor, nil
+}
+
+// place asks Redis for a time for a request that needs n permits.
+func (l *Limiter) place(ctx context.Context, k Key, lim Limit, n, ahead int, promised bool) (wait time.Duration, err error) {
+	text, err := placeScript.Run(ctx, l.Redis, []string{k.rate()},
+		lim.Rate, n, ahead, flag(promised), pace, keepTime.Milliseconds(), l.scriptNow()).Text()
+	if err != nil {
+		return 0, err
+	}
+	us, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("the script answered a wait of %q", text)
+	}
+	return min(time.Duration(us)*time.Microsecond, maxPause), nil
 }
 
 // scriptNow is the time that scripts go by, in µs; "" has them ask Redis. They

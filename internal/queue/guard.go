@@ -15,12 +15,15 @@ import (
 // Sent again after its reply was lost, it does nothing either. A run that ends
 // like this was no crash, so the crashes before it no longer count.
 //
-// It takes two more arguments: the index of the task's key, and the run.
+// It takes three more arguments: 1 for a task that goes ahead of a backlog when it
+// comes again, the index of the task's key, and the run.
 const guardLua = `
-if redis.call('HGET', KEYS[tonumber(ARGV[#ARGV - 1])], 'run') ~= ARGV[#ARGV] then
+local guarded = KEYS[tonumber(ARGV[#ARGV - 1])]
+if redis.call('HGET', guarded, 'run') ~= ARGV[#ARGV] then
   return redis.status_reply('LOST')
 end
-redis.call('HDEL', KEYS[tonumber(ARGV[#ARGV - 1])], 'run', 'crashes')
+redis.call('HDEL', guarded, 'run', 'crashes', 'promised')
+if ARGV[#ARGV - 2] == '1' then redis.call('HSET', guarded, 'promised', 1) end
 `
 
 // noScript is how Redis says that it has no script of a hash.
@@ -66,17 +69,25 @@ func (w *waiter) script(ctx context.Context, c call) *redis.Cmd {
 		cmd.SetVal([]any{})
 		return cmd
 	}
-	if w.lanes[c.keys[len(c.keys)-1]] != nil && len(c.keys) == 2 && len(c.args) == 4 {
-		// asynq's forwarder has the tasks that are due worked. What is due is told
-		// by Redis's clock, as their times are.
-		now := w.now()
-		c.args = []any{now.Unix(), c.args[1], now.UnixNano(), c.args[3]}
+	if l := w.lanes[c.keys[len(c.keys)-1]]; l != nil && len(c.keys) == 2 && len(c.args) == 4 {
+		// asynq's forwarder has the tasks that are due worked.
+		cmd := redis.NewCmd(ctx)
+		n, _, err := w.forward(ctx, c.keys[0], l)
+		cmd.SetErr(err)
+		if err == nil {
+			cmd.SetVal(int64(n))
+		}
+		return cmd
 	}
 	if c.text != "" {
 		return w.pipe.Eval(ctx, c.text, c.keys, c.args...)
 	}
 	return w.pipe.EvalSha(ctx, c.sha, c.keys, c.args...)
 }
+
+// Where asynq's script that puts a task back has, from 0, the set of such tasks
+// among its keys, and the time among its arguments.
+const putOffSet, putOffAt = 3, 2
 
 // ending recognises a script that ends a run: it has the lease, the active list
 // and the task among its keys, and the task's id as its first argument.
@@ -117,11 +128,22 @@ func (w *waiter) end(ctx context.Context, c call, t taskName, at int) *redis.Cmd
 		cmd.SetErr(noScript{}) // asynq then sends the text
 		return cmd
 	}
-	cmd = guarded.Run(ctx, w.pipe, c.keys, append(slices.Clone(c.args), at, r.look)...)
+	args, again := slices.Clone(c.args), w.againOf(r)
+	promised := 0
+	if again != nil && len(args) > putOffAt && slices.Index(c.keys, wire.RetryKey(t.lane)) == putOffSet {
+		args[putOffAt] = score(again.At) // asynq would cut it to a whole second
+		if again.Promised {
+			promised = 1
+		}
+	}
+	cmd = guarded.Run(ctx, w.pipe, c.keys, append(args, promised, at, r.look)...)
 	if cmd.Err() == nil {
 		w.mu.Lock()
 		w.forgetLocked(r)
 		w.mu.Unlock()
+		if again != nil {
+			w.expect(t.lane, again.At)
+		}
 	}
 	return cmd
 }

@@ -26,6 +26,8 @@ import (
 type Task struct {
 	ID      string
 	Payload []byte
+	// LastError is why the task was put back last; "": it was not.
+	LastError string
 }
 
 // Handler works one task. nil acknowledges it; *AgainError and *DeadError say
@@ -36,6 +38,8 @@ type Handler func(ctx context.Context, lane string, t Task) error
 // AgainError puts a task back until a time.
 type AgainError struct {
 	At time.Time
+	// Promised: the task has waited its turn by At, and goes ahead of a backlog then.
+	Promised bool
 	// Counted: shown as a failed attempt in the UI. It bounds nothing.
 	Counted bool
 	Reason  string
@@ -131,7 +135,7 @@ func Start(c Config) (*Lanes, error) {
 			w.add(lane, room(p, c.Handlers))
 		}
 		srv := asynq.NewServerFromRedisClient(w, asynq.Config{
-			Concurrency: c.Handlers,
+			Concurrency: 2 * c.Handlers, // the waiter bounds those that do not wait: see Park
 			Queues:      queues,
 			RetryDelayFunc: func(n int, err error, _ *asynq.Task) time.Duration {
 				now := c.Now() // asynq adds the delay to this machine's time
@@ -182,9 +186,17 @@ func handler(w *waiter, h Handler) asynq.HandlerFunc {
 	return func(ctx context.Context, t *asynq.Task) error {
 		lane, _ := asynq.GetQueueName(ctx)
 		id, _ := asynq.GetTaskID(ctx)
-		ctx, end := w.begin(ctx, taskName{lane, id})
+		ctx, r, end := w.begin(ctx, taskName{lane, id})
 		defer end()
-		return h(ctx, lane, Task{ID: id, Payload: t.Payload()})
+		task := Task{ID: id, Payload: t.Payload()}
+		if r != nil {
+			task.LastError = r.lastError
+		}
+		err := h(ctx, lane, task)
+		if again, ok := errors.AsType[*AgainError](err); ok && r != nil {
+			w.putOff(r, again)
+		}
+		return err
 	}
 }
 

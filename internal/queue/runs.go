@@ -29,13 +29,19 @@ func (t taskName) key() string { return wire.TaskKey(t.lane, t.id) }
 // the script that ends it.
 type run struct {
 	taskName
-	look  string // see fieldRun
-	msg   string // as asynq encodes it
-	taken time.Time
+	look string // see fieldRun
+	msg  string // as asynq encodes it
+	// lastError is why it was put back before.
+	lastError string
+	taken     time.Time
 	// until is when asynq gives the lease up and calls no script for it any more.
 	until time.Time
-	// counts says that it holds one of its lane's places.
+	// counts says that it holds one of its lane's places, parked how many of its
+	// goroutines wait without one.
 	counts bool
+	parked int
+	// again is when the task comes again, if its handler said so.
+	again  *AgainError
 	ended  bool // its handler returned
 	cancel context.CancelFunc
 }
@@ -50,20 +56,22 @@ func (w *waiter) nextLook() string {
 }
 
 // begin notes that the handler of a task runs, and returns what notes its end.
-func (w *waiter) begin(ctx context.Context, t taskName) (context.Context, func()) {
+func (w *waiter) begin(ctx context.Context, t taskName) (context.Context, *run, func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	w.mu.Lock()
 	r := w.runs[t]
 	if r != nil {
 		r.cancel = cancel
+		ctx = context.WithValue(ctx, placeKey{}, Place{w, r})
 	}
 	w.mu.Unlock()
-	return ctx, func() {
+	return ctx, r, func() {
 		cancel()
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		if r != nil {
 			r.ended = true
+			w.unparkLocked(r, r.parked)
 			w.leaveLocked(r)
 		}
 	}
@@ -76,7 +84,7 @@ func (w *waiter) leaveLocked(r *run) {
 	}
 	r.counts = false
 	l := w.lanes[wire.PendingKey(r.lane)]
-	full := l.inWork >= l.room
+	full := w.fullLocked(l)
 	l.inWork--
 	w.inWork--
 	if full {

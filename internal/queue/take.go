@@ -76,7 +76,8 @@ func (w *waiter) found(l *waitLane, words []string, made run, asked int) (clashe
 			clashes = append(clashes, &r)
 			continue
 		}
-		if !readable(r.msg) {
+		var ok bool
+		if r.lastError, ok = read(r.msg); !ok {
 			unreadable = append(unreadable, &r)
 			continue
 		}
@@ -96,10 +97,10 @@ func (w *waiter) found(l *waitLane, words []string, made run, asked int) (clashe
 	return clashes, unreadable
 }
 
-// readable tells whether asynq can read a task.
-func readable(msg string) bool {
+// read returns why a task was put back; not ok: asynq cannot read it.
+func read(msg string) (lastError string, ok bool) {
 	t, lastError, err := wire.DecodeTask([]byte(msg))
-	return err == nil && utf8.ValidString(t.ID+t.Queue+lastError)
+	return lastError, err == nil && utf8.ValidString(t.ID+t.Queue+lastError)
 }
 
 // backScript puts a task that was taken and not begun back: to the front of its

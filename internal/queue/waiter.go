@@ -54,7 +54,9 @@ type waiter struct {
 	asking string // the look that is under way
 	empty  int    // empty answers in a row
 	inWork int    // tasks of all lanes
+	parked int    // runs without a place
 
+	due  chan struct{} // a task was put back for a time before the next that is known
 	wake chan struct{} // a lane may have a task
 	done chan struct{}
 	once sync.Once
@@ -72,13 +74,15 @@ type waitLane struct {
 	arm           chan struct{} // asks for a wait
 	armed, paused bool
 	woke          bool // a wait ended; the next look must find a task
+	// due is when the first task that this process put back is to come; zero: none.
+	due time.Time
 }
 
 func newWaiter(c Config, pipe redis.UniversalClient, self string) *waiter {
 	return &waiter{
 		UniversalClient: c.Redis, handlers: c.Handlers, pipe: pipe, block: c.Block, now: c.Now, hold: c.Hold, log: c.Log, self: self,
 		lanes: map[string]*waitLane{}, leases: map[string]string{}, runs: map[taskName]*run{}, guards: map[string]*redis.Script{},
-		wake: make(chan struct{}, 1), done: make(chan struct{}),
+		due: make(chan struct{}, 1), wake: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 }
 
@@ -91,6 +95,7 @@ func (w *waiter) start() {
 	for key, l := range w.lanes {
 		w.wg.Go(func() { w.watch(key, l) })
 	}
+	w.wg.Go(w.forwardInTime)
 }
 
 func (w *waiter) stop() { w.once.Do(func() { close(w.done) }) }
@@ -142,10 +147,13 @@ func (w *waiter) next(l *waitLane) (msg string, ask int) {
 	return "", min(max(l.burst, 1), l.room-l.inWork, w.handlers-w.inWork)
 }
 
+// fullLocked tells whether the lane may have no other task in work. mu is held.
+func (w *waiter) fullLocked(l *waitLane) bool { return l.inWork >= l.room || w.inWork >= w.handlers }
+
 // foundNone waits if this was the last of the lanes to be empty.
 func (w *waiter) foundNone(ctx context.Context, pausedKey string, l *waitLane) {
 	w.mu.Lock()
-	full := l.inWork >= l.room // leave wakes the server when it no longer is
+	full := w.fullLocked(l) // leaveLocked wakes the server when it no longer is
 	woke := l.woke && !full
 	l.woke = false
 	w.empty++

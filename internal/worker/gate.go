@@ -47,12 +47,22 @@ func (g gate) Admit(ctx context.Context, a *dispatch.Account, l dispatch.Load) (
 	if a.Rate == 0 {
 		return t, nil
 	}
-	wait, err := g.limiter.Take(ctx, key(a), limit.Limit{Rate: a.Rate, Burst: a.Units(a.Batch)}, l.Units, l.Priority == push.High)
+	wait, err := g.limiter.Take(ctx, key(a), limitOf(a), l.Units, l.Priority == push.High)
+	t.Limited = wait > 0
 	if t.Wait, t.Why = wait, "waiting for the rate limit"; t.Probe != "" && (wait > 0 || err != nil) {
 		g.Done(ctx, a, t)
 		t.Probe = ""
 	}
 	return t, err
+}
+
+func limitOf(a *dispatch.Account) limit.Limit {
+	return limit.Limit{Rate: a.Rate, Burst: a.Units(a.Batch)}
+}
+
+// Place gives a request a time of its own at the rate limit.
+func (g gate) Place(ctx context.Context, a *dispatch.Account, units, ahead int, promised bool) (time.Duration, error) {
+	return g.limiter.Place(ctx, key(a), limitOf(a), units, ahead, promised)
 }
 
 // Done gives probes back that no answer has used up.

@@ -7,7 +7,6 @@ import (
 
 	"github.com/postrider/postrider/internal/config"
 	"github.com/postrider/postrider/internal/dispatch"
-	"github.com/postrider/postrider/internal/ledger"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/push/wire"
 )
@@ -35,11 +34,32 @@ func (w *Worker) resume(ctx context.Context, a *dispatch.Account) error {
 		return err
 	}
 	w.log.Info().Str("app", a.App).Str("vendor", a.Spec.Name).Msg("new credentials: sending again")
+	return w.hasten(ctx, a.App, a.Spec.Name)
+}
+
+// hasten has the account's tasks that were put back come up now.
+func (w *Worker) hasten(ctx context.Context, app, vendor string) error {
 	var errs []error
 	for _, p := range push.Priorities() {
-		errs = append(errs, (&ledger.Store{Redis: w.rdb}).HastenApp(ctx, wire.Lane(a.Spec.Name, string(p)), a.App))
+		errs = append(errs, w.book.HastenApp(ctx, wire.Lane(vendor, string(p)), app))
 	}
 	return errors.Join(errs...)
+}
+
+// hastenUnused has tasks come earlier that were put back for a time at the rate
+// limit which is too late: what was to be sent before them was canceled, say, or
+// the rate is higher by now.
+func (w *Worker) hastenUnused() {
+	for {
+		select {
+		case <-w.background.ctx.Done():
+			return
+		case k := <-w.unused:
+			if err := w.hasten(w.background.ctx, k.App, k.Vendor); err != nil && w.background.ctx.Err() == nil {
+				w.log.Warn().Err(err).Str("app", k.App).Str("vendor", k.Vendor).Msg("tasks that wait for the rate limit keep their times, although permits go unused")
+			}
+		}
+	}
 }
 
 // tellNewLanes names the vendors that only a restart begins to serve: lanes are

@@ -56,6 +56,7 @@ type Worker struct {
 	metrics  *metrics.Metrics
 	clock    *clock.Clock
 	limiter  *limit.Limiter
+	unused   chan limit.Key // accounts whose permits went unused while tasks of theirs wait
 	book     *ledger.Store
 	dispatch *dispatch.Dispatcher
 	served   []string // vendors whose lanes run
@@ -99,6 +100,7 @@ func Start(ctx context.Context, o Options) (*Worker, error) {
 	w.applyReceipts()
 	w.startFeedback()
 	w.startIntake()
+	w.background.wg.Go(w.hastenUnused)
 	return w, nil
 }
 
@@ -123,7 +125,13 @@ func assemble(ctx context.Context, o Options) (*Worker, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("pipeline: %w", err), w.rdb.Close())
 	}
-	w.limiter = newLimiter(w.rdb)
+	w.limiter, w.unused = newLimiter(w.rdb), make(chan limit.Key, 16)
+	w.limiter.Unused = func(k limit.Key) {
+		select {
+		case w.unused <- k:
+		default: // it happens again
+		}
+	}
 	w.access = &credential.Store{Redis: w.rdb, Key: c.Redis.Key(), Observe: w.metrics.Grant}
 	w.book = &ledger.Store{
 		Redis: w.rdb, Together: together, Keep: c.Ledger.Keep,

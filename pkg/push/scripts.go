@@ -1,6 +1,10 @@
 package push
 
-import "github.com/redis/go-redis/v9"
+import (
+	"github.com/redis/go-redis/v9"
+
+	"github.com/postrider/postrider/pkg/push/wire"
+)
 
 // luaTaken tells whether a job's id is taken: known, and not finished longer
 // ago than the window.
@@ -46,7 +50,7 @@ const aheadTasks = 20
 // the hash turnkey holds for each app the time, in ms, until which its allowance
 // is used up. It also holds the last task that went ahead (:last) and when it was
 // last cleaned of apps whose time is over (:cleaned); an app's name has no colon.
-const luaTask = `
+const luaTask = wire.LuaAhead + `
 local function clean(turnkey, now)
   if now - tonumber(redis.call('HGET', turnkey, ':cleaned') or 0) < 1000 then return end
   redis.call('HSET', turnkey, ':cleaned', string.format('%d', now))
@@ -68,19 +72,6 @@ local function allowed(turnkey, queuekey, app, nanos)
   if turn - now > 1900 then return false end
   redis.call('HSET', turnkey, app, string.format('%d', turn + 100))
   redis.call('EXPIRE', turnkey, 60)
-  return true
-end
-
-local function ahead(turnkey, queuekey, id)
-  local last = redis.call('HGET', turnkey, ':last')
-  local at = last and redis.call('LPOS', queuekey, last, 'RANK', -1, 'MAXLEN', 512) -- tasks given back may be before it
-  local before = 1
-  if at then before = redis.call('LLEN', queuekey) - at + 1 end
-  if before > 256 then return false end
-  local earlier = redis.call('RPOP', queuekey, before)
-  redis.call('RPUSH', queuekey, id)
-  for i = #earlier, 1, -1 do redis.call('RPUSH', queuekey, earlier[i]) end
-  redis.call('HSET', turnkey, ':last', id)
   return true
 end
 

@@ -1,0 +1,208 @@
+package dispatch
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/postrider/postrider/internal/queue"
+	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/push/wire"
+)
+
+// lines are the requests of each account that wait in this worker for permits. A
+// line is short: who does not fit is put back for a time of its own, so that an
+// app with a low rate and many tasks keeps nobody from being worked.
+type lines struct {
+	mu    sync.Mutex
+	units map[lineKey]int
+}
+
+type lineKey struct{ app, vendor string }
+
+func lineOf(a *Account) lineKey { return lineKey{a.App, a.Spec.Name} }
+
+// join adds a request to the line. Not ok: it is long enough without. ahead are
+// the permits that those before it wait for.
+func (l *lines) join(a *Account, units int) (leave func(), ahead int, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	k := lineOf(a)
+	ahead = l.units[k]
+	if ahead > 0 && float64(ahead+units) > max(a.Rate*lineLength.Seconds(), 2*float64(units)) {
+		return func() {}, ahead, false
+	}
+	return l.addLocked(k, units), ahead, true
+}
+
+// lineLength is how long the last in line waits, if nobody is in another worker's.
+const lineLength = 1500 * time.Millisecond
+
+// add adds permits to the line however long it is.
+func (l *lines) add(a *Account, units int) (leave func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.addLocked(lineOf(a), units)
+}
+
+func (l *lines) addLocked(k lineKey, units int) (leave func()) {
+	if l.units == nil {
+		l.units = map[lineKey]int{}
+	}
+	l.units[k] += units
+	return sync.OnceFunc(func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.units[k] -= units; l.units[k] == 0 {
+			delete(l.units, k)
+		}
+	})
+}
+
+// putOff puts a task back, without loading its chunk, that would wait long for
+// the rate limit. A chunk with many messages is loaded: any of its jobs may have
+// been canceled, and that is to be counted soon.
+func (d *Dispatcher) putOff(ctx context.Context, h wire.Header, lane string, t queue.Task) error {
+	vendor, priority := wire.SplitLane(lane)
+	a, ok := d.Account(h.App, vendor)
+	if !ok || a.Rate == 0 || push.Priority(priority) == push.High || h.Job == "" {
+		return nil
+	}
+	p, now := promiseOf(t), d.Now()
+	if p.before(now) {
+		return nil // somebody wants it looked at
+	}
+	leave, ahead, ok := d.lines.join(a, a.Units(h.Tokens))
+	leave()
+	if ok {
+		return nil
+	}
+	if canceled, err := d.Book.Canceled(ctx, h.Job); err != nil || canceled {
+		return err
+	}
+	at, reason := d.placed(ctx, a, a.Units(h.Tokens), ahead, p.kept(now), time.Unix(h.Expires, 0))
+	return &queue.AgainError{At: at, Promised: isPromise(reason), Reason: reason}
+}
+
+// placed is when a request comes again that waits for the rate limit, and why.
+func (d *Dispatcher) placed(ctx context.Context, a *Account, units, ahead int, promised bool, expires time.Time) (time.Time, string) {
+	wait, err := d.Gate.Place(ctx, a, units, ahead, promised)
+	if err != nil {
+		return d.Now().Add(time.Second), "permit: " + err.Error()
+	}
+	at := earlier(d.Now().Add(wait), expires)
+	return at, promiseWords + at.UTC().Format(promiseTime)
+}
+
+// A task that waits for the rate limit says until when in its last error, where
+// people see it in asynq's UI. When it comes again it tells by that whether its
+// time has come, or somebody had it come earlier.
+const (
+	promiseWords = "waiting for the rate limit until "
+	promiseTime  = "2006-01-02T15:04:05.000Z"
+	// promiseSlack is how much a task may be early: times are rounded, and clocks differ.
+	promiseSlack = 100 * time.Millisecond
+)
+
+func isPromise(reason string) bool { return strings.HasPrefix(reason, promiseWords) }
+
+// promise is when a task was to come again for the rate limit; zero: it was not.
+type promise struct{ at time.Time }
+
+func promiseOf(t queue.Task) promise {
+	text, ok := strings.CutPrefix(t.LastError, promiseWords)
+	if !ok {
+		return promise{}
+	}
+	at, _ := time.Parse(promiseTime, text)
+	return promise{at}
+}
+
+// before tells whether the promised time is still to come.
+func (p promise) before(now time.Time) bool { return p.at.Sub(now) > promiseSlack }
+
+// kept tells whether the promised time has come.
+func (p promise) kept(now time.Time) bool { return !p.at.IsZero() && !p.before(now) }
+
+// promised tells whether all tasks of a shipment have waited their turn.
+func (s shipment) promised(now time.Time) bool {
+	return !slices.ContainsFunc(s.claims(), func(c *claim) bool { return !c.promise.kept(now) })
+}
+
+// park leaves the places of the shipment's tasks to others.
+func (s shipment) park() (back func(), ok bool) {
+	var parked []func()
+	back = func() {
+		for _, b := range parked {
+			b()
+		}
+	}
+	for _, c := range s.claims() {
+		b, ok := c.place.Park()
+		if !ok {
+			back()
+			return nil, false
+		}
+		parked = append(parked, b)
+	}
+	return back, true
+}
+
+// goWide has a chunk of several requests begin, one of the few of its app and
+// lane at a time. At a rate limit it holds no place while it is worked: its
+// requests wait most of the time. Not ok: it is put back.
+func (d *Dispatcher) goWide(ctx context.Context, a *Account, c *claim) (leave func(), ok bool) {
+	now := d.Now()
+	limited := a.Rate > 0 && c.priority != push.High
+	turn := d.slots.of(c.vendor).wideTurn(a.App, c.priority)
+	select {
+	case turn <- struct{}{}:
+	default:
+		if limited {
+			c.again(d.placed(ctx, a, a.Units(c.left), d.lines.ahead(a), c.promise.kept(now), c.expires()))
+			return nil, false
+		}
+		back, ok := c.place.Park()
+		if !ok {
+			c.again(now.Add(time.Second), "many chunks of the app are being worked")
+			return nil, false
+		}
+		defer back()
+		if !take(ctx, d.draining, turn) {
+			c.again(now, stopping)
+			return nil, false
+		}
+	}
+	leave = func() { <-turn }
+	if !limited {
+		return leave, true
+	}
+	out := d.lines.add(a, a.Units(c.left))
+	back, ok := c.place.Park()
+	if !ok {
+		back = func() {}
+	}
+	return func() { back(); out(); leave() }, true
+}
+
+func (l *lines) ahead(a *Account) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.units[lineOf(a)]
+}
+
+// expires is when the first of the chunk's jobs that are left expires.
+func (c *claim) expires() time.Time {
+	var first int64
+	at := 0
+	for _, e := range c.open.Chunk.Entries {
+		states := c.states[at : at+len(e.Tokens)]
+		at += len(e.Tokens)
+		if slices.ContainsFunc(states, func(s byte) bool { return s != wire.Resolved }) && (first == 0 || e.Expires < first) {
+			first = e.Expires
+		}
+	}
+	return time.UnixMilli(first)
+}
