@@ -175,16 +175,20 @@ func (d *Dispatcher) goWide(ctx context.Context, a *Account, c *claim) (leave fu
 			return nil, false
 		}
 	}
-	leave = func() { <-turn }
+	giveTurn := func() { <-turn }
 	if !limited {
-		return leave, true
+		return giveTurn, true
 	}
 	out := d.lines.add(a, a.Units(c.left))
 	back, ok := c.place.Park()
 	if !ok {
 		back = func() {}
 	}
-	return func() { back(); out(); leave() }, true
+	return func() {
+		back()
+		out()
+		giveTurn()
+	}, true
 }
 
 func (l *lines) ahead(a *Account) int {

@@ -54,6 +54,7 @@ func (s *shelf) add(ref, lane string, c wire.Chunk) task {
 		}
 		s.jobs[e.Job].accepted += len(e.Tokens)
 		h.Tokens += len(e.Tokens)
+		h.Expires = max(h.Expires, e.Expires/1000)
 	}
 	if len(c.Entries) == 1 {
 		h.Job, h.Jobs = c.Entries[0].Job, 0

@@ -1,0 +1,104 @@
+package limit
+
+import (
+	"testing"
+	"time"
+
+	"github.com/postrider/postrider/internal/redistest"
+)
+
+// place asks for a time, and adds what a caller is to come early.
+func place(t *testing.T, l *Limiter, lim Limit, n, ahead int, promised bool) time.Duration {
+	t.Helper()
+	wait, err := l.Place(t.Context(), shop(), lim, n, ahead, promised)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return wait
+}
+
+// about tells whether two durations are the same but for rounding and credit.
+func about(got, want time.Duration) bool {
+	return (got - want).Abs() < credit*time.Microsecond+2*time.Millisecond
+}
+
+// Whoever has to wait has a time of its own: that at which all before it, by any
+// worker, have had their permits.
+func TestEachPlaceIsBehindTheLastOne(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	all := timed(redistest.Client(t), c, 2)
+	lim := Limit{Rate: 1000 / pace, Burst: 1000} // a permit a millisecond
+	if wait := take(t, all[0], lim, 1000, false); wait != 0 {
+		t.Fatalf("the first block waits %v", wait)
+	}
+	for i := range 6 {
+		want := time.Duration(i+1)*time.Second - early // behind the block that was taken
+		if got := place(t, all[i%2], lim, 1000, 0, false); !about(got, want) {
+			t.Errorf("place %d is in %v, want %v", i, got, want)
+		}
+	}
+	// A promise that is kept waits for those ahead in this worker only, and moves nobody.
+	if got, want := place(t, all[0], lim, 1000, 2000, true), 3*time.Second-early; !about(got, want) {
+		t.Errorf("who had a time waits %v, want %v", got, want)
+	}
+	if got, want := place(t, all[1], lim, 1000, 0, false), 7*time.Second-early; !about(got, want) {
+		t.Errorf("the next place is in %v, want %v", got, want)
+	}
+	// The line is so many permits, whatever the rate is by now.
+	lim.Rate *= 2
+	if got, want := place(t, all[1], lim, 1000, 0, false), 4*time.Second-early; !about(got, want) {
+		t.Errorf("at twice the rate the next place is in %v, want %v", got, want)
+	}
+	// Small requests come back less early: few of them fit in a worker's line.
+	if got, want := place(t, all[1], lim, 1, 0, false), 4500*time.Millisecond-time.Duration(16*pace*float64(500*time.Microsecond)); !about(got, want) {
+		t.Errorf("a small request's place is in %v, want %v", got, want)
+	}
+}
+
+func TestPlacesThatNobodyTakesAreNotKept(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	l := timed(redistest.Client(t), c, 1)[0]
+	told := 0
+	l.Unused = func(k Key) {
+		if k != shop() {
+			t.Errorf("told of %v", k)
+		}
+		told++
+	}
+	lim := Limit{Rate: 1000 / pace, Burst: 1000}
+	take(t, l, lim, 1000, false)
+	for range 10 {
+		place(t, l, lim, 1000, 0, false)
+	}
+	c.forward(1900 * time.Millisecond) // one of them is late, by less than a second
+	if wait := take(t, l, lim, 1000, false); wait != 0 || told != 0 {
+		t.Errorf("it waits %v, and somebody was told %d times", wait, told)
+	}
+	c.forward(2100 * time.Millisecond) // nobody came for more than a second
+	if wait := take(t, l, lim, 1000, false); wait != 0 || told != 1 {
+		t.Errorf("it waits %v, and somebody was told %d times, want once", wait, told)
+	}
+	if got, want := place(t, l, lim, 1000, 0, false), time.Second-early; !about(got, want) {
+		t.Errorf("the next place is in %v, want %v: right behind what was taken", got, want)
+	}
+	c.forward(10 * time.Second)
+	if take(t, l, lim, 1000, false); told != 1 {
+		t.Errorf("somebody was told %d times, though nobody has a later place", told)
+	}
+}
+
+func TestThereIsNoPlaceWithoutALimitOrWithoutRedis(t *testing.T) {
+	t.Parallel()
+	l := &Limiter{}
+	if wait := place(t, l, Limit{}, 1000, 0, false); wait != 0 {
+		t.Errorf("without a limit the wait is %v", wait)
+	}
+	server := redistest.Start(t)
+	l.Redis = server.Client(t)
+	server.Kill()
+	if wait, err := l.Place(t.Context(), shop(), Limit{Rate: 1}, 1, 0, false); err == nil {
+		t.Errorf("without Redis the wait is %v", wait)
+	}
+}
