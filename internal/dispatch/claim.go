@@ -23,6 +23,7 @@ type claim struct {
 	loaded   time.Time // when the ledgers were last asked, at the earliest
 	place    queue.Place
 	promise  promise
+	more     bool // many tasks wait behind it
 	vendor   string
 	priority push.Priority
 

@@ -28,6 +28,8 @@ type Task struct {
 	Payload []byte
 	// LastError is why the task was put back last; "": it was not.
 	LastError string
+	// More: many tasks wait in the lane behind it.
+	More bool
 }
 
 // Handler works one task. nil acknowledges it; *AgainError and *DeadError say
@@ -190,7 +192,7 @@ func handler(w *waiter, h Handler) asynq.HandlerFunc {
 		defer end()
 		task := Task{ID: id, Payload: t.Payload()}
 		if r != nil {
-			task.LastError = r.lastError
+			task.LastError, task.More = r.lastError, r.more
 		}
 		err := h(ctx, lane, task)
 		if again, ok := errors.AsType[*AgainError](err); ok && r != nil {
