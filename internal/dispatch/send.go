@@ -91,9 +91,20 @@ func (d *Dispatcher) admit(ctx context.Context, a *Account, s shipment, w *wait)
 			s.putOff(earlier(d.Now().Add(t.Wait+spread), s.expires()), t)
 			return t, false
 		}
-		if !d.sitOut(ctx, s, t, w.seat) {
+		// What is looked up now delays no request that has its permit.
+		if t.Limited {
+			d.warm(ctx, a)
+		}
+		if !d.sitOut(ctx, s, t, w.seat) || d.withhold(ctx, s) {
 			return t, false
 		}
+	}
+}
+
+// warm has an access token at hand for a request that will be made soon.
+func (d *Dispatcher) warm(ctx context.Context, a *Account) {
+	if g, ok := a.Vendor.(vendors.Granter); ok {
+		_, _ = d.Access.Access(ctx, a.App, a.Spec.Name, g, a.Fingerprint) // the request meets the error again
 	}
 }
 

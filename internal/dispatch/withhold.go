@@ -17,8 +17,8 @@ const staleAfter = 500 * time.Millisecond
 // it back if a job of it was canceled or a chunk is another worker's by now; the
 // next run ends what is canceled. False means that it may be sent now.
 func (d *Dispatcher) withhold(ctx context.Context, s shipment) bool {
-	spans, stale := s.spans(), d.Now().Add(-staleAfter)
-	if !slices.ContainsFunc(spans, func(p span) bool { return p.c.loaded.Before(stale) }) {
+	spans, now := s.spans(), d.Now()
+	if !slices.ContainsFunc(spans, func(p span) bool { return p.c.asked().Before(now.Add(-staleAfter)) }) {
 		return false
 	}
 	why, err := d.Book.Held(ctx, holds(spans))
@@ -29,6 +29,10 @@ func (d *Dispatcher) withhold(ctx context.Context, s shipment) bool {
 		d.takeBack(ctx, s, d.Now().Add(time.Second), why)
 	case why != "":
 		d.takeBack(ctx, s, d.Now(), why)
+	default:
+		for _, c := range s.claims() {
+			c.confirm(now)
+		}
 	}
 	return err != nil || why != ""
 }
@@ -48,6 +52,22 @@ func holds(spans []span) []ledger.Hold {
 		all[i].Jobs = append(all[i].Jobs, ledger.Ref{Job: e.Job, Single: e.Single})
 	}
 	return all
+}
+
+// asked is when Redis was asked last, at the earliest.
+func (c *claim) asked() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.loaded
+}
+
+// confirm notes that what Redis said of the chunk was still true at a time.
+func (c *claim) confirm(at time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if at.After(c.loaded) {
+		c.loaded = at
+	}
 }
 
 func (c *claim) generation() uint32 {
