@@ -173,6 +173,7 @@ func New(c Config) *Dispatcher {
 	d.draining = d.life.Done()
 	d.joiner.open = map[joinKey]*batch{}
 	d.slots.limit = max(1, c.Requests)
+	d.lines.most = d.slots.limit
 	return d
 }
 

@@ -16,9 +16,13 @@ import (
 // line is short: who does not fit is put back for a time of its own, so that an
 // app with a low rate and many tasks keeps nobody from being worked.
 type lines struct {
-	mu    sync.Mutex
-	units map[lineKey]int
+	most int // requests of one line
+	mu   sync.Mutex
+	all  map[lineKey]line
 }
+
+// line is so many requests, which wait for so many permits.
+type line struct{ requests, units int }
 
 type lineKey struct{ app, vendor string }
 
@@ -29,12 +33,12 @@ func lineOf(a *Account) lineKey { return lineKey{a.App, a.Spec.Name} }
 func (l *lines) join(a *Account, units int) (leave func(), ahead int, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	k := lineOf(a)
-	ahead = l.units[k]
-	if ahead > 0 && float64(ahead+units) > max(a.Rate*lineLength.Seconds(), 2*float64(units)) {
-		return func() {}, ahead, false
+	have := l.all[lineOf(a)]
+	long := float64(have.units+units) > max(a.Rate*lineLength.Seconds(), 2*float64(units))
+	if have.requests > 0 && (long || have.requests >= l.most) {
+		return func() {}, have.units, false
 	}
-	return l.addLocked(k, units), ahead, true
+	return l.addLocked(a, units), have.units, true
 }
 
 // lineLength is how long the last in line waits, if nobody is in another worker's.
@@ -44,21 +48,29 @@ const lineLength = 1500 * time.Millisecond
 func (l *lines) add(a *Account, units int) (leave func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.addLocked(lineOf(a), units)
+	return l.addLocked(a, units)
 }
 
-func (l *lines) addLocked(k lineKey, units int) (leave func()) {
-	if l.units == nil {
-		l.units = map[lineKey]int{}
+func (l *lines) addLocked(a *Account, units int) (leave func()) {
+	if l.all == nil {
+		l.all = map[lineKey]line{}
 	}
-	l.units[k] += units
+	k := lineOf(a)
+	l.all[k] = line{l.all[k].requests + 1, l.all[k].units + units}
 	return sync.OnceFunc(func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		if l.units[k] -= units; l.units[k] == 0 {
-			delete(l.units, k)
+		left := line{l.all[k].requests - 1, l.all[k].units - units}
+		if l.all[k] = left; left.requests == 0 {
+			delete(l.all, k)
 		}
 	})
+}
+
+func (l *lines) ahead(a *Account) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.all[lineOf(a)].units
 }
 
 // putOff puts a task back, without loading its chunk, that would wait long for
@@ -189,12 +201,6 @@ func (d *Dispatcher) goWide(ctx context.Context, a *Account, c *claim) (leave fu
 		out()
 		giveTurn()
 	}, true
-}
-
-func (l *lines) ahead(a *Account) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.units[lineOf(a)]
 }
 
 // expires is when the first of the chunk's jobs that are left expires.

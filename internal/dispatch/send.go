@@ -75,17 +75,16 @@ func (d *Dispatcher) admit(ctx context.Context, a *Account, s shipment, w *wait)
 			return t, false
 		case t.Wait <= 0:
 			return t, true
-		case t.Limited && load.Priority != push.High:
-			if !w.listed {
-				leave, ahead, ok := d.lines.join(a, load.Units)
-				if !ok || t.Wait > shortTurn {
-					leave()
-					s.again(d.placed(ctx, a, load.Units, ahead, s.promised(d.Now()), s.expires()))
-					return t, false
-				}
-				defer leave()
-				w.listed = true
+		case t.Limited && load.Priority != push.High && !w.listed:
+			leave, ahead, ok := d.lines.join(a, load.Units)
+			if !ok || t.Wait > shortTurn {
+				leave()
+				s.again(d.placed(ctx, a, load.Units, ahead, s.promised(d.Now()), s.expires()))
+				return t, false
 			}
+			defer leave()
+			w.listed = true
+		case t.Limited && load.Priority != push.High:
 		case t.Wait > shortPause:
 			spread := time.Duration(float64(min(t.Wait/8, longestSpread)) * jitter())
 			s.putOff(earlier(d.Now().Add(t.Wait+spread), s.expires()), t)
@@ -95,7 +94,7 @@ func (d *Dispatcher) admit(ctx context.Context, a *Account, s shipment, w *wait)
 		if t.Limited {
 			d.warm(ctx, a)
 		}
-		if !d.sitOut(ctx, s, t, w.seat) || d.withhold(ctx, s) {
+		if !d.sitOut(ctx, s, load, t, w.seat) || d.withhold(ctx, s) {
 			return t, false
 		}
 	}
@@ -122,9 +121,13 @@ func (s shipment) putOff(at time.Time, t Ticket) {
 
 // sitOut waits for what the ticket says; false means that the parcels are put
 // back. Meanwhile the slot, and the places of the tasks, are others'.
-func (d *Dispatcher) sitOut(ctx context.Context, s shipment, t Ticket, seat *seat) bool {
+func (d *Dispatcher) sitOut(ctx context.Context, s shipment, load Load, t Ticket, seat *seat) bool {
 	seat.leave()
 	back, ok := s.park()
+	if !ok && t.Limited {
+		s.again(d.placed(ctx, seat.a, load.Units, d.lines.ahead(seat.a), s.promised(d.Now()), s.expires()))
+		return false
+	}
 	if !ok {
 		s.putOff(earlier(d.Now().Add(t.Wait), s.expires()), t)
 		return false

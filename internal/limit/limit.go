@@ -121,10 +121,16 @@ func (l *Limiter) Place(ctx context.Context, k Key, lim Limit, n, ahead int, pro
 	if err != nil {
 		return 0, fmt.Errorf("take a place: %w", err)
 	}
+	if promised {
+		return max(wait, again), nil
+	}
 	// Not so early that more than a few wait at once.
-	few := time.Duration(16 * float64(max(n, 1)) / lim.Rate * float64(time.Second))
+	few := time.Duration(4 * float64(max(n, 1)) / lim.Rate * float64(time.Second))
 	return max(wait-min(early, few), time.Millisecond), nil
 }
+
+// again is the shortest time after which a request tries again whose time had come.
+const again = 10 * time.Millisecond
 
 // Close gives the permits that were leased and not used back to the other
 // workers. The Limiter can still be used.
