@@ -23,7 +23,6 @@ type claim struct {
 	loaded   time.Time // when the ledgers were last asked, at the earliest
 	place    queue.Place
 	promise  promise
-	more     bool // many tasks wait behind it
 	vendor   string
 	priority push.Priority
 

@@ -9,8 +9,7 @@ import (
 )
 
 // probe is how long the first of several small tasks waits for a second one;
-// only if one comes, or is known to wait in the lane, does it wait the whole
-// linger. An idle lane is hardly slowed.
+// only if one comes does it wait the whole linger. An idle lane is hardly slowed.
 const probe = time.Millisecond
 
 // longest bounds the wait in lingers, while others keep coming.
@@ -31,7 +30,6 @@ type batch struct {
 	callers *flight.Callers
 	all     shipment
 	n       int
-	more    bool // others wait in the lane
 	seen    map[string]struct{}
 	joined  chan struct{} // told when another parcel came
 	full    chan struct{} // closed when no more fit
@@ -60,11 +58,7 @@ func (d *Dispatcher) join(ctx context.Context, a *Account, p *parcel) {
 func (d *Dispatcher) gather(ctx context.Context, b *batch) {
 	end := time.NewTimer(longest * d.Linger)
 	defer end.Stop()
-	first := min(probe, d.Linger)
-	if b.more {
-		first = d.Linger
-	}
-	next := time.NewTimer(first)
+	next := time.NewTimer(min(probe, d.Linger))
 	defer next.Stop()
 	for {
 		select {
@@ -126,7 +120,6 @@ func (b *batch) take(p *parcel) {
 		b.seen[t] = struct{}{}
 	}
 	b.n += p.n
-	b.more = b.more || p.spans[0].c.more
 	for _, have := range b.all {
 		if have.joinKey == p.joinKey {
 			have.merge(p)

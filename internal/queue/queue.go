@@ -28,8 +28,6 @@ type Task struct {
 	Payload []byte
 	// LastError is why the task was put back last; "": it was not.
 	LastError string
-	// More: many tasks wait in the lane behind it.
-	More bool
 }
 
 // Handler works one task. nil acknowledges it; *AgainError and *DeadError say
@@ -192,7 +190,7 @@ func handler(w *waiter, h Handler) asynq.HandlerFunc {
 		defer end()
 		task := Task{ID: id, Payload: t.Payload()}
 		if r != nil {
-			task.LastError, task.More = r.lastError, r.more
+			task.LastError = r.lastError
 		}
 		err := h(ctx, lane, task)
 		if again, ok := errors.AsType[*AgainError](err); ok && r != nil {

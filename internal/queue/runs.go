@@ -33,7 +33,6 @@ type run struct {
 	msg  string // as asynq encodes it
 	// lastError is why it was put back before.
 	lastError string
-	more      bool // the look had found more tasks, had it asked for more
 	taken     time.Time
 	// until is when asynq gives the lease up and calls no script for it any more.
 	until time.Time

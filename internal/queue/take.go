@@ -64,7 +64,6 @@ func (w *waiter) found(l *waitLane, words []string, made run, asked int) (clashe
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.asking = ""
-	made.more = asked > 1 && len(words) == 2*asked
 	all := 0
 	for pair := range slices.Chunk(words, 2) {
 		all++
