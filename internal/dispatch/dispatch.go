@@ -60,8 +60,8 @@ type Gate interface {
 	Admit(ctx context.Context, a *Account, l Load) (Ticket, error)
 	// Place gives a request that would wait long for units of the account's rate a
 	// time of its own, and answers how long it is until then. ahead units are
-	// waited for by others of this worker. promised: it had a time, which has come.
-	Place(ctx context.Context, a *Account, units, ahead int, promised bool) (time.Duration, error)
+	// waited for by others of this worker. late: it had a time, which has come.
+	Place(ctx context.Context, a *Account, units, ahead int, late bool) (time.Duration, error)
 	// Parked tells which of the jobs are parked, and until when. A time that is over
 	// means that a request for that job alone may be tried. It is asked often, and
 	// asks for the jobs only if any is parked.

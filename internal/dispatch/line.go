@@ -99,8 +99,8 @@ func (d *Dispatcher) putOff(ctx context.Context, h wire.Header, lane string, t q
 }
 
 // placed is when a request comes again that waits for the rate limit, and why.
-func (d *Dispatcher) placed(ctx context.Context, a *Account, units, ahead int, promised bool, expires time.Time) (time.Time, string) {
-	wait, err := d.Gate.Place(ctx, a, units, ahead, promised)
+func (d *Dispatcher) placed(ctx context.Context, a *Account, units, ahead int, late bool, expires time.Time) (time.Time, string) {
+	wait, err := d.Gate.Place(ctx, a, units, ahead, late)
 	if err != nil {
 		return d.Now().Add(time.Second), "permit: " + err.Error()
 	}

@@ -28,7 +28,7 @@ func (c *counting) Load(ctx context.Context, h wire.Header) (*ledger.Open, error
 // placing is what a request was told of its place.
 type placing struct {
 	units, ahead int
-	promised     bool
+	late         bool
 }
 
 // limited is a bubble whose app may send 10 tokens a second, and has had them for
@@ -47,8 +47,8 @@ func atItsLimit(t *testing.T, free time.Duration, test func(*limited)) {
 		b.cfg.Book, b.acct.Rate, b.cfg.Linger = l.book, 10, 0
 		open := time.Now().Add(free)
 		b.gate.limited = func(*dispatch.Account, int) time.Duration { return time.Until(open) }
-		b.gate.place = func(_ *dispatch.Account, units, ahead int, promised bool) time.Duration {
-			l.places = append(l.places, placing{units, ahead, promised})
+		b.gate.place = func(_ *dispatch.Account, units, ahead int, late bool) time.Duration {
+			l.places = append(l.places, placing{units, ahead, late})
 			return time.Minute
 		}
 	}, func(*bubble) { test(l) })
@@ -159,8 +159,8 @@ func TestATaskThatHadATime(t *testing.T) {
 				if got := l.book.loads > loads; got != c.loaded {
 					t.Errorf("its chunk was loaded: %v, want %v", got, c.loaded)
 				}
-				if len(l.places) != 1 || l.places[0].promised != c.kept {
-					t.Errorf("it asked for %+v, want promised %v", l.places, c.kept)
+				if len(l.places) != 1 || l.places[0].late != c.kept {
+					t.Errorf("it asked for %+v, want late %v", l.places, c.kept)
 				}
 				for _, end := range ends {
 					<-end

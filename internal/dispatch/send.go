@@ -79,6 +79,7 @@ func (d *Dispatcher) admit(ctx context.Context, a *Account, s shipment, w *wait)
 			leave, ahead, ok := d.lines.join(a, load.Units)
 			if !ok || t.Wait > shortTurn {
 				leave()
+				w.seat.leave()
 				s.again(d.placed(ctx, a, load.Units, ahead, s.promised(d.Now()), s.expires()))
 				return t, false
 			}

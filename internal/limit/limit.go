@@ -110,27 +110,21 @@ const early = 500 * time.Millisecond
 // Place gives a request that would wait long for n permits a time of its own,
 // and answers how long it is until then: until all that were placed before it,
 // by any worker, and ahead permits that others of this worker wait for, have had
-// theirs. It takes nothing: when its time has come, it is to call Take. promised
-// tells that the request had a time before, and that this has come: it then
-// waits for no more than those ahead.
-func (l *Limiter) Place(ctx context.Context, k Key, lim Limit, n, ahead int, promised bool) (time.Duration, error) {
+// theirs. It takes nothing: when its time has come, it is to call Take. late tells
+// that this has come, and that there was no room for it: then it is placed behind
+// those that were late before it, and before all others.
+func (l *Limiter) Place(ctx context.Context, k Key, lim Limit, n, ahead int, late bool) (time.Duration, error) {
 	if lim.Rate <= 0 {
 		return 0, nil
 	}
-	wait, err := l.place(ctx, k, lim, n, ahead, promised)
+	wait, err := l.place(ctx, k, lim, n, ahead, late)
 	if err != nil {
 		return 0, fmt.Errorf("take a place: %w", err)
-	}
-	if promised {
-		return max(wait, again), nil
 	}
 	// Not so early that more than a few wait at once.
 	few := time.Duration(4 * float64(max(n, 1)) / lim.Rate * float64(time.Second))
 	return max(wait-min(early, few), time.Millisecond), nil
 }
-
-// again is the shortest time after which a request tries again whose time had come.
-const again = 10 * time.Millisecond
 
 // Close gives the permits that were leased and not used back to the other
 // workers. The Limiter can still be used.

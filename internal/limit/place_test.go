@@ -8,9 +8,9 @@ import (
 )
 
 // place asks for a time, and adds what a caller is to come early.
-func place(t *testing.T, l *Limiter, lim Limit, n, ahead int, promised bool) time.Duration {
+func place(t *testing.T, l *Limiter, lim Limit, n, ahead int, late bool) time.Duration {
 	t.Helper()
-	wait, err := l.Place(t.Context(), shop(), lim, n, ahead, promised)
+	wait, err := l.Place(t.Context(), shop(), lim, n, ahead, late)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,9 +38,11 @@ func TestEachPlaceIsBehindTheLastOne(t *testing.T) {
 			t.Errorf("place %d is in %v, want %v", i, got, want)
 		}
 	}
-	// A promise that is kept waits for those ahead in this worker only, and moves nobody.
-	if got, want := place(t, all[0], lim, 1000, 2000, true), 3*time.Second; !about(got, want) {
-		t.Errorf("who had a time waits %v, want %v", got, want)
+	// Who is late waits for those ahead in this worker and those late before it, and moves nobody else.
+	for i, want := range []time.Duration{3*time.Second - early, 4*time.Second - early} {
+		if got := place(t, all[0], lim, 1000, 2000-1000*i, true); !about(got, want) {
+			t.Errorf("who is late, number %d, waits %v, want %v", i, got, want)
+		}
 	}
 	if got, want := place(t, all[1], lim, 1000, 0, false), 7*time.Second-early; !about(got, want) {
 		t.Errorf("the next place is in %v, want %v", got, want)

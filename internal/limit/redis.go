@@ -96,9 +96,9 @@ func (l *Limiter) lease(ctx context.Context, k Key, lim Limit, r request) (wait 
 }
 
 // place asks Redis for a time for a request that needs n permits.
-func (l *Limiter) place(ctx context.Context, k Key, lim Limit, n, ahead int, promised bool) (wait time.Duration, err error) {
+func (l *Limiter) place(ctx context.Context, k Key, lim Limit, n, ahead int, late bool) (wait time.Duration, err error) {
 	text, err := placeScript.Run(ctx, l.Redis, []string{k.rate()},
-		lim.Rate, n, ahead, flag(promised), pace, keepTime.Milliseconds(), l.scriptNow()).Text()
+		lim.Rate, n, ahead, flag(late), pace, keepTime.Milliseconds(), l.scriptNow()).Text()
 	if err != nil {
 		return 0, err
 	}

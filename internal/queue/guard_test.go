@@ -63,8 +63,11 @@ func TestAWorkerLeavesATaskThatItLostAlone(t *testing.T) {
 				stop()
 			} else {
 				close(wakes)
-				r.add(normal, "next") // begins when asynq has ended the first run
+				r.add(normal, "next")
 				from(t, next, "the next task")
+				r.eventually("asynq has ended the first run", 5*time.Second, func() bool {
+					return r.rdb.LLen(t.Context(), wire.ActiveKey(normal)).Val() == 0
+				})
 			}
 			if got := r.entry("task"); got != before {
 				t.Errorf("the new run's entry is %s, want %s", got, before)
@@ -174,8 +177,11 @@ func TestAsynqsScriptsAreRecognised(t *testing.T) {
 			}, func(c *queue.Config) { c.Redis.(*redis.Client).AddHook(h) }) //nolint:forcetypeassert // the rig's own
 			from(t, began, "the run")
 			if !c.stop {
-				r.add(normal, "next") // begins when asynq has ended the first run
+				r.add(normal, "next")
 				from(t, next, "the next task")
+				r.eventually("asynq has ended the first run", 5*time.Second, func() bool {
+					return r.rdb.LLen(t.Context(), wire.ActiveKey(normal)).Val() == 0
+				})
 			}
 			stop()
 			h.mu.Lock()

@@ -61,8 +61,8 @@ func limitOf(a *dispatch.Account) limit.Limit {
 }
 
 // Place gives a request a time of its own at the rate limit.
-func (g gate) Place(ctx context.Context, a *dispatch.Account, units, ahead int, promised bool) (time.Duration, error) {
-	return g.limiter.Place(ctx, key(a), limitOf(a), units, ahead, promised)
+func (g gate) Place(ctx context.Context, a *dispatch.Account, units, ahead int, late bool) (time.Duration, error) {
+	return g.limiter.Place(ctx, key(a), limitOf(a), units, ahead, late)
 }
 
 // Done gives probes back that no answer has used up.
