@@ -142,7 +142,11 @@ func (h *twice) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 
 func (h *twice) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []redis.Cmder) error {
-		if slices.ContainsFunc(cmds, h.ends) {
+		ends := false
+		for _, cmd := range cmds {
+			ends = h.ends(cmd) || ends
+		}
+		if ends {
 			if err := next(ctx, cmds); err != nil {
 				return err
 			}
@@ -161,7 +165,7 @@ func TestAsynqsScriptsAreRecognised(t *testing.T) {
 			r := newRig(t)
 			_, err := r.client.EnqueueContext(r.Context(), asynq.NewTask(wire.TaskType, []byte("task")), asynq.Queue(normal), asynq.TaskID("task"), c.option)
 			r.must(err)
-			h, began, next := &twice{}, make(chan struct{}, 10), make(chan struct{})
+			h, began, next, over := &twice{}, make(chan struct{}, 10), make(chan struct{}), make(chan struct{})
 			var look string
 			stop := r.start(1, func(ctx context.Context, _ string, task queue.Task) error {
 				if task.ID == "next" {
@@ -171,7 +175,7 @@ func TestAsynqsScriptsAreRecognised(t *testing.T) {
 				look = r.rdb.HGet(ctx, wire.TaskKey(normal, "task"), "run").Val()
 				began <- struct{}{}
 				if c.stop {
-					<-time.After(2 * time.Second)
+					<-over // longer than the lanes wait for it
 				}
 				return c.answer()
 			}, func(c *queue.Config) { c.Redis.(*redis.Client).AddHook(h) }) //nolint:forcetypeassert // the rig's own
@@ -184,6 +188,7 @@ func TestAsynqsScriptsAreRecognised(t *testing.T) {
 				})
 			}
 			stop()
+			close(over)
 			h.mu.Lock()
 			defer h.mu.Unlock()
 			h.seen = slices.DeleteFunc(h.seen, func(args string) bool { return strings.Contains(args, ":t:next") })
