@@ -50,6 +50,7 @@ func usage(err error) error { return &exitError{exitUsage, err} }
 func main() {
 	logging.Disable() // go-redis would tell of every dial; the command tells once
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)

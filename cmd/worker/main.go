@@ -29,6 +29,7 @@ const (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
@@ -126,7 +127,11 @@ func (p *program) work(ctx context.Context) error {
 	}
 	log := p.logger(cfg.Log)
 	redis.SetLogger(redisLog{log, &hush.Hush{}})
-	if err := fit(ctx, o, log); err != nil {
+	err = fit(ctx, o, log)
+	if ctx.Err() != nil {
+		return stoppedEarly(log)
+	}
+	if err != nil {
 		return err
 	}
 	w, err := worker.Start(ctx, worker.Options{Config: cfg, Log: log, Redis: func(n int) redis.UniversalClient {
@@ -134,6 +139,9 @@ func (p *program) work(ctx context.Context) error {
 		own.PoolSize = n
 		return redis.NewUniversalClient(&own)
 	}})
+	if err != nil && ctx.Err() != nil {
+		return stoppedEarly(log)
+	}
 	if err != nil {
 		return err
 	}
@@ -152,6 +160,12 @@ func (p *program) work(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// stoppedEarly is what becomes of a worker that is told to stop before it works.
+func stoppedEarly(log zerolog.Logger) error {
+	log.Info().Msg("stopped before it began to work")
+	return nil
 }
 
 // reload puts a changed configuration in force, unless it is a bad one.

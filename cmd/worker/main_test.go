@@ -167,6 +167,19 @@ func TestItWorksUntilTheSignal(t *testing.T) {
 	}
 }
 
+// A worker may be told to stop before it works: that is no failure.
+func TestItMayBeStoppedWhileItStarts(t *testing.T) {
+	t.Parallel()
+	rdb := redistest.Client(t)
+	file := write(t, shop(redistest.URL(rdb), "http://127.0.0.1:1", ""))
+	ctx, signal := context.WithCancel(t.Context())
+	signal()
+	out, errs := newBuffer(), newBuffer()
+	if code := run(ctx, []string{"--config", file}, out, errs); code != 0 || !strings.Contains(errs.String(), `"message":"stopped before it began to work"`) {
+		t.Errorf("exit %d, %s, want 0 and that it did not begin", code, errs)
+	}
+}
+
 func TestCheckConfigTriesEverythingOnce(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

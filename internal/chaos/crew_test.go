@@ -23,6 +23,7 @@ const stopBound = shutdownTimeout + 5*time.Second
 // hand is one worker: a process, or those that follow one another.
 type hand struct {
 	config, log string
+	network     *redistest.Proxy // between it and Redis
 
 	mu   sync.Mutex // held while something is done to it
 	down bool       // it is not to run now

@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -48,7 +49,7 @@ func (st *stage) doubt(r request) string {
 	until := r.to.Add(grace)
 	for changed := true; changed; {
 		changed = false
-		for _, away := range st.history.during(theRedis, r.from, until) {
+		for _, away := range append(st.history.during(theRedis, r.from, until), st.cutOff(r.worker, r.from, until)...) {
 			// Records are tried again with growing waits, of 5 s at the most.
 			if again := away.to.Add(7 * time.Second); again.After(until) {
 				until, changed = again, true
@@ -57,6 +58,8 @@ func (st *stage) doubt(r request) string {
 	}
 	for _, i := range st.history.during(r.worker, r.from, until) {
 		switch {
+		case i.what == cutOff:
+			return "its worker was cut off from Redis before it had recorded the answer"
 		case i.what == "killed" && i.from.Before(until):
 			return "its worker was killed before it had recorded the answer"
 		case i.what == "frozen":
@@ -66,6 +69,14 @@ func (st *stage) doubt(r request) string {
 		}
 	}
 	return ""
+}
+
+// cutOff is what the interval is called in which a worker's network is broken.
+const cutOff = "cut off"
+
+// cutOff is when a worker was cut off from Redis.
+func (st *stage) cutOff(worker int, from, to time.Time) []interval {
+	return slices.DeleteFunc(st.history.during(worker, from, to), func(i interval) bool { return i.what != cutOff })
 }
 
 // judge holds the ledgers, the streams and the vendors' memory against each other.

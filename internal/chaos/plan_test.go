@@ -17,6 +17,7 @@ const (
 	kill        deed = "kill -9"       // a worker, started again after a while
 	term        deed = "SIGTERM"       // a worker, started again after a while
 	freeze      deed = "SIGSTOP"       // a worker, SIGCONT after a while
+	network     deed = "network"       // between a worker and Redis, while it still reaches the vendors
 	redisKill   deed = "redis kill -9" // started again after a while, from its append-only file
 	redisFreeze deed = "redis SIGSTOP"
 	scriptFlush deed = "SCRIPT FLUSH"
@@ -28,7 +29,18 @@ const (
 var weights = []struct {
 	deed
 	n int
-}{{kill, 4}, {term, 3}, {freeze, 3}, {redisKill, 2}, {redisFreeze, 2}, {scriptFlush, 1}, {misbehave, 5}, {revoke, 1}}
+}{{kill, 4}, {term, 3}, {freeze, 3}, {network, 4}, {redisKill, 2}, {redisFreeze, 2}, {scriptFlush, 1}, {misbehave, 5}, {revoke, 1}}
+
+// networkFault is what a network does to a worker's commands.
+type networkFault string
+
+const (
+	cut   networkFault = "cut"           // nothing gets through
+	lossy networkFault = "loses answers" // of one command in twenty, and as many commands
+	slow  networkFault = "0.3 s later"   // each of them
+)
+
+var networkFaults = []networkFault{cut, lossy, slow}
 
 // event is one deed of a plan.
 type event struct {
@@ -36,6 +48,7 @@ type event struct {
 	deed   deed
 	worker int
 	length time.Duration
+	how    networkFault
 	vendor string
 	faults []simulator.Fault
 }
@@ -45,6 +58,8 @@ func (e event) String() string {
 	switch e.deed {
 	case kill, term, freeze:
 		return s + fmt.Sprintf("  worker %d, %.1f s", e.worker, e.length.Seconds())
+	case network:
+		return s + fmt.Sprintf("  worker %d, %.1f s: %s", e.worker, e.length.Seconds(), e.how)
 	case redisKill, redisFreeze:
 		return s + fmt.Sprintf("  %.1f s", e.length.Seconds())
 	case revoke:
@@ -80,6 +95,11 @@ func newPlan(seed uint64, length time.Duration, workers int) plan {
 		switch e.deed {
 		case freeze:
 			if long { // its tasks go to others meanwhile
+				e.length = between(rnd, 15*time.Second, 40*time.Second)
+			}
+		case network:
+			e.how = networkFaults[rnd.IntN(len(networkFaults))]
+			if long {
 				e.length = between(rnd, 15*time.Second, 40*time.Second)
 			}
 		case redisFreeze, redisKill:

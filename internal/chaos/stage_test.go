@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -67,7 +68,9 @@ func newStage(t *testing.T, seed uint64) *stage {
 		t.Cleanup(func() { _ = stop(context.Background()) })
 		st.witness.workers[strings.TrimPrefix(url, "http://")] = i
 		h := &hand{config: filepath.Join(st.dir, fmt.Sprintf("worker-%d.yaml", i)), log: filepath.Join(st.dir, fmt.Sprintf("worker-%d.log", i))}
-		if err := os.WriteFile(h.config, []byte(settings(t, redistest.URL(st.rdb), url)), 0o600); err != nil {
+		h.network = redistest.NewProxy(t, st.server.Addr())
+		address := strings.Replace(redistest.URL(st.rdb), st.server.Addr(), h.network.Addr(), 1)
+		if err := os.WriteFile(h.config, []byte(settings(t, address, url)), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		if err := h.start(); err != nil {
@@ -150,7 +153,7 @@ func (st *stage) revive() {
 			if code == 2 {
 				st.Fatalf("worker %d does not like its configuration: see %s", i, st.keepLogs())
 			}
-			if away := st.history.during(theRedis, time.Now().Add(-15*time.Second), time.Now()); code != 1 || len(away) == 0 {
+			if code != 1 || !st.withoutRedis(i, time.Now().Add(-15*time.Second)) {
 				st.fault("worker %d ended by itself with exit code %d", i, code)
 			}
 			st.note("workers that could not start without Redis")
@@ -160,6 +163,12 @@ func (st *stage) revive() {
 		}
 		h.mu.Unlock()
 	}
+}
+
+// withoutRedis tells whether a worker had no Redis at some time since then.
+func (st *stage) withoutRedis(worker int, since time.Time) bool {
+	return len(st.history.during(theRedis, since, time.Now())) > 0 ||
+		slices.ContainsFunc(st.history.during(worker, since, time.Now()), func(i interval) bool { return i.what == cutOff })
 }
 
 // balanced looks into a few ledgers while everything goes on.
@@ -184,7 +193,7 @@ func (st *stage) balanced(waves []*wave) {
 // perform does one deed. Those to workers go on beside the next ones.
 func (st *stage) perform(e event) {
 	switch e.deed {
-	case kill, term, freeze:
+	case kill, term, freeze, network:
 		h := st.hands[e.worker]
 		if !h.mu.TryLock() {
 			return // something is being done to it
@@ -229,6 +238,17 @@ func (st *stage) harm(h *hand, e event) {
 		pause(e.length)
 		_ = h.cmd.Process.Signal(syscall.SIGCONT)
 		return
+	case network:
+		end := st.history.begin(e.worker, cutOff)
+		defer end()
+		h.network.Break(faultsOf(e))
+		if e.how == slow {
+			h.network.Delay(300 * time.Millisecond)
+		}
+		pause(e.length)
+		h.network.Break(nil)
+		h.network.Delay(0)
+		return
 	case term:
 		st.terminate(h, e.worker)
 	default:
@@ -242,6 +262,18 @@ func (st *stage) harm(h *hand, e event) {
 	}
 }
 
+// faultsOf are those that a network has with a worker's commands.
+func faultsOf(e event) redistest.Faults {
+	switch e.how {
+	case cut:
+		return func(int, string) redistest.Fault { return redistest.LoseCommand }
+	case lossy:
+		return redistest.Sometimes(uint64(e.at), 0.05)
+	case slow:
+	}
+	return nil
+}
+
 // terminate ends a worker by SIGTERM: with exit code 0, unless it had not
 // started yet, or Redis was not there to take its tasks back.
 func (st *stage) terminate(h *hand, i int) {
@@ -249,7 +281,7 @@ func (st *stage) terminate(h *hand, i int) {
 	end := st.history.begin(i, "terminated")
 	code, ok := h.stop(syscall.SIGTERM, stopBound)
 	end()
-	excused := len(st.history.during(theRedis, begin.Add(-5*time.Second), time.Now())) > 0
+	excused := st.withoutRedis(i, begin.Add(-5*time.Second))
 	switch {
 	case ok && code == 0:
 		st.note("clean ends on SIGTERM")
