@@ -55,7 +55,7 @@ bench: setup ## measure against plain asynq and plain HTTP, in one run (ARGS=-sh
 
 .PHONY: e2e
 e2e: setup ## run the commands as processes, at full size: campaign, outages, dead chunks, what workers share
-	$(GO) test -v -count 1 -timeout 30m -run 'TestCampaign|TestEveryChunk|TestRedisTrouble|TestWorkersKeepOneLimit|TestTenWorkers|TestAQuota|TestHighPriority|TestAVendor' ./internal/e2e \
+	$(GO) test -v -count 1 -timeout 30m -run 'TestCampaign|TestEveryChunk|TestRedisTrouble|TestWorkersKeepOneLimit|TestALimitedApp|TestPackedAndSingle|TestTenWorkers|TestOneOfFive|TestFourKills|TestAWorkerThatIsFrozen|TestAQuota|TestHighPriority|TestAVendor' ./internal/e2e \
 	  -campaign 1000000 -chunks 25000 -outage 30s -flow 20s -highs 500 -crowd 200000 -away 1m
 
 .PHONY: chaos
