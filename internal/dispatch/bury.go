@@ -68,6 +68,7 @@ func (d *Dispatcher) buryTask(ctx context.Context, lane string, h wire.Header, t
 	if !d.settled(ctx, c) {
 		return errors.New("its dead letters could not be written")
 	}
+	d.Meter.Recovered("archived", 1)
 	d.Log.Warn().Str("app", h.App).Str("lane", lane).Str("task", t.ID).Str("reason", string(t.Reason)).Str("detail", t.Detail).Int("tokens", c.dead).
 		Msg("what an archived task carried is now in dead letters: see enqueue dead list")
 	return nil

@@ -2,9 +2,9 @@ package queue
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
@@ -18,9 +18,15 @@ const (
 	// lookEvery is how often one of the workers looks for open work whose task
 	// was lost, and for jobs that were canceled.
 	lookEvery = 5 * time.Second
-	// lookAt is how many members of a lane's open work are looked at in any case;
-	// all are where there are fewer tasks than members.
-	lookAt = 1000
+	// lookAt is how many members of a lane's open work one look goes through at
+	// least, and lookParts how many looks go through all of it at most: in less
+	// than a minute. Where there are fewer tasks than members, one look does.
+	lookAt    = 1000
+	lookParts = 10
+	// lookPage is how many members are looked at in one step.
+	lookPage = 1000
+	// dueAt bounds how many members that have expired one look ends in a lane.
+	dueAt = 5000
 )
 
 // Lost is open work whose task does not come up by itself any more, or not in time.
@@ -35,17 +41,29 @@ type Lost struct {
 // asynq's archive, or gone in any other way. It is for one goroutine.
 type Finder struct {
 	Redis redis.UniversalClient
+	// Lanes are looked at, and all others of ours that asynq knows.
 	Lanes []string
+	// Every is how often it looks; 0: every 5 s.
+	Every time.Duration
 	// Lost says what becomes of work whose task is gone: it is sent again with the
-	// task that Lost answers, or ends.
+	// task that Lost answers, or ends. The error wraps wire.ErrNewer where only a
+	// newer version can tell.
 	Lost func(ctx context.Context, lane string, l Lost) (*wire.Task, error)
 	// End ends what is not to be sent any more of work whose task is there.
 	End func(ctx context.Context, lane string, l Lost) error
+	// Bury ends what archived tasks still carry that asynq has trimmed.
+	Bury func(ctx context.Context, lane string, all []Corpse) error
+	// Adopt lists the work of a task that is not listed; nil: there is none.
+	Adopt func(ctx context.Context, lane string, t Task) error
 	// Producers ends what producers that died left half-enqueued; nil: nothing does.
 	Producers func(ctx context.Context) error
+	// Passed is told when all open work was looked at; nil: nobody is.
+	Passed func(ctx context.Context, p Pass) error
 	// Recovered counts tasks that were lost.
 	Recovered func(reason string, n int)
 	Log       zerolog.Logger
+
+	pass *pass
 }
 
 // Look looks at all lanes once. A lane that cannot be looked at does not keep
@@ -56,17 +74,30 @@ func (f *Finder) Look(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("look for lost tasks: %w", err)
 	}
+	lanes, err := knownLanes(ctx, f.Redis, f.Lanes)
+	if err != nil {
+		errs = append(errs, err)
+	}
 	canceled, err := f.canceled(ctx)
 	if err != nil {
 		errs = append(errs, err)
 	}
-	for _, lane := range f.Lanes {
+	if f.pass == nil {
+		f.pass = newPass(now)
+	}
+	for _, lane := range lanes {
 		if err := f.lane(ctx, lane, now, canceled); err != nil {
 			errs = append(errs, fmt.Errorf("look for lost tasks of %s: %w", lane, err))
 		}
 	}
 	if f.Producers != nil {
 		errs = append(errs, f.Producers(ctx))
+	}
+	if f.pass.complete(lanes) {
+		if f.Passed != nil {
+			errs = append(errs, f.Passed(ctx, f.pass.Pass))
+		}
+		f.pass = nil
 	}
 	if err := errors.Join(errs...); err != nil || len(canceled) == 0 {
 		return err
@@ -76,6 +107,26 @@ func (f *Finder) Look(ctx context.Context) error {
 		return fmt.Errorf("forget canceled jobs: %w", err)
 	}
 	return nil
+}
+
+// knownLanes are the given lanes and all others of ours that asynq knows: a
+// worker also looks after lanes whose vendors it does not serve.
+func knownLanes(ctx context.Context, rdb redis.UniversalClient, lanes []string) ([]string, error) {
+	names, err := rdb.SMembers(ctx, wire.AsynqQueues).Result()
+	if err != nil {
+		return lanes, fmt.Errorf("list lanes: %w", err)
+	}
+	all := append([]string{}, lanes...)
+	have := map[string]bool{}
+	for _, l := range lanes {
+		have[l] = true
+	}
+	for _, name := range names {
+		if !have[name] && isLane(name) {
+			all = append(all, name)
+		}
+	}
+	return all, nil
 }
 
 // canceledFor is how long the chunks of a canceled job are looked for: what was
@@ -95,27 +146,104 @@ func (f *Finder) canceled(ctx context.Context) (map[string]bool, error) {
 	return all, nil
 }
 
-// lane looks at one lane: at the members that expire first and, where there are
-// more members than tasks or a job was canceled, at all of them.
+// lane looks at one lane: at what was deleted in our UI, at the members that
+// have expired, at those of canceled jobs, and at the next of all others. Where
+// there are more members than tasks it looks at all of them.
 func (f *Finder) lane(ctx context.Context, lane string, now time.Time, canceled map[string]bool) error {
+	errs := []error{f.deleted(ctx, lane)}
 	members, live, err := f.count(ctx, lane)
-	if err != nil || members == 0 {
+	if err != nil {
+		return errors.Join(append(errs, err)...)
+	}
+	if members == 0 {
+		f.pass.cursors[lane] = passed
+		return errors.Join(errs...)
+	}
+	errs = append(errs, f.due(ctx, lane, now))
+	budget := max(lookAt, (members+lookParts-1)/lookParts)
+	small := members <= budget
+	switch {
+	case small && f.pass.cursors[lane] == 0: // the step looks at all of them
+	case small || members > live:
+		errs = append(errs, f.scan(ctx, lane, func(all []Lost) error { return f.page(ctx, lane, now, all, canceled, nil) }))
+	case len(canceled) > 0:
+		errs = append(errs, f.scan(ctx, lane, func(all []Lost) error {
+			mine, err := f.ofCanceled(ctx, all, canceled)
+			if err != nil || len(mine) == 0 {
+				return err
+			}
+			return f.page(ctx, lane, now, mine, canceled, nil)
+		}))
+	}
+	return errors.Join(append(errs, f.step(ctx, lane, now, budget, canceled))...)
+}
+
+// step goes on with the pass through a lane's members, by the budget.
+func (f *Finder) step(ctx context.Context, lane string, now time.Time, budget int64, canceled map[string]bool) error {
+	var errs []error
+	for budget > 0 && f.pass.cursors[lane] != passed {
+		all, next, err := f.members(ctx, lane, max(0, f.pass.cursors[lane]))
+		if err != nil {
+			return errors.Join(append(errs, err)...)
+		}
+		errs = append(errs, f.page(ctx, lane, now, all, canceled, f.pass))
+		budget -= int64(len(all))
+		if f.pass.cursors[lane] = next; next == 0 {
+			f.pass.cursors[lane] = passed
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// scan reads all members of a lane; those that are there all the while come up.
+// One page's error does not keep it from the others.
+func (f *Finder) scan(ctx context.Context, lane string, look func([]Lost) error) error {
+	var errs []error
+	for cursor := int64(0); ; {
+		all, next, err := f.members(ctx, lane, cursor)
+		if err != nil {
+			return errors.Join(append(errs, err)...)
+		}
+		errs = append(errs, look(all))
+		if cursor = next; cursor == 0 {
+			return errors.Join(errs...)
+		}
+	}
+}
+
+// members reads a page of a lane's members. Redis's cursors fit into 63 bits,
+// for they count buckets of a hash table.
+func (f *Finder) members(ctx context.Context, lane string, cursor int64) (all []Lost, next int64, err error) {
+	found, after, err := f.Redis.ZScan(ctx, wire.OpenKey(lane), uint64(cursor), "", lookPage).Result() //nolint:gosec // never negative
+	if err != nil {
+		return nil, 0, err
+	}
+	all = make([]Lost, 0, len(found)/2)
+	for i := 0; i+1 < len(found); i += 2 { // each member is followed by its score
+		score, _ := strconv.ParseFloat(found[i+1], 64)
+		if o, err := wire.DecodeOpen(found[i]); err == nil { // a newer version knows the others
+			all = append(all, Lost{Open: o, Expires: int64(score)})
+		}
+	}
+	return all, int64(after), nil //nolint:gosec // see above
+}
+
+// due looks at members that have expired.
+func (f *Finder) due(ctx context.Context, lane string, now time.Time) error {
+	page, err := f.Redis.ZRangeArgsWithScores(ctx, redis.ZRangeArgs{
+		Key: wire.OpenKey(lane), ByScore: true, Start: "-inf", Stop: "(" + strconv.FormatInt(now.Unix(), 10), Count: dueAt,
+	}).Result()
+	if err != nil || len(page) == 0 {
 		return err
 	}
-	all := members > live || len(canceled) > 0
-	for first := int64(0); first < members; first += lookAt {
-		page, err := f.Redis.ZRangeWithScores(ctx, wire.OpenKey(lane), first, first+lookAt-1).Result()
-		if err != nil {
-			return err
-		}
-		if err := f.page(ctx, lane, now, page, canceled); err != nil {
-			return err
-		}
-		if !all {
-			return nil
+	all := make([]Lost, 0, len(page))
+	for _, z := range page {
+		text, _ := z.Member.(string)
+		if o, err := wire.DecodeOpen(text); err == nil {
+			all = append(all, Lost{Open: o, Expires: int64(z.Score)})
 		}
 	}
-	return nil
+	return f.page(ctx, lane, now, all, nil, nil)
 }
 
 // count reads in one step how many members and how many tasks a lane has.
@@ -126,7 +254,7 @@ func (f *Finder) count(ctx context.Context, lane string) (members, live int64, e
 		open = p.ZCard(ctx, wire.OpenKey(lane))
 		tasks = []*redis.IntCmd{
 			p.LLen(ctx, wire.PendingKey(lane)), p.LLen(ctx, wire.ActiveKey(lane)),
-			p.ZCard(ctx, wire.ScheduledKey(lane)), p.ZCard(ctx, retryKey(lane)),
+			p.ZCard(ctx, wire.ScheduledKey(lane)), p.ZCard(ctx, wire.RetryKey(lane)),
 		}
 		return nil
 	})
@@ -139,100 +267,256 @@ func (f *Finder) count(ctx context.Context, lane string) (members, live int64, e
 	return open.Val(), live, nil
 }
 
-// retryKey is asynq's sorted set of a queue's tasks that were put back.
-func retryKey(lane string) string { return "asynq:{" + lane + "}:retry" }
+// The letters of states.lua.
+const (
+	noTask   = '-'
+	active   = 'a'
+	archived = 'x'
+)
 
-// page looks at some members: one error does not keep it from the others.
-func (f *Finder) page(ctx context.Context, lane string, now time.Time, page []redis.Z, canceled map[string]bool) error {
-	states, archived, deleted := make([]*redis.StringCmd, len(page)), make([]*redis.FloatCmd, len(page)), make([]*redis.BoolCmd, len(page))
-	all := make([]Lost, len(page))
-	_, err := f.Redis.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for i, z := range page {
-			text, _ := z.Member.(string)
-			o, err := wire.DecodeOpen(text)
-			if err != nil {
-				return err
+// page looks at some members: one error does not keep it from the others. p is
+// told of them, if it is not nil.
+func (f *Finder) page(ctx context.Context, lane string, now time.Time, all []Lost, canceled map[string]bool, p *pass) error {
+	if len(all) == 0 {
+		return nil
+	}
+	states, err := taskStates(ctx, f.Redis, lane, all)
+	if err != nil {
+		return err
+	}
+	ofCanceled, err := f.ofCanceled(ctx, all, canceled)
+	errs := []error{err}
+	end := map[string]bool{}
+	for _, l := range ofCanceled {
+		end[l.Task] = true
+	}
+	var lost, given []Lost
+	for i, l := range all {
+		switch states[i] {
+		case noTask:
+			lost = append(lost, l)
+		case archived:
+			given = append(given, l)
+		case active:
+		default:
+			if l.Expires < now.Unix() || end[l.Task] {
+				errs = append(errs, f.End(ctx, lane, l))
 			}
-			all[i] = Lost{Open: o, Expires: int64(z.Score)}
-			states[i] = p.HGet(ctx, wire.TaskKey(lane, o.Task), "state")
-			archived[i] = p.ZScore(ctx, wire.ArchivedKey(lane), o.Task)
-			deleted[i] = p.HExists(ctx, wire.DeletedKey(lane), o.Task)
+		}
+	}
+	stuck, err := f.lost(ctx, lane, now, lost)
+	errs = append(errs, err, f.trimmed(ctx, lane, given))
+	if p != nil {
+		errs = append(errs, p.note(ctx, f.Redis, all, stuck))
+	}
+	return errors.Join(errs...)
+}
+
+// ofCanceled are the members that have a job which was canceled not long ago.
+func (f *Finder) ofCanceled(ctx context.Context, all []Lost, canceled map[string]bool) ([]Lost, error) {
+	if len(canceled) == 0 {
+		return nil, nil
+	}
+	var mine []Lost
+	packs, err := packedJobs(ctx, f.Redis, all)
+	for i, l := range all {
+		switch job := l.Job(); {
+		case job != "":
+			if canceled[job] {
+				mine = append(mine, l)
+			}
+		default:
+			for _, j := range packs[i] {
+				if canceled[j.Job] {
+					mine = append(mine, l)
+					break
+				}
+			}
+		}
+	}
+	return mine, err
+}
+
+// packedJobs reads the jobs of those chunks that many jobs share.
+func packedJobs(ctx context.Context, rdb redis.UniversalClient, all []Lost) (map[int][]wire.PackedJob, error) {
+	cmds := map[int]*redis.StringCmd{}
+	_, err := rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, l := range all {
+			if l.Job() == "" {
+				cmds[i] = p.Get(ctx, wire.PackJobsKey(l.Chunk))
+			}
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return nil, fmt.Errorf("read the jobs of shared chunks: %w", err)
+	}
+	jobs := make(map[int][]wire.PackedJob, len(cmds))
+	for i, cmd := range cmds {
+		jobs[i] = wire.DecodePackedJobs(cmd.Val())
+	}
+	return jobs, nil
+}
+
+// lost has each task that is gone sent again, or its tokens ended. It answers
+// those of which neither happened.
+func (f *Finder) lost(ctx context.Context, lane string, now time.Time, all []Lost) (stuck []Lost, err error) {
+	if len(all) == 0 {
+		return nil, nil
+	}
+	// What a person deleted is known by its mark, which came before its task went.
+	marks := make([]*redis.BoolCmd, len(all))
+	_, err = f.Redis.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, l := range all {
+			marks[i] = p.HExists(ctx, wire.DeletedKey(lane), l.Task)
+		}
+		return nil
+	})
+	if err != nil {
+		return all, err
+	}
+	var errs []error
+	for i, l := range all {
+		if marks[i].Val() {
+			continue
+		}
+		switch err := f.again(ctx, lane, now, l); {
+		case err == nil:
+			f.recovered("lost-task", 1)
+		case errors.Is(err, wire.ErrNewer):
+			stuck = append(stuck, l)
+		default:
+			stuck, errs = append(stuck, l), append(errs, err)
+		}
+	}
+	return stuck, errors.Join(errs...)
+}
+
+// again has a lost task sent again, or its tokens ended.
+func (f *Finder) again(ctx context.Context, lane string, now time.Time, l Lost) error {
+	t, err := f.Lost(ctx, lane, l)
+	if err != nil || t == nil {
+		return err
+	}
+	keys := []string{
+		wire.TaskKey(lane, t.ID), wire.PendingKey(lane), wire.ArchivedKey(lane), wire.OpenKey(lane), wire.ChunkKey(l.Chunk), wire.DeletedKey(lane),
+	}
+	if err := againScript.Run(ctx, f.Redis, keys, t.ID, t.Encode(), now.UnixNano(), l.Encode()).Err(); err != nil {
+		return fmt.Errorf("enqueue task %s again: %w", t.ID, err)
+	}
+	return nil
+}
+
+func (f *Finder) recovered(reason string, n int) {
+	if f.Recovered != nil {
+		f.Recovered(reason, n)
+	}
+}
+
+// trimmed ends what tasks carry that are archived and that asynq has trimmed
+// from its archive, where the sweeper would have found them.
+func (f *Finder) trimmed(ctx context.Context, lane string, all []Lost) error {
+	if len(all) == 0 || f.Bury == nil {
+		return nil
+	}
+	scores := make([]*redis.FloatCmd, len(all))
+	_, err := f.Redis.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, l := range all {
+			scores[i] = p.ZScore(ctx, wire.ArchivedKey(lane), l.Task)
 		}
 		return nil
 	})
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return err
 	}
-	var errs []error
+	var ids []string
 	for i, l := range all {
-		l.Deleted = deleted[i].Val()
-		state := states[i].Val()
-		orphan := state == "archived" && errors.Is(archived[i].Err(), redis.Nil) // asynq trimmed it
-		switch {
-		case errors.Is(states[i].Err(), redis.Nil), orphan:
-			err = f.lost(ctx, lane, now, l)
-		case state != "active" && state != "archived" && (l.Expires < now.Unix() || f.hasCanceled(ctx, l, canceled)):
-			err = f.End(ctx, lane, l)
-		default:
-			err = nil
-		}
-		if err != nil {
-			errs = append(errs, err)
+		if errors.Is(scores[i].Err(), redis.Nil) {
+			ids = append(ids, l.Task)
 		}
 	}
-	return errors.Join(errs...)
-}
-
-// hasCanceled tells whether a job of the chunk was canceled not long ago.
-func (f *Finder) hasCanceled(ctx context.Context, l Lost, canceled map[string]bool) bool {
-	if len(canceled) == 0 || l.Job() != "" {
-		return canceled[l.Job()]
+	if len(ids) == 0 {
+		return nil
 	}
-	jobs := wire.DecodePackedJobs(f.Redis.Get(ctx, wire.PackJobsKey(l.Chunk)).Val())
-	return slices.ContainsFunc(jobs, func(j wire.PackedJob) bool { return canceled[j.Job] })
-}
-
-// layAgainScript enqueues a lost task again, unless it is there, or nothing is
-// left of its chunk.
-//
-//	KEYS: asynq task, asynq pending, asynq archived, open work, chunk
-//	ARGV: asynq task id, asynq task, now (ns), member of the open work
-var layAgainScript = redis.NewScript(`
-if not redis.call('ZSCORE', KEYS[4], ARGV[4]) or redis.call('EXISTS', KEYS[5]) == 0 then return 0 end
-local state = redis.call('HGET', KEYS[1], 'state')
-if state and (state ~= 'archived' or redis.call('ZSCORE', KEYS[3], ARGV[1])) then return 0 end
-redis.call('DEL', KEYS[1])
-redis.call('HSET', KEYS[1], 'msg', ARGV[2], 'state', 'pending', 'pending_since', ARGV[3])
-redis.call('LPUSH', KEYS[2], ARGV[1])
-return 1
-`)
-
-func (f *Finder) lost(ctx context.Context, lane string, now time.Time, l Lost) error {
-	t, err := f.Lost(ctx, lane, l)
+	dead, err := corpses(ctx, f.Redis, lane, ids)
+	if err == nil {
+		err = f.Bury(ctx, lane, dead)
+	}
 	if err != nil {
 		return err
 	}
-	if t != nil {
-		keys := []string{wire.TaskKey(lane, t.ID), wire.PendingKey(lane), wire.ArchivedKey(lane), wire.OpenKey(lane), wire.ChunkKey(l.Chunk)}
-		if err := layAgainScript.Run(ctx, f.Redis, keys, t.ID, t.Encode(), now.UnixNano(), l.Encode()).Err(); err != nil {
-			return fmt.Errorf("enqueue task %s again: %w", t.ID, err)
+	for _, id := range ids {
+		if err := trimmedScript.Run(ctx, f.Redis, []string{wire.TaskKey(lane, id), wire.ArchivedKey(lane)}, id).Err(); err != nil {
+			return fmt.Errorf("delete trimmed task %s: %w", id, err)
 		}
 	}
-	if f.Recovered != nil {
-		f.Recovered("lost-task", 1)
+	return nil
+}
+
+// deleted ends the tokens of tasks that a person deleted in our UI.
+func (f *Finder) deleted(ctx context.Context, lane string) error {
+	var errs []error
+	for cursor := uint64(0); ; {
+		found, next, err := f.Redis.HScan(ctx, wire.DeletedKey(lane), cursor, "", lookPage).Result()
+		if err != nil {
+			return errors.Join(append(errs, err)...)
+		}
+		for i := 0; i+1 < len(found); i += 2 { // each id is followed by the task
+			errs = append(errs, f.deletedTask(ctx, lane, found[i], found[i+1]))
+		}
+		if cursor = next; cursor == 0 {
+			return errors.Join(errs...)
+		}
+	}
+}
+
+// deletedTask ends the tokens of one of them. Its mark goes last.
+func (f *Finder) deletedTask(ctx context.Context, lane, id, msg string) error {
+	var h wire.Header
+	t, _, err := wire.DecodeTask([]byte(msg))
+	if err == nil {
+		h, err = wire.DecodeHeader(t.Payload)
+	}
+	if errors.Is(err, wire.ErrNewer) {
+		return nil // a newer version knows what was deleted
+	}
+	if err == nil { // else it is no task of ours
+		_, err := f.Lost(ctx, lane, Lost{Open: wire.OpenOf(id, h), Expires: h.Expires, Deleted: true})
+		if errors.Is(err, wire.ErrNewer) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := f.Redis.HDel(ctx, wire.DeletedKey(lane), id).Err(); err != nil {
+		return fmt.Errorf("forget deleted task %s: %w", id, err)
 	}
 	return nil
 }
 
 // Run looks every few seconds until ctx ends; one worker at a time does.
 func (f *Finder) Run(ctx context.Context) {
-	again := time.NewTicker(lookEvery)
+	every := f.Every
+	if every <= 0 {
+		every = lookEvery
+	}
+	again := time.NewTicker(every)
 	defer again.Stop()
-	told := ""
+	self, told := rand.Text(), ""
+	defer func() { f.leave(context.WithoutCancel(ctx), self) }()
+	adopted := false
 	for {
-		mine, err := f.Redis.SetNX(ctx, wire.SweepKey, "", lookEvery-time.Second/2).Result()
+		mine, err := turn(ctx, f.Redis, wire.SweepKey, self, 3*every)
+		if err == nil && mine && !adopted {
+			err = f.adopt(ctx)
+			adopted = err == nil
+		}
 		if err == nil && mine {
 			err = f.Look(ctx)
+		}
+		if !mine {
+			f.pass = nil // what another worker looks at is not known here
 		}
 		// What cannot be swept is told once, not in every round.
 		if err != nil && told != err.Error() && ctx.Err() == nil {
@@ -248,4 +532,20 @@ func (f *Finder) Run(ctx context.Context) {
 		case <-again.C:
 		}
 	}
+}
+
+// turn takes or keeps a worker's turn at something that one of all does.
+func turn(ctx context.Context, rdb redis.UniversalClient, key, self string, d time.Duration) (bool, error) {
+	mine, err := turnScript.Run(ctx, rdb, []string{key}, self, d.Milliseconds()).Bool()
+	if err != nil {
+		return false, fmt.Errorf("take turns at %s: %w", key, err)
+	}
+	return mine, nil
+}
+
+// leave gives the turn up, so that the next worker need not wait for its end.
+func (f *Finder) leave(ctx context.Context, self string) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	_ = turnScript.Run(ctx, f.Redis, []string{wire.SweepKey}, self, 1).Err() // it ends by itself
 }

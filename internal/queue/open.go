@@ -1,0 +1,140 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/postrider/postrider/pkg/push/wire"
+)
+
+// OpenWork is a chunk that has something left, as the index of open work has it.
+type OpenWork struct {
+	wire.Open
+	// HasTask: a task is there that can send it.
+	HasTask bool
+	// Start is when the first of its jobs could be sent; zero: its task does not say.
+	Start time.Time
+	// Jobs are its jobs; nil: they are not known.
+	Jobs []string
+}
+
+// OpenReader reads the index of open work.
+type OpenReader struct{ Redis redis.UniversalClient }
+
+// Lanes are those of ours that have ever had a task.
+func (r OpenReader) Lanes(ctx context.Context) ([]string, error) {
+	return knownLanes(ctx, r.Redis, nil)
+}
+
+// Each reads all open work of a lane, a page at a time. What is there all the
+// while comes up at least once. Starts are left out.
+func (r OpenReader) Each(ctx context.Context, lane string, look func([]OpenWork) error) error {
+	f := Finder{Redis: r.Redis}
+	err := f.scan(ctx, lane, func(all []Lost) error {
+		open, err := r.read(ctx, lane, all, false)
+		if err != nil {
+			return err
+		}
+		return look(open)
+	})
+	if err != nil {
+		return fmt.Errorf("read open work of %s: %w", lane, err)
+	}
+	return nil
+}
+
+// Latest reads a page of a lane's open work, that which expires last first,
+// after skipping some. No work: there is no more.
+func (r OpenReader) Latest(ctx context.Context, lane string, skip, n int64) ([]OpenWork, error) {
+	page, err := r.Redis.ZRevRangeWithScores(ctx, wire.OpenKey(lane), skip, skip+n-1).Result()
+	if err != nil {
+		return nil, fmt.Errorf("read open work of %s: %w", lane, err)
+	}
+	var all []Lost
+	for _, z := range page {
+		text, _ := z.Member.(string)
+		if o, err := wire.DecodeOpen(text); err == nil {
+			all = append(all, Lost{Open: o, Expires: int64(z.Score)})
+		}
+	}
+	open, err := r.read(ctx, lane, all, true)
+	if err != nil {
+		return nil, fmt.Errorf("read open work of %s: %w", lane, err)
+	}
+	return open, nil
+}
+
+// read finds out about members.
+func (r OpenReader) read(ctx context.Context, lane string, all []Lost, starts bool) ([]OpenWork, error) {
+	if len(all) == 0 {
+		return nil, nil
+	}
+	states, err := taskStates(ctx, r.Redis, lane, all)
+	if err != nil {
+		return nil, err
+	}
+	packs, err := packedJobs(ctx, r.Redis, all)
+	if err != nil {
+		return nil, err
+	}
+	msgs := make([]*redis.StringCmd, len(all))
+	if starts {
+		_, err := r.Redis.Pipelined(ctx, func(p redis.Pipeliner) error {
+			for i, l := range all {
+				msgs[i] = p.HGet(ctx, wire.TaskKey(lane, l.Task), "msg")
+			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, redis.Nil) {
+			return nil, err
+		}
+	}
+	open := make([]OpenWork, len(all))
+	for i, l := range all {
+		open[i] = OpenWork{Open: l.Open, HasTask: states[i] != noTask && states[i] != archived}
+		if msgs[i] != nil {
+			open[i].Start = startOf(msgs[i].Val())
+		}
+		if job := l.Job(); job != "" {
+			open[i].Jobs = []string{job}
+		}
+		for _, j := range packs[i] {
+			open[i].Jobs = append(open[i].Jobs, j.Job)
+		}
+	}
+	return open, nil
+}
+
+// startOf is the start that a task's header tells; zero for none.
+func startOf(msg string) time.Time {
+	t, _, err := wire.DecodeTask([]byte(msg))
+	if err != nil {
+		return time.Time{}
+	}
+	h, err := wire.DecodeHeader(t.Payload)
+	if err != nil || h.Start == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(h.Start)
+}
+
+// taskStates are the letters of states.lua for the members' tasks.
+func taskStates(ctx context.Context, rdb redis.UniversalClient, lane string, all []Lost) (string, error) {
+	keys := make([]string, len(all))
+	for i, l := range all {
+		keys[i] = wire.TaskKey(lane, l.Task)
+	}
+	states, err := statesScript.Run(ctx, rdb, keys).Text()
+	if err == nil && len(states) != len(all) {
+		err = errors.New("redis told " + strconv.Itoa(len(states)) + " states of " + strconv.Itoa(len(all)) + " tasks")
+	}
+	if err != nil {
+		return "", fmt.Errorf("read states of tasks: %w", err)
+	}
+	return states, nil
+}
