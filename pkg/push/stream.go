@@ -104,6 +104,14 @@ func (s *Stream) ID() string { return s.p.ID }
 // a vendor that the job cannot have, or wraps ErrDuplicate, ErrConflict or the
 // fault of Redis. After an error the job is to be aborted. token is copied.
 func (s *Stream) Add(ctx context.Context, position int, vendor string, token []byte) error {
+	err := s.take(ctx, position, vendor, token)
+	if err != nil {
+		s.sign.stop() // the job will not be committed
+	}
+	return err
+}
+
+func (s *Stream) take(ctx context.Context, position int, vendor string, token []byte) error {
 	if why := checkToken(token); why != "" {
 		s.result.Refused = append(s.result.Refused, Refusal{Position: position, Vendor: vendor, Reason: why})
 		// The vendor is judged all the same: a job with a wrong one is refused whole.
@@ -199,15 +207,10 @@ func (s *Stream) cut(l *lane) {
 }
 
 // stage lays the full chunks down.
-func (s *Stream) stage(ctx context.Context) (err error) {
+func (s *Stream) stage(ctx context.Context) error {
 	if len(s.ready) == 0 {
 		return nil
 	}
-	defer func() {
-		if err != nil {
-			s.sign.stop() // the job is to be aborted, by whoever has lost Redis perhaps never
-		}
-	}()
 	now := s.c.now()
 	life := ttl(s.p.expires, now)
 	keep := int64(s.c.window / time.Second)
