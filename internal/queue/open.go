@@ -138,3 +138,69 @@ func taskStates(ctx context.Context, rdb redis.UniversalClient, lane string, all
 	}
 	return states, nil
 }
+
+// members reads a page of a lane's members. Redis's cursors fit into 63 bits,
+// for they count buckets of a hash table.
+func (f *Finder) members(ctx context.Context, lane string, cursor int64) (all []Lost, next int64, err error) {
+	found, after, err := f.Redis.ZScan(ctx, wire.OpenKey(lane), uint64(cursor), "", lookPage).Result() //nolint:gosec // never negative
+	if err != nil {
+		return nil, 0, err
+	}
+	all = make([]Lost, 0, len(found)/2)
+	for i := 0; i+1 < len(found); i += 2 { // each member is followed by its score
+		score, _ := strconv.ParseFloat(found[i+1], 64)
+		if o, err := wire.DecodeOpen(found[i]); err == nil { // a newer version knows the others
+			all = append(all, Lost{Open: o, Expires: int64(score)})
+		}
+	}
+	return all, int64(after), nil //nolint:gosec // see above
+}
+
+// count reads in one step how many members and how many tasks a lane has.
+func (f *Finder) count(ctx context.Context, lane string) (members, live int64, err error) {
+	var open *redis.IntCmd
+	var tasks []*redis.IntCmd
+	_, err = f.Redis.TxPipelined(ctx, func(p redis.Pipeliner) error {
+		open = p.ZCard(ctx, wire.OpenKey(lane))
+		tasks = []*redis.IntCmd{
+			p.LLen(ctx, wire.PendingKey(lane)), p.LLen(ctx, wire.ActiveKey(lane)),
+			p.ZCard(ctx, wire.ScheduledKey(lane)), p.ZCard(ctx, wire.RetryKey(lane)),
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, 0, err
+	}
+	for _, n := range tasks {
+		live += n.Val()
+	}
+	return open.Val(), live, nil
+}
+
+// packedJobs reads the jobs of those chunks that many jobs share.
+func packedJobs(ctx context.Context, rdb redis.UniversalClient, all []Lost) (map[int][]wire.PackedJob, error) {
+	cmds := map[int]*redis.StringCmd{}
+	_, err := rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, l := range all {
+			if l.Job() == "" {
+				cmds[i] = p.Get(ctx, wire.PackJobsKey(l.Chunk))
+			}
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return nil, fmt.Errorf("read the jobs of shared chunks: %w", err)
+	}
+	jobs := make(map[int][]wire.PackedJob, len(cmds))
+	for i, cmd := range cmds {
+		jobs[i] = wire.DecodePackedJobs(cmd.Val())
+	}
+	return jobs, nil
+}
+
+// The letters of states.lua.
+const (
+	noTask   = '-'
+	active   = 'a'
+	archived = 'x'
+)
