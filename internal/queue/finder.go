@@ -41,7 +41,8 @@ type Lost struct {
 // asynq's archive, or gone in any other way. It is for one goroutine.
 type Finder struct {
 	Redis redis.UniversalClient
-	// Lanes are looked at, and all others of ours that asynq knows.
+	// Lanes are looked at, and all others of ours that asynq knows. It must be all
+	// in which there may be open work, also that of other workers.
 	Lanes []string
 	// Every is how often it looks; 0: every 5 s.
 	Every time.Duration
@@ -74,18 +75,27 @@ func (f *Finder) Look(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("look for lost tasks: %w", err)
 	}
+	if f.pass == nil {
+		f.pass = newPass(now)
+	}
 	lanes, err := knownLanes(ctx, f.Redis, f.Lanes)
 	if err != nil {
+		f.pass.Blind = true
 		errs = append(errs, err)
 	}
 	canceled, err := f.canceled(ctx)
 	if err != nil {
 		errs = append(errs, err)
 	}
-	if f.pass == nil {
-		f.pass = newPass(now)
+	empty, err := f.empty(ctx, lanes)
+	if err != nil {
+		errs = append(errs, err)
 	}
-	for _, lane := range lanes {
+	for i, lane := range lanes {
+		if empty[i] {
+			f.pass.cursors[lane] = passed
+			continue
+		}
 		if err := f.lane(ctx, lane, now, canceled); err != nil {
 			errs = append(errs, fmt.Errorf("look for lost tasks of %s: %w", lane, err))
 		}
@@ -107,6 +117,27 @@ func (f *Finder) Look(ctx context.Context) error {
 		return fmt.Errorf("forget canceled jobs: %w", err)
 	}
 	return nil
+}
+
+// empty tells which lanes have nothing to look at, in one round trip: most have
+// nothing most of the time.
+func (f *Finder) empty(ctx context.Context, lanes []string) ([]bool, error) {
+	open, deleted := make([]*redis.IntCmd, len(lanes)), make([]*redis.IntCmd, len(lanes))
+	_, err := f.Redis.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, lane := range lanes {
+			open[i], deleted[i] = p.ZCard(ctx, wire.OpenKey(lane)), p.HLen(ctx, wire.DeletedKey(lane))
+		}
+		return nil
+	})
+	out := make([]bool, len(lanes))
+	for i := range lanes {
+		// Of a lane whose size is not known its own look says why.
+		out[i] = open[i].Err() == nil && deleted[i].Err() == nil && open[i].Val()+deleted[i].Val() == 0
+	}
+	if redis.HasErrorPrefix(err, "WRONGTYPE") {
+		err = nil
+	}
+	return out, err
 }
 
 // knownLanes are the given lanes and all others of ours that asynq knows: a
@@ -182,12 +213,14 @@ func (f *Finder) lane(ctx context.Context, lane string, now time.Time, canceled 
 func (f *Finder) step(ctx context.Context, lane string, now time.Time, budget int64, canceled map[string]bool) error {
 	var errs []error
 	for budget > 0 && f.pass.cursors[lane] != passed {
-		all, next, err := f.members(ctx, lane, max(0, f.pass.cursors[lane]))
+		all, next, strange, err := f.members(ctx, lane, f.pass.cursors[lane])
 		if err != nil {
 			return errors.Join(append(errs, err)...)
 		}
-		errs = append(errs, f.page(ctx, lane, now, all, canceled, f.pass))
-		budget -= int64(len(all))
+		err = f.page(ctx, lane, now, all, canceled, f.pass)
+		f.pass.Blind = f.pass.Blind || err != nil || strange > 0
+		errs = append(errs, err)
+		budget -= int64(len(all) + strange)
 		if f.pass.cursors[lane] = next; next == 0 {
 			f.pass.cursors[lane] = passed
 		}
@@ -200,7 +233,7 @@ func (f *Finder) step(ctx context.Context, lane string, now time.Time, budget in
 func (f *Finder) scan(ctx context.Context, lane string, look func([]Lost) error) error {
 	var errs []error
 	for cursor := int64(0); ; {
-		all, next, err := f.members(ctx, lane, cursor)
+		all, next, _, err := f.members(ctx, lane, cursor)
 		if err != nil {
 			return errors.Join(append(errs, err)...)
 		}

@@ -140,20 +140,24 @@ func taskStates(ctx context.Context, rdb redis.UniversalClient, lane string, all
 }
 
 // members reads a page of a lane's members. Redis's cursors fit into 63 bits,
-// for they count buckets of a hash table.
-func (f *Finder) members(ctx context.Context, lane string, cursor int64) (all []Lost, next int64, err error) {
+// for they count buckets of a hash table. strange are members that only a newer
+// version knows.
+func (f *Finder) members(ctx context.Context, lane string, cursor int64) (all []Lost, next int64, strange int, err error) {
 	found, after, err := f.Redis.ZScan(ctx, wire.OpenKey(lane), uint64(cursor), "", lookPage).Result() //nolint:gosec // never negative
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, 0, err
 	}
 	all = make([]Lost, 0, len(found)/2)
 	for i := 0; i+1 < len(found); i += 2 { // each member is followed by its score
 		score, _ := strconv.ParseFloat(found[i+1], 64)
-		if o, err := wire.DecodeOpen(found[i]); err == nil { // a newer version knows the others
-			all = append(all, Lost{Open: o, Expires: int64(score)})
+		o, err := wire.DecodeOpen(found[i])
+		if err != nil {
+			strange++
+			continue
 		}
+		all = append(all, Lost{Open: o, Expires: int64(score)})
 	}
-	return all, int64(after), nil //nolint:gosec // see above
+	return all, int64(after), strange, nil //nolint:gosec // see above
 }
 
 // count reads in one step how many members and how many tasks a lane has.

@@ -11,6 +11,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -64,6 +65,9 @@ type Config struct {
 	// needs a connection for each lane, and is closed by Lanes.Stop.
 	Redis, Block redis.UniversalClient
 	Vendors      []string
+	// Known are all vendors there are: what their tasks carry is looked after
+	// whoever works them.
+	Known []string
 	// Handlers is how many tasks of one vendor are worked at once.
 	Handlers        int
 	ShutdownTimeout time.Duration
@@ -170,16 +174,21 @@ func Start(c Config) (*Lanes, error) {
 func (l *Lanes) goRounds(c Config, self string, t *trouble) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
-	lanes := lanesOf(c.Vendors)
+	lanes, known := lanesOf(c.Vendors), lanesOf(c.Vendors)
+	for _, l := range lanesOf(c.Known) {
+		if !slices.Contains(known, l) {
+			known = append(known, l)
+		}
+	}
 	wg.Go(func() {
 		rounds(ctx,
 			&reaper{rdb: c.Redis, lanes: lanes, fence: c.Fence, log: c.Log, self: self, waits: l.waits, recovered: c.Recovered},
-			&sweeper{rdb: c.Redis, every: cmp.Or(c.SweepEvery, sweepEvery), lanes: lanes, bury: c.Bury, swept: map[string]int64{}},
+			&sweeper{rdb: c.Redis, every: cmp.Or(c.SweepEvery, sweepEvery), lanes: known, bury: c.Bury, swept: map[string]int64{}},
 			t)
 	})
 	if c.Lost != nil {
 		finder := &Finder{
-			Redis: c.Redis, Lanes: lanes, Every: c.LookEvery, Lost: c.Lost, End: c.End, Bury: c.Bury, Adopt: c.Adopt,
+			Redis: c.Redis, Lanes: known, Every: c.LookEvery, Lost: c.Lost, End: c.End, Bury: c.Bury, Adopt: c.Adopt,
 			Recovered: c.Recovered, Producers: c.Producers, Passed: c.Passed, Log: c.Log,
 		}
 		wg.Go(func() { finder.Run(ctx) })

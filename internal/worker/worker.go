@@ -33,6 +33,7 @@ import (
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/retry"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/registry"
 )
 
 // handlersPerRequest is how many tasks a lane works for each request that may
@@ -88,9 +89,13 @@ func Start(ctx context.Context, o Options) (*Worker, error) {
 		return nil, err
 	}
 	c := o.Config
+	var known []string
+	for _, spec := range registry.All() {
+		known = append(known, spec.Name)
+	}
 	keeper := &jobs.Keeper{Redis: w.rdb, Book: w.book, Recovered: w.metrics.Recovered, Log: w.log}
 	w.lanes, err = queue.Start(queue.Config{
-		Redis: w.rdb, Block: o.Redis(3 * len(w.served)), Vendors: w.served, Handlers: handlers(c),
+		Redis: w.rdb, Block: o.Redis(3 * len(w.served)), Vendors: w.served, Known: known, Handlers: handlers(c),
 		ShutdownTimeout: c.Worker.ShutdownTimeout, Log: w.log, Now: w.clock.Now, Hold: w.clock.Err,
 		Handle: w.dispatch.Handle, Fence: w.dispatch.Fence, Bury: w.dispatch.Bury,
 		Lost: w.dispatch.Lost, End: w.dispatch.End, Adopt: w.dispatch.Adopt, Recovered: w.metrics.Recovered,
