@@ -42,7 +42,7 @@ func (d *Dispatcher) Lost(ctx context.Context, lane string, l queue.Lost) (again
 	case len(open.Chunk.Messages) == 1:
 		h.Message = push.Digest(h.App, []byte(open.Chunk.Messages[0]))
 	}
-	d.Log.Warn().Str("app", h.App).Str("lane", lane).Str("task", o.Task).Msg("a task was lost: its tokens are sent again")
+	d.Log.Debug().Str("app", h.App).Str("lane", lane).Str("task", o.Task).Msg("a task was lost: its tokens are sent again")
 	return &wire.Task{ID: o.Task, Queue: lane, Payload: h.Encode()}, nil
 }
 
@@ -71,7 +71,7 @@ func (d *Dispatcher) cancelLost(ctx context.Context, lane string, h wire.Header,
 	if !d.settled(ctx, c) {
 		return fmt.Errorf("look after task %s: its tokens could not be counted", l.Task)
 	}
-	d.Log.Warn().Str("app", h.App).Str("lane", lane).Str("task", l.Task).Msg("a task was deleted by hand: its tokens end canceled")
+	d.Log.Debug().Str("app", h.App).Str("lane", lane).Str("task", l.Task).Msg("a task was deleted by hand: its tokens end canceled")
 	return nil
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/postrider/postrider/pkg/push/wire"
 )
@@ -25,6 +26,8 @@ const (
 	lookParts = 10
 	// lookPage is how many members are looked at in one step.
 	lookPage = 1000
+	// atOnce is how many tasks are ended or enqueued again at once.
+	atOnce = 32
 	// dueAt bounds how many members that have expired one look ends in a lane.
 	dueAt = 5000
 )
@@ -35,6 +38,22 @@ type Lost struct {
 	Expires int64 // Unix second
 	// Deleted: a person deleted the task in our UI.
 	Deleted bool
+}
+
+// each calls do for 0 to n-1, several at once. One error does not keep it from
+// the others.
+func each(n int, do func(i int) error) error {
+	errs := make([]error, n)
+	var g errgroup.Group
+	g.SetLimit(atOnce)
+	for i := range n {
+		g.Go(func() error {
+			errs[i] = do(i)
+			return nil
+		})
+	}
+	_ = g.Wait() // the errors are in errs
+	return errors.Join(errs...)
 }
 
 // Finder finds open work whose task was lost: deleted by hand, trimmed from

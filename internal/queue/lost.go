@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -27,7 +28,7 @@ func (f *Finder) page(ctx context.Context, lane string, now time.Time, all []Los
 	for _, l := range ofCanceled {
 		end[l.Task] = true
 	}
-	var lost, given []Lost
+	var lost, given, over []Lost
 	for i, l := range all {
 		switch states[i] {
 		case noTask:
@@ -37,10 +38,11 @@ func (f *Finder) page(ctx context.Context, lane string, now time.Time, all []Los
 		case active:
 		default:
 			if l.Expires < now.Unix() || end[l.Task] {
-				errs = append(errs, f.End(ctx, lane, l))
+				over = append(over, l)
 			}
 		}
 	}
+	errs = append(errs, each(len(over), func(i int) error { return f.End(ctx, lane, over[i]) }))
 	stuck, err := f.lost(ctx, lane, now, lost)
 	errs = append(errs, err, f.trimmed(ctx, lane, given))
 	if p != nil {
@@ -91,21 +93,31 @@ func (f *Finder) lost(ctx context.Context, lane string, now time.Time, all []Los
 	if err != nil {
 		return all, err
 	}
-	var errs []error
-	for i, l := range all {
+	left := make([]bool, len(all))
+	var found atomic.Int64
+	err = each(len(all), func(i int) error {
 		if marks[i].Val() {
-			continue
+			return nil
 		}
-		switch err := f.again(ctx, lane, now, l); {
-		case err == nil:
-			f.recovered("lost-task", 1)
-		case errors.Is(err, wire.ErrNewer):
+		err := f.again(ctx, lane, now, all[i])
+		if left[i] = err != nil; err == nil {
+			found.Add(1)
+		}
+		if errors.Is(err, wire.ErrNewer) {
+			return nil
+		}
+		return err
+	})
+	if n := int(found.Load()); n > 0 {
+		f.recovered("lost-task", n)
+		f.Log.Warn().Str("lane", lane).Int("tasks", n).Msg("tasks were lost: what they carried is sent again, or has ended if its chunk was lost too")
+	}
+	for i, l := range all {
+		if left[i] {
 			stuck = append(stuck, l)
-		default:
-			stuck, errs = append(stuck, l), append(errs, err)
 		}
 	}
-	return stuck, errors.Join(errs...)
+	return stuck, err
 }
 
 // again has a lost task sent again, or its tokens ended.
@@ -177,9 +189,13 @@ func (f *Finder) deleted(ctx context.Context, lane string) error {
 		if err != nil {
 			return errors.Join(append(errs, err)...)
 		}
-		for i := 0; i+1 < len(found); i += 2 { // each id is followed by the task
-			errs = append(errs, f.deletedTask(ctx, lane, found[i], found[i+1]))
+		err = each(len(found)/2, func(i int) error { // each id is followed by the task
+			return f.deletedTask(ctx, lane, found[2*i], found[2*i+1])
+		})
+		if err == nil && len(found) > 0 {
+			f.Log.Warn().Str("lane", lane).Int("tasks", len(found)/2).Msg("tasks were deleted by hand: their tokens end canceled")
 		}
+		errs = append(errs, err)
 		if cursor = next; cursor == 0 {
 			return errors.Join(errs...)
 		}
