@@ -12,11 +12,13 @@ import (
 )
 
 const (
-	// adoptedKey says that a worker has listed the work of old producers, for
-	// adoptedFor: workers that start together need not all do it. What such
-	// producers enqueue later is listed when it is first loaded.
-	adoptedKey = "postrider:adopted"
-	adoptedFor = time.Hour
+	// adoptedKey says that a worker lists the work of old producers, for
+	// adoptingFor, or has done so, for adoptedFor: workers that start together
+	// need not all do it. What such producers enqueue later is listed when it is
+	// first loaded.
+	adoptedKey  = "postrider:adopted"
+	adoptingFor = 10 * time.Minute
+	adoptedFor  = time.Hour
 )
 
 // adopt lists the work of tasks that producers of an older version enqueued
@@ -26,8 +28,8 @@ func (f *Finder) adopt(ctx context.Context) error {
 	if f.Adopt == nil {
 		return nil
 	}
-	done, err := f.Redis.Exists(ctx, adoptedKey).Result()
-	if err != nil || done == 1 {
+	mine, err := f.Redis.SetNX(ctx, adoptedKey, "", adoptingFor).Result()
+	if err != nil || !mine {
 		return err
 	}
 	lanes, err := knownLanes(ctx, f.Redis, f.Lanes)
@@ -38,7 +40,7 @@ func (f *Finder) adopt(ctx context.Context) error {
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
-		return err
+		return errors.Join(err, f.Redis.Del(context.WithoutCancel(ctx), adoptedKey).Err()) // it is done again
 	}
 	return f.Redis.Set(ctx, adoptedKey, "", adoptedFor).Err()
 }
@@ -96,17 +98,14 @@ func (f *Finder) adoptTasks(ctx context.Context, lane string, ids []string) erro
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return err
 	}
-	for _, msg := range msgs {
-		t, _, err := wire.DecodeTask([]byte(msg.Val()))
+	return each(len(msgs), func(i int) error {
+		t, _, err := wire.DecodeTask([]byte(msgs[i].Val()))
 		if err != nil {
-			continue // not a task of ours, or gone
+			return nil //nolint:nilerr // not a task of ours, or gone
 		}
 		if h, err := wire.DecodeHeader(t.Payload); err != nil || h.Version == wire.HeaderVersion {
-			continue // its producer has listed it
+			return nil //nolint:nilerr // its producer has listed it, or its own run says what is wrong
 		}
-		if err := f.Adopt(ctx, lane, Task{ID: t.ID, Payload: t.Payload}); err != nil {
-			return err
-		}
-	}
-	return nil
+		return f.Adopt(ctx, lane, Task{ID: t.ID, Payload: t.Payload})
+	})
 }
