@@ -46,7 +46,7 @@ func (f *Finder) adopt(ctx context.Context) error {
 }
 
 func (f *Finder) adoptLane(ctx context.Context, lane string) error {
-	members, live, err := f.count(ctx, lane)
+	members, live, _, err := f.count(ctx, lane)
 	if err != nil || members >= live {
 		return err
 	}

@@ -20,10 +20,13 @@ const (
 	// was lost, and for jobs that were canceled.
 	lookEvery = 5 * time.Second
 	// lookAt is how many members of a lane's open work one look goes through at
-	// least, and lookParts how many looks go through all of it at most: in less
-	// than a minute. Where there are fewer tasks than members, one look does.
-	lookAt    = 1000
-	lookParts = 10
+	// least, and busyParts how many looks go through all of it at most: 100 s.
+	// Where there are fewer tasks than members, one look does. Where nothing is in
+	// work and there are as many, only an unlisted task could hide that one is
+	// lost: quietParts is for those, since every member costs Redis some 5 µs.
+	lookAt     = 1000
+	busyParts  = 20
+	quietParts = 60
 	// lookPage is how many members are looked at in one step.
 	lookPage = 1000
 	// atOnce is how many tasks are ended or enqueued again at once.
@@ -201,7 +204,7 @@ func (f *Finder) canceled(ctx context.Context) (map[string]bool, error) {
 // there are more members than tasks it looks at all of them.
 func (f *Finder) lane(ctx context.Context, lane string, now time.Time, canceled map[string]bool) error {
 	errs := []error{f.deleted(ctx, lane)}
-	members, live, err := f.count(ctx, lane)
+	members, live, inWork, err := f.count(ctx, lane)
 	if err != nil {
 		return errors.Join(append(errs, err)...)
 	}
@@ -210,7 +213,11 @@ func (f *Finder) lane(ctx context.Context, lane string, now time.Time, canceled 
 		return errors.Join(errs...)
 	}
 	errs = append(errs, f.due(ctx, lane, now))
-	budget := max(lookAt, (members+lookParts-1)/lookParts)
+	parts := int64(busyParts)
+	if inWork == 0 && members == live {
+		parts = quietParts
+	}
+	budget := max(lookAt, (members+parts-1)/parts)
 	small := members <= budget
 	switch {
 	case small && f.pass.cursors[lane] == 0: // the step looks at all of them

@@ -160,8 +160,9 @@ func (f *Finder) members(ctx context.Context, lane string, cursor int64) (all []
 	return all, int64(after), strange, nil //nolint:gosec // see above
 }
 
-// count reads in one step how many members and how many tasks a lane has.
-func (f *Finder) count(ctx context.Context, lane string) (members, live int64, err error) {
+// count reads in one step how many members and how many tasks a lane has, and
+// how many of these are in work.
+func (f *Finder) count(ctx context.Context, lane string) (members, live, inWork int64, err error) {
 	var open *redis.IntCmd
 	var tasks []*redis.IntCmd
 	_, err = f.Redis.TxPipelined(ctx, func(p redis.Pipeliner) error {
@@ -173,12 +174,12 @@ func (f *Finder) count(ctx context.Context, lane string) (members, live int64, e
 		return nil
 	})
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, 0, err
 	}
 	for _, n := range tasks {
 		live += n.Val()
 	}
-	return open.Val(), live, nil
+	return open.Val(), live, tasks[1].Val(), nil
 }
 
 // packedJobs reads the jobs of those chunks that many jobs share.
