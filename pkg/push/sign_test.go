@@ -84,7 +84,9 @@ func (s *signs) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	}
 }
 
-func (s *signs) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook { return next }
+func (s *signs) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
 
 // A sign that comes late must not list a job again.
 func TestAJobThatWasTakenBackIsNotStagedAgainByASign(t *testing.T) {
