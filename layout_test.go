@@ -27,7 +27,7 @@ var mayImport = map[string][]string{
 		"pkg/push/text", "pkg/push/wire", "pkg/vendors", "pkg/vendors/registry",
 	},
 	"cmd/enqueue": {
-		"internal/buildinfo", "internal/config", "internal/deadletter", "internal/feedback", "internal/intake", "internal/lanes", "internal/ledger",
+		"internal/buildinfo", "internal/config", "internal/deadletter", "internal/feedback", "internal/intake", "internal/jobs", "internal/lanes", "internal/ledger",
 		"pkg/classify", "pkg/push", "pkg/push/text", "pkg/push/wire", "pkg/vendors/registry",
 	},
 	"cmd/simulator": {"internal/buildinfo", "internal/healthcheck", "internal/simulator"},
@@ -36,11 +36,12 @@ var mayImport = map[string][]string{
 		"internal/config", "internal/ledger", "internal/simulator", "internal/worker", "pkg/push", "pkg/vendors/registry",
 	},
 	"internal/worker": {
-		"internal/clock", "internal/config", "internal/credential", "internal/dispatch", "internal/feedback", "internal/intake", "internal/lanes", "internal/lease", "internal/ledger",
+		"internal/clock", "internal/config", "internal/credential", "internal/dispatch", "internal/feedback", "internal/intake", "internal/jobs", "internal/lanes", "internal/lease", "internal/ledger",
 		"internal/limit", "internal/metrics", "internal/overview", "internal/pull", "internal/queue", "internal/receipt", "internal/saved",
 		"pkg/classify", "pkg/push", "pkg/push/wire", "pkg/retry", "pkg/vendors", "pkg/vendors/registry",
 	},
 	"internal/overview": {"internal/deadletter", "internal/lanes", "internal/ledger", "internal/queue", "pkg/push/wire"},
+	"internal/jobs":     {"internal/ledger", "internal/queue", "pkg/push/wire"},
 	"internal/lanes":    {"internal/limit", "internal/queue", "pkg/push", "pkg/push/wire"},
 	"internal/receipt":  {"internal/dispatch", "internal/inbox", "internal/ledger", "pkg/classify", "pkg/push/wire", "pkg/vendors"},
 	"internal/pull":     {"internal/credential", "internal/ledger", "pkg/classify", "pkg/push/wire", "pkg/vendors"},

@@ -109,8 +109,8 @@ func TestAJobCanBeCanceledWhileItIsEnqueued(t *testing.T) {
 	if first["accepted"] != first["canceled"] || st["state"] != "canceled" || st["canceled"] != st["accepted"] || st["pending"] != 0.0 {
 		t.Errorf("canceled with %v, ended with %v, want all canceled", first, st)
 	}
-	if keys := d.rdb.Keys(t.Context(), "*").Val(); len(keys) != 1 {
-		t.Errorf("redis holds %q, want the ledger alone", keys)
+	if keys := d.rdb.Keys(t.Context(), "*").Val(); len(keys) != 2 {
+		t.Errorf("redis holds %q, want only the ledger and the list of jobs", keys)
 	}
 }
 

@@ -138,11 +138,11 @@ func newCall(name string, e *Entry, now, expires time.Time) (call, error) {
 	return call{
 		keys: []string{
 			wire.DeadStream, wire.JobKey(e.Job), wire.ChunkKey(e.ref()), wire.AsynqQueues,
-			wire.TaskKey(task.Queue, task.ID), wire.PendingKey(task.Queue), name, wire.OpenKey(task.Queue),
+			wire.TaskKey(task.Queue, task.ID), wire.PendingKey(task.Queue), name, wire.OpenKey(task.Queue), wire.JobsKey,
 		},
 		args: []any{
 			e.ID, e.Count(), e.App, now.Unix(), now.UnixNano(), int64(ttl / time.Second), many, single,
-			task.Queue, task.ID, task.Encode(), wire.OpenOf(task.ID, h).Encode(), h.Expires,
+			task.Queue, task.ID, task.Encode(), wire.OpenOf(task.ID, h).Encode(), h.Expires, e.Job,
 		},
 	}, nil
 }

@@ -10,10 +10,10 @@ import (
 // its tokens in the ledger from dead to pending. A ledger that is gone, or that
 // another job under the same id has begun, takes the tokens in as accepted anew.
 //
-//	KEYS: dead stream, ledger, chunk, asynq queues, asynq task, asynq pending, call, open work
+//	KEYS: dead stream, ledger, chunk, asynq queues, asynq task, asynq pending, call, open work, open jobs
 //	ARGV: entry's id, tokens, app, now (Unix s), now (ns), TTL (s),
 //	      chunk, the same for a ledger that is a string, lane, asynq task id, asynq task,
-//	      member of the open work, its score
+//	      member of the open work, its score, job
 //	Returns "ok", "gone" if the entry is not in the stream, or why it stays there.
 var replayScript = redis.NewScript(once.Lua + `
 if did(KEYS[7], ARGV[1]) then return 'ok' end
@@ -43,6 +43,7 @@ else
   if v[1] ~= 'sealed' then redis.call('HSET', ledger, 'state', 'running') end
   redis.call('HDEL', ledger, 'ended')
   redis.call('EXPIRE', ledger, math.max(ttl, redis.call('TTL', ledger)))
+  redis.call('ZADD', KEYS[9], redis.call('HGET', ledger, 'created') or ARGV[4], ARGV[14])
 end
 
 redis.call('SET', KEYS[3], chunk, 'EX', ttl)

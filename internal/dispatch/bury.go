@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/postrider/postrider/internal/ledger"
 	"github.com/postrider/postrider/internal/queue"
@@ -23,6 +26,9 @@ func (d *Dispatcher) Fence(ctx context.Context, t queue.Task, ours func(context.
 	return d.Book.Fence(ctx, h.Chunk, ours)
 }
 
+// buriedAtOnce is how many archived tasks are ended at once.
+const buriedAtOnce = 32
+
 // Bury ends what archived tasks carry: they do not run again, and asynq forgets
 // them in time. What is left of their tokens becomes dead letters with the
 // task's reason, but for those whose job was canceled or has expired. Chunks
@@ -38,14 +44,26 @@ func (d *Dispatcher) Bury(ctx context.Context, lane string, all []queue.Corpse) 
 	if err != nil {
 		return err
 	}
-	var errs []error // one chunk's do not keep the others from their end
+	var buried atomic.Int64
+	errs := make([]error, len(corpses)) // one chunk's do not keep the others from their end
+	var g errgroup.Group
+	g.SetLimit(buriedAtOnce)
 	for i, c := range corpses {
 		if !left[i] {
 			continue
 		}
-		if err := d.buryTask(ctx, lane, headers[i], c); err != nil {
-			errs = append(errs, fmt.Errorf("bury task %s: %w", c.ID, err))
-		}
+		g.Go(func() error {
+			if err := d.buryTask(ctx, lane, headers[i], c); err != nil {
+				errs[i] = fmt.Errorf("bury task %s: %w", c.ID, err)
+			} else {
+				buried.Add(1)
+			}
+			return nil
+		})
+	}
+	_ = g.Wait() // the errors are in errs
+	if n := buried.Load(); n > 0 {
+		d.Log.Warn().Str("lane", lane).Int64("tasks", n).Msg("archived tasks have ended: what they carried is in dead letters: see enqueue dead list")
 	}
 	return errors.Join(errs...)
 }
@@ -68,7 +86,8 @@ func (d *Dispatcher) buryTask(ctx context.Context, lane string, h wire.Header, t
 	if !d.settled(ctx, c) {
 		return errors.New("its dead letters could not be written")
 	}
-	d.Log.Warn().Str("app", h.App).Str("lane", lane).Str("task", t.ID).Str("reason", string(t.Reason)).Str("detail", t.Detail).Int("tokens", c.dead).
+	d.Meter.Recovered("archived", 1)
+	d.Log.Debug().Str("app", h.App).Str("lane", lane).Str("task", t.ID).Str("reason", string(t.Reason)).Str("detail", t.Detail).Int("tokens", c.dead).
 		Msg("what an archived task carried is now in dead letters: see enqueue dead list")
 	return nil
 }

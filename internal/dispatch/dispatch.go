@@ -39,6 +39,8 @@ type Book interface {
 	Lose(ctx context.Context, lane string, o wire.Open, reason wire.DeadReason) (tokens int, err error)
 	// Canceled tells whether a job was canceled.
 	Canceled(ctx context.Context, job string) (bool, error)
+	// List lists open work that an older producer did not list.
+	List(ctx context.Context, l ledger.Listing) error
 	// Left tells which chunks are still there.
 	Left(ctx context.Context, chunks []string) ([]bool, error)
 }
@@ -124,6 +126,8 @@ type Meter interface {
 	Invalid(app, vendor string, n int, held bool)
 	// Suppressed counts tokens that were known dead, and not sent.
 	Suppressed(app, vendor string, tokens int)
+	// Recovered counts tasks that were lost and found.
+	Recovered(reason string, n int)
 }
 
 // Config holds what a Dispatcher needs.
@@ -209,6 +213,9 @@ func (d *Dispatcher) work(ctx context.Context, h wire.Header, lane string, t que
 	vendor, priority := wire.SplitLane(lane)
 	c := newClaim(t.ID, h, open, vendor, push.Priority(priority))
 	c.loaded, c.place, c.promise = loaded, queue.PlaceOf(ctx), promiseOf(t)
+	if err := d.list(ctx, lane, c); err != nil {
+		return err
+	}
 	d.sweep(c)
 	if err := d.suppress(ctx, c); err != nil {
 		return err

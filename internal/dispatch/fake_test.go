@@ -231,10 +231,11 @@ type meter struct {
 	again    map[classify.Remedy]int
 	// fed and held are entries; suppressed are tokens.
 	fed, held, suppressed int
+	recovered             map[string]int
 }
 
 func newMeter() *meter {
-	return &meter{outcomes: map[wire.Outcome]int{}, again: map[classify.Remedy]int{}}
+	return &meter{outcomes: map[wire.Outcome]int{}, again: map[classify.Remedy]int{}, recovered: map[string]int{}}
 }
 
 func (m *meter) Request(*dispatch.Account, classify.Row, int, time.Duration) {
@@ -269,6 +270,12 @@ func (m *meter) Suppressed(_, _ string, n int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.suppressed += n
+}
+
+func (m *meter) Recovered(reason string, n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.recovered[reason] += n
 }
 
 // granter is a vendor whose requests carry an access token.

@@ -171,6 +171,8 @@ func (h *host) Fence(ctx context.Context, ref string, ours func(context.Context)
 	return h.shelf.Fence(ctx, ref, ours)
 }
 
+func (h *host) List(ctx context.Context, l ledger.Listing) error { return h.shelf.List(ctx, l) }
+
 func (h *host) Lose(ctx context.Context, lane string, o wire.Open, reason wire.DeadReason) (int, error) {
 	return h.shelf.Lose(ctx, lane, o, reason)
 }

@@ -127,6 +127,8 @@ func (s *shelf) Fence(ctx context.Context, ref string, ours func(context.Context
 }
 
 // Left tells which chunks are there.
+func (s *shelf) List(context.Context, ledger.Listing) error { return nil }
+
 func (s *shelf) Lose(context.Context, string, wire.Open, wire.DeadReason) (int, error) { return 0, nil }
 
 func (s *shelf) Left(_ context.Context, refs []string) ([]bool, error) {

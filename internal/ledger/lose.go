@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	_ "embed"
 	"fmt"
 	"strconv"
 	"time"
@@ -86,6 +87,26 @@ func (s *Store) Lose(ctx context.Context, lane string, o wire.Open, reason wire.
 	tokens, err = loseScript.Run(ctx, s.Redis, keys, args...).Int()
 	if err != nil {
 		return 0, fmt.Errorf("end chunk %s: %w", o.Chunk, err)
+	}
+	return tokens, nil
+}
+
+//go:embed lose_rest.lua
+var loseRestSource string
+
+var loseRestScript = redis.NewScript(loseRestSource)
+
+// lostSomewhere is counted for tokens that are in no chunk: with the chunk went
+// its vendor.
+const lostSomewhere = "unknown/task/" + string(wire.DeadLostTask)
+
+// LoseRest ends the tokens of a job of several that are pending and in no chunk,
+// if there are still as many, and answers how many ended.
+func (s *Store) LoseRest(ctx context.Context, job string, pending int) (tokens int, err error) {
+	tokens, err = loseRestScript.Run(ctx, s.Redis, []string{wire.JobKey(job), wire.MessageKey(job)},
+		pending, lostSomewhere, s.now().Unix(), int64(s.keep()/time.Second)).Int()
+	if err != nil {
+		return 0, fmt.Errorf("end the rest of job %s: %w", job, err)
 	}
 	return tokens, nil
 }

@@ -4,248 +4,225 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
-	"github.com/rs/zerolog"
 
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-const (
-	// lookEvery is how often one of the workers looks for open work whose task
-	// was lost, and for jobs that were canceled.
-	lookEvery = 5 * time.Second
-	// lookAt is how many members of a lane's open work are looked at in any case;
-	// all are where there are fewer tasks than members.
-	lookAt = 1000
-)
-
-// Lost is open work whose task does not come up by itself any more, or not in time.
-type Lost struct {
-	wire.Open
-	Expires int64 // Unix second
-	// Deleted: a person deleted the task in our UI.
-	Deleted bool
-}
-
-// Finder finds open work whose task was lost: deleted by hand, trimmed from
-// asynq's archive, or gone in any other way. It is for one goroutine.
-type Finder struct {
-	Redis redis.UniversalClient
-	Lanes []string
-	// Lost says what becomes of work whose task is gone: it is sent again with the
-	// task that Lost answers, or ends.
-	Lost func(ctx context.Context, lane string, l Lost) (*wire.Task, error)
-	// End ends what is not to be sent any more of work whose task is there.
-	End func(ctx context.Context, lane string, l Lost) error
-	// Producers ends what producers that died left half-enqueued; nil: nothing does.
-	Producers func(ctx context.Context) error
-	// Recovered counts tasks that were lost.
-	Recovered func(reason string, n int)
-	Log       zerolog.Logger
-}
-
-// Look looks at all lanes once. A lane that cannot be looked at does not keep
-// it from the others.
-func (f *Finder) Look(ctx context.Context) error {
-	var errs []error
-	now, err := f.Redis.Time(ctx).Result()
+// page looks at some members: one error does not keep it from the others. p is
+// told of them, if it is not nil.
+func (f *Finder) page(ctx context.Context, lane string, now time.Time, all []Lost, canceled map[string]bool, p *pass) error {
+	if len(all) == 0 {
+		return nil
+	}
+	states, err := taskStates(ctx, f.Redis, lane, all)
 	if err != nil {
-		return fmt.Errorf("look for lost tasks: %w", err)
-	}
-	canceled, err := f.canceled(ctx)
-	if err != nil {
-		errs = append(errs, err)
-	}
-	for _, lane := range f.Lanes {
-		if err := f.lane(ctx, lane, now, canceled); err != nil {
-			errs = append(errs, fmt.Errorf("look for lost tasks of %s: %w", lane, err))
-		}
-	}
-	if f.Producers != nil {
-		errs = append(errs, f.Producers(ctx))
-	}
-	if err := errors.Join(errs...); err != nil || len(canceled) == 0 {
 		return err
 	}
-	old := strconv.FormatInt(now.Add(-canceledFor).Unix(), 10)
-	if err := f.Redis.ZRemRangeByScore(ctx, wire.CancelingKey, "-inf", old).Err(); err != nil {
-		return fmt.Errorf("forget canceled jobs: %w", err)
+	ofCanceled, err := f.ofCanceled(ctx, all, canceled)
+	errs := []error{err}
+	end := map[string]bool{}
+	for _, l := range ofCanceled {
+		end[l.Task] = true
 	}
-	return nil
-}
-
-// canceledFor is how long the chunks of a canceled job are looked for: what was
-// put back meanwhile is found in a later round.
-const canceledFor = 30 * time.Second
-
-// canceled are the jobs that were canceled not long ago.
-func (f *Finder) canceled(ctx context.Context) (map[string]bool, error) {
-	jobs, err := f.Redis.ZRange(ctx, wire.CancelingKey, 0, -1).Result()
-	if err != nil {
-		return nil, fmt.Errorf("look for canceled jobs: %w", err)
-	}
-	all := make(map[string]bool, len(jobs))
-	for _, j := range jobs {
-		all[j] = true
-	}
-	return all, nil
-}
-
-// lane looks at one lane: at the members that expire first and, where there are
-// more members than tasks or a job was canceled, at all of them.
-func (f *Finder) lane(ctx context.Context, lane string, now time.Time, canceled map[string]bool) error {
-	members, live, err := f.count(ctx, lane)
-	if err != nil || members == 0 {
-		return err
-	}
-	all := members > live || len(canceled) > 0
-	for first := int64(0); first < members; first += lookAt {
-		page, err := f.Redis.ZRangeWithScores(ctx, wire.OpenKey(lane), first, first+lookAt-1).Result()
-		if err != nil {
-			return err
-		}
-		if err := f.page(ctx, lane, now, page, canceled); err != nil {
-			return err
-		}
-		if !all {
-			return nil
+	var lost, given, over []Lost
+	for i, l := range all {
+		switch states[i] {
+		case noTask:
+			lost = append(lost, l)
+		case archived:
+			given = append(given, l)
+		case active:
+		default:
+			if l.Expires < now.Unix() || end[l.Task] {
+				over = append(over, l)
+			}
 		}
 	}
-	return nil
+	errs = append(errs, each(len(over), func(i int) error { return f.End(ctx, lane, over[i]) }))
+	stuck, err := f.lost(ctx, lane, now, lost)
+	errs = append(errs, err, f.trimmed(ctx, lane, given))
+	if p != nil {
+		errs = append(errs, p.note(ctx, f.Redis, all, stuck))
+	}
+	return errors.Join(errs...)
 }
 
-// count reads in one step how many members and how many tasks a lane has.
-func (f *Finder) count(ctx context.Context, lane string) (members, live int64, err error) {
-	var open *redis.IntCmd
-	var tasks []*redis.IntCmd
-	_, err = f.Redis.TxPipelined(ctx, func(p redis.Pipeliner) error {
-		open = p.ZCard(ctx, wire.OpenKey(lane))
-		tasks = []*redis.IntCmd{
-			p.LLen(ctx, wire.PendingKey(lane)), p.LLen(ctx, wire.ActiveKey(lane)),
-			p.ZCard(ctx, wire.ScheduledKey(lane)), p.ZCard(ctx, retryKey(lane)),
+// ofCanceled are the members that have a job which was canceled not long ago.
+func (f *Finder) ofCanceled(ctx context.Context, all []Lost, canceled map[string]bool) ([]Lost, error) {
+	if len(canceled) == 0 {
+		return nil, nil
+	}
+	var mine []Lost
+	packs, err := packedJobs(ctx, f.Redis, all)
+	for i, l := range all {
+		switch job := l.Job(); {
+		case job != "":
+			if canceled[job] {
+				mine = append(mine, l)
+			}
+		default:
+			for _, j := range packs[i] {
+				if canceled[j.Job] {
+					mine = append(mine, l)
+					break
+				}
+			}
+		}
+	}
+	return mine, err
+}
+
+// lost has each task that is gone sent again, or its tokens ended. It answers
+// those of which neither happened.
+func (f *Finder) lost(ctx context.Context, lane string, now time.Time, all []Lost) (stuck []Lost, err error) {
+	if len(all) == 0 {
+		return nil, nil
+	}
+	// What a person deleted is known by its mark, which came before its task went.
+	marks := make([]*redis.BoolCmd, len(all))
+	_, err = f.Redis.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, l := range all {
+			marks[i] = p.HExists(ctx, wire.DeletedKey(lane), l.Task)
 		}
 		return nil
 	})
 	if err != nil {
-		return 0, 0, err
+		return all, err
 	}
-	for _, n := range tasks {
-		live += n.Val()
+	left := make([]bool, len(all))
+	var found atomic.Int64
+	err = each(len(all), func(i int) error {
+		if marks[i].Val() {
+			return nil
+		}
+		err := f.again(ctx, lane, now, all[i])
+		if left[i] = err != nil; err == nil {
+			found.Add(1)
+		}
+		if errors.Is(err, wire.ErrNewer) {
+			return nil
+		}
+		return err
+	})
+	if n := int(found.Load()); n > 0 {
+		f.recovered("lost-task", n)
+		f.Log.Warn().Str("lane", lane).Int("tasks", n).Msg("tasks were lost: what they carried is sent again, or has ended if its chunk was lost too")
 	}
-	return open.Val(), live, nil
+	for i, l := range all {
+		if left[i] {
+			stuck = append(stuck, l)
+		}
+	}
+	return stuck, err
 }
 
-// retryKey is asynq's sorted set of a queue's tasks that were put back.
-func retryKey(lane string) string { return "asynq:{" + lane + "}:retry" }
+// again has a lost task sent again, or its tokens ended.
+func (f *Finder) again(ctx context.Context, lane string, now time.Time, l Lost) error {
+	t, err := f.Lost(ctx, lane, l)
+	if err != nil || t == nil {
+		return err
+	}
+	keys := []string{
+		wire.TaskKey(lane, t.ID), wire.PendingKey(lane), wire.ArchivedKey(lane), wire.OpenKey(lane), wire.ChunkKey(l.Chunk), wire.DeletedKey(lane),
+	}
+	if err := againScript.Run(ctx, f.Redis, keys, t.ID, t.Encode(), now.UnixNano(), l.Encode()).Err(); err != nil {
+		return fmt.Errorf("enqueue task %s again: %w", t.ID, err)
+	}
+	return nil
+}
 
-// page looks at some members: one error does not keep it from the others.
-func (f *Finder) page(ctx context.Context, lane string, now time.Time, page []redis.Z, canceled map[string]bool) error {
-	states, archived, deleted := make([]*redis.StringCmd, len(page)), make([]*redis.FloatCmd, len(page)), make([]*redis.BoolCmd, len(page))
-	all := make([]Lost, len(page))
+func (f *Finder) recovered(reason string, n int) {
+	if f.Recovered != nil {
+		f.Recovered(reason, n)
+	}
+}
+
+// trimmed ends what tasks carry that are archived and that asynq has trimmed
+// from its archive, where the sweeper would have found them.
+func (f *Finder) trimmed(ctx context.Context, lane string, all []Lost) error {
+	if len(all) == 0 || f.Bury == nil {
+		return nil
+	}
+	scores := make([]*redis.FloatCmd, len(all))
 	_, err := f.Redis.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for i, z := range page {
-			text, _ := z.Member.(string)
-			o, err := wire.DecodeOpen(text)
-			if err != nil {
-				return err
-			}
-			all[i] = Lost{Open: o, Expires: int64(z.Score)}
-			states[i] = p.HGet(ctx, wire.TaskKey(lane, o.Task), "state")
-			archived[i] = p.ZScore(ctx, wire.ArchivedKey(lane), o.Task)
-			deleted[i] = p.HExists(ctx, wire.DeletedKey(lane), o.Task)
+		for i, l := range all {
+			scores[i] = p.ZScore(ctx, wire.ArchivedKey(lane), l.Task)
 		}
 		return nil
 	})
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return err
 	}
-	var errs []error
+	var ids []string
 	for i, l := range all {
-		l.Deleted = deleted[i].Val()
-		state := states[i].Val()
-		orphan := state == "archived" && errors.Is(archived[i].Err(), redis.Nil) // asynq trimmed it
-		switch {
-		case errors.Is(states[i].Err(), redis.Nil), orphan:
-			err = f.lost(ctx, lane, now, l)
-		case state != "active" && state != "archived" && (l.Expires < now.Unix() || f.hasCanceled(ctx, l, canceled)):
-			err = f.End(ctx, lane, l)
-		default:
-			err = nil
-		}
-		if err != nil {
-			errs = append(errs, err)
+		if errors.Is(scores[i].Err(), redis.Nil) {
+			ids = append(ids, l.Task)
 		}
 	}
-	return errors.Join(errs...)
-}
-
-// hasCanceled tells whether a job of the chunk was canceled not long ago.
-func (f *Finder) hasCanceled(ctx context.Context, l Lost, canceled map[string]bool) bool {
-	if len(canceled) == 0 || l.Job() != "" {
-		return canceled[l.Job()]
+	if len(ids) == 0 {
+		return nil
 	}
-	jobs := wire.DecodePackedJobs(f.Redis.Get(ctx, wire.PackJobsKey(l.Chunk)).Val())
-	return slices.ContainsFunc(jobs, func(j wire.PackedJob) bool { return canceled[j.Job] })
-}
-
-// layAgainScript enqueues a lost task again, unless it is there, or nothing is
-// left of its chunk.
-//
-//	KEYS: asynq task, asynq pending, asynq archived, open work, chunk
-//	ARGV: asynq task id, asynq task, now (ns), member of the open work
-var layAgainScript = redis.NewScript(`
-if not redis.call('ZSCORE', KEYS[4], ARGV[4]) or redis.call('EXISTS', KEYS[5]) == 0 then return 0 end
-local state = redis.call('HGET', KEYS[1], 'state')
-if state and (state ~= 'archived' or redis.call('ZSCORE', KEYS[3], ARGV[1])) then return 0 end
-redis.call('DEL', KEYS[1])
-redis.call('HSET', KEYS[1], 'msg', ARGV[2], 'state', 'pending', 'pending_since', ARGV[3])
-redis.call('LPUSH', KEYS[2], ARGV[1])
-return 1
-`)
-
-func (f *Finder) lost(ctx context.Context, lane string, now time.Time, l Lost) error {
-	t, err := f.Lost(ctx, lane, l)
+	dead, err := corpses(ctx, f.Redis, lane, ids)
+	if err == nil {
+		err = f.Bury(ctx, lane, dead)
+	}
 	if err != nil {
 		return err
 	}
-	if t != nil {
-		keys := []string{wire.TaskKey(lane, t.ID), wire.PendingKey(lane), wire.ArchivedKey(lane), wire.OpenKey(lane), wire.ChunkKey(l.Chunk)}
-		if err := layAgainScript.Run(ctx, f.Redis, keys, t.ID, t.Encode(), now.UnixNano(), l.Encode()).Err(); err != nil {
-			return fmt.Errorf("enqueue task %s again: %w", t.ID, err)
+	for _, id := range ids {
+		if err := trimmedScript.Run(ctx, f.Redis, []string{wire.TaskKey(lane, id), wire.ArchivedKey(lane)}, id).Err(); err != nil {
+			return fmt.Errorf("delete trimmed task %s: %w", id, err)
 		}
-	}
-	if f.Recovered != nil {
-		f.Recovered("lost-task", 1)
 	}
 	return nil
 }
 
-// Run looks every few seconds until ctx ends; one worker at a time does.
-func (f *Finder) Run(ctx context.Context) {
-	again := time.NewTicker(lookEvery)
-	defer again.Stop()
-	told := ""
-	for {
-		mine, err := f.Redis.SetNX(ctx, wire.SweepKey, "", lookEvery-time.Second/2).Result()
-		if err == nil && mine {
-			err = f.Look(ctx)
+// deleted ends the tokens of tasks that a person deleted in our UI.
+func (f *Finder) deleted(ctx context.Context, lane string) error {
+	var errs []error
+	for cursor := uint64(0); ; {
+		found, next, err := f.Redis.HScan(ctx, wire.DeletedKey(lane), cursor, "", lookPage).Result()
+		if err != nil {
+			return errors.Join(append(errs, err)...)
 		}
-		// What cannot be swept is told once, not in every round.
-		if err != nil && told != err.Error() && ctx.Err() == nil {
-			f.Log.Error().Err(err).Msg("some lost tasks are not looked after until this works again")
-			told = err.Error()
+		err = each(len(found)/2, func(i int) error { // each id is followed by the task
+			return f.deletedTask(ctx, lane, found[2*i], found[2*i+1])
+		})
+		if err == nil && len(found) > 0 {
+			f.Log.Warn().Str("lane", lane).Int("tasks", len(found)/2).Msg("tasks were deleted by hand: their tokens end canceled")
 		}
-		if err == nil {
-			told = ""
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-again.C:
+		errs = append(errs, err)
+		if cursor = next; cursor == 0 {
+			return errors.Join(errs...)
 		}
 	}
+}
+
+// deletedTask ends the tokens of one of them. Its mark goes last.
+func (f *Finder) deletedTask(ctx context.Context, lane, id, msg string) error {
+	var h wire.Header
+	t, _, err := wire.DecodeTask([]byte(msg))
+	if err == nil {
+		h, err = wire.DecodeHeader(t.Payload)
+	}
+	if errors.Is(err, wire.ErrNewer) {
+		return nil // a newer version knows what was deleted
+	}
+	if err == nil { // else it is no task of ours
+		_, err := f.Lost(ctx, lane, Lost{Open: wire.OpenOf(id, h), Expires: h.Expires, Deleted: true})
+		if errors.Is(err, wire.ErrNewer) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := f.Redis.HDel(ctx, wire.DeletedKey(lane), id).Err(); err != nil {
+		return fmt.Errorf("forget deleted task %s: %w", id, err)
+	}
+	return nil
 }

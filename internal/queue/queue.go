@@ -6,10 +6,12 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -63,6 +65,9 @@ type Config struct {
 	// needs a connection for each lane, and is closed by Lanes.Stop.
 	Redis, Block redis.UniversalClient
 	Vendors      []string
+	// Known are all vendors there are: what their tasks carry is looked after
+	// whoever works them.
+	Known []string
 	// Handlers is how many tasks of one vendor are worked at once.
 	Handlers        int
 	ShutdownTimeout time.Duration
@@ -73,11 +78,16 @@ type Config struct {
 	Fence func(ctx context.Context, t Task, ours func(context.Context) (bool, error)) error
 	// Bury ends what archived tasks still carry; most carry nothing.
 	Bury func(ctx context.Context, lane string, all []Corpse) error
-	// Lost, End, Recovered and Producers are what a Finder needs.
+	// Lost, End, Adopt, Recovered, Producers and Passed are what a Finder needs.
 	Lost      func(ctx context.Context, lane string, l Lost) (*wire.Task, error)
 	End       func(ctx context.Context, lane string, l Lost) error
+	Adopt     func(ctx context.Context, lane string, t Task) error
 	Recovered func(reason string, n int)
 	Producers func(ctx context.Context) error
+	Passed    func(ctx context.Context, p Pass) error
+	// SweepEvery is how often the archive is looked at, and LookEvery how often
+	// one looks for lost tasks; 0: every 30 s and every 5 s.
+	SweepEvery, LookEvery time.Duration
 	// Now is the time by Redis's clock; nil: time.Now.
 	Now func() time.Time
 	// Hold says why no task may be taken now; nil, or nil from it: one may.
@@ -164,15 +174,23 @@ func Start(c Config) (*Lanes, error) {
 func (l *Lanes) goRounds(c Config, self string, t *trouble) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
-	lanes := lanesOf(c.Vendors)
+	lanes, known := lanesOf(c.Vendors), lanesOf(c.Vendors)
+	for _, l := range lanesOf(c.Known) {
+		if !slices.Contains(known, l) {
+			known = append(known, l)
+		}
+	}
 	wg.Go(func() {
 		rounds(ctx,
-			&reaper{rdb: c.Redis, lanes: lanes, fence: c.Fence, log: c.Log, self: self, waits: l.waits},
-			&sweeper{rdb: c.Redis, lanes: lanes, bury: c.Bury, swept: map[string]int64{}},
+			&reaper{rdb: c.Redis, lanes: lanes, fence: c.Fence, log: c.Log, self: self, waits: l.waits, recovered: c.Recovered},
+			&sweeper{rdb: c.Redis, every: cmp.Or(c.SweepEvery, sweepEvery), lanes: known, bury: c.Bury, swept: map[string]int64{}},
 			t)
 	})
 	if c.Lost != nil {
-		finder := &Finder{Redis: c.Redis, Lanes: lanes, Lost: c.Lost, End: c.End, Recovered: c.Recovered, Producers: c.Producers, Log: c.Log}
+		finder := &Finder{
+			Redis: c.Redis, Lanes: known, Every: c.LookEvery, Lost: c.Lost, End: c.End, Bury: c.Bury, Adopt: c.Adopt,
+			Recovered: c.Recovered, Producers: c.Producers, Passed: c.Passed, Log: c.Log,
+		}
 		wg.Go(func() { finder.Run(ctx) })
 	}
 	l.rest = func() {

@@ -41,6 +41,8 @@ type reaper struct {
 	self   string // see waiter
 	waits  []*waiter
 	leases leases
+	// recovered counts tasks whose worker died; nil: nobody counts them.
+	recovered func(reason string, n int)
 }
 
 func lanesOf(vendors []string) []string {
@@ -78,6 +80,9 @@ func (r *reaper) reap(ctx context.Context) (poison int, err error) {
 		})
 	}
 	err = g.Wait()
+	if n := count[ranAgain].Load() + count[hadNoLease].Load() + count[gaveUp].Load(); n > 0 && r.recovered != nil {
+		r.recovered("worker-died", int(n))
+	}
 	if n := count[ranAgain].Load(); n > 0 {
 		r.log.Warn().Int64("tasks", n).Msg("a worker died or is cut off: its tasks run again")
 	}

@@ -35,13 +35,18 @@ func TestADeadWorkersTasksRunAgainWithinSeconds(t *testing.T) {
 	for i := range tasks {
 		r.abandon(normal, fmt.Sprint("task-", i), 12*time.Second)
 	}
-	var fenced atomic.Int64
+	var fenced, recovered atomic.Int64
 	got := make(chan string, tasks)
 	begin := time.Now()
 	r.start(4, report(got), func(c *queue.Config) {
 		c.Fence = func(context.Context, queue.Task, func(context.Context) (bool, error)) error {
 			fenced.Add(1)
 			return nil
+		}
+		c.Recovered = func(reason string, n int) {
+			if reason == "worker-died" {
+				recovered.Add(int64(n))
+			}
 		}
 	})
 	for range tasks {
@@ -54,6 +59,7 @@ func TestADeadWorkersTasksRunAgainWithinSeconds(t *testing.T) {
 		t.Errorf("%d tasks were fenced, want %d", fenced.Load(), tasks)
 	}
 	r.eventually("nothing is left", 10*time.Second, func() bool { return r.inRedis(normal) == 0 })
+	r.eventually("they are counted", 10*time.Second, func() bool { return recovered.Load() == tasks })
 }
 
 func TestALiveWorkersTaskIsNotTaken(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 
 // rounds has a worker look after tasks in work and the archive until ctx ends.
 func rounds(ctx context.Context, r *reaper, s *sweeper, t *trouble) {
-	reap, sweep := time.NewTicker(reapEvery), time.NewTicker(sweepEvery)
+	reap, sweep := time.NewTicker(reapEvery), time.NewTicker(s.every)
 	defer reap.Stop()
 	defer sweep.Stop()
 	told := false

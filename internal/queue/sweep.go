@@ -39,6 +39,7 @@ type Corpse struct {
 // keeps 10,000 of a lane and forgets the others.
 type sweeper struct {
 	rdb   redis.UniversalClient
+	every time.Duration // how often one of the workers sweeps
 	lanes []string
 	bury  func(ctx context.Context, lane string, all []Corpse) error
 	// swept is until when each lane was looked at: a Unix second.
@@ -48,15 +49,16 @@ type sweeper struct {
 // sweep looks at what was archived since it last did, unless another worker
 // has just done so. force: also then.
 func (s *sweeper) sweep(ctx context.Context, force bool) error {
-	mine, err := s.rdb.SetNX(ctx, sweepKey, "", sweepEvery-time.Second).Result()
+	mine, err := s.rdb.SetNX(ctx, sweepKey, "", s.every-s.every/30).Result()
 	if err != nil {
 		return fmt.Errorf("take turns at sweeping the archive: %w", err)
 	}
 	if !mine && !force {
 		return nil
 	}
-	var errs []error // one lane's do not keep it from the others
-	for _, lane := range s.lanes {
+	lanes, err := knownLanes(ctx, s.rdb, s.lanes)
+	errs := []error{err} // one lane's do not keep it from the others
+	for _, lane := range lanes {
 		if err := s.lane(ctx, lane); err != nil {
 			errs = append(errs, fmt.Errorf("sweep the archive of %s: %w", lane, err))
 		}
@@ -66,29 +68,37 @@ func (s *sweeper) sweep(ctx context.Context, force bool) error {
 
 func (s *sweeper) lane(ctx context.Context, lane string) error {
 	from := s.swept[lane] - int64(sweepBack/time.Second)
+	var errs []error // one page's do not keep it from the others; they are looked at again
 	for first := int64(0); ; first += sweepPage {
 		page, err := s.rdb.ZRangeArgsWithScores(ctx, redis.ZRangeArgs{
 			Key: wire.ArchivedKey(lane), ByScore: true, Start: from, Stop: "+inf", Offset: first, Count: sweepPage,
 		}).Result()
 		if err != nil || len(page) == 0 {
-			return err
+			return errors.Join(append(errs, err)...)
 		}
-		all, err := s.corpses(ctx, lane, page)
+		ids := make([]string, len(page))
+		for i, z := range page {
+			ids[i], _ = z.Member.(string)
+		}
+		all, err := corpses(ctx, s.rdb, lane, ids)
 		if err != nil {
-			return err
+			return errors.Join(append(errs, err)...)
 		}
 		if err := s.bury(ctx, lane, all); err != nil {
-			return err
+			errs = append(errs, err)
+		}
+		if len(errs) > 0 {
+			continue
 		}
 		s.swept[lane] = max(s.swept[lane], int64(page[len(page)-1].Score))
 	}
 }
 
-func (s *sweeper) corpses(ctx context.Context, lane string, page []redis.Z) ([]Corpse, error) {
-	cmds := make([]*redis.SliceCmd, len(page))
-	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for i, z := range page {
-			id, _ := z.Member.(string)
+// corpses reads archived tasks.
+func corpses(ctx context.Context, rdb redis.UniversalClient, lane string, ids []string) ([]Corpse, error) {
+	cmds := make([]*redis.SliceCmd, len(ids))
+	_, err := rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, id := range ids {
 			cmds[i] = p.HMGet(ctx, wire.TaskKey(lane, id), "msg", "crashes")
 		}
 		return nil

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"errors"
 	"net/http"
 	"regexp"
 	"strings"
@@ -11,7 +12,10 @@ import (
 )
 
 // UI is asynq's web UI. Close releases it.
-type UI struct{ *asynqmon.HTTPHandler }
+type UI struct {
+	*asynqmon.HTTPHandler
+	rdb redis.UniversalClient
+}
 
 var _ http.Handler = UI{}
 
@@ -32,18 +36,26 @@ func NewUI(open func() redis.UniversalClient) UI {
 		RedisConnOpt:     opener(open),
 		PayloadFormatter: asynqmon.PayloadFormatterFunc(text),
 		ResultFormatter:  asynqmon.ResultFormatterFunc(text),
-	})}
+	}), open()}
 }
+
+// Close closes the UI's connections.
+func (u UI) Close() error { return errors.Join(u.HTTPHandler.Close(), u.rdb.Close()) }
 
 // Has tells whether the UI has this path. The UI itself would answer every other
 // one with its page and 200, also a receipt that a vendor sends to a wrong path.
 func (UI) Has(path string) bool { return uiPages.MatchString(path) || uiAPI.MatchString(path) }
 
-// ServeHTTP answers a page or file only if it is asked for, not written to.
+// ServeHTTP answers a page or file only if it is asked for, not written to, and
+// deletes tasks itself.
 func (u UI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if uiPages.MatchString(r.URL.Path) && r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
 		http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
+		return
+	}
+	if m, ok := asRemoval(r); ok {
+		m.serve(w, r, u.rdb)
 		return
 	}
 	u.HTTPHandler.ServeHTTP(w, r)

@@ -2,6 +2,9 @@ package worker
 
 import (
 	"context"
+	"errors"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/postrider/postrider/internal/config"
 	"github.com/postrider/postrider/internal/intake"
@@ -27,6 +30,23 @@ func (w *Worker) completeStale(ctx context.Context) error {
 		w.log.Warn().Int("completed", completed).Int("taken_back", takenBack).Msg("producers died while they enqueued jobs")
 	}
 	return err
+}
+
+// countJobs has the metrics tell how many jobs are open and stuck, as the last
+// look through all open work counted them: every worker tells the same.
+func (w *Worker) countJobs() {
+	for field, name := range map[string]struct{ metric, help string }{
+		"open":  {"postrider_open_jobs", "Jobs that have not ended."},
+		"stuck": {"postrider_stuck_jobs", "Jobs with pending tokens that no task could send."},
+	} {
+		w.metrics.Length(name.metric, name.help, func(ctx context.Context) (int64, error) {
+			n, err := w.rdb.HGet(ctx, wire.OpenCountKey, field).Int64()
+			if errors.Is(err, redis.Nil) {
+				return 0, nil // nobody has looked yet
+			}
+			return n, err
+		})
+	}
 }
 
 // startIntake enqueues the jobs of the intake stream.

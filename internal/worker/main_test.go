@@ -117,8 +117,13 @@ func (r *rig) options(c *config.Config) worker.Options {
 // start starts the worker; the test's end stops it if nothing did before.
 func (r *rig) start(c *config.Config) {
 	r.Helper()
+	r.startWith(r.options(c))
+}
+
+func (r *rig) startWith(o worker.Options) {
+	r.Helper()
 	var err error
-	r.worker, err = worker.Start(r.Context(), r.options(c))
+	r.worker, err = worker.Start(r.Context(), o)
 	r.must(err)
 	r.stop = sync.OnceValue(r.worker.Stop)
 	r.Cleanup(func() {

@@ -262,8 +262,14 @@ func dump(t *testing.T, rdb *redis.Client) string {
 		fmt.Fprintln(&b, strings.Join(words, " "))
 	}
 	ctx := t.Context()
+	for _, job := range slices.Sorted(slices.Values(append(rdb.ZRange(ctx, wire.JobsKey, 0, -1).Val(), rdb.ZRange(ctx, wire.EndedJobsKey, 0, -1).Val()...))) {
+		line(wire.JobsKey, "zset", job, "1") // in either of the two: an ended job is moved some time after its end
+	}
 	for _, key := range append(keys(t, rdb, "postrider:*"), keys(t, rdb, "asynq:*")...) {
-		if regexp.MustCompile(`^postrider:(call|rate|pause|guard|turn|pull|sweep|webhook:lease)\b`).MatchString(key) {
+		if key == wire.JobsKey || key == wire.EndedJobsKey {
+			continue
+		}
+		if regexp.MustCompile(`^postrider:(call|rate|pause|guard|turn|pull|sweep|sweeper|adopted|jobs:count|webhook:lease)\b`).MatchString(key) {
 			continue // of this moment only, and gone in the next
 		}
 		if strings.HasPrefix(key, "asynq:") && !regexp.MustCompile(`^asynq:(queues$|.*:(pending$|t:))`).MatchString(key) {

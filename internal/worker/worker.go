@@ -21,6 +21,7 @@ import (
 	"github.com/postrider/postrider/internal/credential"
 	"github.com/postrider/postrider/internal/dispatch"
 	"github.com/postrider/postrider/internal/feedback"
+	"github.com/postrider/postrider/internal/jobs"
 	"github.com/postrider/postrider/internal/lanes"
 	"github.com/postrider/postrider/internal/ledger"
 	"github.com/postrider/postrider/internal/limit"
@@ -32,6 +33,7 @@ import (
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/retry"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/registry"
 )
 
 // handlersPerRequest is how many tasks a lane works for each request that may
@@ -44,6 +46,9 @@ type Options struct {
 	// Redis opens a client with room for n connections in use at once.
 	Redis func(n int) redis.UniversalClient
 	Log   zerolog.Logger
+	// LookEvery and SweepEvery are how often one of the workers looks for lost
+	// tasks, and at asynq's archive; 0: every 5 s and every 30 s.
+	LookEvery, SweepEvery time.Duration
 }
 
 // Worker runs the lanes and the HTTP server.
@@ -84,11 +89,17 @@ func Start(ctx context.Context, o Options) (*Worker, error) {
 		return nil, err
 	}
 	c := o.Config
+	var known []string
+	for _, spec := range registry.All() {
+		known = append(known, spec.Name)
+	}
+	keeper := &jobs.Keeper{Redis: w.rdb, Book: w.book, Recovered: w.metrics.Recovered, Log: w.log}
 	w.lanes, err = queue.Start(queue.Config{
-		Redis: w.rdb, Block: o.Redis(3 * len(w.served)), Vendors: w.served, Handlers: handlers(c),
+		Redis: w.rdb, Block: o.Redis(3 * len(w.served)), Vendors: w.served, Known: known, Handlers: handlers(c),
 		ShutdownTimeout: c.Worker.ShutdownTimeout, Log: w.log, Now: w.clock.Now, Hold: w.clock.Err,
 		Handle: w.dispatch.Handle, Fence: w.dispatch.Fence, Bury: w.dispatch.Bury,
-		Lost: w.dispatch.Lost, End: w.dispatch.End, Recovered: w.metrics.Recovered, Producers: w.completeStale,
+		Lost: w.dispatch.Lost, End: w.dispatch.End, Adopt: w.dispatch.Adopt, Recovered: w.metrics.Recovered,
+		Producers: w.completeStale, Passed: keeper.Passed, LookEvery: o.LookEvery, SweepEvery: o.SweepEvery,
 	})
 	if err != nil {
 		return nil, errors.Join(err, w.rdb.Close())
@@ -101,6 +112,7 @@ func Start(ctx context.Context, o Options) (*Worker, error) {
 	w.startFeedback()
 	w.startIntake()
 	w.background.wg.Go(w.hastenUnused)
+	w.countJobs()
 	return w, nil
 }
 

@@ -39,6 +39,7 @@ func newCampaign(tb testing.TB) *campaign {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	tb.Cleanup(func() { _ = s.Abort(context.WithoutCancel(tb.Context())) })
 	return &campaign{stream: s, token: []byte(strings.Repeat("AbC_-0", 20) + "0000000000")}
 }
 

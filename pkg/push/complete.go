@@ -63,7 +63,7 @@ func (c *Client) completeJob(ctx context.Context, job string, old bool) (complet
 	keys := []string{wire.JobKey(job), wire.StagedKey(job), wire.MessageKey(job), wire.StagingKey}
 	switch {
 	case state == wire.Staging && old:
-		n, err := abortScript.Run(ctx, c.rdb, keys, owner, wire.ChunkKey(wire.JobChunk(job, "")), job).Int()
+		n, err := abortScript.Run(ctx, c.rdb, append(keys, wire.JobsKey), owner, wire.ChunkKey(wire.JobChunk(job, "")), job).Int()
 		return 0, n, err
 	case state == wire.Staging:
 		return 0, 0, nil
@@ -81,7 +81,7 @@ func (c *Client) completeJob(ctx context.Context, job string, old bool) (complet
 
 // layMissing enqueues the tasks of a sealed job that are not there.
 func (c *Client) layMissing(ctx context.Context, job, owner, app, priority string) error {
-	names, err := c.rdb.HKeys(ctx, wire.StagedKey(job)).Result()
+	staged, err := c.rdb.HGetAll(ctx, wire.StagedKey(job)).Result()
 	if err != nil {
 		return err
 	}
@@ -90,28 +90,31 @@ func (c *Client) layMissing(ctx context.Context, job, owner, app, priority strin
 		return err
 	}
 	now := c.now()
-	for _, name := range names {
-		raw, err := c.rdb.Get(ctx, wire.ChunkKey(wire.JobChunk(job, name))).Result()
+	for name, value := range staged {
+		h := wire.Header{Job: job, App: app, Chunk: wire.JobChunk(job, name), Message: Digest(app, []byte(message))}
+		raw, err := c.rdb.Get(ctx, wire.ChunkKey(h.Chunk)).Result()
 		if errors.Is(err, redis.Nil) {
 			continue // it is finished
 		}
 		if err != nil {
 			return err
 		}
+		due := int64(0)
 		chunk, err := wire.DecodeChunk(raw)
-		if err != nil {
+		switch {
+		case errors.Is(err, wire.ErrNewer):
 			return err
-		}
-		e := chunk.Entries[0]
-		h := wire.Header{
-			Job: job, App: app, Chunk: wire.JobChunk(job, name), Tokens: len(e.Tokens),
-			Message: Digest(app, []byte(message)), Start: e.Start, Expires: e.Expires / 1000,
+		case err != nil:
+			// A worker will say that it cannot be read, and end its tokens.
+			h.Tokens, h.Expires = stagedTokens(value), now.Add(DefaultTTL).Unix()
+		default:
+			e := chunk.Entries[0]
+			h.Tokens, h.Start, h.Expires = len(e.Tokens), e.Start, e.Expires/1000
+			if start := time.UnixMilli(e.Start); start.After(now) {
+				due = start.Add(time.Second - 1).Unix()
+			}
 		}
 		t := stagedTask(h, owner, name, priority)
-		due := int64(0)
-		if start := time.UnixMilli(e.Start); start.After(now) {
-			due = start.Add(time.Second - 1).Unix()
-		}
 		if err := c.publish(ctx, t.Queue); err != nil {
 			return err
 		}
@@ -120,6 +123,13 @@ func (c *Client) layMissing(ctx context.Context, job, owner, app, priority strin
 		}
 	}
 	return nil
+}
+
+// stagedTokens is how many tokens a chunk had when it was staged: their number
+// is after 16 bytes of digest.
+func stagedTokens(value string) int {
+	n, _ := strconv.Atoi(value[min(16, len(value)):]) // an older version wrote none
+	return n
 }
 
 // stagedTask is the task of a chunk of a large job. owner, the same for every

@@ -208,8 +208,8 @@ func duplicate(id string) error { return fmt.Errorf("job %s: %w", id, ErrDuplica
 func (c *Client) runEnqueue(ctx context.Context, jobs []*small) ([]int64, error) {
 	now := c.now()
 	packs := c.pack(jobs, now)
-	keys := make([]string, 0, 1+len(jobs)+6*len(packs))
-	keys = append(keys, wire.CallKey(packs[0].nonce, "enqueue"))
+	keys := make([]string, 0, 2+len(jobs)+6*len(packs))
+	keys = append(keys, wire.CallKey(packs[0].nonce, "enqueue"), wire.JobsKey)
 	args := []any{len(jobs), len(packs), now.Unix(), int64(c.window / time.Second), now.UnixNano()}
 	for _, s := range jobs {
 		keys = append(keys, wire.JobKey(s.ID))
@@ -249,12 +249,12 @@ func (c *Client) ledgerArgs(s *small, now time.Time) []any {
 	if c.window > DefaultDedupWindow {
 		keep = int64(c.window / time.Second)
 	}
-	form, value := "h", s.App
+	form, value, listed := "h", s.App, s.ID
 	if s.count == 1 {
-		form = "s"
+		form, listed = "s", ""
 		value = wire.Single{Outcome: wire.Pending, App: s.App, Keep: time.Duration(keep) * time.Second}.Encode()
 	}
-	return []any{form, value, s.count, ttl(s.expires, now), keep}
+	return []any{form, value, s.count, ttl(s.expires, now), keep, listed}
 }
 
 // ttl is how many seconds what belongs to a job may stay in Redis: a century

@@ -116,7 +116,7 @@ func open(tb rapid.TB, rdb redis.UniversalClient) books {
 			b.tasks = append(b.tasks, have.task(tb, key))
 		}
 		// The members of the two sets go with their work.
-		set := strings.HasPrefix(key, "postrider:open:") || key == wire.StagingKey
+		set := strings.HasPrefix(key, "postrider:open:") || key == wire.StagingKey || key == wire.JobsKey
 		if strings.HasPrefix(key, "postrider:") && !set && have.life[key] <= 0 {
 			tb.Errorf("%s stays for ever", key)
 		}

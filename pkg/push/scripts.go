@@ -94,10 +94,10 @@ end
 // when its reply was lost: the call leaves a marker for a minute, by which it is
 // recognised and gets its first answer.
 //
-//	KEYS: call's marker, J ledgers; then of each chunk: chunk, asynq task, asynq pending or scheduled, turns,
+//	KEYS: call's marker, open jobs, J ledgers; then of each chunk: chunk, asynq task, asynq pending or scheduled, turns,
 //	      open work, the chunk's jobs
 //	ARGV: J, number of chunks, now (Unix s), window (s), now (ns),
-//	      of each job: "s" and the ledger's string, or "h" and the app; tokens; TTL (s); keep (s)
+//	      of each job: "s" and the ledger's string, or "h" and the app; tokens; TTL (s); keep (s); job, "" for "s"
 //	      of each chunk: bytes, TTL (s), asynq task id, asynq task, due (Unix s, 0: now), app,
 //	        member of the open work, its score, jobs or ""
 //	Returns the indices, from 1, of the jobs whose ids are taken.
@@ -106,7 +106,7 @@ local jobs, chunks = tonumber(ARGV[1]), tonumber(ARGV[2])
 local now, window, nanos = tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
 local dup = {}
 for i = 1, jobs do
-  if taken(KEYS[i + 1], now, window) then dup[#dup + 1] = i end
+  if taken(KEYS[i + 2], now, window) then dup[#dup + 1] = i end
 end
 if (#dup > 0 or window < 60) and redis.call('EXISTS', KEYS[1]) == 1 then return {} end
 if #dup > 0 then return dup end
@@ -114,16 +114,17 @@ redis.call('SET', KEYS[1], '', 'EX', 60)
 local a = 6
 for i = 1, jobs do
   if ARGV[a] == 's' then
-    redis.call('SET', KEYS[i + 1], ARGV[a + 1], 'EX', ARGV[a + 3])
+    redis.call('SET', KEYS[i + 2], ARGV[a + 1], 'EX', ARGV[a + 3])
   else
-    redis.call('DEL', KEYS[i + 1])
-    redis.call('HSET', KEYS[i + 1], 'state', 'running', 'app', ARGV[a + 1], 'accepted', ARGV[a + 2],
+    redis.call('DEL', KEYS[i + 2])
+    redis.call('HSET', KEYS[i + 2], 'state', 'running', 'app', ARGV[a + 1], 'accepted', ARGV[a + 2],
       'created', ARGV[3], 'keep', ARGV[a + 4])
-    redis.call('EXPIRE', KEYS[i + 1], ARGV[a + 3])
+    redis.call('EXPIRE', KEYS[i + 2], ARGV[a + 3])
+    redis.call('ZADD', KEYS[2], ARGV[3], ARGV[a + 5])
   end
-  a = a + 5
+  a = a + 6
 end
-local k = jobs + 2
+local k = jobs + 3
 for i = 1, chunks do
   redis.call('SET', KEYS[k], ARGV[a], 'EX', ARGV[a + 1])
   task(KEYS[k + 1], KEYS[k + 2], KEYS[k + 3], ARGV[a + 2], ARGV[a + 3], nanos, ARGV[a + 4], ARGV[a + 5])
@@ -137,9 +138,9 @@ return dup
 // stageScript lays down one chunk of a large job and marks it in the ledger,
 // which it creates if need be. Doing it again changes nothing.
 //
-//	KEYS: ledger, staged, message, chunk, jobs being staged
+//	KEYS: ledger, staged, message, chunk, jobs being staged, open jobs
 //	ARGV: now (Unix s), window (s), TTL (s), app, keep (s), digest of the job, owner, message,
-//	      chunk's name, digest and bytes, tokens, job, priority
+//	      chunk's name, its digest with its number of tokens, its bytes, tokens, job, priority
 //	Returns {"ok" | "duplicate" | "conflict", owner}.
 var stageScript = redis.NewScript(luaTaken + `
 local ledger, staged, message, chunk = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
@@ -153,14 +154,15 @@ if state ~= 'staging' and state ~= 'sealed' then
     'keep', ARGV[5], 'digest', ARGV[6], 'owner', ARGV[7], 'priority', ARGV[14])
   redis.call('EXPIRE', ledger, ARGV[3])
   redis.call('SET', message, ARGV[8], 'EX', ARGV[3])
+  redis.call('ZADD', KEYS[6], ARGV[1], ARGV[13])
 elseif redis.call('HGET', ledger, 'digest') ~= ARGV[6] then
   return {'conflict', ''}
 end
 redis.call('ZADD', KEYS[5], 'GT', ARGV[1], ARGV[13])
 local owner = redis.call('HGET', ledger, 'owner')
 local have = redis.call('HGET', staged, ARGV[9])
-if have then
-  return {have == ARGV[10] and 'ok' or 'conflict', owner}
+if have then -- its first 16 bytes are the digest
+  return {string.sub(have, 1, 16) == string.sub(ARGV[10], 1, 16) and 'ok' or 'conflict', owner}
 end
 if state == 'sealed' then return {'conflict', owner} end
 redis.call('SET', chunk, ARGV[11], 'EX', ARGV[3])
@@ -225,7 +227,7 @@ return 'ok'
 
 // abortScript takes back what its owner laid down, unless the job was sealed.
 //
-//	KEYS: ledger, staged, message, jobs being staged
+//	KEYS: ledger, staged, message, jobs being staged, open jobs
 //	ARGV: owner, what a chunk's key has before its name, job
 var abortScript = redis.NewScript(luaHash + `
 if not hash(KEYS[1]) then return 0 end
@@ -236,5 +238,6 @@ for _, name in ipairs(redis.call('HKEYS', KEYS[2])) do
 end
 redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
 redis.call('ZREM', KEYS[4], ARGV[3])
+redis.call('ZREM', KEYS[5], ARGV[3])
 return 1
 `)

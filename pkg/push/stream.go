@@ -20,8 +20,9 @@ const stageAhead = 8
 const enqueueAhead = 500
 
 // Stream enqueues one job whose targets come one by one: chunks are laid down
-// while they come, and nothing is sent before Commit. It is not safe for
-// concurrent use.
+// while they come, and nothing is sent before Commit. It ends with Commit or
+// Abort: until then a goroutine of its own tells the workers that it lives, or
+// they would take the job back. It is not safe for concurrent use.
 type Stream struct {
 	c       *Client
 	p       *prepared
@@ -33,6 +34,7 @@ type Stream struct {
 	result  Result
 	created bool // something of the job lies in Redis
 	sealed  bool // tasks may exist
+	sign    sign
 }
 
 // lane fills one vendor's chunks.
@@ -50,7 +52,7 @@ type lane struct {
 // staged is one chunk of the stream.
 type staged struct {
 	vendor, name string
-	digest       string
+	digest       string // of the tokens, with their number
 	bytes        []byte
 	tokens       int
 }
@@ -102,6 +104,14 @@ func (s *Stream) ID() string { return s.p.ID }
 // a vendor that the job cannot have, or wraps ErrDuplicate, ErrConflict or the
 // fault of Redis. After an error the job is to be aborted. token is copied.
 func (s *Stream) Add(ctx context.Context, position int, vendor string, token []byte) error {
+	err := s.take(ctx, position, vendor, token)
+	if err != nil {
+		s.sign.stop() // the job will not be committed
+	}
+	return err
+}
+
+func (s *Stream) take(ctx context.Context, position int, vendor string, token []byte) error {
 	if why := checkToken(token); why != "" {
 		s.result.Refused = append(s.result.Refused, Refusal{Position: position, Vendor: vendor, Reason: why})
 		// The vendor is judged all the same: a job with a wrong one is refused whole.
@@ -186,7 +196,7 @@ func (s *Stream) cut(l *lane) {
 	// The seed tells lists apart whose bytes are the same: "ab", "cd" and "abcd".
 	d := xxh3.Hash128Seed(l.tokens.Bytes(), uint64(l.tokens.Width()+1)<<32|uint64(l.tokens.Len())).Bytes()
 	s.ready = append(s.ready, staged{
-		vendor: l.vendor, name: l.vendor + ":" + strconv.Itoa(l.next), digest: string(d[:]), tokens: l.tokens.Len(),
+		vendor: l.vendor, name: l.vendor + ":" + strconv.Itoa(l.next), digest: string(d[:]) + strconv.Itoa(l.tokens.Len()), tokens: l.tokens.Len(),
 		bytes: wire.EncodeEntry(wire.Entry{
 			Job: s.p.ID, AtMostOnce: s.c.atMostOnce(s.p.Job, l.vendor),
 			Start: s.p.start.UnixMilli(), Expires: s.p.expires.UnixMilli(),
@@ -206,13 +216,14 @@ func (s *Stream) stage(ctx context.Context) error {
 	keep := int64(s.c.window / time.Second)
 	cmds, err := runAll(ctx, s.c.rdb, stageScript, len(s.ready), func(i int) ([]string, []any) {
 		r := s.ready[i]
-		return []string{wire.JobKey(s.p.ID), wire.StagedKey(s.p.ID), wire.MessageKey(s.p.ID), wire.ChunkKey(wire.JobChunk(s.p.ID, r.name)), wire.StagingKey},
+		return []string{wire.JobKey(s.p.ID), wire.StagedKey(s.p.ID), wire.MessageKey(s.p.ID), wire.ChunkKey(wire.JobChunk(s.p.ID, r.name)), wire.StagingKey, wire.JobsKey},
 			[]any{
 				now.Unix(), int64(s.c.window / time.Second), life, s.p.App, keep, s.digest, s.owner, s.p.message,
 				r.name, r.digest, r.bytes, r.tokens, s.p.ID, string(s.p.Priority),
 			}
 	})
 	s.created = true
+	s.sign.start(ctx, s.c, s.p.ID)
 	if err != nil {
 		return fmt.Errorf("stage job %s: %w", s.p.ID, err)
 	}
@@ -248,6 +259,7 @@ func (s *Stream) verdict(cmd *redis.Cmd) (owner string, err error) {
 // Commit enqueues the job's tasks and answers what became of the job. Until it
 // returns nil the job may be sent again, and is then completed.
 func (s *Stream) Commit(ctx context.Context) (Result, error) {
+	defer s.sign.stop()
 	for _, l := range s.lanes {
 		s.fill(l)
 		s.end(l)
@@ -316,10 +328,11 @@ func (s *Stream) task(r staged, owner string) (wire.Task, wire.Header) {
 // Abort takes back what was laid down of a job that will not be committed. A
 // job that an earlier attempt began is left to be completed.
 func (s *Stream) Abort(ctx context.Context) error {
+	s.sign.stop()
 	if !s.created {
 		return nil
 	}
-	keys := []string{wire.JobKey(s.p.ID), wire.StagedKey(s.p.ID), wire.MessageKey(s.p.ID), wire.StagingKey}
+	keys := []string{wire.JobKey(s.p.ID), wire.StagedKey(s.p.ID), wire.MessageKey(s.p.ID), wire.StagingKey, wire.JobsKey}
 	if err := abortScript.Run(ctx, s.c.rdb, keys, s.owner, wire.ChunkKey(wire.JobChunk(s.p.ID, "")), s.p.ID).Err(); err != nil {
 		return fmt.Errorf("take back job %s: %w", s.p.ID, err)
 	}

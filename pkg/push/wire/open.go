@@ -23,28 +23,35 @@ const StagingKey = "postrider:staging"
 // Unix second: workers count what is left of them.
 const CancelingKey = "postrider:canceling"
 
-// DeletedKey is a hash of the tasks of a lane that a person deleted in our UI,
-// by id; the field "*" stands for all tasks of some state.
+// DeletedKey is a hash of the tasks of a lane that a person deleted in our UI:
+// their encodings by id, until their tokens are counted.
 func DeletedKey(lane string) string { return "postrider:deleted:{" + lane + "}" }
 
 // SweepKey says which worker looks for work whose task was lost.
 const SweepKey = "postrider:sweeper"
 
+// JobsKey is a sorted set of the open jobs of more than one token, and
+// EndedJobsKey of the ended ones, both by the Unix second at which they were
+// created. A worker moves a job from one to the other some time after its end.
+const (
+	JobsKey      = "postrider:jobs"
+	EndedJobsKey = "postrider:jobs:ended"
+)
+
+// OpenCountKey is a hash with what the last look through all open work counted:
+// the fields "open" and "stuck" are numbers of jobs.
+const OpenCountKey = "postrider:jobs:count"
+
 // Open is a member of the index of open work.
 type Open struct {
 	Task, Chunk, App string
-	// Tokens is how many tokens the chunk had at first; 0: it was enqueued by an
-	// older version, and nobody can tell.
+	// Tokens is how many of the chunk's tokens have no outcome.
 	Tokens int
 }
 
-// OpenOf is the member of a task with that header.
+// OpenOf is the member of a task with that header, of which nothing is resolved.
 func OpenOf(task string, h Header) Open {
-	o := Open{Task: task, Chunk: h.Chunk, App: h.App, Tokens: h.Tokens}
-	if h.Version > 0 && h.Version < HeaderVersion {
-		o.Tokens = 0
-	}
-	return o
+	return Open{Task: task, Chunk: h.Chunk, App: h.App, Tokens: h.Tokens}
 }
 
 // Encode writes the member.

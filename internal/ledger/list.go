@@ -1,0 +1,57 @@
+package ledger
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/postrider/postrider/pkg/push/wire"
+)
+
+//go:embed list.lua
+var listSource string
+
+var listScript = redis.NewScript(listSource)
+
+// Listing is open work that an older producer did not list.
+type Listing struct {
+	Lane, Ref, Member string
+	Gen               uint32 // the chunk's, as it was loaded
+	Expires           int64  // Unix second
+	PackedJobs        string // what wire.PackJobsKey is to hold; "": the chunk is not shared
+	// Job is the chunk's only job, or ""; Single: it has one token.
+	Job    string
+	Single bool
+}
+
+// List lists open work, and its job if it has more than one token. It does
+// nothing if a step was recorded since the chunk was loaded, for that lists it.
+func (s *Store) List(ctx context.Context, l Listing) error {
+	keys := []string{wire.ChunkKey(l.Ref), wire.OpenKey(l.Lane), wire.PackJobsKey(l.Ref)}
+	listed, err := listScript.Run(ctx, s.Redis, keys, wire.Head(l.Gen, 0)[:wire.GenLength], l.Member, l.Expires, l.PackedJobs).Bool()
+	if err != nil {
+		return fmt.Errorf("list chunk %s: %w", l.Ref, err)
+	}
+	if !listed || l.Single || l.Job == "" {
+		return nil
+	}
+	created, err := s.Redis.HGet(ctx, wire.JobKey(l.Job), wire.FieldCreated).Result()
+	if errors.Is(err, redis.Nil) || redis.HasErrorPrefix(err, "WRONGTYPE") {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("list job %s: %w", l.Job, err)
+	}
+	at, err := strconv.ParseInt(created, 10, 64)
+	if err != nil {
+		at = s.now().Unix()
+	}
+	if err := s.Redis.ZAddNX(ctx, wire.JobsKey, redis.Z{Score: float64(at), Member: l.Job}).Err(); err != nil {
+		return fmt.Errorf("list job %s: %w", l.Job, err)
+	}
+	return nil
+}
