@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
 
+	"github.com/postrider/postrider/internal/once"
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
@@ -230,7 +232,7 @@ func (f *Finder) Run(ctx context.Context) {
 	defer again.Stop()
 	told := ""
 	for {
-		mine, err := f.Redis.SetNX(ctx, wire.SweepKey, "", lookEvery-time.Second/2).Result()
+		mine, err := once.Take(ctx, f.Redis, wire.SweepKey, rand.Text(), lookEvery-time.Second/2)
 		if err == nil && mine {
 			err = f.Look(ctx)
 		}
