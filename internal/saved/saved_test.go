@@ -379,3 +379,25 @@ func TestAWorkerThatIsOvertakenDoesNotSaveAgain(t *testing.T) {
 		t.Errorf("got %q, want the other worker's name", id)
 	}
 }
+
+// go-redis sends a command again whose reply was lost. A lock that is ours must
+// not be taken for another worker's: everybody would wait until it ends.
+func TestALockWhoseReplyWasLostIsOurs(t *testing.T) {
+	t.Parallel()
+	direct := redistest.Client(t)
+	proxy, flaky := redistest.Flaky(t, direct)
+	store := &saved.Store{Redis: flaky}
+	var vendor saver
+	for n := 0; ; n++ { // 0: none is lost, and Redis has the scripts from then on
+		direct.FlushDB(t.Context())
+		proxy.Break(redistest.Nth(n, redistest.LoseAnswer))
+		before := time.Now()
+		get(t, store, message("k"), vendor.save)
+		if took := time.Since(before); took > 5*time.Second || vendor.calls.Load() != int64(n+1) {
+			t.Errorf("answer %d lost: it took %v, the vendor was asked %d times in all", n, took, vendor.calls.Load())
+		}
+		if n > 0 && proxy.Commands() < n || t.Failed() {
+			return
+		}
+	}
+}
