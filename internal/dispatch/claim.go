@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"cmp"
+	"context"
 	"strings"
 	"sync"
 	"time"
@@ -19,6 +20,8 @@ import (
 type claim struct {
 	header   wire.Header
 	task     string // its asynq id
+	// ours tells whether the task is still this run's; nil: it is not in work.
+	ours func(context.Context) (bool, error)
 	open     *ledger.Open
 	loaded   time.Time // when the ledgers were last asked, at the earliest
 	place    queue.Place

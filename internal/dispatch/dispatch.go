@@ -208,7 +208,7 @@ func (d *Dispatcher) work(ctx context.Context, h wire.Header, lane string, t que
 	}
 	vendor, priority := wire.SplitLane(lane)
 	c := newClaim(t.ID, h, open, vendor, push.Priority(priority))
-	c.loaded, c.place, c.promise = loaded, queue.PlaceOf(ctx), promiseOf(t)
+	c.loaded, c.ours, c.place, c.promise = loaded, t.Ours, queue.PlaceOf(ctx), promiseOf(t)
 	d.sweep(c)
 	if err := d.suppress(ctx, c); err != nil {
 		return err

@@ -111,6 +111,34 @@ func TestTheHeartbeatOfALostRunRenewsNothing(t *testing.T) {
 	}
 }
 
+// A handler can ask whether its task is still its own.
+func TestAHandlerIsToldWhetherItsTaskIsStillItsOwn(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.add(normal, "task")
+	answers, goOn := make(chan bool), make(chan struct{})
+	r.lanes(4, func(ctx context.Context, _ string, task queue.Task) error {
+		for range 2 {
+			ok, err := task.Ours(context.WithoutCancel(ctx))
+			if err != nil {
+				t.Error(err)
+			}
+			answers <- ok
+			<-goOn
+		}
+		return nil
+	})
+	if !from(t, answers, "an answer") {
+		t.Error("a task in work is not its run's own")
+	}
+	r.must(r.rdb.HSet(t.Context(), wire.TaskKey(normal, "task"), "run", "elsewhere").Err())
+	goOn <- struct{}{}
+	if from(t, answers, "an answer") {
+		t.Error("a task that a reaper has claimed is still the old run's")
+	}
+	goOn <- struct{}{}
+}
+
 // twice sends every script that ends a run a second time, as go-redis does when
 // the reply to the first was lost.
 type twice struct {
