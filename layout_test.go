@@ -42,7 +42,7 @@ var mayImport = map[string][]string{
 	},
 	"internal/overview": {"internal/deadletter", "internal/lanes", "internal/ledger", "internal/queue", "pkg/push/wire"},
 	"internal/lanes":    {"internal/limit", "internal/queue", "pkg/push", "pkg/push/wire"},
-	"internal/receipt":  {"internal/dispatch", "internal/inbox", "internal/ledger", "pkg/classify", "pkg/push/wire", "pkg/vendors"},
+	"internal/receipt":  {"internal/dispatch", "internal/hush", "internal/inbox", "internal/ledger", "pkg/classify", "pkg/push/wire", "pkg/vendors"},
 	"internal/pull":     {"internal/credential", "internal/ledger", "pkg/classify", "pkg/push/wire", "pkg/vendors"},
 	"internal/lease":    {"internal/once"},
 	"internal/clock":    {},
