@@ -358,8 +358,12 @@ func (o overtaken) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Pro
 
 func (o overtaken) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
-		key, _ := cmd.Args()[1].(string)
-		if name, lock := strings.CutSuffix(key, ":lock"); lock && cmd.Name() == "set" {
+		args := cmd.Args() // the lock is taken by a script of two arguments, and given back by one of one
+		key := ""
+		if len(args) == 6 {
+			key, _ = args[3].(string)
+		}
+		if name, lock := strings.CutSuffix(key, ":lock"); lock {
 			if err := o.other.Set(ctx, name, "id-of-the-other", time.Hour).Err(); err != nil {
 				return err
 			}
