@@ -263,7 +263,7 @@ func dump(t *testing.T, rdb *redis.Client) string {
 	}
 	ctx := t.Context()
 	for _, key := range append(keys(t, rdb, "postrider:*"), keys(t, rdb, "asynq:*")...) {
-		if regexp.MustCompile(`^postrider:(call|rate|pause|guard|turn|pull|sweep|webhook:lease)\b`).MatchString(key) {
+		if regexp.MustCompile(`^postrider:(call|rate|pause|guard|turn|pull|sweep|sweeper|webhook:lease)\b`).MatchString(key) {
 			continue // of this moment only, and gone in the next
 		}
 		if strings.HasPrefix(key, "asynq:") && !regexp.MustCompile(`^asynq:(queues$|.*:(pending$|t:))`).MatchString(key) {
