@@ -102,7 +102,7 @@ A dead letter whose job has expired gets as long to live as the job had, from
 now; --expires says otherwise, for all that are replayed.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			until, err := moment("expires", expires)
+			until, err := moment("expires", expires, 1)
 			if err == nil && expires != "" && !until.After(time.Now()) {
 				err = usage(errors.New("--expires: is over already"))
 			}

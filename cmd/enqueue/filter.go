@@ -29,5 +29,5 @@ func (f *entryFlags) check() (time.Time, error) {
 	if _, ok := registry.Find(f.vendor); !ok && f.vendor != "" {
 		return time.Time{}, usage(fmt.Errorf("--vendor: %w", noVendor(f.vendor)))
 	}
-	return since(f.since)
+	return moment("since", f.since, -1)
 }

@@ -23,7 +23,7 @@ Tokens are cut short; --json prints them in full.`,
   enqueue invalid --follow --json | my-cleaner`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			t, err := since(from)
+			t, err := moment("since", from, -1)
 			if err != nil {
 				return err
 			}

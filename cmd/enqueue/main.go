@@ -147,6 +147,7 @@ job id; 4 --wait ended with tokens that were not delivered.`,
 	c.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON on stdout and nothing else there")
 	c.AddCommand(a.send(), a.status(), a.explain())
 	c.AddCommand(a.cancel(), a.dead(), a.invalid(), a.lanes(), a.jobs(), a.versionCommand())
+	c.SetFlagErrorFunc(flagError)
 	a.begin(c)
 	return c
 }

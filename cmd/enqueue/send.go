@@ -115,26 +115,11 @@ func (f *sendFlags) header(ctx context.Context, a *app) (push.Job, error) {
 	j := push.Job{
 		ID: f.id, App: f.app, Priority: push.Priority(f.priority), Delivery: push.Delivery(f.delivery), Message: m,
 	}
-	if j.NotBefore, err = moment("at", f.at); err != nil {
+	if j.NotBefore, err = moment("at", f.at, 1); err != nil {
 		return push.Job{}, err
 	}
-	j.ExpiresAt, err = moment("expires", f.expires)
+	j.ExpiresAt, err = moment("expires", f.expires, 1)
 	return j, err
-}
-
-// moment reads a time, or a duration from now.
-func moment(flag, s string) (time.Time, error) {
-	if s == "" {
-		return time.Time{}, nil
-	}
-	if d, err := time.ParseDuration(s); err == nil {
-		return time.Now().Add(d), nil
-	}
-	t, err := time.Parse(time.RFC3339, s)
-	if err != nil {
-		return time.Time{}, usage(fmt.Errorf("--%s: %q is neither a time like 2026-11-21T09:00:00+08:00 nor a duration like 2h", flag, s))
-	}
-	return t, nil
 }
 
 func (a *app) sendJob(ctx context.Context, client *push.Client, f *sendFlags) (push.Result, error) {

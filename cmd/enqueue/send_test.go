@@ -353,6 +353,17 @@ func TestAByteOrderMarkIsAccepted(t *testing.T) {
 	}
 }
 
+func TestAJobOverSeveralLinesIsToldOnce(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	got := d.run(t, "{\n  \"id\": \"a\",\n  \"app\": \"shop\"\n}\n", "send", "--jobs", "-")
+	want := "enqueue: -: line 1: is not a whole job: in --jobs one line is one job (NDJSON); --job takes one that goes over several lines\n" +
+		"enqueue: of 1 jobs 1 were refused and 0 were duplicates: stdout has a line for each\n"
+	if got.code != exitUsage || got.err != want || strings.Count(got.out, "\n") != 1 {
+		t.Errorf("exit %d, stdout %q and stderr\n%s, want 2, one line and\n%s", got.code, got.out, got.err, want)
+	}
+}
+
 func TestManyJobsShareChunks(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)

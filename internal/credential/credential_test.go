@@ -3,6 +3,7 @@ package credential
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -392,3 +393,24 @@ func TestItWorksOnAClusterAndOnTheEmbeddedRedis(t *testing.T) {
 type granterFunc func() (vendors.Grant, error)
 
 func (f granterFunc) Grant(context.Context, time.Time) (vendors.Grant, error) { return f() }
+
+// go-redis sends a command again whose reply was lost. A lock that is ours must
+// not be taken for another worker's: everybody would wait until it ends.
+func TestALockWhoseReplyWasLostIsOurs(t *testing.T) {
+	t.Parallel()
+	direct := redistest.Client(t)
+	proxy, flaky := redistest.Flaky(t, direct)
+	var v vendorFake
+	for n := 0; ; n++ { // 0: none is lost, and Redis has the scripts from then on
+		direct.FlushDB(t.Context())
+		proxy.Break(redistest.Nth(n, redistest.LoseAnswer))
+		before := time.Now()
+		access(t, &Store{Redis: flaky}, &v, fmt.Sprintf("access-%d", n+1))
+		if took := time.Since(before); took > 5*time.Second {
+			t.Errorf("answer %d lost: it took %v", n, took)
+		}
+		if n > 0 && proxy.Commands() < n || t.Failed() {
+			return
+		}
+	}
+}

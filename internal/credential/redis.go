@@ -8,8 +8,10 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/postrider/postrider/pkg/vendors"
 	"github.com/redis/go-redis/v9"
+
+	"github.com/postrider/postrider/internal/once"
+	"github.com/postrider/postrider/pkg/vendors"
 )
 
 //go:embed read.lua
@@ -83,8 +85,7 @@ func (s *Store) read(ctx context.Context, sl *slot) (state, error) {
 // lock returns the name under which this caller holds the lock, or "" if another does.
 func (s *Store) lock(ctx context.Context, sl *slot) (string, error) {
 	name := rand.Text()
-	// SET answers nil when the key exists, which go-redis turns into false.
-	got, err := s.Redis.SetNX(ctx, sl.lock, name, lockTime).Result()
+	got, err := once.Take(ctx, s.Redis, sl.lock, name, lockTime)
 	if err != nil || !got {
 		return "", err
 	}

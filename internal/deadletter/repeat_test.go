@@ -22,7 +22,7 @@ func TestReplayAndPurgeCountRightWhenAnswersAreLost(t *testing.T) {
 			t.Parallel()
 			direct := redistest.Client(t)
 			proxy, flaky := redistest.Flaky(t, direct)
-			for n := 1; ; n++ {
+			for n := 0; ; n++ { // 0: none is lost, and Redis has the scripts from then on
 				direct.FlushDB(t.Context())
 				r := rigOn(t, direct)
 				r.die(r.send(job("a", numbered(11)...), job("b", "u1"))...)
@@ -37,7 +37,7 @@ func TestReplayAndPurgeCountRightWhenAnswersAreLost(t *testing.T) {
 				if name == "replay" {
 					r.once(r.tasks(), 12)
 				}
-				if proxy.Commands() < n || t.Failed() {
+				if n > 0 && proxy.Commands() < n || t.Failed() {
 					return
 				}
 			}

@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"cmp"
+	"context"
 	"strings"
 	"sync"
 	"time"
@@ -17,8 +18,10 @@ import (
 // claim is a chunk in work: what became of its tokens so far, and what of that
 // is not recorded yet.
 type claim struct {
-	header   wire.Header
-	task     string // its asynq id
+	header wire.Header
+	task   string // its asynq id
+	// ours tells whether the task is still this run's; nil: it is not in work.
+	ours     func(context.Context) (bool, error)
 	open     *ledger.Open
 	loaded   time.Time // when the ledgers were last asked, at the earliest
 	place    queue.Place

@@ -212,7 +212,7 @@ func (d *Dispatcher) work(ctx context.Context, h wire.Header, lane string, t que
 	}
 	vendor, priority := wire.SplitLane(lane)
 	c := newClaim(t.ID, h, open, vendor, push.Priority(priority))
-	c.loaded, c.place, c.promise = loaded, queue.PlaceOf(ctx), promiseOf(t)
+	c.loaded, c.ours, c.place, c.promise = loaded, t.Ours, queue.PlaceOf(ctx), promiseOf(t)
 	if err := d.list(ctx, lane, c); err != nil {
 		return err
 	}
@@ -342,15 +342,15 @@ func (d *Dispatcher) forward(ctx context.Context, a *Account, p *parcel) {
 }
 
 // sendInSlot sends a shipment, which has a slot unless it waits for a permit.
-// listed: it is among those that its chunk listed in the account's line.
-func (d *Dispatcher) sendInSlot(ctx context.Context, a *Account, s shipment, listed bool) {
+// wide: it is one of many of its chunk.
+func (d *Dispatcher) sendInSlot(ctx context.Context, a *Account, s shipment, wide bool) {
 	seat := &seat{d: d, a: a, priority: s.priority()}
 	defer seat.leave()
 	if !seat.take(ctx) {
 		s.again(d.Now(), stopping)
 		return
 	}
-	d.send(ctx, a, s, &wait{seat: seat, listed: listed})
+	d.send(ctx, a, s, &wait{seat: seat, wide: wide})
 }
 
 // take waits for room in c; false means that the task is to go back.

@@ -114,6 +114,24 @@ func TestWhatWaitsLongerThanALineIsPutBack(t *testing.T) {
 	})
 }
 
+// Another worker may take the permits that a request waits for: then it would
+// wait in line for as long as it takes to pay for them.
+func TestWhoseWaitGrowsInLineIsPutBack(t *testing.T) {
+	t.Parallel()
+	atItsLimit(t, 500*time.Millisecond, func(l *limited) {
+		begin := time.Now()
+		end := l.start(l.Context(), l.ten(push.Normal, "a"))
+		l.waits(end)
+		l.gate.mu.Lock()
+		l.gate.limited = func(*dispatch.Account, int) time.Duration { return time.Hour }
+		l.gate.mu.Unlock()
+		again := mustAgain(l.T, <-end)
+		if took := time.Since(begin); took != 500*time.Millisecond || !again.Promised {
+			t.Errorf("it was put back after %v as %+v, want a time of its own as soon as the wait is known", took, again)
+		}
+	})
+}
+
 func TestHighPriorityDoesNotStandInLine(t *testing.T) {
 	t.Parallel()
 	atItsLimit(t, 500*time.Millisecond, func(l *limited) {

@@ -63,8 +63,9 @@ func (d *Dispatcher) settle(ctx context.Context, claims ...*claim) {
 		}
 		ok := d.record(ctx, steps)
 		for i, c := range of {
-			c.finish(steps[i], ok[i])
-			if ok[i] {
+			recorded := ok[i] || steps[i].Ended && d.stillOurs(ctx, c)
+			c.finish(steps[i], recorded)
+			if recorded {
 				d.count(c, steps[i])
 			}
 		}
@@ -90,9 +91,19 @@ func (d *Dispatcher) settled(ctx context.Context, c *claim) bool {
 	}
 }
 
+// stillOurs tells whether nobody else has run the claim's task since this run
+// began. Then it was our step that ended the chunk, and its reply was lost.
+func (d *Dispatcher) stillOurs(ctx context.Context, c *claim) bool {
+	if c.ours == nil {
+		return false
+	}
+	ok, err := c.ours(ctx)
+	return ok && err == nil
+}
+
 // record tries until Redis has taken the steps or time is up. A step that
-// Redis took without our hearing of it is known when it is sent again; one that
-// ended its chunk comes back as too late, which is safe: nothing is left to do.
+// Redis took without our hearing of it is known when it is sent again; of one
+// that ended its chunk only that is known: see Step.Ended.
 func (d *Dispatcher) record(ctx context.Context, steps []*ledger.Step) []bool {
 	b := backoff.NewExponentialBackOff(backoff.WithInitialInterval(50*time.Millisecond), backoff.WithMaxInterval(5*time.Second), backoff.WithMaxElapsedTime(0))
 	for {

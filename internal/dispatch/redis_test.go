@@ -4,67 +4,111 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/postrider/postrider/internal/saved"
 	"github.com/postrider/postrider/pkg/push/wire"
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
-// A fault of Redis says nothing of the tokens, so it uses no attempt.
+// errAway is a fault of Redis, as the stores tell it.
+var errAway = errors.New("look: redis is away")
+
+// lookup is a store of saved messages that Redis keeps from it.
+type lookup struct {
+	*names
+	away *bool
+}
+
+func (l lookup) ID(ctx context.Context, m saved.Message, save func(context.Context) (vendors.Saved, error)) (string, error) {
+	if *l.away {
+		return "", errAway
+	}
+	return l.names.ID(ctx, m, save)
+}
+
+// tokens is a store of access tokens that fails where the test says.
+type tokens struct {
+	*access
+	away  *bool
+	where string
+}
+
+func (s tokens) Access(ctx context.Context, app, vendor string, g vendors.Granter, print string) (string, error) {
+	if *s.away && s.where == "access" {
+		return "", errAway
+	}
+	return s.access.Access(ctx, app, vendor, g, print)
+}
+
+func (s tokens) Invalidate(ctx context.Context, app, vendor, token string) error {
+	if *s.away && s.where == "invalidate" {
+		return errAway
+	}
+	return s.access.Invalidate(ctx, app, vendor, token)
+}
+
+// A Redis that is away says nothing of the vendor: however often a task finds it
+// so, no attempt is used up, and neither the gate nor the meter hears of a
+// failure, which would stop the account or slow it down.
 func TestAFaultOfRedisUsesNoAttempt(t *testing.T) {
 	t.Parallel()
-	for name, prepare := range map[string]func(*rig){
-		"the saved message": func(r *rig) {
-			r.acct.Vendor, r.cfg.Saved = &saver{vendor: r.vendor}, &lostNames{left: 10}
-		},
-		"the access token": func(r *rig) {
-			r.acct.Vendor, r.cfg.Access = granter{r.vendor}, &lostAccess{left: 10}
-		},
+	for name, c := range map[string]struct {
+		set func(r *rig, away *bool)
+		// asked is how many requests are made for each time that Redis fails.
+		asked int
+	}{
+		"looking for an access token": {func(r *rig, away *bool) {
+			r.acct.Vendor, r.cfg.Access = granter{r.vendor}, tokens{&access{}, away, "access"}
+		}, 0},
+		"giving a refused access token up": {func(r *rig, away *bool) {
+			r.acct.Vendor, r.cfg.Access = granter{r.vendor}, tokens{&access{}, away, "invalidate"}
+		}, 1},
+		"looking for a saved message": {func(r *rig, away *bool) {
+			r.acct.Vendor, r.cfg.Saved = &saver{vendor: r.vendor}, lookup{&names{}, away}
+		}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := newRig(t, prepare)
-			tasks := r.alone(job("a", "t1", "t2"))
-			for range 10 { // attempts are 3
-				again := r.again(tasks[0])
+			away := true
+			r := newRig(t, func(r *rig) {
+				r.cfg.Policy.Attempts = 2
+				r.gate.probe = "the probe"
+				c.set(r, &away)
+			})
+			if c.asked > 0 {
+				r.vendor.always = say("expired")
+			}
+			task := r.alone(job("a", "t1", "t2"))[0]
+			const faults = 5
+			for range faults {
+				again := r.again(task)
 				if again.Counted {
-					t.Fatalf("put back with %+v, want it not counted", again)
+					t.Error("an attempt was counted")
 				}
-				r.clock.forward(max(0, again.At.Sub(r.clock.now())))
+				r.clock.forward(max(time.Second, again.At.Sub(r.clock.now())))
 			}
-			if len(r.vendor.sizes()) > 0 || len(r.gate.remedies()) > 0 {
-				t.Errorf("%v requests, the gate was told %v: want neither", r.vendor.sizes(), r.gate.remedies())
+			if got := len(r.vendor.sizes()); got != faults*c.asked {
+				t.Errorf("%d requests were made, want %d", got, faults*c.asked)
 			}
-			r.finish(tasks...)
+			for _, remedy := range r.gate.remedies() {
+				if remedy != "refresh-auth" {
+					t.Errorf("the gate was told of %s", remedy)
+				}
+			}
+			if got := len(r.gate.done); got != faults {
+				t.Errorf("the gate got its probe back %d times, want %d", got, faults)
+			}
+			if r.meter.requests != faults*c.asked {
+				t.Errorf("the meter counts %d requests, want %d", r.meter.requests, faults*c.asked)
+			}
+			away, r.vendor.always = false, nil
+			// No attempt is used up: the first answer that uses one puts it back.
+			r.vendor.replies = []reply{say("busy")}
+			r.again(task)
+			r.clock.forward(time.Minute)
+			r.finish(task)
 			r.want("a", outcomes{wire.Delivered: 2})
 		})
 	}
-}
-
-var errAway = errors.New("look for saved message: redis is away")
-
-// lostNames cannot be asked for a while.
-type lostNames struct {
-	names
-	left int
-}
-
-func (n *lostNames) ID(ctx context.Context, m saved.Message, save func(context.Context) (vendors.Saved, error)) (string, error) {
-	if n.left--; n.left >= 0 {
-		return "", errAway
-	}
-	return n.names.ID(ctx, m, save)
-}
-
-// lostAccess cannot be asked for a while.
-type lostAccess struct {
-	access
-	left int
-}
-
-func (a *lostAccess) Access(ctx context.Context, app, vendor string, g vendors.Granter, fingerprint string) (string, error) {
-	if a.left--; a.left >= 0 {
-		return "", errAway
-	}
-	return a.access.Access(ctx, app, vendor, g, fingerprint)
 }

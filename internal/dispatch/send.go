@@ -60,12 +60,19 @@ const longestSpread = time.Minute
 // wait is how a request waits for its permit.
 type wait struct {
 	seat *seat
-	// listed: the permits that it wants are in the account's line.
-	listed bool
+	// wide: it is one of many of its chunk, which is in the account's line as a whole.
+	wide bool
+	// leave takes it out of the line; nil: it is not in it.
+	leave func()
 }
 
 // admit waits for a permit; false means that the parcels are put back.
 func (d *Dispatcher) admit(ctx context.Context, a *Account, s shipment, w *wait) (Ticket, bool) {
+	defer func() {
+		if w.leave != nil {
+			w.leave()
+		}
+	}()
 	load := Load{Priority: s.priority(), Units: a.permits(s[0].message, s.count()), Buckets: a.Spec.Buckets(s[0].message, s.count())}
 	for {
 		t, err := d.Gate.Admit(ctx, a, load)
@@ -75,17 +82,10 @@ func (d *Dispatcher) admit(ctx context.Context, a *Account, s shipment, w *wait)
 			return t, false
 		case t.Wait <= 0:
 			return t, true
-		case t.Limited && load.Priority != push.High && !w.listed:
-			leave, ahead, ok := d.lines.join(a, load.Units)
-			if !ok || t.Wait > shortTurn {
-				leave()
-				w.seat.leave()
-				s.again(d.placed(ctx, a, load.Units, ahead, s.promised(d.Now()), s.expires()))
+		case t.Limited && load.Priority != push.High:
+			if !w.wide && !d.inLine(ctx, a, s, load, t, w) {
 				return t, false
 			}
-			defer leave()
-			w.listed = true
-		case t.Limited && load.Priority != push.High:
 		case t.Wait > shortPause:
 			spread := time.Duration(float64(min(t.Wait/8, longestSpread)) * jitter())
 			s.putOff(earlier(d.Now().Add(t.Wait+spread), s.expires()), t)
@@ -99,6 +99,21 @@ func (d *Dispatcher) admit(ctx context.Context, a *Account, s shipment, w *wait)
 			return t, false
 		}
 	}
+}
+
+// inLine puts a request into its account's line; false: it does not fit, or would
+// wait for long, and is put back for a time of its own.
+func (d *Dispatcher) inLine(ctx context.Context, a *Account, s shipment, load Load, t Ticket, w *wait) bool {
+	ahead, ok := 0, true
+	if w.leave == nil {
+		w.leave, ahead, ok = d.lines.join(a, load.Units)
+	}
+	if ok && t.Wait <= shortTurn {
+		return true
+	}
+	w.seat.leave()
+	s.again(d.placed(ctx, a, load.Units, ahead, s.promised(d.Now()), s.expires()))
+	return false
 }
 
 // warm has an access token at hand for a request that will be made soon.
@@ -134,7 +149,8 @@ func (d *Dispatcher) sitOut(ctx context.Context, s shipment, load Load, t Ticket
 		return false
 	}
 	defer back()
-	timer := time.NewTimer(t.Wait)
+	// A job may be canceled meanwhile, which is to be noticed soon.
+	timer := time.NewTimer(min(t.Wait, shortTurn))
 	defer timer.Stop()
 	select {
 	case <-timer.C:

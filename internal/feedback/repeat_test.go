@@ -23,7 +23,7 @@ func TestConfirmAndDiscardCountRightWhenAnswersAreLost(t *testing.T) {
 		"confirm": {func() (int, error) { return h.Confirm(t.Context(), feedback.Filter{}) }, 5},
 		"discard": {func() (int, error) { return h.Discard(t.Context(), feedback.Filter{}) }, 0},
 	} {
-		for n := 1; ; n++ {
+		for n := 0; ; n++ { // 0: none is lost, and Redis has the scripts from then on
 			direct.FlushDB(t.Context())
 			for i := range 5 {
 				hold(t, direct, fmt.Sprint("t", i))
@@ -38,7 +38,7 @@ func TestConfirmAndDiscardCountRightWhenAnswersAreLost(t *testing.T) {
 			if got := len(tokens(t, direct, wire.HeldStream)); got != 0 {
 				t.Errorf("%s, answer %d lost: %d entries are still held", name, n, got)
 			}
-			if proxy.Commands() < n || t.Failed() {
+			if n > 0 && proxy.Commands() < n || t.Failed() {
 				break
 			}
 		}

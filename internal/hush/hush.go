@@ -6,20 +6,19 @@
 package hush
 
 import (
+	"cmp"
 	"sync"
 	"time"
 )
 
-const (
-	// again is how long the same thing is not said again.
-	again = time.Minute
-	// most bounds what is remembered: names are meant to be few.
-	most = 1000
-)
+// most bounds what is remembered: names are meant to be few.
+const most = 1000
 
 // Hush remembers what was said. The zero value is ready; it is safe for
 // concurrent use.
 type Hush struct {
+	// Again is how long the same thing is not said again; 0: a minute.
+	Again time.Duration
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
 
@@ -42,7 +41,7 @@ func (h *Hush) Say(name string) (left int, ok bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if l := h.said[name]; l != nil {
-		if now.Sub(l.at) < again {
+		if now.Sub(l.at) < cmp.Or(h.Again, time.Minute) {
 			l.left++
 			return 0, false
 		}

@@ -36,8 +36,9 @@ type Enqueuer interface {
 
 // Jobs reads NDJSON, one whole job a line, enqueues the jobs as they come and
 // calls answer with the lines that went together, in order. Blank lines are left out. A line that is
-// no job is answered like one that was refused; only what breaks the stream
-// itself, the client or answer ends it with an error.
+// no job is answered like one that was refused, and so is the first line of a job
+// that goes over several: the others are left out. Only what breaks the stream
+// itself, a list in place of lines, the client or answer ends it with an error.
 func Jobs(ctx context.Context, r io.Reader, client Enqueuer, answer func([]Answer) error) error {
 	l, err := open(r, longestJob)
 	if err != nil {
@@ -66,17 +67,40 @@ type lot struct {
 	err     error
 }
 
-func (b *lot) add(n int, line []byte) {
+// add adds a line and tells whether it breaks off, as the first line of a job
+// that goes over several does.
+func (b *lot) add(n int, line []byte) (cut bool) {
 	j, err := push.DecodeJob(line)
 	b.answers = append(b.answers, Answer{Line: n, Err: err, Result: push.Result{Job: j.ID}})
 	if err != nil {
 		if invalid, ok := errors.AsType[*push.InvalidError](err); ok {
 			b.answers[len(b.answers)-1].Job = invalid.Job
 		}
-		return
+		if cut = breaksOff(line); cut {
+			b.answers[len(b.answers)-1].Err = &push.InvalidError{Faults: []push.Fault{{Reason: overLines}}}
+		}
+		return cut
 	}
 	b.jobs, b.of = append(b.jobs, j), append(b.of, len(b.answers)-1)
+	return false
 }
+
+const (
+	overLines = "is not a whole job: in --jobs one line is one job (NDJSON); --job takes one that goes over several lines"
+	aList     = "is the beginning of a list: in --jobs one line is one job (NDJSON), without brackets and commas around it"
+)
+
+// breaksOff tells whether a line is the beginning of a JSON object.
+func breaksOff(line []byte) bool {
+	line = bytes.TrimSpace(line)
+	var whole json.RawMessage
+	syntax, ok := errors.AsType[*json.SyntaxError](json.Unmarshal(line, &whole))
+	return ok && line[0] == '{' && int(syntax.Offset) == len(line) && syntax.Error() == "unexpected end of JSON input"
+}
+
+// goesOn tells whether a line looks like the next of a job that goes over
+// several: no line of NDJSON begins like this.
+func goesOn(line []byte) bool { return bytes.ContainsAny(line[:1], " \t\"}]") }
 
 // enqueue enqueues the lot and answers for it.
 func (b *lot) enqueue(ctx context.Context, client Enqueuer, answer func([]Answer) error) error {
@@ -94,6 +118,7 @@ func readLots(ctx context.Context, l *lines, out chan<- lot) {
 	lines := make(chan numbered, 256)
 	go readLines(ctx, l, lines)
 	var b lot
+	first, cut := true, false
 	flush := func() {
 		if len(b.answers) == 0 && b.err == nil {
 			return
@@ -117,7 +142,15 @@ func readLots(ctx context.Context, l *lines, out chan<- lot) {
 				flush()
 				return
 			}
-			b.add(line.n, line.text)
+			if first && bytes.HasPrefix(bytes.TrimSpace(line.text), []byte("[")) {
+				b.err = &LineError{line.n, errors.New(aList)}
+				flush()
+				return
+			}
+			if cut && goesOn(line.text) {
+				continue // it belongs to a job that was refused
+			}
+			first, cut = false, b.add(line.n, line.text)
 			if len(b.answers) == together {
 				flush()
 			}

@@ -1,6 +1,7 @@
 package intake_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -113,7 +114,7 @@ func TestABadLineIsAnsweredInItsPlaceAndTheOthersGoOn(t *testing.T) {
 	}{
 		{1, false, `{"job":"first","accepted":1,"refused":[],"chunks":1}`},
 		{3, false, `{"job":"refused","error":"message.title: is missing","field":"message.title"}`},
-		{4, false, `{"job":"","error":"is not JSON: it breaks off","field":""}`},
+		{4, false, `{"job":"","error":"is not a whole job: in --jobs one line is one job (NDJSON); --job takes one that goes over several lines","field":""}`},
 		{5, false, `{"job":"misspelt","error":"ap: is not a field: see docs/job.md for those that are","field":"ap"}`},
 		{6, true, `{"job":"first","error":"job first: duplicate job id","field":"id"}`},
 		{7, false, `{"job":"","error":"is not JSON: invalid character 'x' looking for beginning of value at byte 1","field":""}`},
@@ -125,6 +126,58 @@ func TestABadLineIsAnsweredInItsPlaceAndTheOthersGoOn(t *testing.T) {
 	for i, w := range want {
 		if a := all[i]; a.Line != w.line || a.Duplicate != w.duplicate || said(t, a) != w.json {
 			t.Errorf("answer %d: got line %d, duplicate %v, %s\nwant line %d, duplicate %v, %s", i+1, a.Line, a.Duplicate, said(t, a), w.line, w.duplicate, w.json)
+		}
+	}
+}
+
+// It is told once, not for each of its lines, and the jobs around it go on.
+func TestAJobThatGoesOverSeveralLinesIsRefusedOnce(t *testing.T) {
+	t.Parallel()
+	var pretty bytes.Buffer
+	if err := json.Indent(&pretty, []byte(job("pretty")), "", "  "); err != nil {
+		t.Fatal(err)
+	}
+	tabs := strings.ReplaceAll(pretty.String(), "  ", "\t")
+	flat := strings.ReplaceAll(strings.ReplaceAll(pretty.String(), "{\n", "{"), "  ", "")
+	for name, c := range map[string]struct {
+		text string
+		want []int // lines that are answered with a refusal
+		jobs int
+	}{
+		"alone":                       {pretty.String(), []int{1}, 0},
+		"twice":                       {pretty.String() + tabs, []int{1, 14}, 0},
+		"between others":              {job("a") + pretty.String() + job("b"), []int{2}, 2},
+		"without indents":             {flat + job("b"), []int{1}, 1},
+		"a line that breaks off":      {`{"id":"half","app":` + "\n" + job("b") + job("c"), []int{1}, 2},
+		"a line with blanks before":   {"  " + job("a") + "\t" + job("b"), nil, 2},
+		"a line that is no object":    {"\"x\"\n}\n" + job("b"), []int{1, 2}, 1},
+		"one that ends in the middle": {strings.Join(strings.SplitAfter(pretty.String(), "\n")[:5], ""), []int{1}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			all, err := answers(t, strings.NewReader(c.text), &fake{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var refused []int
+			for _, a := range all {
+				if a.Err != nil {
+					refused = append(refused, a.Line)
+				}
+			}
+			if !slices.Equal(refused, c.want) || len(all)-len(refused) != c.jobs {
+				t.Errorf("refused are the lines %v and %d jobs went on, want %v and %d: %+v", refused, len(all)-len(refused), c.want, c.jobs, all)
+			}
+		})
+	}
+}
+
+func TestAListInPlaceOfLinesIsRefusedWhole(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"\n[\n" + job("a") + ",\n" + job("b") + "]\n", "\n[" + job("a") + "]"} {
+		all, err := answers(t, strings.NewReader(text), &fake{})
+		if len(all) > 0 || err == nil || !strings.HasPrefix(err.Error(), "line 2: is the beginning of a list: in --jobs one line is one job") {
+			t.Errorf("got %d answers and %v", len(all), err)
 		}
 	}
 }

@@ -2,7 +2,10 @@ package intake
 
 import (
 	"context"
+	_ "embed"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
@@ -32,7 +35,8 @@ type StreamMeter interface {
 
 // Stream enqueues jobs that programs of any language add to a Redis stream,
 // each as JSON in the field "job". An entry is removed once its job is enqueued
-// or refused; why a job was refused is told in a second stream.
+// or refused; why a job, or a single token of one, was refused is told in a second
+// stream.
 type Stream struct {
 	Redis redis.UniversalClient
 	// Client is asked anew for every lot; it may change at any time.
@@ -48,6 +52,8 @@ type given struct {
 	err    error  // why it is refused
 	name   string // the job's id, also of one that cannot be read
 	queued bool
+	// tokens are those that were refused of a job that was enqueued.
+	tokens []push.Refusal
 }
 
 // Run enqueues what comes until ctx ends, together with other workers. It is
@@ -140,7 +146,7 @@ func (s *Stream) enqueue(ctx context.Context, lot []*given, again bool) error {
 		duplicate := errors.Is(o.Err, push.ErrDuplicate)
 		switch {
 		case o.Err == nil, duplicate && again:
-			g.queued = true
+			g.queued, g.tokens = true, o.Result.Refused
 		case invalid, duplicate, errors.Is(o.Err, push.ErrConflict):
 			g.err = o.Err
 		default:
@@ -150,16 +156,33 @@ func (s *Stream) enqueue(ctx context.Context, lot []*given, again bool) error {
 	return fault
 }
 
-// refuseScript answers that an entry was refused, unless that was done not long
-// ago: by this worker, whose step is sent again when its reply was lost, or by
-// one that died.
-//
-//	KEYS: refused entries, mark of this entry
-//	ARGV: words of the answer
-var refuseScript = redis.NewScript(`
-if redis.call('SET', KEYS[2], '', 'NX', 'EX', 3600) then redis.call('XADD', KEYS[1], '*', unpack(ARGV)) end
-return 1
-`)
+//go:embed refuse.lua
+var refuseSource string
+
+var refuseScript = redis.NewScript(refuseSource)
+
+// refusedPerStep is the most answers that one run of refuseScript gives.
+const refusedPerStep = 500
+
+// refuse answers what was refused of an entry: its job, or tokens of a job that
+// was enqueued. No answer holds a token.
+func (g *given) refuse(ctx context.Context, p redis.Pipeliner) {
+	answer := func(mark string, number int, words []any) {
+		keys := []string{wire.RefusedStream, wire.CallKey(wire.RefusedStream, mark)}
+		refuseScript.Eval(ctx, p, keys, append([]any{number}, words...)...)
+	}
+	if g.err != nil {
+		answer(g.id, 1, []any{"id", g.id, "job", g.name, "reason", g.err.Error()})
+		return
+	}
+	for i, part := range slices.Collect(slices.Chunk(g.tokens, refusedPerStep)) {
+		words := make([]any, 0, 10*len(part))
+		for _, t := range part {
+			words = append(words, "id", g.id, "job", g.name, "reason", t.Reason, "position", t.Position, "vendor", t.Vendor)
+		}
+		answer(fmt.Sprintf("%s.%d", g.id, i), len(part), words)
+	}
+}
 
 // finish takes the lot off the stream and answers what was refused, in one step.
 func (s *Stream) finish(ctx context.Context, in *inbox.Reader, lot []*given) error {
@@ -172,10 +195,7 @@ func (s *Stream) finish(ctx context.Context, in *inbox.Reader, lot []*given) err
 	}
 	err := in.Done(ctx, ids, func(p redis.Pipeliner) {
 		for _, g := range lot {
-			if g.err != nil {
-				keys := []string{wire.RefusedStream, wire.CallKey(wire.RefusedStream, g.id)}
-				refuseScript.Eval(ctx, p, keys, "id", g.id, "job", g.name, "reason", g.err.Error())
-			}
+			g.refuse(ctx, p)
 		}
 	})
 	if err == nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -220,6 +221,41 @@ func TestARefusedJobIsAnswered(t *testing.T) {
 		}
 	}
 	in.counted(1, 6)
+}
+
+// The rest of a job goes on; each token that does not is answered, without it.
+func TestASingleTokenThatIsRefusedIsAnswered(t *testing.T) {
+	t.Parallel()
+	in := newInbox(t)
+	tokens := []string{"good-1", "two words", "good-2", ""}
+	for i := range 1200 {
+		tokens = append(tokens, fmt.Sprint("many;", i))
+	}
+	id := in.add("job", jobText("part", tokens...))
+	in.run()
+	in.counted(1, 0)
+	in.empty()
+	if accepted := in.rdb.HGet(t.Context(), wire.JobKey("part"), "accepted").Val(); accepted != "2" {
+		t.Errorf("%s tokens were accepted, want 2", accepted)
+	}
+	all := in.rdb.XRange(t.Context(), wire.RefusedStream, "-", "+").Val()
+	if len(all) != 1202 {
+		t.Fatalf("%d answers, want 1202", len(all))
+	}
+	next := []string{"2", "4", "5"}
+	for i, m := range all {
+		position := strconv.Itoa(i + 3)
+		if i < len(next) {
+			position = next[i]
+		}
+		v := m.Values
+		if len(v) != 5 || v["id"] != id || v["job"] != "part" || v["vendor"] != "huawei" || v["position"] != position || v["reason"] == "" {
+			t.Fatalf("answer %d is %v, want one of position %s", i+1, v, position)
+		}
+		if text := fmt.Sprint(v); strings.Contains(text, "words") || strings.Contains(text, "many") {
+			t.Fatalf("an answer holds a token: %s", text)
+		}
+	}
 }
 
 // A worker that died may have enqueued the job, or not.

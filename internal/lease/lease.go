@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/postrider/postrider/internal/once"
 )
 
 // DefaultLife is how long a lease outlives a worker that was killed. Others ask
@@ -69,8 +71,8 @@ func (l *Lease) Run(ctx context.Context, wanted func() bool, do func(context.Con
 }
 
 func (l *Lease) take(ctx context.Context, me string) bool {
-	err := l.Redis.SetArgs(ctx, l.Key, me, redis.SetArgs{Mode: "NX", TTL: l.life()}).Err()
-	return err == nil
+	mine, err := once.Take(ctx, l.Redis, l.Key, me, l.life())
+	return err == nil && mine
 }
 
 // hold does it, and renews the lease meanwhile.

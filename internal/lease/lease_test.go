@@ -107,6 +107,27 @@ func TestWithoutRedisNobodyHasTheLease(t *testing.T) {
 	await(t, "it has it again", r.began)
 }
 
+// go-redis sends a command again whose reply was lost. Whoever took the lease
+// must not take it for another's: nobody would have it until it ends.
+func TestALeaseWhoseReplyWasLostIsOurs(t *testing.T) {
+	t.Parallel()
+	proxy, flaky := redistest.Flaky(t, redistest.Client(t))
+	for n := range 2 { // 0: none is lost, and Redis has the script from then on
+		proxy.Break(redistest.Nth(n, redistest.LoseAnswer))
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		has := false
+		l := &lease.Lease{Redis: flaky, Key: "lease", Life: time.Minute}
+		l.Run(ctx, always, func(context.Context) {
+			has = true
+			cancel()
+		})
+		cancel()
+		if !has {
+			t.Errorf("answer %d lost: it has not got the lease", n)
+		}
+	}
+}
+
 func TestWhoDoesNotWantTheLeaseLeavesRedisAlone(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.Client(t)

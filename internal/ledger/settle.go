@@ -40,6 +40,10 @@ type Step struct {
 	Dead     []DeadLetter
 	// Standing is what became of Invalid; Settle sets it where the step was recorded.
 	Standing Standing
+	// Ended is set by Settle where the step comes too late since a step that ended
+	// the chunk was recorded: an earlier sending of this one whose reply was lost,
+	// or another run's. Nothing is left of the chunk that could tell.
+	Ended bool
 }
 
 // Follow makes the step the next one after a generation.
@@ -79,11 +83,15 @@ type DeadLetter struct {
 //	      of each job: "s" or "h", number of fields, then field and count;
 //	        fields are outcomes and codes; for "s" outcomes' letters and short codes
 //	      of each entry: index of its stream in KEYS, mark, its time (ms), number of words, words
-//	Returns 0 if the step comes too late, 1 if it was recorded, now or before, 2 if its invalid
+//	Returns 0 if the step comes too late, -1 if it would end the chunk and one that did was
+//	recorded, this one or another, 1 if it was recorded, now or before, 2 if its invalid
 //	tokens were held besides, 3 if it is the first of which they were.
 var settleScript = redis.NewScript(foundLua + `
 local gen = redis.call('GETRANGE', KEYS[1], 2, 5)
-if gen ~= ARGV[1] then return gen == string.sub(ARGV[2], 1, 4) and 1 or 0 end
+if gen ~= ARGV[1] then
+  if gen == '' and ARGV[5] == '1' and not redis.call('ZSCORE', KEYS[7], ARGV[16]) then return -1 end
+  return gen == string.sub(ARGV[2], 1, 4) and 1 or 0
+end
 if ARGV[5] == '1' then
   redis.call('DEL', KEYS[1], KEYS[8])
   redis.call('ZREM', KEYS[7], ARGV[16])
@@ -176,7 +184,7 @@ return 1 + held
 
 // Settle records the steps, each for itself, in one round trip. It answers of
 // each whether it was recorded, now or before; false means that another run was
-// first, or that the chunk is done.
+// first, or that the chunk is done: see Step.Ended.
 func (s *Store) Settle(ctx context.Context, steps []*Step) ([]bool, error) {
 	now := s.now()
 	out := make([]bool, len(steps))
@@ -202,6 +210,7 @@ func (s *Store) Settle(ctx context.Context, steps []*Step) ([]bool, error) {
 				faults = append(faults, fmt.Errorf("settle chunk %s: %w", steps[i].Ref, err))
 			}
 			out[i] = n > 0
+			steps[i].Ended = n < 0
 			steps[i].Standing = Standing(max(0, n-1))
 		}
 		return out, errors.Join(faults...)

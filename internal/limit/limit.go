@@ -63,12 +63,15 @@ type Limiter struct {
 
 	mu      sync.Mutex
 	entries map[Key]*entry
+	round   round
 }
 
 // entry is what this worker knows of one key.
 type entry struct {
 	permits permits
 	pauses  pauses
+	// round is the last one in which its pauses were asked for; the Limiter's mu guards it.
+	round int64
 }
 
 // Take takes n permits and answers 0, or takes nothing and answers how long to
@@ -147,6 +150,11 @@ func (l *Limiter) Close(ctx context.Context) error {
 func (l *Limiter) entry(k Key) *entry {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	return l.entryLocked(k)
+}
+
+// entryLocked is entry, with mu held.
+func (l *Limiter) entryLocked(k Key) *entry {
 	e, ok := l.entries[k]
 	if !ok {
 		if l.entries == nil {

@@ -81,8 +81,8 @@ func (l *Limiter) Park(ctx context.Context, k Key, p Parking) (until time.Time, 
 // AnyParked tells whether any job is parked at the key. It asks Redis at most
 // every 100 ms.
 func (l *Limiter) AnyParked(ctx context.Context, k Key) (bool, error) {
-	e := l.entry(k)
-	if err := l.refresh(ctx, k, e); err != nil {
+	e, err := l.refresh(ctx, k)
+	if err != nil {
 		return false, err
 	}
 	e.pauses.mu.Lock()
@@ -94,8 +94,8 @@ func (l *Limiter) AnyParked(ctx context.Context, k Key) (bool, error) {
 // means that a request for the job alone may ask to be its probe, with Try. It
 // asks Redis at most every 100 ms while few jobs are parked.
 func (l *Limiter) Parked(ctx context.Context, k Key, jobs []string) (map[string]time.Time, error) {
-	e := l.entry(k)
-	if err := l.refresh(ctx, k, e); err != nil {
+	e, err := l.refresh(ctx, k)
+	if err != nil {
 		return nil, err
 	}
 	if parked, ok := e.pauses.parkedOf(jobs); ok {

@@ -11,8 +11,12 @@ import (
 )
 
 const (
-	// freshTime is how old the local copy of the pauses may be.
+	// freshTime is how old the local copy of the pauses may be. With many keys in
+	// use it is freshEach for each of them, so that a worker reads pauses at most
+	// 200 times a second, up to staleTime.
 	freshTime = 100 * time.Millisecond
+	freshEach = 5 * time.Millisecond
+	staleTime = time.Second
 	// unknownTime is the pause when Redis does not say whether there is one.
 	unknownTime = time.Second
 )
@@ -42,7 +46,8 @@ type pauses struct {
 }
 
 // Pause holds a bucket, or everything of the key with bucket "", for all workers
-// until the given time by this worker's clock. They see it within 100 ms. It
+// until the given time by this worker's clock. They see it within 100 ms, or
+// within a second where they work for hundreds of keys. It
 // never shortens a pause, and tells whether there was none so long; Resume ends
 // one. reason is shown to people and must hold no token or secret.
 func (l *Limiter) Pause(ctx context.Context, k Key, bucket string, until time.Time, reason string) (news bool, err error) {
@@ -87,12 +92,11 @@ type Pass struct {
 }
 
 // Pass tells whether a request that belongs to the buckets may be made now. It
-// asks Redis at most every 100 ms, and only while it is asked itself. When
+// asks Redis at most every 100 ms, seldomer with many keys, and only while it is asked itself. When
 // Redis does not answer, nothing that is sent could be recorded: then the key
 // is paused for a second. bound is how long the answer to a probe may take.
 func (l *Limiter) Pass(ctx context.Context, k Key, buckets []string, bound time.Duration) Pass {
-	e := l.entry(k)
-	err := l.refresh(ctx, k, e)
+	e, err := l.refresh(ctx, k)
 	now := l.now()
 	if p, ok := e.pauses.longest(now, buckets); ok {
 		return Pass{Until: p.Until, Why: p.Reason}
@@ -106,21 +110,50 @@ func (l *Limiter) Pass(ctx context.Context, k Key, buckets []string, bound time.
 	return Pass{}
 }
 
-func (l *Limiter) refresh(ctx context.Context, k Key, e *entry) error {
-	if e.pauses.fresh(l.now()) {
-		return nil
+// round is a second in which it is counted how many keys are in use.
+type round struct {
+	n            int64
+	began        time.Time
+	keys, before int // in this one so far, and in the one before
+}
+
+// inUse returns a key's entry, and how old the copy of its pauses may be.
+func (l *Limiter) inUse(k Key) (e *entry, age time.Duration) {
+	now := l.now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e, r := l.entryLocked(k), &l.round
+	if over := now.Sub(r.began); over >= time.Second {
+		*r = round{n: r.n + 1, began: now, before: r.keys}
+		if over >= 2*time.Second {
+			r.before = 0
+		}
+	}
+	if e.round != r.n {
+		e.round = r.n
+		r.keys++
+	}
+	return e, min(max(freshTime, time.Duration(max(r.keys, r.before))*freshEach), staleTime)
+}
+
+// refresh reads the key's pauses if the local copy of them is too old. It returns
+// the key's entry also with an error.
+func (l *Limiter) refresh(ctx context.Context, k Key) (*entry, error) {
+	e, age := l.inUse(k)
+	if e.pauses.fresh(l.now(), age) {
+		return e, nil
 	}
 	if err := e.pauses.asking.Acquire(ctx, 1); err != nil {
-		return fmt.Errorf("read pauses: %w", err)
+		return e, fmt.Errorf("read pauses: %w", err)
 	}
 	defer e.pauses.asking.Release(1)
 	now := l.now()
-	if e.pauses.fresh(now) {
-		return nil
+	if e.pauses.fresh(now, age) {
+		return e, nil
 	}
 	st, err := l.state(ctx, k, localParked)
 	if err != nil {
-		return err
+		return e, err
 	}
 	e.pauses.learn(now, st)
 	p, paused := e.pauses.longest(now, nil)
@@ -132,16 +165,16 @@ func (l *Limiter) refresh(ctx context.Context, k Key, e *entry) error {
 	default:
 		e.permits.listen()
 	}
-	return nil
+	return e, nil
 }
 
 // maxPause is far beyond any quota's window; keeps arithmetic from overflowing.
 const maxPause = 400 * 24 * time.Hour
 
-func (p *pauses) fresh(now time.Time) bool {
+func (p *pauses) fresh(now time.Time, age time.Duration) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return !p.fetched.IsZero() && now.Sub(p.fetched) < freshTime
+	return !p.fetched.IsZero() && now.Sub(p.fetched) < age
 }
 
 func (p *pauses) outdate() {

@@ -2,7 +2,9 @@ package limit
 
 import (
 	"context"
+	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -65,6 +67,70 @@ func TestOtherWorkersSeeAPauseAndItsEnd(t *testing.T) {
 	}
 	c.forward(freshTime)
 	paused(t, both[1], "", 0, "")
+}
+
+// reads counts the commands that a client sends.
+type reads struct{ n atomic.Int64 }
+
+func (r *reads) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (r *reads) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		r.n.Add(1)
+		return next(ctx, cmd)
+	}
+}
+
+func (r *reads) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+// A worker for many apps does not read the pauses of each ten times a second.
+func TestManyKeysCostNoMoreThanAFewHundredReadsASecond(t *testing.T) {
+	t.Parallel()
+	for keys, want := range map[int][2]int64{
+		1:   {9, 11}, // every 100 ms
+		20:  {180, 220},
+		100: {180, 220}, // every 500 ms
+		400: {380, 420}, // every second at least
+	} {
+		t.Run(fmt.Sprint(keys), func(t *testing.T) {
+			t.Parallel()
+			c, r := newClock(), &reads{}
+			client := redistest.Client(t)
+			client.AddHook(r)
+			l := timed(client, c, 1)[0]
+			second := func() int64 {
+				before := r.n.Load()
+				for range 20 {
+					for i := range keys {
+						l.Pass(t.Context(), Key{fmt.Sprint("app-", i), "huawei"}, nil, time.Second)
+					}
+					c.forward(50 * time.Millisecond)
+				}
+				return r.n.Load() - before
+			}
+			second() // how many keys there are is seen in a second
+			if n := second(); n < want[0] || n > want[1] {
+				t.Errorf("%d keys cost %d reads in a second, want %d to %d", keys, n, want[0], want[1])
+			}
+		})
+	}
+	t.Run("when most of them are not used any more", func(t *testing.T) {
+		t.Parallel()
+		c := newClock()
+		l := timed(redistest.Client(t), c, 1)[0]
+		for i := range 400 {
+			l.Pass(t.Context(), Key{fmt.Sprint("app-", i), "huawei"}, nil, time.Second)
+		}
+		for range 3 {
+			c.forward(time.Second)
+			l.Pass(t.Context(), shop(), nil, time.Second)
+		}
+		if _, age := l.inUse(shop()); age != freshTime {
+			t.Errorf("the copy may be %v old, want %v", age, freshTime)
+		}
+	})
 }
 
 func TestAPauseIsSeenWithin200ms(t *testing.T) {

@@ -27,6 +27,7 @@ type Metrics struct {
 	tokens    *prometheus.CounterVec
 	seconds   *prometheus.HistogramVec
 	receipts  *prometheus.CounterVec
+	unheard   *prometheus.CounterVec
 	entries   *prometheus.CounterVec
 	gone      *prometheus.CounterVec
 	webhook   webhook
@@ -61,6 +62,9 @@ func New() *Metrics {
 		receipts: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "postrider_receipts_total", Help: "Receipts by what they tell; unknown: of no message that is known to have been sent.",
 		}, []string{"app", "vendor", "event"}),
+		unheard: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "postrider_receipts_refused_total", Help: "Calls with receipts that were refused, by why: unproven, unreadable, too-long or not-kept.",
+		}, []string{"vendor", "reason"}),
 		entries: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "postrider_invalid_entries_total", Help: "Invalid tokens by where they went: feed, or held by the guard.",
 		}, []string{"app", "vendor", "to"}),
@@ -87,7 +91,7 @@ func New() *Metrics {
 			Name: "postrider_grants_total", Help: "Access tokens that this worker asked a vendor for, by result: granted, refused or unreachable.",
 		}, []string{"app", "vendor", "result"}),
 	}
-	m.Registry.MustRegister(m.outcomes, m.again, m.requests, m.tokens, m.seconds, m.receipts, m.entries, m.gone, m.pulls, m.lost,
+	m.Registry.MustRegister(m.outcomes, m.again, m.requests, m.tokens, m.seconds, m.receipts, m.unheard, m.entries, m.gone, m.pulls, m.lost,
 		m.webhook.sent, m.webhook.failures, m.webhook.lag, m.webhook.age, m.stops, m.grants, m.intake, m.recovered,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, reason := range []string{"worker-died", "lost-task", "archived", "producer-died"} {
@@ -110,6 +114,9 @@ func (m *Metrics) Prepare(app, vendor string) {
 		classify.Backoff, classify.RefreshAuth, classify.SlowDown, classify.WaitQuota, classify.Split, classify.Config,
 	} {
 		m.again.WithLabelValues(app, vendor, string(r))
+	}
+	for _, reason := range []string{"unproven", "unreadable", "too-long", "not-kept"} {
+		m.unheard.WithLabelValues(vendor, reason)
 	}
 	m.tokens.WithLabelValues(app, vendor)
 	m.gone.WithLabelValues(app, vendor)
@@ -172,6 +179,11 @@ func (m *Metrics) Outcome(app, vendor string, o wire.Outcome, tokens int) {
 // Again counts tokens that were put back.
 func (m *Metrics) Again(app, vendor string, row classify.Row, tokens int) {
 	m.again.WithLabelValues(app, vendor, string(row.Remedy)).Add(float64(tokens))
+}
+
+// Refused counts a call with receipts that was not taken.
+func (m *Metrics) Refused(vendor, reason string) {
+	m.unheard.WithLabelValues(vendor, reason).Inc()
 }
 
 // Receipt counts receipts that were applied.

@@ -64,6 +64,11 @@ func TestEverySeriesOfAnAccountExistsFromTheStart(t *testing.T) {
 		want(t, m, fmt.Sprintf(`postrider_tokens_again_total{app="shop",remedy="%s",vendor="nova"} 0`, r))
 	}
 	want(t, m, `postrider_requested_tokens_total{app="shop",vendor="nova"} 0`)
+	for _, r := range []string{"unproven", "unreadable", "too-long", "not-kept"} {
+		want(t, m, fmt.Sprintf(`postrider_receipts_refused_total{reason="%s",vendor="nova"} 0`, r))
+	}
+	m.Refused("nova", "unproven")
+	want(t, m, `postrider_receipts_refused_total{reason="unproven",vendor="nova"} 1`)
 }
 
 func TestWhatIsCounted(t *testing.T) {

@@ -2,12 +2,14 @@ package queue
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/postrider/postrider/internal/once"
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
@@ -28,7 +30,7 @@ func (f *Finder) adopt(ctx context.Context) error {
 	if f.Adopt == nil {
 		return nil
 	}
-	mine, err := f.Redis.SetNX(ctx, adoptedKey, "", adoptingFor).Result()
+	mine, err := once.Take(ctx, f.Redis, adoptedKey, rand.Text(), adoptingFor)
 	if err != nil || !mine {
 		return err
 	}

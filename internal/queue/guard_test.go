@@ -65,8 +65,9 @@ func TestAWorkerLeavesATaskThatItLostAlone(t *testing.T) {
 				close(wakes)
 				r.add(normal, "next")
 				from(t, next, "the next task")
-				r.eventually("asynq has ended the first run", 5*time.Second, func() bool {
-					return r.rdb.LLen(t.Context(), wire.ActiveKey(normal)).Val() == 0
+				// The new run stays in work; asynq ended the first one before the next.
+				r.eventually("asynq has ended the next task", 5*time.Second, func() bool {
+					return r.rdb.LLen(t.Context(), wire.ActiveKey(normal)).Val() == 1
 				})
 			}
 			if got := r.entry("task"); got != before {
@@ -109,6 +110,34 @@ func TestTheHeartbeatOfALostRunRenewsNothing(t *testing.T) {
 	if got := r.rdb.ZScore(t.Context(), wire.LeaseKey(normal), "task").Val(); got != until {
 		t.Errorf("the lease of the new run ends at %v, want %v", got, until)
 	}
+}
+
+// A handler can ask whether its task is still its own.
+func TestAHandlerIsToldWhetherItsTaskIsStillItsOwn(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.add(normal, "task")
+	answers, goOn := make(chan bool), make(chan struct{})
+	r.lanes(4, func(ctx context.Context, _ string, task queue.Task) error {
+		for range 2 {
+			ok, err := task.Ours(context.WithoutCancel(ctx))
+			if err != nil {
+				t.Error(err)
+			}
+			answers <- ok
+			<-goOn
+		}
+		return nil
+	})
+	if !from(t, answers, "an answer") {
+		t.Error("a task in work is not its run's own")
+	}
+	r.must(r.rdb.HSet(t.Context(), wire.TaskKey(normal, "task"), "run", "elsewhere").Err())
+	goOn <- struct{}{}
+	if from(t, answers, "an answer") {
+		t.Error("a task that a reaper has claimed is still the old run's")
+	}
+	goOn <- struct{}{}
 }
 
 // twice sends every script that ends a run a second time, as go-redis does when

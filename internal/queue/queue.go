@@ -30,6 +30,9 @@ type Task struct {
 	Payload []byte
 	// LastError is why the task was put back last; "": it was not.
 	LastError string
+	// Ours asks Redis whether the task is still this run's: no reaper has claimed
+	// it, and no other run has begun or ended. nil for a task that is not in work.
+	Ours func(ctx context.Context) (bool, error)
 }
 
 // Handler works one task. nil acknowledges it; *AgainError and *DeadError say
@@ -204,9 +207,10 @@ func handler(w *waiter, h Handler) asynq.HandlerFunc {
 	return func(ctx context.Context, t *asynq.Task) error {
 		lane, _ := asynq.GetQueueName(ctx)
 		id, _ := asynq.GetTaskID(ctx)
-		ctx, r, end := w.begin(ctx, taskName{lane, id})
+		name := taskName{lane, id}
+		ctx, r, end := w.begin(ctx, name)
 		defer end()
-		task := Task{ID: id, Payload: t.Payload()}
+		task := Task{ID: id, Payload: t.Payload(), Ours: func(ctx context.Context) (bool, error) { return w.ours(ctx, name) }}
 		if r != nil {
 			task.LastError = r.lastError
 		}

@@ -107,6 +107,15 @@ func (w *waiter) runOf(t taskName) *run {
 	return w.runs[t]
 }
 
+// ours tells whether a task in work is still this process's run of it.
+func (w *waiter) ours(ctx context.Context, t taskName) (bool, error) {
+	r := w.runOf(t)
+	if r == nil {
+		return false, nil
+	}
+	return ours(ctx, w.UniversalClient, t, r.look)
+}
+
 // lostReply tells whether this process took a task without hearing of it: the
 // reply to that look was lost.
 func (w *waiter) lostReply(t taskName, look string) bool {

@@ -3,6 +3,7 @@ package queue
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"strconv"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/postrider/postrider/internal/once"
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
@@ -49,7 +51,7 @@ type sweeper struct {
 // sweep looks at what was archived since it last did, unless another worker
 // has just done so. force: also then.
 func (s *sweeper) sweep(ctx context.Context, force bool) error {
-	mine, err := s.rdb.SetNX(ctx, sweepKey, "", s.every-s.every/30).Result()
+	mine, err := once.Take(ctx, s.rdb, sweepKey, rand.Text(), s.every-s.every/30)
 	if err != nil {
 		return fmt.Errorf("take turns at sweeping the archive: %w", err)
 	}

@@ -50,7 +50,7 @@ func (w *waiter) take(ctx context.Context, keys []string, l *waitLane, n int) er
 		err = errors.Join(err, w.later(ctx, r))
 	}
 	for _, r := range unreadable {
-		w.log.Error().Str("lane", r.lane).Str("task", r.id).Msg("asynq cannot read this task: it is archived")
+		w.log.Error().Str("lane", r.lane).Str("task", r.id).Msg("asynq cannot read this task, or it says that it is another: it is archived")
 		_, fault := end{taskName: r.taskName, run: r.look, archive: "unreadable"}.do(ctx, w.UniversalClient, w.now())
 		err = errors.Join(err, fault)
 	}
@@ -77,7 +77,7 @@ func (w *waiter) found(l *waitLane, words []string, made run, asked int) (clashe
 			continue
 		}
 		var ok bool
-		if r.lastError, ok = read(r.msg); !ok {
+		if r.lastError, ok = read(r.taskName, r.msg); !ok {
 			unreadable = append(unreadable, &r)
 			continue
 		}
@@ -97,10 +97,12 @@ func (w *waiter) found(l *waitLane, words []string, made run, asked int) (clashe
 	return clashes, unreadable
 }
 
-// read returns why a task was put back; not ok: asynq cannot read it.
-func read(msg string) (lastError string, ok bool) {
+// read returns why a task was put back; not ok: asynq cannot read it, or takes it
+// for another. One that was put into the lane by hand may say that it is another,
+// or of another queue: asynq would end that one, and this one would hold its place.
+func read(name taskName, msg string) (lastError string, ok bool) {
 	t, lastError, err := wire.DecodeTask([]byte(msg))
-	return lastError, err == nil && utf8.ValidString(t.ID+t.Queue+lastError)
+	return lastError, err == nil && t.ID == name.id && t.Queue == name.lane && utf8.ValidString(t.ID+t.Queue+lastError)
 }
 
 // backScript puts a task that was taken and not begun back: to the front of its

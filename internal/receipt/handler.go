@@ -9,6 +9,9 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/rs/zerolog"
+
+	"github.com/postrider/postrider/internal/hush"
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
@@ -22,11 +25,33 @@ const (
 	keepTime = 1500 * time.Millisecond
 )
 
+// The reasons for which a call with receipts is refused.
+const (
+	unproven   = "unproven"
+	unreadable = "unreadable"
+	tooLong    = "too-long"
+	notKept    = "not-kept" // Redis is away; the vendor may send it again
+)
+
+// sayAgain is how often the log tells of what was refused of an app at a vendor:
+// anybody can send calls that prove nothing.
+const sayAgain = 10 * time.Second
+
 // Handler answers /receipts/{app}/{vendor} and /receipts/{app}/{vendor}/{secret}:
 // 404 where no receipts are taken, 403 without proof, 400 for what cannot be
 // read, 503 while Redis is away, and else the vendor's own kind of 200 once the
-// receipts are kept. No answer tells why.
-type Handler struct{ Config }
+// receipts are kept. No answer tells why; a counter does, and the log with a line
+// for each app and vendor from time to time. It is safe for concurrent use.
+type Handler struct {
+	Config
+
+	hush hush.Hush
+}
+
+// NewHandler returns a Handler.
+func NewHandler(c Config) *Handler {
+	return &Handler{Config: c, hush: hush.Hush{Again: sayAgain, Now: c.Now}}
+}
 
 // ServeHTTP answers one call.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -61,8 +86,10 @@ func (h *Handler) call(w http.ResponseWriter, r *http.Request, a *Account) (*ven
 	var long *http.MaxBytesError
 	switch {
 	case errors.As(err, &long):
+		h.refused(a, tooLong, err)
 		return nil, http.StatusRequestEntityTooLarge
 	case err != nil:
+		h.refused(a, unreadable, err)
 		return nil, http.StatusBadRequest
 	}
 	return &vendors.ReceiptCall{
@@ -75,21 +102,45 @@ func (h *Handler) take(r *http.Request, a *Account, c *vendors.ReceiptCall) int 
 	how := a.Spec.Receipts
 	signed := how.Verify != nil && how.Verify(c)
 	if !signed && !same(r.PathValue("secret"), a.Secret.Reveal()) || how.Ours != nil && !how.Ours(c) {
-		h.Log.Warn().Str("app", a.App).Str("vendor", a.Spec.Name).Msg("a receipt that does not prove itself was refused")
+		h.refused(a, unproven, nil)
 		return http.StatusForbidden
 	}
 	all, err := how.Read(c)
 	if err != nil {
-		h.Log.Warn().Err(err).Str("app", a.App).Str("vendor", a.Spec.Name).Msg("a receipt that cannot be read was refused")
+		h.refused(a, unreadable, err)
 		return http.StatusBadRequest
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), keepTime)
 	defer cancel()
 	if err := h.Store.Put(ctx, a.App, a.Spec.Name, all, c.Now); err != nil {
-		h.Log.Error().Err(err).Str("app", a.App).Str("vendor", a.Spec.Name).Msg("receipts could not be kept: the vendor may send them again")
+		h.refused(a, notKept, err)
 		return http.StatusServiceUnavailable
 	}
 	return http.StatusOK
+}
+
+// refused counts a call that was refused, and tells of it if nothing of the kind
+// was told a moment ago. left_out is how many were not told since then.
+func (h *Handler) refused(a *Account, reason string, err error) {
+	h.Meter.Refused(a.Spec.Name, reason)
+	left, ok := h.hush.Say(a.App + ":" + a.Spec.Name + ":" + reason)
+	if !ok {
+		return
+	}
+	level, text := zerolog.WarnLevel, "a receipt that does not prove itself was refused"
+	switch reason {
+	case unreadable:
+		text = "a receipt that cannot be read was refused"
+	case tooLong:
+		text = "a call with receipts is too long, and was refused"
+	case notKept:
+		level, text = zerolog.ErrorLevel, "receipts could not be kept: the vendor may send them again"
+	}
+	e := h.Log.WithLevel(level).Err(err).Str("app", a.App).Str("vendor", a.Spec.Name)
+	if left > 0 {
+		e = e.Int("left_out", left)
+	}
+	e.Msg(text)
 }
 
 func refuse(w http.ResponseWriter, status int) { http.Error(w, http.StatusText(status), status) }

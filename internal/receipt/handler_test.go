@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -202,6 +203,53 @@ func TestTencentsSign(t *testing.T) {
 		t.Parallel()
 		if status, _ := newRig(t).post(path+"tim/a%20secret%2Fof%20ours?SdkAppid=1", good["tim"]); status != http.StatusForbidden {
 			t.Errorf("got %d, want 403", status)
+		}
+	})
+}
+
+// Anybody can post what proves nothing, and must not fill the log with it.
+func TestCallsThatAreRefusedAreCountedAndToldFromTimeToTime(t *testing.T) {
+	t.Parallel()
+	right := "/a%20secret%2Fof%20ours"
+	for reason, c := range map[string]struct{ path, body string }{
+		"unproven":   {"", good["huawei"]},
+		"unreadable": {right, "<html>"},
+		"too-long":   {right, strings.Repeat(" ", 4<<20+1)},
+		"not-kept":   {right, good["huawei"]},
+	} {
+		t.Run(reason, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			if reason == "not-kept" {
+				r.must(r.rdb.Set(t.Context(), wire.ReceiptStream, "no stream", 0).Err())
+			}
+			calls := 2000
+			if reason == "too-long" {
+				calls = 20
+			}
+			for range calls {
+				r.post(path+"huawei"+c.path, c.body)
+			}
+			if got := r.lines(); len(got) != 1 || strings.Contains(got[0], "left_out") {
+				t.Errorf("%d calls made %d lines, want one: %q", calls, len(got), got[:min(len(got), 3)])
+			}
+			r.now = r.now.Add(10 * time.Second)
+			r.post(path+"huawei"+c.path, c.body)
+			got := r.lines()
+			if want := fmt.Sprintf(`"left_out":%d`, calls-1); len(got) != 2 || !strings.Contains(got[1], want) || !strings.Contains(got[1], `"vendor":"huawei"`) {
+				t.Errorf("after ten seconds the log is %q, want one line more with %s", got, want)
+			}
+			r.meter.want(t, map[string]int{"refused huawei " + reason: calls + 1})
+		})
+	}
+	t.Run("each app and vendor is told", func(t *testing.T) {
+		t.Parallel()
+		r := newRig(t)
+		for _, vendor := range []string{"huawei", "oppo", "huawei"} {
+			r.post(path+vendor, good[vendor])
+		}
+		if got := r.lines(); len(got) != 2 {
+			t.Errorf("the log is %q, want a line for each vendor", got)
 		}
 	})
 }

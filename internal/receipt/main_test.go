@@ -1,6 +1,7 @@
 package receipt_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"maps"
@@ -43,20 +44,24 @@ type rig struct {
 	book   *ledger.Store
 	client *push.Client
 	mux    *http.ServeMux
+	log    bytes.Buffer // what the handler logs
 }
+
+// lines are those of the log.
+func (r *rig) lines() []string { return strings.Split(strings.TrimSpace(r.log.String()), "\n") }
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
 	r := &rig{T: t, rdb: redistest.Client(t), now: time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC), meter: &meter{sums: map[string]int{}}}
 	r.book = &ledger.Store{Redis: r.rdb}
 	r.cfg = receipt.Config{
-		Store: &receipt.Store{Redis: r.rdb}, Find: find, Meter: r.meter, Log: zerolog.Nop(), Now: func() time.Time { return r.now },
+		Store: &receipt.Store{Redis: r.rdb}, Find: find, Meter: r.meter, Log: zerolog.New(&r.log), Now: func() time.Time { return r.now },
 	}
 	var err error
 	r.client, err = push.NewClient(r.rdb, push.Options{Vendors: []push.Vendor{{Name: "huawei", Batch: 1000}, {Name: "xiaomi", Batch: 1000}}})
 	r.must(err)
 	r.mux = http.NewServeMux()
-	h := &receipt.Handler{Config: r.cfg}
+	h := receipt.NewHandler(r.cfg)
 	r.mux.Handle("/receipts/{app}/{vendor}", h)
 	r.mux.Handle("/receipts/{app}/{vendor}/{secret}", h)
 	return r
@@ -217,6 +222,8 @@ func (m *meter) Invalid(_, _ string, n int, held bool) {
 		m.fed += n
 	}
 }
+
+func (m *meter) Refused(vendor, reason string) { m.Receipt("refused", vendor, reason, 1) }
 
 func (m *meter) Receipt(app, vendor, event string, n int) {
 	m.mu.Lock()

@@ -39,6 +39,9 @@ const Unknown = "unknown"
 type Meter interface {
 	// Receipt counts n of them; event is a vendors.Event or Unknown.
 	Receipt(app, vendor, event string, n int)
+	// Refused counts a call with receipts that was not taken, by why: unproven,
+	// unreadable, too-long or not-kept.
+	Refused(vendor, reason string)
 	// Invalid counts n entries that the feed got, or that are held.
 	Invalid(app, vendor string, n int, held bool)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/postrider/postrider/internal/flight"
+	"github.com/postrider/postrider/internal/once"
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
@@ -70,12 +71,12 @@ func (s *Store) find(ctx context.Context, m Message, save func(context.Context) 
 			return "", fmt.Errorf("look for saved message: %w", err)
 		}
 		mine := rand.Text()
-		err = s.Redis.SetArgs(ctx, m.name()+":lock", mine, redis.SetArgs{Mode: "NX", TTL: lockTime}).Err()
-		if err == nil {
-			return s.save(ctx, m, mine, save)
-		}
-		if !errors.Is(err, redis.Nil) {
+		ours, err := once.Take(ctx, s.Redis, m.name()+":lock", mine, lockTime)
+		if err != nil {
 			return "", fmt.Errorf("lock saved message: %w", err)
+		}
+		if ours {
+			return s.save(ctx, m, mine, save)
 		}
 		t := time.NewTimer(pollTime)
 		select {

@@ -358,8 +358,12 @@ func (o overtaken) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Pro
 
 func (o overtaken) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
-		key, _ := cmd.Args()[1].(string)
-		if name, lock := strings.CutSuffix(key, ":lock"); lock && cmd.Name() == "set" {
+		args := cmd.Args() // the lock is taken by a script of two arguments, and given back by one of one
+		key := ""
+		if len(args) == 6 {
+			key, _ = args[3].(string)
+		}
+		if name, lock := strings.CutSuffix(key, ":lock"); lock {
 			if err := o.other.Set(ctx, name, "id-of-the-other", time.Hour).Err(); err != nil {
 				return err
 			}
@@ -377,5 +381,27 @@ func TestAWorkerThatIsOvertakenDoesNotSaveAgain(t *testing.T) {
 	client.AddHook(overtaken{other: other})
 	if id := get(t, &saved.Store{Redis: client}, message("k"), mustNotSave(t)); id != "id-of-the-other" {
 		t.Errorf("got %q, want the other worker's name", id)
+	}
+}
+
+// go-redis sends a command again whose reply was lost. A lock that is ours must
+// not be taken for another worker's: everybody would wait until it ends.
+func TestALockWhoseReplyWasLostIsOurs(t *testing.T) {
+	t.Parallel()
+	direct := redistest.Client(t)
+	proxy, flaky := redistest.Flaky(t, direct)
+	store := &saved.Store{Redis: flaky}
+	var vendor saver
+	for n := 0; ; n++ { // 0: none is lost, and Redis has the scripts from then on
+		direct.FlushDB(t.Context())
+		proxy.Break(redistest.Nth(n, redistest.LoseAnswer))
+		before := time.Now()
+		get(t, store, message("k"), vendor.save)
+		if took := time.Since(before); took > 5*time.Second || vendor.calls.Load() != int64(n+1) {
+			t.Errorf("answer %d lost: it took %v, the vendor was asked %d times in all", n, took, vendor.calls.Load())
+		}
+		if n > 0 && proxy.Commands() < n || t.Failed() {
+			return
+		}
 	}
 }

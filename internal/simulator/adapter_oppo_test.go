@@ -226,6 +226,9 @@ func TestOppoDeliversARepeatedUnicastOnce(t *testing.T) {
 		t.Errorf("got %q, want success", got)
 	}
 	p.wantReport(4, 0)
+	if got := p.Report().Vendors["oppo"].Swallowed; got != 4 {
+		t.Errorf("%d tokens had the message before, want 4", got)
+	}
 }
 
 func TestOppoSavesOnceAndSaysWhenThatIsGone(t *testing.T) {

@@ -124,6 +124,9 @@ func TestVivoDeliversARepeatedRequestOnce(t *testing.T) {
 		t.Errorf("got %q, want success", got)
 	}
 	p.wantReport(5, 0)
+	if got := p.Report().Vendors["vivo"].Swallowed; got != 6 {
+		t.Errorf("%d tokens had the message before, want 6", got)
+	}
 }
 
 func TestVivoSavesOnceAndSaysWhenThatIsGone(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -127,7 +128,10 @@ func TestXiaomiAdapterSendsWhatTheVendorTakes(t *testing.T) {
 			if got := p.said(many.SendMany(t.Context(), []*vendors.Request{long, xiaomiRequest(m, "c")})); !slices.Equal(got, []string{"response/0"}) {
 				t.Errorf("many: got %q, want success", got)
 			}
-			p.wantReport(7, 0)
+			p.wantReport(3, 0)
+			if got := p.Report().Vendors["xiaomi"].Swallowed; got != 4 {
+				t.Errorf("%d tokens had the message before, want 4", got)
+			}
 		})
 	}
 }
@@ -177,6 +181,48 @@ func TestXiaomiAdapterSendsManyMessages(t *testing.T) {
 	}
 }
 
+// A phone shows the first message with a jobkey only; the vendor takes them all.
+func TestXiaomiShowsARepeatedMessageOnce(t *testing.T) {
+	t.Parallel()
+	p := newXiaomiPair(t, simulator.Options{}, "demo-secret")
+	m := &push.Message{Title: "t", Body: "b"}
+	send := func(key string, many bool, tokens ...string) {
+		t.Helper()
+		r := xiaomiRequest(m, tokens...)
+		r.Key = key
+		var got []string
+		if many {
+			got = p.said(p.Vendor.(vendors.Multi).SendMany(t.Context(), []*vendors.Request{r}))
+		} else {
+			got = p.said(p.Send(t.Context(), r))
+		}
+		if !slices.Equal(got, []string{"response/0"}) {
+			t.Errorf("got %q, want success", got)
+		}
+	}
+	first, second := strings.Repeat("0", 32), strings.Repeat("f", 32)
+	for _, step := range []struct {
+		key                 string
+		many                bool
+		tokens              []string
+		accepted, swallowed int64
+	}{
+		{first, false, []string{"a", "b"}, 2, 0},
+		{first, false, []string{"a", "b"}, 2, 2},
+		{first, true, []string{"a"}, 2, 3},
+		{first, false, []string{"a", "c"}, 3, 4},  // another chunk of the job
+		{second, false, []string{"a", "b"}, 5, 4}, // another job with the same words
+		{second, true, []string{"d"}, 6, 4},
+		{second, false, []string{"d"}, 6, 5},
+	} {
+		send(step.key, step.many, step.tokens...)
+		if v := p.Report().Vendors["xiaomi"]; v.Accepted != step.accepted || v.Swallowed != step.swallowed {
+			t.Errorf("after %v: accepted %d and swallowed %d, want %d and %d", step, v.Accepted, v.Swallowed, step.accepted, step.swallowed)
+		}
+	}
+	p.wantReport(6, 0)
+}
+
 func TestXiaomiAdapterMeetsItsLimits(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -187,7 +233,7 @@ func TestXiaomiAdapterMeetsItsLimits(t *testing.T) {
 			t.Errorf("request %d: got %s, want %s", i+1, got, want)
 		}
 	}
-	p.wantReport(4, 0)
+	p.wantReport(2, 0) // the second request had the key of the first
 
 	p = newXiaomiPair(t, simulator.Options{Xiaomi: simulator.XiaomiOptions{DayQuota: 2}}, "demo-secret")
 	for i, want := range []string{"response/0", "response/200001"} {

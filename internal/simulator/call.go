@@ -31,6 +31,10 @@ type call struct {
 	asked  asked
 	// counted: the tokens of the batch that are not dead were accepted.
 	counted bool
+	// dedup is the request's idempotency key, where one holds for all its tokens.
+	dedup string
+	// swallowed are tokens that had the message before.
+	swallowed int
 }
 
 func (s *Simulator) begin(r *http.Request, p *player, e *endpoint) *call {
@@ -102,11 +106,19 @@ func (c *call) accept() {
 	c.counted = true
 }
 
+// swallow leaves token i out of what accept counts, as one that had the message
+// under the same idempotency key before.
+func (c *call) swallow(i int) {
+	c.batch.reject(i)
+	c.swallowed++
+}
+
 // acceptBut is accept where failed says how many of the tokens that do not
 // count are invalid: others are repetitions. It returns how many count.
 func (c *call) acceptBut(failed int) (added int) {
 	added, fresh := c.p.seen.add(&c.batch)
 	c.p.stats.accepted(c.app, added, fresh, failed)
+	c.p.stats.swallow(c.swallowed)
 	c.counted = true
 	return added
 }

@@ -58,7 +58,7 @@ var harmonyCodes = map[string]struct {
 }
 
 func harmony(o Options) vendor {
-	h := &harmonyPlayer{HarmonyOptions: o.Harmony, tests: map[string]*testDay{}}
+	h := &harmonyPlayer{HarmonyOptions: o.Harmony, tests: map[string]*testDay{}, delivered: &counts{}, since: map[string]time.Time{}}
 	return vendor{
 		name:     "harmony",
 		envelope: h.envelope,
@@ -71,8 +71,32 @@ func harmony(o Options) vendor {
 
 type harmonyPlayer struct {
 	HarmonyOptions
+	delivered *counts // of app, appMessageId, when that was first used, and token
+
 	mu    sync.Mutex
 	tests map[string]*testDay // by app
+	since map[string]time.Time
+}
+
+// harmonyMemory is how long an appMessageId keeps a phone from a second message.
+// https://developer.huawei.com/consumer/cn/doc/harmonyos-references/push-scenariozed-api-request-param
+const harmonyMemory = 24 * time.Hour
+
+// mark names the messages that are one to a phone, "" where nothing says so: the
+// same appMessageId of the same app, until harmonyMemory after its first use.
+func (h *harmonyPlayer) mark(c *call) string {
+	if c.dedup == "" {
+		return ""
+	}
+	key := c.app + " " + c.dedup
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	since, ok := h.since[key]
+	if !ok || c.now.Sub(since) >= harmonyMemory {
+		since = c.now
+		h.since[key] = since
+	}
+	return key + " " + since.String()
 }
 
 // testDay counts an app's test messages of one day.

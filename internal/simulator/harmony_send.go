@@ -73,6 +73,7 @@ func (h *harmonyPlayer) check(c *call, cred Credential) (code, text string) {
 	}
 	test, _ := inside(root, "pushOptions")["testMessage"].(bool)
 	c.asked.tag, _ = inside(root, "pushOptions")["biTag"].(string)
+	c.dedup, _ = inside(root, "payload", "notification")["appMessageId"].(string)
 	if code := h.targets(c, kind, test); code != "" {
 		return say(code)
 	}
@@ -142,7 +143,14 @@ func (h *harmonyPlayer) push(c *call) answer {
 	if n := c.batch.twins(); n > 0 {
 		c.violatef("target.token: %d tokens stand there twice", n)
 	}
-	c.accept()
+	if mark := h.mark(c); mark != "" {
+		for i := range c.tokens {
+			if !c.batch.dead[i] && !h.delivered.first(c.batch.hashes[i], mark) {
+				c.swallow(i)
+			}
+		}
+	}
+	c.acceptBut(invalid)
 	c.owe(c.asked)
 	switch {
 	case invalid == 0:

@@ -155,6 +155,47 @@ func TestHarmonyKnowsAJWTAgain(t *testing.T) {
 	}
 }
 
+// The vendor delivers one message with an appMessageId to a phone within 24 hours,
+// and answers the others like it.
+func TestHarmonyDeliversARepeatedMessageOnce(t *testing.T) {
+	t.Parallel()
+	clk := newClock()
+	s := New(Options{Now: clk.now, Credentials: harmonyApps(t)})
+	const one, two, none = `,"appMessageId":"id-1"`, `,"appMessageId":"id-2"`, ``
+	for _, step := range []struct {
+		later               time.Duration
+		id                  string
+		tokens              []string
+		want                string
+		accepted, swallowed int64
+	}{
+		{0, one, []string{"a", "b"}, "80000000", 2, 0},
+		{0, one, []string{"a", "b"}, "80000000", 2, 2},
+		{0, one, []string{"b", "c", "bad-1"}, "80100000", 3, 3}, // another chunk of the job
+		{0, two, []string{"a", "b"}, "80000000", 5, 3},          // another job with the same words
+		{0, none, []string{"a"}, "80000000", 6, 3},
+		{0, none, []string{"a"}, "80000000", 7, 3},
+		{24*time.Hour - time.Second, one, []string{"a"}, "80000000", 7, 4},
+		{time.Second, one, []string{"a"}, "80000000", 8, 4},
+		{0, one, []string{"a"}, "80000000", 8, 5},
+	} {
+		clk.pass(step.later)
+		access := harmonyJWT(t, clk.now(), nil)
+		got := code(t, record(s, post("/v3/p1/messages:send", []byte(harmonyGood(step.id, "", step.tokens...)), harmonyHeader(access, "0"))).Body.String())
+		v := s.Report().Vendors["harmony"]
+		if got != step.want || v.Accepted != step.accepted || v.Swallowed != step.swallowed {
+			t.Errorf("%v: got %s, accepted %d and swallowed %d", step, got, v.Accepted, v.Swallowed)
+		}
+	}
+	if v := s.Report().Vendors["harmony"]; v.Invalid != 1 || v.ViolationCount != 0 {
+		t.Errorf("%d invalid, violations %v; want 1 and none", v.Invalid, v.Violations)
+	}
+	s.Reset()
+	if v := s.Report().Vendors["harmony"]; v.Swallowed != 0 {
+		t.Errorf("after a reset %d are swallowed", v.Swallowed)
+	}
+}
+
 func TestHarmonyCountsAJWTOnceThatManyBringAtOnce(t *testing.T) {
 	t.Parallel()
 	clk := newClock()

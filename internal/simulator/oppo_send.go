@@ -278,7 +278,7 @@ func (o *oppoPlayer) deliver(c *call) []string {
 		case bytes.HasPrefix(token, []byte("off-")):
 			codes[i] = oppoSilenced
 		case t.id != "" && !o.delivered.first(c.batch.hashes[i], c.app+" "+t.id):
-			c.batch.reject(i)
+			c.swallow(i)
 			continue
 		case t.public && !o.day.take(c.app+" messages", c.now, o.DayMessages):
 			codes[i] = "33"

@@ -23,6 +23,12 @@ type VendorReport struct {
 	// Invalid counts the tokens that were answered as invalid in requests whose
 	// other tokens, if any, were accepted.
 	Invalid int64 `json:"invalid"`
+	// Swallowed counts the tokens whose message was answered as a success and went
+	// nowhere, since they had one under the same idempotency key: OPPO's
+	// app_message_id, vivo's requestId, Harmony's appMessageId, Xiaomi's jobkey. A
+	// client that sends again what had no answer causes them, and so does one that
+	// gives two messages one key, which loses the second. They are not in Accepted.
+	Swallowed int64 `json:"swallowed"`
 
 	Receipts int64 `json:"receipts"` // calls with receipts that were answered with 200
 

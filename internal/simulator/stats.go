@@ -16,6 +16,7 @@ type stats struct {
 	tokens    int64
 	distinct  int64
 	invalid   int64
+	swallowed int64
 	refused   int64
 	grants    int64
 	byApp     map[string]int64
@@ -64,6 +65,16 @@ func (s *stats) accepted(app string, tokens, fresh, invalid int) {
 	bump(&s.byApp, app, int64(tokens))
 }
 
+// swallow counts tokens whose message was a repetition of one that they had.
+func (s *stats) swallow(tokens int) {
+	if tokens == 0 {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.swallowed += int64(tokens)
+}
+
 func (s *stats) granted() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -105,7 +116,7 @@ func (s *stats) reset() {
 	s.violations.reset()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.requests, s.tokens, s.distinct, s.invalid, s.refused, s.grants = 0, 0, 0, 0, 0, 0
+	s.requests, s.tokens, s.distinct, s.invalid, s.swallowed, s.refused, s.grants = 0, 0, 0, 0, 0, 0, 0
 	s.endpoints, s.byApp, s.faults, s.rates = nil, nil, nil, nil
 	s.mostFlies, s.perSecond, s.reqSecond = s.flight, window{}, window{}
 }
@@ -116,7 +127,7 @@ func (s *stats) report() VendorReport {
 	return VendorReport{
 		Requests: s.requests, Endpoints: maps.Clone(s.endpoints), Apps: maps.Clone(s.byApp),
 		Accepted: s.tokens, Distinct: s.distinct, Duplicates: s.tokens - s.distinct,
-		Invalid: s.invalid, RateRefused: s.refused, Grants: s.grants, Faults: maps.Clone(s.faults),
+		Invalid: s.invalid, Swallowed: s.swallowed, RateRefused: s.refused, Grants: s.grants, Faults: maps.Clone(s.faults),
 		InFlightPeak: s.mostFlies, TokensPerSecondPeak: s.perSecond.peak, RequestsPerSecondPeak: s.reqSecond.peak,
 	}
 }

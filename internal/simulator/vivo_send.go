@@ -114,6 +114,7 @@ func (v *vivoPlayer) send(c *call) answer {
 	id, _ := root["requestId"].(string)
 	content := contentOf(string(c.tokens[0]), root["title"], root["content"])
 	if task, twice := v.again(c, id, content); twice {
+		c.p.stats.swallow(1)
 		return vivoAnswer{Result: "0", TaskID: task}.answer() // and nothing is delivered
 	}
 	m := v.laidUp(c, root)
@@ -261,6 +262,7 @@ func (v *vivoPlayer) judgeList(c *call, b vivoBody) string {
 func (v *vivoPlayer) sendList(c *call, m laidUp, requestID string, content uint64) answer {
 	_, twice := v.again(c, requestID, content)
 	if twice {
+		c.p.stats.swallow(len(c.tokens))
 		return v.listDone(c) // and nothing is delivered
 	}
 	users := v.deliver(c, m)

@@ -65,7 +65,7 @@ var xiaomiCodes = map[string]struct{ description, reason string }{
 }
 
 func xiaomi(o Options) vendor {
-	x := xiaomiPlayer{o.Xiaomi, &xiaomiDay{}}
+	x := xiaomiPlayer{o.Xiaomi, &xiaomiDay{}, &counts{}}
 	send := func(pattern string) endpoint {
 		return endpoint{name: "send", pattern: pattern, open: x.openSend, handle: x.send, success: x.success, sink: true}
 	}
@@ -83,7 +83,26 @@ func xiaomi(o Options) vendor {
 
 type xiaomiPlayer struct {
 	XiaomiOptions
-	day *xiaomiDay
+	day       *xiaomiDay
+	displayed *counts // of app, jobkey and token
+}
+
+// show leaves out the tokens whose phones had a message with the same jobkey: the
+// vendor takes it, and the phone shows the first one only. jobkey answers the
+// token's, "" for none.
+// https://dev.mi.com/xiaomihyperos/documentation/detail?pId=1559
+func (x xiaomiPlayer) show(c *call, jobkey func(i int) string) {
+	for i := range c.tokens {
+		if key := jobkey(i); key != "" && !c.batch.dead[i] && !x.displayed.first(c.batch.hashes[i], c.app+" "+key) {
+			c.swallow(i)
+		}
+	}
+}
+
+// jobkeyOf is the jobkey of a message, "" if it has none.
+func jobkeyOf(message map[string]any) string {
+	key, _ := inside(message, "extra")["jobkey"].(string)
+	return key
 }
 
 // xiaomiAnswer is every answer, good or bad. The code is a number.

@@ -98,7 +98,7 @@ func (x xiaomiPlayer) send(c *call) answer {
 		return x.envelope(c, code)
 	}
 	c.asked = askedIn(inside(message, "extra"))
-	return x.push(c)
+	return x.push(c, jobkeyOf(message))
 }
 
 // many is a message of its own for every token.
@@ -219,7 +219,7 @@ func (x xiaomiPlayer) batch(c *call, b xiaomiBody) string {
 }
 
 // push counts the valid tokens and names the others.
-func (x xiaomiPlayer) push(c *call) answer {
+func (x xiaomiPlayer) push(c *call, jobkey string) answer {
 	invalid := c.weigh()
 	if n := c.batch.twins(); n > 0 {
 		c.violatef("registration_id: %d tokens stand there twice", n)
@@ -231,7 +231,8 @@ func (x xiaomiPlayer) push(c *call) answer {
 	if x.DayQuota > 0 && x.day.of(c.app, c.now) >= x.DayQuota {
 		return x.envelope(c, "200001")
 	}
-	c.accept()
+	x.show(c, func(int) string { return jobkey })
+	c.acceptBut(len(invalid))
 	c.owe(c.asked)
 	x.day.add(c.app, c.now, len(c.tokens)-len(invalid))
 	return x.accepted(c, invalid, "")
@@ -241,7 +242,7 @@ func (x xiaomiPlayer) push(c *call) answer {
 // answer says how many of which channel, and not which ones.
 func (x xiaomiPlayer) pushMany(c *call, b xiaomiBody) answer {
 	invalid := c.weigh()
-	over, ask := map[string]int{}, make([]asked, len(b.messages))
+	over, failed, ask := map[string]int{}, len(invalid), make([]asked, len(b.messages))
 	for i, m := range b.messages {
 		one, _ := m.(map[string]any)
 		ask[i] = askedIn(inside(one, "message", "extra"))
@@ -249,10 +250,15 @@ func (x xiaomiPlayer) pushMany(c *call, b xiaomiBody) answer {
 			continue
 		}
 		c.batch.reject(i)
+		failed++
 		channel, _ := inside(one, "message", "extra")["channel_id"].(string)
 		over[cmp.Or(channel, "no_channel")]++
 	}
-	c.accept()
+	x.show(c, func(i int) string {
+		one, _ := b.messages[i].(map[string]any)
+		return jobkeyOf(inside(one, "message"))
+	})
+	c.acceptBut(failed)
 	c.owe(ask...)
 	if len(invalid) == len(c.tokens) {
 		return x.envelope(c, "20301")

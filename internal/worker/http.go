@@ -23,7 +23,7 @@ func (w *Worker) listen(ctx context.Context) error {
 	mux.HandleFunc("GET /healthz", func(rw http.ResponseWriter, _ *http.Request) { say(rw, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", w.ready)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(w.metrics.Registry, promhttp.HandlerOpts{}))
-	receipts := &receipt.Handler{Config: w.receiptConfig()} // they prove themselves
+	receipts := receipt.NewHandler(w.receiptConfig()) // they prove themselves
 	mux.Handle("/receipts/{app}/{vendor}", receipts)
 	mux.Handle("/receipts/{app}/{vendor}/{secret}", receipts)
 	mux.Handle("GET /postrider", w.protected(&overview.Handler{Redis: w.rdb, Accounts: w.known, Log: w.log}))

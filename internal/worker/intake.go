@@ -58,7 +58,7 @@ func (w *Worker) startIntake() {
 	w.background.wg.Go(func() { stream.Run(w.background.ctx) })
 	for name, s := range map[string]struct{ stream, help string }{
 		"postrider_intake_entries":         {wire.IntakeStream, "Jobs on the intake stream that are not enqueued yet."},
-		"postrider_intake_refused_entries": {wire.RefusedStream, "Refused jobs of the intake stream that nobody has deleted."},
+		"postrider_intake_refused_entries": {wire.RefusedStream, "Refused jobs, and single refused tokens, of the intake stream that nobody has deleted."},
 	} {
 		w.metrics.Length(name, s.help, func(ctx context.Context) (int64, error) { return w.rdb.XLen(ctx, s.stream).Result() })
 	}

@@ -90,7 +90,7 @@ func (c *crash) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proces
 // crashing is a client of rdb's database that fails as the hook says.
 func crashing(t *testing.T, rdb *redis.Client, hook *crash) *redis.Client {
 	t.Helper()
-	frail := redis.NewClient(&redis.Options{Addr: rdb.Options().Addr, DB: rdb.Options().DB, PoolSize: 1, MaxRetries: -1})
+	frail := redis.NewClient(&redis.Options{Addr: rdb.Options().Addr, DB: rdb.Options().DB, PoolSize: 1})
 	t.Cleanup(func() { _ = frail.Close() })
 	frail.AddHook(hook)
 	return frail

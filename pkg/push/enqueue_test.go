@@ -325,7 +325,7 @@ func TestWithoutRedisNothingIsEnqueuedAndLaterItIs(t *testing.T) {
 		t.Run(fmt.Sprintf("%d tokens", size), func(t *testing.T) {
 			t.Parallel()
 			server := redistest.Start(t)
-			rdb := redis.NewClient(&redis.Options{Addr: server.Addr(), MaxRetries: -1, DialerRetries: 1})
+			rdb := redis.NewClient(&redis.Options{Addr: server.Addr(), DialerRetries: 1})
 			defer rdb.Close()
 			c := newClient(t, rdb)
 			server.Kill()

@@ -26,14 +26,14 @@ func everyCommand(t *testing.T, scenario func(t *testing.T, direct, flaky *redis
 			t.Parallel()
 			direct := redistest.Client(t)
 			proxy, flaky := redistest.Flaky(t, direct)
-			for n := 1; ; n++ {
+			for n := 0; ; n++ { // 0: none is lost, and Redis has the scripts from then on
 				direct.FlushDB(t.Context())
 				proxy.Break(redistest.Nth(n, c.fault))
 				scenario(t, direct, flaky)
 				if t.Failed() {
 					t.Fatalf("with command %d broken", n)
 				}
-				if proxy.Commands() < n {
+				if n > 0 && proxy.Commands() < n {
 					return
 				}
 			}
@@ -112,6 +112,61 @@ func TestAJobThatEndedBeforeItsAnswerWasAskedForAgainIsNoDuplicate(t *testing.T)
 	}
 	if n := proxy.Commands(); n != 2 {
 		t.Errorf("%d commands were sent, want 2", n)
+	}
+}
+
+// The answer of each command of a large job is lost in its turn, and before
+// go-redis sends that command again the job is canceled, or a worker takes its
+// producer for dead and completes it. The producer hears that its job is there.
+func TestAStepIsRepeatableWhenTheJobHasMovedOn(t *testing.T) {
+	t.Parallel()
+	for name, move := range map[string]func(t *testing.T, direct *redis.Client) (moved bool){
+		"canceled": func(t *testing.T, direct *redis.Client) bool {
+			sealed := direct.HGet(t.Context(), wire.JobKey("j"), wire.FieldState).Val() == wire.Sealed
+			if sealed { // as internal/ledger cancels a job that has tasks
+				direct.HSet(t.Context(), wire.JobKey("j"), wire.FieldState, wire.Canceling)
+			}
+			return sealed
+		},
+		"completed by a worker": func(t *testing.T, direct *redis.Client) bool {
+			later := newClient(t, direct, big, func(o *push.Options) { o.Now = func() time.Time { return noon.Add(20 * time.Second) } })
+			n, _, err := later.CompleteStale(t.Context())
+			if err != nil {
+				t.Error(err)
+			}
+			return n > 0
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			direct := redistest.Client(t)
+			proxy, flaky := redistest.Flaky(t, direct)
+			j := to(to(job("j"), "big", tokens("t", 1201)...), "five", tokens("f", 45)...)
+			moves := 0
+			for n := 0; ; n++ { // 0: none is lost, and Redis has the scripts from then on
+				direct.FlushDB(t.Context())
+				proxy.Break(func(i int, _ string) redistest.Fault {
+					if i == n+1 && n > 0 && move(t, direct) {
+						moves++
+					}
+					if i == n {
+						return redistest.LoseAnswer
+					}
+					return redistest.None
+				})
+				if err := streamAll(t, newClient(t, flaky, big), j); err != nil {
+					t.Errorf("answer %d lost: got %v", n, err)
+				}
+				b := open(t, direct)
+				b.wantJob(t, j)
+				if n > 0 && proxy.Commands() < n || t.Failed() {
+					break
+				}
+			}
+			if moves < 5 {
+				t.Errorf("the job was %s %d times: the test proves too little", name, moves)
+			}
+		})
 	}
 }
 

@@ -172,18 +172,24 @@ redis.call('HINCRBY', ledger, 'accepted', ARGV[12])
 return {'ok', owner}
 `)
 
-// sealScript ends the laying down of chunks: from now on tasks may exist.
+// sealScript ends the staging of chunks: from now on tasks may exist. It may be
+// sent again, its reply lost, when the sealed job was canceled meanwhile, or when a
+// worker has completed it.
 //
 //	KEYS: ledger, staged, jobs being staged
-//	ARGV: number of chunks, now (Unix s), job
+//	ARGV: number of chunks, now (Unix s), job, owner
 //	Returns {"ok" | "duplicate" | "conflict", owner}.
 var sealScript = redis.NewScript(luaHash + `
-local state = hash(KEYS[1]) and redis.call('HGET', KEYS[1], 'state')
-if state ~= 'staging' and state ~= 'sealed' then return {'duplicate', ''} end
+if not hash(KEYS[1]) then return {'duplicate', ''} end
+local v = redis.call('HMGET', KEYS[1], 'state', 'digest', 'owner')
+local state, digest, owner = v[1], v[2], v[3]
+if not digest then return owner == ARGV[4] and {'ok', owner} or {'duplicate', ''} end
+if state ~= 'staging' and state ~= 'sealed' and state ~= 'canceled' then return {'duplicate', ''} end
 if redis.call('HLEN', KEYS[2]) ~= tonumber(ARGV[1]) then return {'conflict', ''} end
+if state == 'canceled' then return {'ok', owner} end
 redis.call('HSET', KEYS[1], 'state', 'sealed')
 redis.call('ZADD', KEYS[3], 'GT', ARGV[2], ARGV[3])
-return {'ok', redis.call('HGET', KEYS[1], 'owner')}
+return {'ok', owner}
 `)
 
 // taskScript enqueues one task of a sealed job, unless it is there.

@@ -272,7 +272,7 @@ func (s *Stream) Commit(ctx context.Context) (Result, error) {
 	}
 	s.result.Chunks = len(s.names)
 	keys := []string{wire.JobKey(s.p.ID), wire.StagedKey(s.p.ID)}
-	owner, err := s.verdict(sealScript.Run(ctx, s.c.rdb, append(keys, wire.StagingKey), len(s.names), s.c.now().Unix(), s.p.ID))
+	owner, err := s.verdict(sealScript.Run(ctx, s.c.rdb, append(keys, wire.StagingKey), len(s.names), s.c.now().Unix(), s.p.ID, s.owner))
 	if err != nil {
 		return s.result, err
 	}
