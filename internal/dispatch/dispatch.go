@@ -60,10 +60,9 @@ type Tracer interface {
 type Gate interface {
 	// Admit lets a request through, or says how long to wait and why.
 	Admit(ctx context.Context, a *Account, l Load) (Ticket, error)
-	// Place gives a request that would wait long for units of the account's rate a
-	// time of its own, and answers how long it is until then. ahead units are
-	// waited for by others of this worker. late: it had a time, which has come.
-	Place(ctx context.Context, a *Account, units, ahead int, late bool) (time.Duration, error)
+	// Place gives a request that would wait long for the rate limit a time of its
+	// own, and answers how long it is until then.
+	Place(ctx context.Context, a *Account, w Waiting) (time.Duration, error)
 	// Parked tells which of the jobs are parked, and until when. A time that is over
 	// means that a request for that job alone may be tried. It is asked often, and
 	// asks for the jobs only if any is parked.
@@ -93,6 +92,14 @@ type Load struct {
 	Priority push.Priority
 	Units    int      // of the account's rate
 	Buckets  []string // the quotas that count it
+}
+
+// Waiting is a request that would wait long for units of its account's rate.
+type Waiting struct {
+	Priority push.Priority
+	Units    int
+	Ahead    int  // units that others of this worker wait for, and get before it
+	Late     bool // it had a time, which has come, and there was no room
 }
 
 // Ticket is the Gate's answer to a Load.

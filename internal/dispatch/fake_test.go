@@ -113,7 +113,7 @@ type gate struct {
 	closed   map[string]time.Time                               // buckets that are paused
 	paused   map[string]time.Time                               // apps that are
 	limited  func(a *dispatch.Account, units int) time.Duration // the wait for the rate limit; nil: none
-	place    func(a *dispatch.Account, units, ahead int, late bool) time.Duration
+	place    func(dispatch.Waiting) time.Duration
 	probe    string // what tickets carry
 	units    []int
 	answered []classify.Row
@@ -150,10 +150,10 @@ func (g *gate) Admit(_ context.Context, a *dispatch.Account, l dispatch.Load) (d
 	return dispatch.Ticket{Buckets: l.Buckets, Probe: g.probe}, nil
 }
 
-func (g *gate) Place(_ context.Context, a *dispatch.Account, units, ahead int, late bool) (time.Duration, error) {
+func (g *gate) Place(_ context.Context, _ *dispatch.Account, w dispatch.Waiting) (time.Duration, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.place(a, units, ahead, late), nil
+	return g.place(w), nil
 }
 
 func (g *gate) Answered(_ context.Context, _ *dispatch.Account, t dispatch.Ticket, s dispatch.Said) time.Time {

@@ -237,11 +237,11 @@ func (h *host) Admit(context.Context, *dispatch.Account, dispatch.Load) (dispatc
 	return dispatch.Ticket{}, nil
 }
 
-func (h *host) Place(_ context.Context, _ *dispatch.Account, units, ahead int, _ bool) (time.Duration, error) {
+func (h *host) Place(_ context.Context, _ *dispatch.Account, w dispatch.Waiting) (time.Duration, error) {
 	if h.op() != nil || h.chance(30) {
 		return 0, errors.New("redis is away")
 	}
-	return time.Duration(units+ahead) * time.Millisecond, nil
+	return time.Duration(w.Units+w.Ahead) * time.Millisecond, nil
 }
 
 // Answered parks jobs, as the real gate does.

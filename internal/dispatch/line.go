@@ -12,7 +12,7 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-// lines are the requests of each account that wait in this worker for permits. A
+// lines are the requests of each account and priority that wait in this worker for permits. A
 // line is short: who does not fit is put back for a time of its own, so that an
 // app with a low rate and many tasks keeps nobody from being worked.
 type lines struct {
@@ -24,38 +24,41 @@ type lines struct {
 // line is so many requests, which wait for so many permits.
 type line struct{ requests, units int }
 
-type lineKey struct{ app, vendor string }
+type lineKey struct {
+	app, vendor string
+	priority    push.Priority
+}
 
-func lineOf(a *Account) lineKey { return lineKey{a.App, a.Spec.Name} }
+func lineOf(a *Account, p push.Priority) lineKey { return lineKey{a.App, a.Spec.Name, p} }
 
 // join adds a request to the line. Not ok: it is long enough without. ahead are
 // the permits that those before it wait for.
-func (l *lines) join(a *Account, units int) (leave func(), ahead int, ok bool) {
+func (l *lines) join(a *Account, p push.Priority, units int) (leave func(), ahead int, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	have := l.all[lineOf(a)]
+	have := l.all[lineOf(a, p)]
 	long := float64(have.units+units) > max(a.Rate*lineLength.Seconds(), 2*float64(units))
 	if have.requests > 0 && (long || have.requests >= l.most) {
 		return func() {}, have.units, false
 	}
-	return l.addLocked(a, units), have.units, true
+	return l.addLocked(a, p, units), have.units, true
 }
 
 // lineLength is how long the last in line waits, if nobody is in another worker's.
 const lineLength = 1500 * time.Millisecond
 
 // add adds permits to the line however long it is.
-func (l *lines) add(a *Account, units int) (leave func()) {
+func (l *lines) add(a *Account, p push.Priority, units int) (leave func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.addLocked(a, units)
+	return l.addLocked(a, p, units)
 }
 
-func (l *lines) addLocked(a *Account, units int) (leave func()) {
+func (l *lines) addLocked(a *Account, p push.Priority, units int) (leave func()) {
 	if l.all == nil {
 		l.all = map[lineKey]line{}
 	}
-	k := lineOf(a)
+	k := lineOf(a, p)
 	l.all[k] = line{l.all[k].requests + 1, l.all[k].units + units}
 	return sync.OnceFunc(func() {
 		l.mu.Lock()
@@ -67,26 +70,27 @@ func (l *lines) addLocked(a *Account, units int) (leave func()) {
 	})
 }
 
-func (l *lines) ahead(a *Account) int {
+func (l *lines) ahead(a *Account, p push.Priority) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.all[lineOf(a)].units
+	return l.all[lineOf(a, p)].units
 }
 
 // putOff puts a task back, without loading its chunk, that would wait long for
 // the rate limit. A chunk with many messages is loaded: any of its jobs may have
 // been canceled, and that is to be counted soon.
 func (d *Dispatcher) putOff(ctx context.Context, h wire.Header, lane string, t queue.Task) error {
-	vendor, priority := wire.SplitLane(lane)
+	vendor, name := wire.SplitLane(lane)
+	priority := push.Priority(name)
 	a, ok := d.Account(h.App, vendor)
-	if !ok || a.Rate == 0 || push.Priority(priority) == push.High || h.Job == "" {
+	if !ok || a.Rate == 0 || priority == push.High || h.Job == "" {
 		return nil
 	}
 	p, now := promiseOf(t), d.Now()
 	if p.before(now) {
 		return nil // somebody wants it looked at
 	}
-	leave, ahead, ok := d.lines.join(a, a.Units(h.Tokens))
+	leave, ahead, ok := d.lines.join(a, priority, a.Units(h.Tokens))
 	leave()
 	if ok {
 		return nil
@@ -94,13 +98,14 @@ func (d *Dispatcher) putOff(ctx context.Context, h wire.Header, lane string, t q
 	if canceled, err := d.Book.Canceled(ctx, h.Job); err != nil || canceled {
 		return err
 	}
-	at, reason := d.placed(ctx, a, a.Units(h.Tokens), ahead, p.kept(now), time.Unix(h.Expires, 0))
+	w := Waiting{priority, a.Units(h.Tokens), ahead, p.kept(now)}
+	at, reason := d.placed(ctx, a, w, time.Unix(h.Expires, 0))
 	return &queue.AgainError{At: at, Promised: isPromise(reason), Reason: reason}
 }
 
 // placed is when a request comes again that waits for the rate limit, and why.
-func (d *Dispatcher) placed(ctx context.Context, a *Account, units, ahead int, late bool, expires time.Time) (time.Time, string) {
-	wait, err := d.Gate.Place(ctx, a, units, ahead, late)
+func (d *Dispatcher) placed(ctx context.Context, a *Account, w Waiting, expires time.Time) (time.Time, string) {
+	wait, err := d.Gate.Place(ctx, a, w)
 	if err != nil {
 		return d.Now().Add(time.Second), "permit: " + err.Error()
 	}
@@ -173,7 +178,8 @@ func (d *Dispatcher) goWide(ctx context.Context, a *Account, c *claim) (leave fu
 	case turn <- struct{}{}:
 	default:
 		if limited {
-			c.again(d.placed(ctx, a, a.Units(c.left), d.lines.ahead(a), c.promise.kept(now), c.expires()))
+			w := Waiting{c.priority, a.Units(c.left), d.lines.ahead(a, c.priority), c.promise.kept(now)}
+			c.again(d.placed(ctx, a, w, c.expires()))
 			return nil, false
 		}
 		back, ok := c.place.Park()
@@ -191,7 +197,7 @@ func (d *Dispatcher) goWide(ctx context.Context, a *Account, c *claim) (leave fu
 	if !limited {
 		return giveTurn, true
 	}
-	out := d.lines.add(a, a.Units(c.left))
+	out := d.lines.add(a, c.priority, a.Units(c.left))
 	back, ok := c.place.Park()
 	if !ok {
 		back = func() {}

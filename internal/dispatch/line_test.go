@@ -25,18 +25,12 @@ func (c *counting) Load(ctx context.Context, h wire.Header) (*ledger.Open, error
 	return c.shelf.Load(ctx, h)
 }
 
-// placing is what a request was told of its place.
-type placing struct {
-	units, ahead int
-	late         bool
-}
-
 // limited is a bubble whose app may send 10 tokens a second, and has had them for
 // the next so long; who asks for a place is told a minute.
 type limited struct {
 	*bubble
 	book   *counting
-	places []placing
+	places []dispatch.Waiting
 }
 
 func atItsLimit(t *testing.T, free time.Duration, test func(*limited)) {
@@ -47,8 +41,8 @@ func atItsLimit(t *testing.T, free time.Duration, test func(*limited)) {
 		b.cfg.Book, b.acct.Rate, b.cfg.Linger = l.book, 10, 0
 		open := time.Now().Add(free)
 		b.gate.limited = func(*dispatch.Account, int) time.Duration { return time.Until(open) }
-		b.gate.place = func(_ *dispatch.Account, units, ahead int, late bool) time.Duration {
-			l.places = append(l.places, placing{units, ahead, late})
+		b.gate.place = func(w dispatch.Waiting) time.Duration {
+			l.places = append(l.places, w)
 			return time.Minute
 		}
 	}, func(*bubble) { test(l) })
@@ -87,7 +81,7 @@ func TestWhoDoesNotFitInLineGetsATimeBeforeItsChunkIsLoaded(t *testing.T) {
 		if want := "waiting for the rate limit until " + again.At.UTC().Format("2006-01-02T15:04:05.000Z"); again.Reason != want {
 			t.Errorf("the reason is %q, want %q", again.Reason, want)
 		}
-		if want := (placing{10, 20, false}); len(l.places) != 1 || l.places[0] != want {
+		if want := (dispatch.Waiting{Priority: push.Normal, Units: 10, Ahead: 20}); len(l.places) != 1 || l.places[0] != want {
 			t.Errorf("it asked for %+v, want %+v", l.places, want)
 		}
 		if l.book.loads != loads {
@@ -100,6 +94,27 @@ func TestWhoDoesNotFitInLineGetsATimeBeforeItsChunkIsLoaded(t *testing.T) {
 		}
 		if err := <-l.start(l.Context(), l.ten(push.Normal, "d")); err != nil { // the line is empty again
 			t.Errorf("the next one ended with %v", err)
+		}
+	})
+}
+
+// An app's bulk job keeps its other messages from nothing.
+func TestEachPriorityHasALineOfItsOwn(t *testing.T) {
+	t.Parallel()
+	atItsLimit(t, 500*time.Millisecond, func(l *limited) {
+		ends := []<-chan error{l.start(l.Context(), l.ten(push.Bulk, "a")), l.start(l.Context(), l.ten(push.Bulk, "b"))}
+		mustAgain(l.T, <-l.start(l.Context(), l.ten(push.Bulk, "c")))
+		if want := (dispatch.Waiting{Priority: push.Bulk, Units: 10, Ahead: 20}); len(l.places) != 1 || l.places[0] != want {
+			t.Errorf("it asked for %+v, want %+v", l.places, want)
+		}
+		ends = append(ends, l.start(l.Context(), l.ten(push.Normal, "d")))
+		for _, end := range ends {
+			l.waits(end)
+		}
+		for _, end := range ends {
+			if err := <-end; err != nil {
+				t.Errorf("what waited in line ended with %v", err)
+			}
 		}
 	})
 }
@@ -177,7 +192,7 @@ func TestATaskThatHadATime(t *testing.T) {
 				if got := l.book.loads > loads; got != c.loaded {
 					t.Errorf("its chunk was loaded: %v, want %v", got, c.loaded)
 				}
-				if len(l.places) != 1 || l.places[0].late != c.kept {
+				if len(l.places) != 1 || l.places[0].Late != c.kept {
 					t.Errorf("it asked for %+v, want late %v", l.places, c.kept)
 				}
 				for _, end := range ends {
@@ -225,7 +240,7 @@ func TestFewPackedChunksOfALimitedAppAreWorkedAtOnce(t *testing.T) {
 		if !strings.HasPrefix(again.Reason, "waiting for the rate limit until ") || !again.Promised {
 			t.Errorf("the third was put back as %+v", again)
 		}
-		if want := (placing{30, 60, false}); len(l.places) != 1 || l.places[0] != want {
+		if want := (dispatch.Waiting{Priority: push.Normal, Units: 30, Ahead: 60}); len(l.places) != 1 || l.places[0] != want {
 			t.Errorf("it asked for %+v, want %+v", l.places, want)
 		}
 		if err := <-first; err != nil {

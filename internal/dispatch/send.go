@@ -106,13 +106,13 @@ func (d *Dispatcher) admit(ctx context.Context, a *Account, s shipment, w *wait)
 func (d *Dispatcher) inLine(ctx context.Context, a *Account, s shipment, load Load, t Ticket, w *wait) bool {
 	ahead, ok := 0, true
 	if w.leave == nil {
-		w.leave, ahead, ok = d.lines.join(a, load.Units)
+		w.leave, ahead, ok = d.lines.join(a, load.Priority, load.Units)
 	}
 	if ok && t.Wait <= shortTurn {
 		return true
 	}
 	w.seat.leave()
-	s.again(d.placed(ctx, a, load.Units, ahead, s.promised(d.Now()), s.expires()))
+	s.again(d.placed(ctx, a, Waiting{load.Priority, load.Units, ahead, s.promised(d.Now())}, s.expires()))
 	return false
 }
 
@@ -141,7 +141,8 @@ func (d *Dispatcher) sitOut(ctx context.Context, s shipment, load Load, t Ticket
 	seat.leave()
 	back, ok := s.park()
 	if !ok && t.Limited {
-		s.again(d.placed(ctx, seat.a, load.Units, d.lines.ahead(seat.a), s.promised(d.Now()), s.expires()))
+		w := Waiting{load.Priority, load.Units, d.lines.ahead(seat.a, load.Priority), s.promised(d.Now())}
+		s.again(d.placed(ctx, seat.a, w, s.expires()))
 		return false
 	}
 	if !ok {

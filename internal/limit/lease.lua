@@ -3,7 +3,7 @@
 -- KEYS[1] hash: at, interval (see gcra.go); factor of the rate;
 --   quiet: when the last stop ends or ended, µs; raised: when the factor was last raised, µs;
 --   climb: what a second of success adds to it, if not ARGV[10];
---   line, late: see place.lua, µs
+--   normal:line, bulk:line: see place.lua, µs
 -- ARGV[1] permits a second  ARGV[2] burst  ARGV[3] permits to take  ARGV[4] permits given back
 -- ARGV[5] 1: high priority  ARGV[6] 1: requests succeeded since the last call
 -- ARGV[7] pace  ARGV[8] credit, µs  ARGV[9] yield, µs
@@ -16,7 +16,7 @@ if not now then
   local t = redis.call('TIME')
   now = t[1] * 1e6 + t[2]
 end
-local h = redis.call('HMGET', KEYS[1], 'at', 'interval', 'factor', 'quiet', 'raised', 'climb', 'line', 'late')
+local h = redis.call('HMGET', KEYS[1], 'at', 'interval', 'factor', 'quiet', 'raised', 'climb', 'normal:line', 'bulk:line')
 local at, before = tonumber(h[1] or 0), tonumber(h[2] or 0)
 local factor, quiet, raised = tonumber(h[3] or 1), tonumber(h[4] or 0), tonumber(h[5] or 0)
 
@@ -27,11 +27,9 @@ end
 
 local take = tonumber(ARGV[3])
 local interval = 1e6 / (ARGV[1] * factor * ARGV[7])
-local line, late = tonumber(h[7] or 0), tonumber(h[8] or 0)
-if before > 0 then
-  if at > now then at = now + (at - now) / before * interval end
-  if line > now then line = now + (line - now) / before * interval end
-  if late > now then late = now + (late - now) / before * interval end
+local line = math.max(tonumber(h[7] or 0), tonumber(h[8] or 0))
+if at > now and before > 0 then
+  at = now + (at - now) / before * interval
 end
 at = at - ARGV[4] * interval
 local ahead = -ARGV[9]
@@ -42,14 +40,12 @@ local wait = math.ceil(at - (now + ahead))
 local gap = '0'
 if wait <= 0 then
   if take > 0 and now - at > 1e6 and line - now > 2e6 then
-    gap, line, late = '1', 0, 0
+    gap, line = '1', 0
+    redis.call('HDEL', KEYS[1], 'normal:line', 'normal:late', 'bulk:line', 'bulk:late')
   end
   wait = 0
   at = math.max(at, now - ARGV[8]) + take * interval
 end
 redis.call('HSET', KEYS[1], 'at', string.format('%.17g', at), 'interval', string.format('%.17g', interval))
-if h[7] then
-  redis.call('HSET', KEYS[1], 'line', string.format('%.17g', line), 'late', string.format('%.17g', late))
-end
 redis.call('PEXPIRE', KEYS[1], string.format('%.0f', ARGV[11] + math.max(0, math.ceil((math.max(at, line) - now) / 1000))))
 return {string.format('%.0f', wait), string.format('%.17g', factor), gap}

@@ -110,22 +110,38 @@ func (l *Limiter) Take(ctx context.Context, k Key, lim Limit, n int, high bool) 
 // permits that nobody is there to take are lost.
 const early = 500 * time.Millisecond
 
-// Place gives a request that would wait long for n permits a time of its own,
-// and answers how long it is until then: until all that were placed before it,
-// by any worker, and ahead permits that others of this worker wait for, have had
-// theirs. It takes nothing: when its time has come, it is to call Take. late tells
-// that this has come, and that there was no room for it: then it is placed behind
-// those that were late before it, and before all others.
-func (l *Limiter) Place(ctx context.Context, k Key, lim Limit, n, ahead int, late bool) (time.Duration, error) {
+// Waiting is a request that would wait long for its permits.
+type Waiting struct {
+	// Class is Normal or Bulk: requests of different classes are not behind each other.
+	Class   string
+	Permits int
+	// Ahead is how many permits others of this worker wait for, and get before it.
+	Ahead int
+	// Late: its time has come, and there was no room for it.
+	Late bool
+}
+
+// The classes of requests that wait.
+const (
+	Normal = "normal"
+	Bulk   = "bulk"
+)
+
+// Place gives a request that would wait long a time of its own, and answers how
+// long it is until then: until all of its class that were placed before it, by any
+// worker, have had their permits. It takes nothing: when its time has come, it is
+// to call Take. A late one is placed behind those that were late before it, and
+// before all others.
+func (l *Limiter) Place(ctx context.Context, k Key, lim Limit, w Waiting) (time.Duration, error) {
 	if lim.Rate <= 0 {
 		return 0, nil
 	}
-	wait, err := l.place(ctx, k, lim, n, ahead, late)
+	wait, err := l.place(ctx, k, lim, w)
 	if err != nil {
 		return 0, fmt.Errorf("take a place: %w", err)
 	}
 	// Not so early that more than a few wait at once.
-	few := time.Duration(4 * float64(max(n, 1)) / lim.Rate * float64(time.Second))
+	few := time.Duration(4 * float64(max(w.Permits, 1)) / lim.Rate * float64(time.Second))
 	return max(wait-min(early, few), time.Millisecond), nil
 }
 

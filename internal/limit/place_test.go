@@ -10,7 +10,7 @@ import (
 // place asks for a time, and adds what a caller is to come early.
 func place(t *testing.T, l *Limiter, lim Limit, n, ahead int, late bool) time.Duration {
 	t.Helper()
-	wait, err := l.Place(t.Context(), shop(), lim, n, ahead, late)
+	wait, err := l.Place(t.Context(), shop(), lim, Waiting{Class: Normal, Permits: n, Ahead: ahead, Late: late})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,6 +46,11 @@ func TestEachPlaceIsBehindTheLastOne(t *testing.T) {
 	}
 	if got, want := place(t, all[1], lim, 1000, 0, false), 7*time.Second-early; !about(got, want) {
 		t.Errorf("the next place is in %v, want %v", got, want)
+	}
+	// What is bulk does not keep the others waiting, nor they it.
+	wait, err := all[0].Place(t.Context(), shop(), lim, Waiting{Class: Bulk, Permits: 1000})
+	if want := time.Second - early; err != nil || !about(wait, want) {
+		t.Errorf("the first place of a bulk job is in %v, %v, want %v", wait, err, want)
 	}
 	// The line is so many permits, whatever the rate is by now.
 	lim.Rate *= 2
@@ -100,7 +105,7 @@ func TestThereIsNoPlaceWithoutALimitOrWithoutRedis(t *testing.T) {
 	server := redistest.Start(t)
 	l.Redis = server.Client(t)
 	server.Kill()
-	if wait, err := l.Place(t.Context(), shop(), Limit{Rate: 1}, 1, 0, false); err == nil {
+	if wait, err := l.Place(t.Context(), shop(), Limit{Rate: 1}, Waiting{Class: Normal, Permits: 1}); err == nil {
 		t.Errorf("without Redis the wait is %v", wait)
 	}
 }

@@ -95,10 +95,10 @@ func (l *Limiter) lease(ctx context.Context, k Key, lim Limit, r request) (wait 
 	return time.Duration(us) * time.Microsecond, factor, nil
 }
 
-// place asks Redis for a time for a request that needs n permits.
-func (l *Limiter) place(ctx context.Context, k Key, lim Limit, n, ahead int, late bool) (wait time.Duration, err error) {
+// place asks Redis for a time for a request.
+func (l *Limiter) place(ctx context.Context, k Key, lim Limit, w Waiting) (wait time.Duration, err error) {
 	text, err := placeScript.Run(ctx, l.Redis, []string{k.rate()},
-		lim.Rate, n, ahead, flag(late), pace, keepTime.Milliseconds(), l.scriptNow()).Text()
+		lim.Rate, w.Class, w.Permits, w.Ahead, flag(w.Late), pace, keepTime.Milliseconds(), l.scriptNow()).Text()
 	if err != nil {
 		return 0, err
 	}

@@ -61,8 +61,12 @@ func limitOf(a *dispatch.Account) limit.Limit {
 }
 
 // Place gives a request a time of its own at the rate limit.
-func (g gate) Place(ctx context.Context, a *dispatch.Account, units, ahead int, late bool) (time.Duration, error) {
-	return g.limiter.Place(ctx, key(a), limitOf(a), units, ahead, late)
+func (g gate) Place(ctx context.Context, a *dispatch.Account, w dispatch.Waiting) (time.Duration, error) {
+	class := limit.Normal
+	if w.Priority == push.Bulk {
+		class = limit.Bulk
+	}
+	return g.limiter.Place(ctx, key(a), limitOf(a), limit.Waiting{Class: class, Permits: w.Units, Ahead: w.Ahead, Late: w.Late})
 }
 
 // Done gives probes back that no answer has used up.
