@@ -34,12 +34,13 @@ func score(at time.Time) string {
 }
 
 // forward has the tasks of a set that are due worked. It returns how many there
-// were, and when the next one is due, by Redis's clock; zero: there is none.
-func (w *waiter) forward(ctx context.Context, set string, l *waitLane) (n int, next time.Time, err error) {
+// were and, if that is asked for, when the next one is due, by Redis's clock; zero:
+// there is none.
+func (w *waiter) forward(ctx context.Context, set string, l *waitLane, ask bool) (n int, next time.Time, err error) {
 	now := w.now()
 	keys := []string{set, wire.PendingKey(l.name), wire.TurnKey(l.name)}
 	reply, err := forwardScript.Run(ctx, w.UniversalClient, keys,
-		strconv.FormatFloat(float64(now.UnixMilli())/1e3, 'f', 3, 64), now.UnixNano(), wire.TaskKey(l.name, ""), forwardPage).Slice()
+		strconv.FormatFloat(float64(now.UnixMilli())/1e3, 'f', 3, 64), now.UnixNano(), wire.TaskKey(l.name, ""), forwardPage, ask).Slice()
 	if err != nil {
 		return 0, next, fmt.Errorf("have tasks of %s worked that are due: %w", l.name, err)
 	}
@@ -119,7 +120,7 @@ func (w *waiter) forwardLane(l *waitLane) {
 	if !due {
 		return
 	}
-	_, next, err := w.forward(context.Background(), wire.RetryKey(l.name), l)
+	_, next, err := w.forward(context.Background(), wire.RetryKey(l.name), l, true)
 	if err != nil || next.IsZero() {
 		return // asynq's forwarder goes on
 	}

@@ -72,7 +72,7 @@ func (w *waiter) script(ctx context.Context, c call) *redis.Cmd {
 	if l := w.lanes[c.keys[len(c.keys)-1]]; l != nil && len(c.keys) == 2 && len(c.args) == 4 {
 		// asynq's forwarder has the tasks that are due worked.
 		cmd := redis.NewCmd(ctx)
-		n, _, err := w.forward(ctx, c.keys[0], l)
+		n, _, err := w.forward(ctx, c.keys[0], l, false)
 		cmd.SetErr(err)
 		if err == nil {
 			cmd.SetVal(int64(n))
