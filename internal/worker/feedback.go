@@ -26,14 +26,14 @@ func (w *Worker) startFeedback() {
 	w.background.ctx, w.background.cancel = context.WithCancel(context.Background())
 	w.background.wg.Go(func() { w.clock.Run(w.background.ctx) })
 	hook := &feedback.Webhook{
-		Redis: w.rdb, Client: w.client, Meter: w.metrics, Log: w.log,
+		Redis: w.rdb, Client: w.client, Meter: w.metrics, Log: w.log, Now: w.clock.Now,
 		Target: func() (string, string) {
 			t := w.webhook.Load()
 			return t.URL.Reveal(), t.Secret.Reveal()
 		},
 	}
 	puller := &pull.Puller{
-		Redis: w.rdb, Access: w.access, Feed: w.book, Meter: w.metrics, Log: w.log,
+		Redis: w.rdb, Access: w.access, Feed: w.book, Meter: w.metrics, Log: w.log, Now: w.clock.Now,
 		Accounts: func() []pull.Account { return *w.lists.Load() }, Stopping: w.background.ctx.Done(),
 	}
 	w.alone(wire.WebhookLeaseKey, hook.Wanted, hook.Run)

@@ -32,7 +32,10 @@ type gateMeter interface {
 	Stopped(app, vendor, kind string)
 }
 
-func newLimiter(rdb redis.UniversalClient) *limit.Limiter { return &limit.Limiter{Redis: rdb} }
+// newLimiter's times are compared with the gate's, so both go by the same clock.
+func newLimiter(rdb redis.UniversalClient, now func() time.Time) *limit.Limiter {
+	return &limit.Limiter{Redis: rdb, Now: now}
+}
 
 func key(a *dispatch.Account) limit.Key { return limit.Key{App: a.App, Vendor: a.Spec.Name} }
 

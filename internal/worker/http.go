@@ -26,7 +26,7 @@ func (w *Worker) listen(ctx context.Context) error {
 	receipts := receipt.NewHandler(w.receiptConfig()) // they prove themselves
 	mux.Handle("/receipts/{app}/{vendor}", receipts)
 	mux.Handle("/receipts/{app}/{vendor}/{secret}", receipts)
-	mux.Handle("GET /postrider", w.protected(&overview.Handler{Redis: w.rdb, Accounts: w.known, Log: w.log}))
+	mux.Handle("GET /postrider", w.protected(&overview.Handler{Redis: w.rdb, Accounts: w.known, Log: w.log, Now: w.clock.Now}))
 	// Any other path is 404, with or without the password, so that nobody takes
 	// the UI's page for an answer: a vendor that posts receipts to a wrong path.
 	ui := w.protected(w.ui)

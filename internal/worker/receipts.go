@@ -42,7 +42,7 @@ func receiptAccounts(c *config.Config) map[accountKey]*receipt.Account {
 
 func (w *Worker) receiptConfig() receipt.Config {
 	return receipt.Config{
-		Store: &receipt.Store{Redis: w.rdb}, Meter: w.metrics, Log: w.log,
+		Store: &receipt.Store{Redis: w.rdb}, Meter: w.metrics, Log: w.log, Now: w.clock.Now,
 		Find: func(app, vendor string) (*receipt.Account, bool) {
 			a, ok := (*w.receipts.Load())[accountKey{app, vendor}]
 			return a, ok

@@ -49,6 +49,8 @@ type Options struct {
 	// LookEvery and SweepEvery are how often one of the workers looks for lost
 	// tasks, and at asynq's archive; 0: every 5 s and every 30 s.
 	LookEvery, SweepEvery time.Duration
+	// Clock is this machine's clock; nil: time.Now.
+	Clock func() time.Time
 }
 
 // Worker runs the lanes and the HTTP server.
@@ -127,7 +129,7 @@ func assemble(ctx context.Context, o Options) (*Worker, error) {
 	if err := w.rdb.Ping(ctx).Err(); err != nil {
 		return nil, errors.Join(fmt.Errorf("reach redis: %w: check redis.url", err), w.rdb.Close())
 	}
-	w.clock = &clock.Clock{Redis: w.rdb, Log: w.log}
+	w.clock = &clock.Clock{Redis: w.rdb, Log: w.log, Wall: o.Clock}
 	if err := w.clock.Check(ctx); err != nil {
 		w.log.Warn().Err(err).Msg("this machine's clock is taken to be right until Redis tells the time")
 	}
@@ -137,24 +139,24 @@ func assemble(ctx context.Context, o Options) (*Worker, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("pipeline: %w", err), w.rdb.Close())
 	}
-	w.limiter, w.unused = newLimiter(w.rdb), make(chan limit.Key, 16)
+	w.limiter, w.unused = newLimiter(w.rdb, w.clock.Now), make(chan limit.Key, 16)
 	w.limiter.Unused = func(k limit.Key) {
 		select {
 		case w.unused <- k:
 		default: // it happens again
 		}
 	}
-	w.access = &credential.Store{Redis: w.rdb, Key: c.Redis.Key(), Observe: w.metrics.Grant}
+	w.access = &credential.Store{Redis: w.rdb, Key: c.Redis.Key(), Observe: w.metrics.Grant, Now: w.clock.Now}
 	w.book = &ledger.Store{
 		Redis: w.rdb, Together: together, Keep: c.Ledger.Keep,
 		Guard: ledger.Guard{Min: c.Feedback.Guard.Min, Ratio: c.Feedback.Guard.Ratio}, Now: w.clock.Now,
 	}
 	w.metrics.Watch(func(ctx context.Context) (map[string][]lanes.App, error) {
-		return (&lanes.Reader{Redis: w.rdb}).Apps(ctx, w.known())
+		return (&lanes.Reader{Redis: w.rdb, Now: w.clock.Now}).Apps(ctx, w.known())
 	})
 	w.dispatch = dispatch.New(dispatch.Config{
 		Book:     w.book,
-		Gone:     &feedback.Gone{Redis: w.rdb},
+		Gone:     &feedback.Gone{Redis: w.rdb, Now: w.clock.Now},
 		Access:   w.access,
 		Saved:    &saved.Store{Redis: w.rdb},
 		Gate:     gate{limiter: w.limiter, meter: w.metrics, log: w.log, now: w.clock.Now},
