@@ -2,13 +2,11 @@ package worker_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,10 +26,11 @@ import (
 // What the workers of TestClocksThatAreOff are limited to: tokens a second, and
 // in one request.
 const (
-	clocksRate  = 300
-	clocksBlock = 50
-	clocksFirst = 2 * time.Second // the first retry's delay, before its jitter
-	clocksTTL   = 8 * time.Second // how soon the job in a paused account expires
+	clocksSlowed = 40 // jobs that flow control holds up
+	clocksRate   = 300
+	clocksBlock  = 50
+	clocksFirst  = 2 * time.Second // the first retry's delay, before its jitter
+	clocksTTL    = 8 * time.Second // how soon the job in a paused account expires
 )
 
 const clocksSettings = `
@@ -50,7 +49,7 @@ apps:
 `
 
 // TestClocksThatAreOff has three workers whose machines' clocks are 20 s behind,
-// right and 20 s ahead share one Redis with the tasks of one that died, and one
+// right and 20 s ahead share one Redis with one that is taken for dead, and one
 // that is 40 s ahead. Nothing may happen too early, too late or twice.
 //
 // The clocks are those that this module reads. asynq reads the machine's own; the
@@ -61,20 +60,19 @@ func TestClocksThatAreOff(t *testing.T) {
 	c := newClocks(t)
 	begin := time.Now()
 
-	// The first one, 20 s ahead, dies with two requests in flight. It is asked last
-	// what it makes of their answers.
+	// The first one, 20 s ahead, freezes with two requests in flight, and wakes up
+	// when others have taken over.
 	c.fault(
 		simulator.Fault{Vendor: "honor", Endpoint: "send", TokenPrefix: "slow", Delay: simulator.Duration(4 * time.Second), Times: 2, Accept: true},
 		simulator.Fault{Vendor: "honor", Endpoint: "send", TokenPrefix: "long", Delay: simulator.Duration(14 * time.Second), Accept: true},
 		simulator.Fault{Vendor: "xiaomi", Endpoint: "send", Status: http.StatusInternalServerError, Times: 2},
-		simulator.Fault{Vendor: "meizu", Endpoint: "send", Code: "110010", Times: 1},
+		simulator.Fault{Vendor: "meizu", Endpoint: "send", Code: "110010", Times: 3},
 	)
-	dead := c.start("dead", 20*time.Second)
+	dead := c.start("frozen", 20*time.Second)
 	c.enqueue("slow", "honor", 30)
 	c.enqueue("slow-once", "honor", 30, func(j *push.Job) { j.Delivery = push.AtMostOnce })
-	defer func() { if t.Failed() { t.Log(dead.log.String()) } }()
 	c.eventually("two requests are in flight", func() bool { return c.sim.Report().Vendors["honor"].Endpoints["send"] == 2 })
-	dead.cut.Store(true)
+	dead.freeze()
 
 	for _, off := range []time.Duration{-20 * time.Second, 0, 20 * time.Second} {
 		c.start(off.String(), off)
@@ -89,15 +87,28 @@ func TestClocksThatAreOff(t *testing.T) {
 	c.enqueue("long", "honor", 20)
 	c.enqueue("flow", "huawei", 6*clocksRate)
 	c.enqueue("retried", "xiaomi", 10)
-	c.enqueue("slowed", "meizu", 10)
+	for i := range clocksSlowed {
+		c.enqueue(fmt.Sprintf("slowed-%d", i), "meizu", 2)
+	}
 	for i := range 60 {
 		c.enqueue(fmt.Sprintf("once-%d", i), "vivo", 5, func(j *push.Job) { j.Delivery = push.AtMostOnce })
 	}
 
+	// Every worker goes on when the stop is over.
+	for i := range clocksSlowed {
+		c.ended(fmt.Sprintf("slowed-%d", i))
+	}
+	slowed := time.Since(begin)
+	if slowed > 15*time.Second {
+		t.Errorf("what flow control held up for a few seconds took %v", slowed)
+	}
 	ended := map[string]time.Duration{}
-	for _, id := range []string{"slowed", "retried", "flow", "expires", "slow", "slow-once", "long"} {
+	for _, id := range []string{"expires", "retried", "flow", "slow", "slow-once", "long"} {
 		st := c.ended(id)
 		ended[id] = time.Since(begin)
+		if id == "slow-once" {
+			dead.thaw() // what it would record now comes too late
+		}
 		want := st
 		want.Delivered, want.Expired, want.Dead = st.Accepted, 0, 0
 		switch id {
@@ -119,14 +130,10 @@ func TestClocksThatAreOff(t *testing.T) {
 		}
 	}
 	slack := late()
-	dead.cut.Store(false) // what it did meanwhile must change nothing
 
 	c.wantRate(slack)
 	repeats := c.wantOnce()
 	c.wantRetries()
-	if took := ended["slowed"]; took > 12*time.Second {
-		t.Errorf("the job that flow control held up for a second ended after %v", took)
-	}
 	for name, n := range c.requests() {
 		switch {
 		case name == wrong.name && n > 0:
@@ -141,7 +148,7 @@ func TestClocksThatAreOff(t *testing.T) {
 	if status, body := wrong.ready(t); status != http.StatusServiceUnavailable || !strings.Contains(body, "40s ahead") {
 		t.Errorf("/readyz answers %d %q, want 503 and the reason", status, body)
 	}
-	t.Logf("ended after %v; %d repeats", ended, repeats)
+	t.Logf("slowed after %v, ended after %v; %d repeats", slowed, ended, repeats)
 	if !t.Failed() {
 		t.Logf("proof clocks: workers=3 skew=20s seconds=%d repeats=%d", int(time.Since(begin).Seconds()), repeats)
 	}
@@ -171,10 +178,8 @@ type skewed struct {
 	*worker.Worker
 	name string
 	log  logs
-	cut  atomic.Bool // it reaches Redis no more
+	frozen
 }
-
-var errCut = errors.New("this worker is dead")
 
 func newClocks(t *testing.T) *clocks {
 	t.Helper()
@@ -248,14 +253,14 @@ func (c *clocks) start(name string, off time.Duration) *skewed {
 		Config: c.config(url), Log: zerolog.New(&s.log),
 		Redis: func(n int) redis.UniversalClient {
 			rdb := redis.NewClient(&redis.Options{Addr: o.Addr, DB: o.DB, PoolSize: n})
-			rdb.AddHook(cutOff{&s.cut})
+			rdb.AddHook(&s.frozen)
 			return rdb
 		},
 		Clock: func() time.Time { return time.Now().Add(off) },
 	})
 	c.must(err)
 	c.Cleanup(func() {
-		s.cut.Store(false)
+		s.thaw()
 		if err := s.Stop(); err != nil {
 			c.Error(name, err)
 		}
@@ -270,31 +275,51 @@ func (s *skewed) ready(t *testing.T) (status int, body string) {
 	return r.get("/readyz", "", "")
 }
 
-// cutOff fails what a dead worker asks of Redis.
-type cutOff struct{ dead *atomic.Bool }
+// frozen holds up whatever a worker asks of Redis while it is frozen.
+type frozen struct {
+	mu     sync.Mutex
+	thawed chan struct{} // nil: it is not frozen
+}
 
-func (c cutOff) DialHook(next redis.DialHook) redis.DialHook {
+func (f *frozen) freeze() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.thawed = make(chan struct{})
+}
+
+func (f *frozen) thaw() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.thawed != nil {
+		close(f.thawed)
+		f.thawed = nil
+	}
+}
+
+func (f *frozen) wait() {
+	f.mu.Lock()
+	thawed := f.thawed
+	f.mu.Unlock()
+	if thawed != nil {
+		<-thawed
+	}
+}
+
+// DialHook, ProcessHook and ProcessPipelineHook make it a hook of a Redis client.
+func (f *frozen) DialHook(next redis.DialHook) redis.DialHook {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) { return next(ctx, network, addr) }
 }
 
-func (c cutOff) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+func (f *frozen) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
-		if c.dead.Load() {
-			cmd.SetErr(errCut)
-			return errCut
-		}
+		f.wait()
 		return next(ctx, cmd)
 	}
 }
 
-func (c cutOff) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+func (f *frozen) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []redis.Cmder) error {
-		if c.dead.Load() {
-			for _, cmd := range cmds {
-				cmd.SetErr(errCut)
-			}
-			return errCut
-		}
+		f.wait()
 		return next(ctx, cmds)
 	}
 }
@@ -379,7 +404,7 @@ func (c *clocks) wantRate(slack time.Duration) {
 }
 
 // wantOnce demands that no token was taken twice but those in flight as the
-// worker died, and none of an at-most-once job. It returns how many were.
+// worker froze, and none of an at-most-once job. It returns how many were.
 func (c *clocks) wantOnce() (repeats int) {
 	c.Helper()
 	c.mu.Lock()
