@@ -187,7 +187,7 @@ func recordPower(t *testing.T) *power {
 	}
 	book := &ledger.Store{Redis: rdb}
 	must(book.Cancel(t.Context(), "canceled"))
-	again := time.NewTicker(10 * time.Millisecond)
+	again, tooLate := time.NewTicker(10*time.Millisecond), time.After(30*time.Second)
 	defer again.Stop()
 	for _, j := range p.jobs {
 		for {
@@ -198,7 +198,7 @@ func recordPower(t *testing.T) *power {
 			}
 			select {
 			case <-again.C:
-			case <-time.After(30 * time.Second):
+			case <-tooLate:
 				t.Fatalf("job %s does not end: %+v", j.ID, st)
 			}
 		}
