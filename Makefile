@@ -62,6 +62,10 @@ e2e: setup ## run the commands as processes, at full size: campaign, outages, de
 chaos: setup ## break workers, Redis and vendors at random for 3 minutes, and account for every token (SEED=n repeats a run)
 	$(GO) test -v -count 1 -timeout 30m -run TestChaos ./internal/chaos -tokens 200000 -duration 3m $(if $(SEED),-seed $(SEED)) $(ARGS)
 
+.PHONY: prove
+prove: setup ## prove that nothing is lost: every point of a worker's death, power loss, clocks, the books, chaos; prints the claim
+	.ci/prove
+
 .PHONY: images
 images: ## build stand-ins for the public base images, where no registry can be reached (ARGS=--force: again)
 	deploy/docker/base-images.sh $(ARGS)

@@ -63,15 +63,15 @@ func TestClocksThatAreOff(t *testing.T) {
 	// The first one, 20 s ahead, freezes with two requests in flight, and wakes up
 	// when others have taken over.
 	c.fault(
-		simulator.Fault{Vendor: "honor", Endpoint: "send", TokenPrefix: "slow", Delay: simulator.Duration(4 * time.Second), Times: 2, Accept: true},
+		simulator.Fault{Vendor: "huawei", Endpoint: "send", TokenPrefix: "slow-", Delay: simulator.Duration(4 * time.Second), Times: 2, Accept: true},
 		simulator.Fault{Vendor: "honor", Endpoint: "send", TokenPrefix: "long", Delay: simulator.Duration(14 * time.Second), Accept: true},
 		simulator.Fault{Vendor: "xiaomi", Endpoint: "send", Status: http.StatusInternalServerError, Times: 2},
 		simulator.Fault{Vendor: "meizu", Endpoint: "send", Code: "110010", Times: 3},
 	)
 	dead := c.start("frozen", 20*time.Second)
-	c.enqueue("slow", "honor", 30)
-	c.enqueue("slow-once", "honor", 30, func(j *push.Job) { j.Delivery = push.AtMostOnce })
-	c.eventually("two requests are in flight", func() bool { return c.sim.Report().Vendors["honor"].Endpoints["send"] == 2 })
+	c.enqueue("slow", "huawei", 30)
+	c.enqueue("slow-once", "huawei", 30, func(j *push.Job) { j.Delivery = push.AtMostOnce })
+	c.eventually("two requests are in flight", func() bool { return c.sim.Report().Vendors["huawei"].Endpoints["send"] == 2 })
 	dead.freeze()
 
 	for _, off := range []time.Duration{-20 * time.Second, 0, 20 * time.Second} {
@@ -169,6 +169,7 @@ type clocks struct {
 
 type seenToken struct {
 	vendor, token string
+	key           string // the idempotency key, of those that the frozen worker had
 	at            time.Time
 	judged        bool
 }
@@ -212,7 +213,11 @@ func (c *clocks) note(s simulator.Seen) {
 	}
 	c.sent[c.host[s.Host]]++
 	for _, token := range s.Tokens {
-		c.tape = append(c.tape, seenToken{vendor: s.Vendor, token: string(token), at: s.At, judged: s.Judged})
+		seen := seenToken{vendor: s.Vendor, token: string(token), at: s.At, judged: s.Judged}
+		if strings.HasPrefix(seen.token, "slow-") {
+			seen.key = worker.KeyIn(s.Body, seen.token)
+		}
+		c.tape = append(c.tape, seen)
 	}
 }
 
@@ -404,13 +409,18 @@ func (c *clocks) wantRate(slack time.Duration) {
 }
 
 // wantOnce demands that no token was taken twice but those in flight as the
-// worker froze, and none of an at-most-once job. It returns how many were.
+// worker froze, and none of an at-most-once job, and these under the same key. It returns how
+// many were.
 func (c *clocks) wantOnce() (repeats int) {
 	c.Helper()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	taken := map[string]int{}
+	taken, keys := map[string]int{}, map[string]string{}
 	for _, s := range c.tape {
+		if before, ok := keys[s.token]; strings.HasPrefix(s.token, "slow-") && (s.key == "" || ok && s.key != before) {
+			c.Errorf("%s came under the key %q, before under %q", s.token, s.key, before)
+		}
+		keys[s.token] = s.key
 		if s.judged {
 			taken[s.token]++
 		}

@@ -28,7 +28,7 @@ import (
 )
 
 var (
-	cuts     = flag.Int("cuts", 16, "where Redis's append-only file is cut, by chance: so many points")
+	cuts     = flag.Int("cuts", 40, "where Redis's append-only file is cut, by chance: so many points")
 	cutsSeed = flag.Uint64("cuts-seed", 0, "seed of these points; 0: a new one")
 )
 

@@ -147,3 +147,10 @@ func findKey(v any) string {
 	}
 	return ""
 }
+
+// KeyIn is the idempotency key that a token has in a request's body, for tests
+// outside of this package.
+func KeyIn(body []byte, token string) string {
+	key, _ := keyOf(parse(string(body)), token)
+	return key
+}
