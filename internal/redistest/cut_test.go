@@ -50,7 +50,7 @@ func TestAServerOnACutFile(t *testing.T) {
 			t.Parallel()
 			cut := s.StartCut(t, c.size)
 			client := redis.NewClient(&redis.Options{Addr: cut.Addr()})
-			defer client.Close() //nolint:errcheck // nothing was sent that could be lost
+			defer client.Close()
 			if got, err := client.DBSize(t.Context()).Result(); err != nil || got != c.keys {
 				t.Errorf("got %d keys, %v, want %d", got, err, c.keys)
 			}

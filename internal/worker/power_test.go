@@ -249,7 +249,7 @@ func (p *power) cut(t *testing.T, at int64) lossCount {
 	server := p.server.StartCut(t, at)
 	defer server.Kill()
 	rdb := redis.NewClient(&redis.Options{Addr: server.Addr()})
-	defer rdb.Close() //nolint:errcheck // nothing was sent that could be lost
+	defer rdb.Close()
 	left := &proof{scenario: scenario{name: fmt.Sprintf("cut at %d", at), jobs: p.jobs}, rdb: rdb, cfg: p.cfg}
 	known := left.remains(ctx, fatal)
 	left.later(ctx, fatal)
