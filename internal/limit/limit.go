@@ -50,7 +50,8 @@ type Limit struct {
 type Limiter struct {
 	Redis redis.UniversalClient
 	// Now is the clock; nil: time.Now. Only its differences count, so workers'
-	// clocks may differ: the limiter runs on Redis's own.
+	// clocks may differ: the limiter runs on Redis's own. Times that it takes and
+	// returns are by this clock, so who compares them must go by it too.
 	Now func() time.Time
 
 	// Unused is told when permits of a key went unused for a second although some
