@@ -288,7 +288,8 @@ func (f *Finder) due(ctx context.Context, lane string, now time.Time) error {
 	return f.page(ctx, lane, now, all, nil, nil)
 }
 
-// Run looks every few seconds until ctx ends; one worker at a time does.
+// Run looks every few seconds until ctx ends, and first some seconds after it
+// began: a worker that starts has other work. One worker at a time does.
 func (f *Finder) Run(ctx context.Context) {
 	every := f.Every
 	if every <= 0 {
@@ -300,6 +301,11 @@ func (f *Finder) Run(ctx context.Context) {
 	defer func() { f.leave(context.WithoutCancel(ctx), self) }()
 	adopted := false
 	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-again.C:
+		}
 		mine, err := turn(ctx, f.Redis, wire.SweepKey, self, 3*every)
 		if err == nil && mine && !adopted {
 			err = f.adopt(ctx)
@@ -318,11 +324,6 @@ func (f *Finder) Run(ctx context.Context) {
 		}
 		if err == nil {
 			told = ""
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-again.C:
 		}
 	}
 }

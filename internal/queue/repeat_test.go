@@ -52,7 +52,7 @@ func TestALookForLostTasksWhoseTurnHadNoReplyIsMade(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		looked := false
-		f := &Finder{Redis: flaky, Log: zerolog.Nop(), Producers: func(context.Context) error {
+		f := &Finder{Redis: flaky, Log: zerolog.Nop(), Every: 10 * time.Millisecond, Producers: func(context.Context) error {
 			looked = true
 			cancel()
 			return nil
