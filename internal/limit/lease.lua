@@ -9,8 +9,7 @@
 -- ARGV[7] pace  ARGV[8] credit, µs  ARGV[9] yield, µs
 -- ARGV[10] what a second of success adds to the factor  ARGV[11] ms to keep the hash when idle
 -- ARGV[12] now, µs; empty: Redis's own clock
--- Answers {µs to wait, 0 when granted; factor; 1: permits went unused while others
--- wait for a later time}, as strings.
+-- Answers {µs to wait, 0 when granted; factor}, as strings.
 local now = tonumber(ARGV[12])
 if not now then
   local t = redis.call('TIME')
@@ -37,15 +36,10 @@ if ARGV[5] == '1' then
   ahead = math.max(ARGV[2] - take, 0) * interval
 end
 local wait = math.ceil(at - (now + ahead))
-local gap = '0'
 if wait <= 0 then
-  if take > 0 and now - at > 1e6 and line - now > 2e6 then
-    gap, line = '1', 0
-    redis.call('HDEL', KEYS[1], 'normal:line', 'normal:late', 'bulk:line', 'bulk:late')
-  end
   wait = 0
   at = math.max(at, now - ARGV[8]) + take * interval
 end
 redis.call('HSET', KEYS[1], 'at', string.format('%.17g', at), 'interval', string.format('%.17g', interval))
 redis.call('PEXPIRE', KEYS[1], string.format('%.0f', ARGV[11] + math.max(0, math.ceil((math.max(at, line) - now) / 1000))))
-return {string.format('%.0f', wait), string.format('%.17g', factor), gap}
+return {string.format('%.0f', wait), string.format('%.17g', factor)}

@@ -54,11 +54,6 @@ type Limiter struct {
 	// returns are by this clock, so who compares them must go by it too.
 	Now func() time.Time
 
-	// Unused is told when permits of a key went unused for a second although some
-	// who want them were given a later time by Place: these should come earlier. It
-	// must not block. Nil: nobody is told.
-	Unused func(k Key)
-
 	// redisNow is the time in µs that scripts are told, for tests; nil: they ask Redis.
 	redisNow func() int64
 
@@ -141,9 +136,41 @@ func (l *Limiter) Place(ctx context.Context, k Key, lim Limit, w Waiting) (time.
 	if err != nil {
 		return 0, fmt.Errorf("take a place: %w", err)
 	}
+	l.entry(k).permits.placed(l.now().Add(wait))
 	// Not so early that more than a few wait at once.
 	few := time.Duration(4 * float64(max(w.Permits, 1)) / lim.Rate * float64(time.Second))
 	return max(wait-min(early, few), time.Millisecond), nil
+}
+
+// Idle answers the keys whose permits went unused for a second although requests
+// were given a later time by Place: what was before them was canceled, say, or the
+// rate was raised. Their lines begin anew, so their requests should come now. It
+// looks at keys in whose lines this worker has placed somebody.
+func (l *Limiter) Idle(ctx context.Context) (idle []Key, err error) {
+	var errs []error
+	for _, k := range l.lined(l.now().Add(2 * time.Second)) {
+		was, err := idleScript.Run(ctx, l.Redis, []string{k.rate()}, l.scriptNow()).Bool()
+		if err != nil {
+			errs = append(errs, fmt.Errorf("look for unused permits: %w", err))
+		}
+		if was {
+			idle = append(idle, k)
+		}
+	}
+	return idle, errors.Join(errs...)
+}
+
+// lined are the keys in whose lines this worker has placed somebody for a time
+// after that.
+func (l *Limiter) lined(after time.Time) (all []Key) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for k, e := range l.entries {
+		if e.permits.lineEnd().After(after) {
+			all = append(all, k)
+		}
+	}
+	return all
 }
 
 // Close gives the permits that were leased and not used back to the other

@@ -32,6 +32,7 @@ type permits struct {
 	since   time.Time
 	refused [2]refusal // others, high
 	factor  float64    // of the rate, as Redis last said
+	line    time.Time  // the latest time that this worker gave to a request
 	success bool       // a request succeeded since Redis was last told
 	deaf    time.Time  // until then a success says nothing: it was sent before a slow-down
 }
@@ -120,6 +121,21 @@ func (p *permits) returnAll(now time.Time) (Limit, int) {
 		back = 0
 	}
 	return p.limit, back
+}
+
+// placed notes the time that a request was given.
+func (p *permits) placed(at time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if at.After(p.line) {
+		p.line = at
+	}
+}
+
+func (p *permits) lineEnd() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.line
 }
 
 func index(high bool) int {

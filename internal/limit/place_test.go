@@ -66,34 +66,41 @@ func TestEachPlaceIsBehindTheLastOne(t *testing.T) {
 func TestPlacesThatNobodyTakesAreNotKept(t *testing.T) {
 	t.Parallel()
 	c := newClock()
-	l := timed(redistest.Client(t), c, 1)[0]
-	told := 0
-	l.Unused = func(k Key) {
-		if k != shop() {
-			t.Errorf("told of %v", k)
+	all := timed(redistest.Client(t), c, 2)
+	l := all[0]
+	idle := func(want int) {
+		t.Helper()
+		got, err := l.Idle(t.Context())
+		if err != nil || len(got) != want || want == 1 && got[0] != shop() {
+			t.Errorf("idle are %v, %v, want %d", got, err, want)
 		}
-		told++
 	}
 	lim := Limit{Rate: 1000 / pace, Burst: 1000}
 	take(t, l, lim, 1000, false)
+	idle(0) // nobody has a place
 	for range 10 {
 		place(t, l, lim, 1000, 0, false)
 	}
+	idle(0)
 	c.forward(1900 * time.Millisecond) // one of them is late, by less than a second
-	if wait := take(t, l, lim, 1000, false); wait != 0 || told != 0 {
-		t.Errorf("it waits %v, and somebody was told %d times", wait, told)
+	idle(0)
+	if wait := take(t, l, lim, 1000, false); wait != 0 {
+		t.Errorf("it waits %v", wait)
 	}
 	c.forward(2100 * time.Millisecond) // nobody came for more than a second
-	if wait := take(t, l, lim, 1000, false); wait != 0 || told != 1 {
-		t.Errorf("it waits %v, and somebody was told %d times, want once", wait, told)
+	if got, err := all[1].Idle(t.Context()); err != nil || len(got) != 0 {
+		t.Errorf("a worker that placed nobody is told of %v, %v", got, err)
+	}
+	idle(1)
+	idle(0) // it is told once
+	if wait := take(t, l, lim, 1000, false); wait != 0 {
+		t.Errorf("it waits %v", wait)
 	}
 	if got, want := place(t, l, lim, 1000, 0, false), time.Second-early; !about(got, want) {
 		t.Errorf("the next place is in %v, want %v: right behind what was taken", got, want)
 	}
 	c.forward(10 * time.Second)
-	if take(t, l, lim, 1000, false); told != 1 {
-		t.Errorf("somebody was told %d times, though nobody has a later place", told)
-	}
+	idle(0) // nobody has a later place
 }
 
 func TestThereIsNoPlaceWithoutALimitOrWithoutRedis(t *testing.T) {

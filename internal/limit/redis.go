@@ -16,6 +16,9 @@ var leaseSource string
 //go:embed place.lua
 var placeSource string
 
+//go:embed idle.lua
+var idleSource string
+
 //go:embed stop.lua
 var stopSource string
 
@@ -49,6 +52,7 @@ var stateSource string
 var (
 	leaseScript   = redis.NewScript(leaseSource)
 	placeScript   = redis.NewScript(placeSource)
+	idleScript    = redis.NewScript(idleSource)
 	stopScript    = redis.NewScript(stopSource)
 	probeScript   = redis.NewScript(probeSource)
 	wellScript    = redis.NewScript(wellSource)
@@ -79,8 +83,8 @@ func (l *Limiter) lease(ctx context.Context, k Key, lim Limit, r request) (wait 
 	if err != nil {
 		return 0, 0, err
 	}
-	if len(reply) != 3 {
-		return 0, 0, fmt.Errorf("the script answered %d values, want 3", len(reply))
+	if len(reply) != 2 {
+		return 0, 0, fmt.Errorf("the script answered %d values, want 2", len(reply))
 	}
 	us, err := strconv.ParseInt(reply[0], 10, 64)
 	if err != nil {
@@ -88,9 +92,6 @@ func (l *Limiter) lease(ctx context.Context, k Key, lim Limit, r request) (wait 
 	}
 	if factor, err = strconv.ParseFloat(reply[1], 64); err != nil {
 		return 0, 0, fmt.Errorf("the script answered a factor of %q", reply[1])
-	}
-	if reply[2] == "1" && l.Unused != nil {
-		l.Unused(k)
 	}
 	return time.Duration(us) * time.Microsecond, factor, nil
 }

@@ -428,6 +428,31 @@ func TestACanceledJobIsCountedWithinTenSeconds(t *testing.T) {
 	}
 }
 
+// What waits for the rate limit behind a job goes when that is canceled.
+func TestWhatWasBehindACanceledJobComesAtOnce(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, redistest.Client(t))
+	cfg := r.config("100001", secret)
+	huawei, rate := cfg.Apps["shop"].Vendors["huawei"], 1000.0
+	huawei.Rate = &rate
+	cfg.Apps["shop"].Vendors["huawei"] = huawei
+	tokens := make([]string, 100_000) // more than a minute's
+	for i := range tokens {
+		tokens[i] = fmt.Sprint("large-", i)
+	}
+	r.enqueue("large", tokens...)
+	r.enqueue("small", "small-1", "small-2")
+	r.start(cfg)
+	r.eventually("the small job has its time", func() bool {
+		return len(r.ids("pending")) == 0 && len(r.ids("retry")) > 90
+	})
+	r.must(r.book.Cancel(t.Context(), "large"))
+	r.within(15*time.Second, "the small job is sent", func() bool {
+		st, err := r.book.Status(t.Context(), "small")
+		return err == nil && st.Delivered == 2
+	})
+}
+
 func TestTheMetricsOfJobsAreThereFromTheStart(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, redistest.Client(t))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/postrider/postrider/internal/config"
 	"github.com/postrider/postrider/internal/dispatch"
@@ -46,18 +47,27 @@ func (w *Worker) hasten(ctx context.Context, app, vendor string) error {
 	return errors.Join(errs...)
 }
 
-// hastenUnused has tasks come earlier that were put back for a time at the rate
-// limit which is too late: what was to be sent before them was canceled, say, or
-// the rate is higher by now.
-func (w *Worker) hastenUnused() {
+// idleEvery is how often unused permits are looked for.
+const idleEvery = 2 * time.Second
+
+// hastenIdle has tasks come up now that were put back for a time at the rate limit
+// which is too late: what was to be sent before them was canceled, say, or the rate
+// is higher by now.
+func (w *Worker) hastenIdle() {
+	again := time.NewTicker(idleEvery)
+	defer again.Stop()
 	for {
 		select {
 		case <-w.background.ctx.Done():
 			return
-		case k := <-w.unused:
-			if err := w.hasten(w.background.ctx, k.App, k.Vendor); err != nil && w.background.ctx.Err() == nil {
-				w.log.Warn().Err(err).Str("app", k.App).Str("vendor", k.Vendor).Msg("tasks that wait for the rate limit keep their times, although permits go unused")
-			}
+		case <-again.C:
+		}
+		idle, err := w.limiter.Idle(w.background.ctx)
+		for _, k := range idle {
+			err = errors.Join(err, w.hasten(w.background.ctx, k.App, k.Vendor))
+		}
+		if err != nil && w.background.ctx.Err() == nil {
+			w.log.Warn().Err(err).Msg("tasks that wait for a rate limit may keep their times, although permits go unused")
 		}
 	}
 }

@@ -63,7 +63,6 @@ type Worker struct {
 	metrics  *metrics.Metrics
 	clock    *clock.Clock
 	limiter  *limit.Limiter
-	unused   chan limit.Key // accounts whose permits went unused while tasks of theirs wait
 	book     *ledger.Store
 	dispatch *dispatch.Dispatcher
 	served   []string // vendors whose lanes run
@@ -113,7 +112,7 @@ func Start(ctx context.Context, o Options) (*Worker, error) {
 	w.applyReceipts()
 	w.startFeedback()
 	w.startIntake()
-	w.background.wg.Go(w.hastenUnused)
+	w.background.wg.Go(w.hastenIdle)
 	w.countJobs()
 	return w, nil
 }
@@ -139,13 +138,7 @@ func assemble(ctx context.Context, o Options) (*Worker, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("pipeline: %w", err), w.rdb.Close())
 	}
-	w.limiter, w.unused = newLimiter(w.rdb, w.clock.Now), make(chan limit.Key, 16)
-	w.limiter.Unused = func(k limit.Key) {
-		select {
-		case w.unused <- k:
-		default: // it happens again
-		}
-	}
+	w.limiter = newLimiter(w.rdb, w.clock.Now)
 	w.access = &credential.Store{Redis: w.rdb, Key: c.Redis.Key(), Observe: w.metrics.Grant, Now: w.clock.Now}
 	w.book = &ledger.Store{
 		Redis: w.rdb, Together: together, Keep: c.Ledger.Keep,
