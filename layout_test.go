@@ -71,6 +71,7 @@ var mayImport = map[string][]string{
 	"internal/config":         {"pkg/classify", "pkg/push", "pkg/push/text", "pkg/vendors"}, // vendors are handed to it
 	"internal/simulator":      {},                                                           // a fake that shared our types would prove nothing
 	"internal/redistest":      {},
+	"internal/stalltest":      {},
 	"internal/vendortest":     {"pkg/classify", "pkg/push", "pkg/vendors"}, // it reads what the adapters under test return
 	"internal/bench":          {},
 	"internal/e2e":            {},

@@ -36,7 +36,7 @@ worker looks. It reads Redis only.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if f.State != "" && !slices.Contains(jobStates(), f.State) {
-				return usage(fmt.Errorf("--state: %q is none: want %s", text.Name(f.State), strings.Join(jobStates(), ", ")))
+				return usage(fmt.Errorf("--state: %q is not a state: want one of %s", text.Name(f.State), strings.Join(jobStates(), ", ")))
 			}
 			if f.Limit < 1 {
 				return usage(errors.New("--limit: want a number over 0"))

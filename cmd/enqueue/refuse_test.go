@@ -83,7 +83,7 @@ func TestWrongUsageIsRefused(t *testing.T) {
 		{"a token for a time of held tokens", []string{"invalid", "held", "list", "--since", longToken}, "", `--since: "IQAA…Q= (32 characters)" is neither a time…`},
 		{"a token for a flag", []string{"send", "--" + longToken}, "", "unknown flag: --IQAA…mQ (31 characters): see enqueue send --help"},
 		{"a token for a short flag", []string{"send", "-" + longToken}, "", "unknown flag: -IQAA…"},
-		{"a time that is none", notification("--target", "huawei:a", "--at", "2026-13-45T25:00:00+08:00"), "", `--at: "2026-13-45T25:00:00+08:00" is neither a time…`},
+		{"a time that does not exist", notification("--target", "huawei:a", "--at", "2026-13-45T25:00:00+08:00"), "", `--at: "2026-13-45T25:00:00+08:00" is neither a time…`},
 		{"a sequence for terminals as time", notification("--target", "huawei:a", "--at", "\x1b[31mnow"), "", `--at: "\\x1b[…w (8 characters)" is neither a time…`},
 		{"a value without end", notification("--target", "huawei:a", "--at", strings.Repeat("noon", 5000)), "", `--at: "noon…on (20000 characters)" is neither a time…`},
 		{"no targets at all", notification(), "", "at least one of the flags in the group [target targets job jobs] is required: see enqueue send --help"},

@@ -12,9 +12,10 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-// lines are the requests of each account and priority that wait in this worker for permits. A
-// line is short: who does not fit is put back for a time of its own, so that an
-// app with a low rate and many tasks keeps nobody from being worked.
+// lines are the requests of each account and priority that wait in this worker
+// for permits. A line is short: a request that does not fit is put back for a time
+// of its own, so that an app with a low rate and many tasks keeps no other app's
+// tasks from being worked.
 type lines struct {
 	most int // requests of one line
 	mu   sync.Mutex
@@ -31,17 +32,30 @@ type lineKey struct {
 
 func lineOf(a *Account, p push.Priority) lineKey { return lineKey{a.App, a.Spec.Name, p} }
 
-// join adds a request to the line. Not ok: it is long enough without. ahead are
-// the permits that those before it wait for.
-func (l *lines) join(a *Account, p push.Priority, units int) (leave func(), ahead int, ok bool) {
+// fits tells whether the line has room for a request. ahead are the permits that
+// those in it wait for.
+func (l *lines) fits(a *Account, p push.Priority, units int) (ahead int, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	return l.fitsLocked(a, p, units)
+}
+
+// fitsLocked is fits with mu held.
+func (l *lines) fitsLocked(a *Account, p push.Priority, units int) (ahead int, ok bool) {
 	have := l.all[lineOf(a, p)]
 	long := float64(have.units+units) > max(a.Rate*lineLength.Seconds(), 2*float64(units))
-	if have.requests > 0 && (long || have.requests >= l.most) {
-		return func() {}, have.units, false
+	return have.units, have.requests == 0 || !long && have.requests < l.most
+}
+
+// join adds a request to the line, if it fits; leave is nil otherwise.
+func (l *lines) join(a *Account, p push.Priority, units int) (leave func(), ahead int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	ahead, ok := l.fitsLocked(a, p, units)
+	if !ok {
+		return nil, ahead
 	}
-	return l.addLocked(a, p, units), have.units, true
+	return l.addLocked(a, p, units), ahead
 }
 
 // lineLength is how long the last in line waits, if nobody is in another worker's.
@@ -90,8 +104,7 @@ func (d *Dispatcher) putOff(ctx context.Context, h wire.Header, lane string, t q
 	if p.before(now) {
 		return nil // somebody wants it looked at
 	}
-	leave, ahead, ok := d.lines.join(a, priority, a.Units(h.Tokens))
-	leave()
+	ahead, ok := d.lines.fits(a, priority, a.Units(h.Tokens))
 	if ok {
 		return nil
 	}

@@ -104,11 +104,11 @@ func (d *Dispatcher) admit(ctx context.Context, a *Account, s shipment, w *wait)
 // inLine puts a request into its account's line; false: it does not fit, or would
 // wait for long, and is put back for a time of its own.
 func (d *Dispatcher) inLine(ctx context.Context, a *Account, s shipment, load Load, t Ticket, w *wait) bool {
-	ahead, ok := 0, true
+	ahead := 0
 	if w.leave == nil {
-		w.leave, ahead, ok = d.lines.join(a, load.Priority, load.Units)
+		w.leave, ahead = d.lines.join(a, load.Priority, load.Units)
 	}
-	if ok && t.Wait <= shortTurn {
+	if w.leave != nil && t.Wait <= shortTurn {
 		return true
 	}
 	w.seat.leave()

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"context"
 	"flag"
 	"fmt"
 	"strings"
@@ -10,6 +9,7 @@ import (
 	"time"
 
 	"github.com/postrider/postrider/internal/simulator"
+	"github.com/postrider/postrider/internal/stalltest"
 )
 
 // flow is how long workers send in TestWorkersKeepOneLimit; make e2e: 20 s.
@@ -53,7 +53,7 @@ func (c crew) sends(t *testing.T) (mean, over float64) {
 	}
 	// More than is sent: what the killed have in work is out of reach for a while.
 	st.enqueueMany("job", int(limited*(*flow+5*time.Second).Seconds()))
-	stalled := stalls(t)
+	stalled := stalltest.Watch(t)
 	st.await("the first request", func() bool { return len(st.accepted()) > 0 })
 	begin := st.accepted()[0].at
 	st.until(begin.Add(*flow / 2))
@@ -73,27 +73,6 @@ func (c crew) sends(t *testing.T) (mean, over float64) {
 	// Who stands still between its permit and its request comes later, and so
 	// closer to those behind it.
 	return mean, float64(most) - (limited*(time.Second+late).Seconds() + block)
-}
-
-// stalls watches how late this process wakes up, as a measure of how busy the
-// machine is, until its answer is asked for: the worst.
-func stalls(t *testing.T) func() time.Duration {
-	t.Helper()
-	const tick = 2 * time.Millisecond
-	ctx, stop := context.WithCancel(t.Context())
-	worst := make(chan time.Duration, 1)
-	go func() {
-		late := time.Duration(0)
-		for last := time.Now(); ctx.Err() == nil; last = time.Now() {
-			<-time.After(tick)
-			late = max(late, time.Since(last)-tick)
-		}
-		worst <- late
-	}()
-	return func() time.Duration {
-		stop()
-		return <-worst
-	}
 }
 
 // until waits for a time.

@@ -76,7 +76,8 @@ type Finder struct {
 	End func(ctx context.Context, lane string, l Lost) error
 	// Bury ends what archived tasks still carry that asynq has trimmed.
 	Bury func(ctx context.Context, lane string, all []Corpse) error
-	// Adopt lists the work of a task that is not listed; nil: there is none.
+	// Adopt adds the work of a task to the index; nil: no task is looked for that is
+	// not in it.
 	Adopt func(ctx context.Context, lane string, t Task) error
 	// Producers ends what producers that died left half-enqueued; nil: nothing does.
 	Producers func(ctx context.Context) error

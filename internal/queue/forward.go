@@ -35,7 +35,7 @@ func score(at time.Time) string {
 
 // forward has the tasks of a set that are due worked. It returns how many there
 // were and, if that is asked for, when the next one is due, by Redis's clock; zero:
-// there is none.
+// no task waits.
 func (w *waiter) forward(ctx context.Context, set string, l *waitLane, ask bool) (n int, next time.Time, err error) {
 	now := w.now()
 	keys := []string{set, wire.PendingKey(l.name), wire.TurnKey(l.name)}

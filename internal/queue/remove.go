@@ -78,7 +78,7 @@ func (m removal) serve(w http.ResponseWriter, r *http.Request, rdb redis.Univers
 		var done []string
 		done, _, err = removeSome(r.Context(), rdb, m.lane, []string{m.id})
 		if err == nil && len(done) == 0 {
-			http.Error(w, "the task is in work, or there is none of that id", http.StatusNotFound)
+			http.Error(w, "no task of that id can be deleted: it is in work, or does not exist", http.StatusNotFound)
 			return
 		}
 	}

@@ -1,6 +1,6 @@
 -- Tells the states of tasks in few bytes.
 -- KEYS[1] … asynq tasks
--- Answers a string with a letter for each: - there is none, a active, x archived, w it waits.
+-- Answers a string with a letter for each: - no such task, a active, x archived, w it waits.
 local letters = {active = 'a', archived = 'x'}
 local out = {}
 for i = 1, #KEYS do

@@ -18,6 +18,7 @@ import (
 	"github.com/postrider/postrider/internal/limit"
 	"github.com/postrider/postrider/internal/redistest"
 	"github.com/postrider/postrider/internal/simulator"
+	"github.com/postrider/postrider/internal/stalltest"
 	"github.com/postrider/postrider/internal/worker"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors/registry"
@@ -81,7 +82,7 @@ func TestClocksThatAreOff(t *testing.T) {
 
 	_, err := (&limit.Limiter{Redis: c.rdb}).Pause(t.Context(), limit.Key{App: "shop", Vendor: "oppo"}, "", time.Now().Add(time.Hour), "for this test")
 	c.must(err)
-	late := c.stalls()
+	late := stalltest.Watch(t)
 	expires := time.Now().Add(clocksTTL)
 	c.enqueue("expires", "oppo", 5, func(j *push.Job) { j.ExpiresAt = expires })
 	c.enqueue("long", "honor", 20)
@@ -359,26 +360,6 @@ func (c *clocks) ended(id string) ledger.Status {
 		return err == nil && st.Ended()
 	})
 	return st
-}
-
-// stalls watches how late this process wakes up, as a measure of how busy the
-// machine is, until its answer is asked for: the worst.
-func (c *clocks) stalls() func() time.Duration {
-	const tick = 2 * time.Millisecond
-	ctx, stop := context.WithCancel(c.Context())
-	worst := make(chan time.Duration, 1)
-	go func() {
-		late := time.Duration(0)
-		for last := time.Now(); ctx.Err() == nil; last = time.Now() {
-			<-time.After(tick)
-			late = max(late, time.Since(last)-tick)
-		}
-		worst <- late
-	}()
-	return func() time.Duration {
-		stop()
-		return <-worst
-	}
 }
 
 // wantRate demands that no second had more than the rate and one block. Who

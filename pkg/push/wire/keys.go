@@ -39,7 +39,7 @@ func JobKey(job string) string { return "postrider:job:{" + job + "}" }
 // MessageKey holds the message of a job whose chunks carry none themselves.
 func MessageKey(job string) string { return "postrider:message:{" + job + "}" }
 
-// StagedKey holds, while a job is being enqueued, of each chunk that is laid down
+// StagedKey holds, while a job is being enqueued, of each chunk that is staged
 // the digest, 16 bytes, and the number of tokens after it.
 func StagedKey(job string) string { return "postrider:staged:{" + job + "}" }
 
