@@ -51,16 +51,16 @@ docs: ## write the documents that follow from the vendors' tables
 
 .PHONY: bench
 bench: setup ## measure against plain asynq and plain HTTP, in one run (ARGS=-short for a brief one)
-	$(GO) test -run '^$$' -bench . -benchtime 1x $(ARGS) ./internal/bench
+	$(GO) test -run '^$$' -bench . -benchtime 1x $(ARGS) ./test/bench
 
 .PHONY: e2e
 e2e: setup ## run the commands as processes, at full size: campaign, outages, dead chunks, what workers share
-	$(GO) test -v -count 1 -timeout 30m -run 'TestCampaign|TestEveryChunk|TestRedisTrouble|TestWorkersKeepOneLimit|TestALimitedApp|TestPackedAndSingle|TestTenWorkers|TestOneOfFive|TestFourKills|TestAWorkerThatIsFrozen|TestAQuota|TestHighPriority|TestAVendor' ./internal/e2e \
+	$(GO) test -v -count 1 -timeout 30m -run 'TestCampaign|TestEveryChunk|TestRedisTrouble|TestWorkersKeepOneLimit|TestALimitedApp|TestPackedAndSingle|TestTenWorkers|TestOneOfFive|TestFourKills|TestAWorkerThatIsFrozen|TestAQuota|TestHighPriority|TestAVendor' ./test/e2e \
 	  -campaign 1000000 -chunks 25000 -outage 30s -flow 20s -highs 500 -crowd 200000 -away 1m
 
 .PHONY: chaos
 chaos: setup ## break workers, Redis and vendors at random for 3 minutes, and account for every token (SEED=n repeats a run)
-	$(GO) test -v -count 1 -timeout 30m -run TestChaos ./internal/chaos -tokens 200000 -duration 3m $(if $(SEED),-seed $(SEED)) $(ARGS)
+	$(GO) test -v -count 1 -timeout 30m -run TestChaos ./test/chaos -tokens 200000 -duration 3m $(if $(SEED),-seed $(SEED)) $(ARGS)
 
 .PHONY: prove
 prove: setup ## prove that nothing is lost: every point of a worker's death, power loss, clocks, the books, chaos; prints the claim

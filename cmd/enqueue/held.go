@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/postrider/postrider/internal/feedback"
+	"github.com/postrider/postrider/internal/feed"
 	"github.com/postrider/postrider/pkg/push/text"
 )
 
@@ -24,28 +24,28 @@ feed, discard forgets them.`,
 			return usage(errors.New("invalid held: say what to do with them: list, confirm or discard"))
 		},
 	}
-	c.AddCommand(a.heldList(), a.heldMove("confirm", "Let held entries into the feed", "confirmed", (*feedback.Held).Confirm,
+	c.AddCommand(a.heldList(), a.heldMove("confirm", "Let held entries into the feed", "confirmed", (*feed.Held).Confirm,
 		`confirm moves held entries into the feed, in their order: applications will
 delete the tokens, and postrider sends nothing more to them. It may be
 interrupted and run again: each entry enters the feed once. Without a filter it
 confirms all.`))
-	c.AddCommand(a.heldMove("discard", "Forget held entries", "discarded", (*feedback.Held).Discard,
+	c.AddCommand(a.heldMove("discard", "Forget held entries", "discarded", (*feed.Held).Discard,
 		`discard deletes held entries for good: nobody is told that the tokens are
 invalid. The ledgers stay as they are. Without a filter it discards all.`))
 	return c
 }
 
 // held connects and returns the held entries with the filter that was asked for.
-func (a *app) held(f *entryFlags) (*feedback.Held, feedback.Filter, error) {
+func (a *app) held(f *entryFlags) (*feed.Held, feed.Filter, error) {
 	from, err := f.check()
-	filter := feedback.Filter{App: f.app, Vendor: f.vendor, Code: f.code, Job: f.job, Since: from}
+	filter := feed.Filter{App: f.app, Vendor: f.vendor, Code: f.code, Job: f.job, Since: from}
 	if err == nil {
 		err = a.connect()
 	}
 	if err != nil {
 		return nil, filter, err
 	}
-	return &feedback.Held{Redis: a.rdb, Keep: a.cfg.Ledger.Keep}, filter, nil
+	return &feed.Held{Redis: a.rdb, Keep: a.cfg.Ledger.Keep}, filter, nil
 }
 
 func (a *app) heldList() *cobra.Command {
@@ -70,7 +70,7 @@ func (a *app) heldList() *cobra.Command {
 
 // heldMove is the command that does one thing with held entries.
 func (a *app) heldMove(
-	name, short, done string, move func(*feedback.Held, context.Context, feedback.Filter) (int, error), long string,
+	name, short, done string, move func(*feed.Held, context.Context, feed.Filter) (int, error), long string,
 ) *cobra.Command {
 	var f entryFlags
 	c := &cobra.Command{

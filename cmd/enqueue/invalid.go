@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/postrider/postrider/internal/feedback"
+	"github.com/postrider/postrider/internal/feed"
 	"github.com/postrider/postrider/pkg/push/text"
 )
 
@@ -40,7 +40,7 @@ Tokens are cut short; --json prints them in full.`,
 }
 
 func (a *app) runInvalid(ctx context.Context, from time.Time, follow bool) error {
-	feed := feedback.Feed{Redis: a.rdb}
+	feed := feed.Feed{Redis: a.rdb}
 	if follow {
 		return feed.Follow(ctx, from, a.tellInvalid)
 	}
@@ -48,7 +48,7 @@ func (a *app) runInvalid(ctx context.Context, from time.Time, follow bool) error
 }
 
 // tellInvalid prints entries and holds nothing back: somebody may follow.
-func (a *app) tellInvalid(all []feedback.Entry) error {
+func (a *app) tellInvalid(all []feed.Entry) error {
 	out := newLines(a.out)
 	for _, e := range all {
 		if err := a.tellToken(out, e); err != nil {
@@ -58,7 +58,7 @@ func (a *app) tellInvalid(all []feedback.Entry) error {
 	return out.flush()
 }
 
-func (a *app) tellToken(out *lines, e feedback.Entry) error {
+func (a *app) tellToken(out *lines, e feed.Entry) error {
 	if a.json {
 		return out.print(e)
 	}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/postrider/postrider/internal/jobs"
+	"github.com/postrider/postrider/internal/status"
 	"github.com/postrider/postrider/pkg/push/text"
 	"github.com/postrider/postrider/pkg/push/wire"
 )
@@ -22,7 +22,7 @@ const jobsShown = 100
 func jobStates() []string { return []string{wire.Running, wire.Done, wire.Canceling} }
 
 func (a *app) jobs() *cobra.Command {
-	f := jobs.Filter{Limit: jobsShown}
+	f := status.JobFilter{Limit: jobsShown}
 	c := &cobra.Command{
 		Use:   "jobs",
 		Short: "List jobs: the open ones, and ended ones of more than one token",
@@ -44,7 +44,7 @@ worker looks. It reads Redis only.`,
 			if err := a.connect(); err != nil {
 				return err
 			}
-			all, err := (&jobs.Reader{Redis: a.rdb}).List(cmd.Context(), f)
+			all, err := (&status.JobReader{Redis: a.rdb}).List(cmd.Context(), f)
 			if err != nil {
 				return fmt.Errorf("list jobs: %w", err)
 			}
@@ -60,7 +60,7 @@ worker looks. It reads Redis only.`,
 }
 
 // tellJobs prints a line for each job.
-func (a *app) tellJobs(all []jobs.Job) error {
+func (a *app) tellJobs(all []status.Job) error {
 	if a.json {
 		out := newLines(a.out)
 		for _, j := range all {

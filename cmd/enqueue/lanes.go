@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/postrider/postrider/internal/config"
-	"github.com/postrider/postrider/internal/lanes"
+	"github.com/postrider/postrider/internal/status"
 	"github.com/postrider/postrider/pkg/push/text"
 	"github.com/postrider/postrider/pkg/vendors/registry"
 )
@@ -29,7 +29,7 @@ of a configuration error of their own. It reads Redis only.`,
 			if err := a.connect(); err != nil {
 				return err
 			}
-			all, err := (&lanes.Reader{Redis: a.rdb}).Lanes(cmd.Context(), accounts(a.cfg))
+			all, err := (&status.LaneReader{Redis: a.rdb}).Lanes(cmd.Context(), accounts(a.cfg))
 			if err != nil {
 				return err
 			}
@@ -47,12 +47,12 @@ of a configuration error of their own. It reads Redis only.`,
 }
 
 // accounts are what the configuration has.
-func accounts(c *config.Config) []lanes.Account {
-	var all []lanes.Account
+func accounts(c *config.Config) []status.Account {
+	var all []status.Account
 	for name, app := range c.Apps {
 		for _, spec := range registry.All() {
 			if s, ok := app.Vendors[spec.Name]; ok {
-				all = append(all, lanes.Account{App: name, Vendor: spec.Name, Rate: s.RateOf(spec), Unit: string(spec.Unit)})
+				all = append(all, status.Account{App: name, Vendor: spec.Name, Rate: s.RateOf(spec), Unit: string(spec.Unit)})
 			}
 		}
 	}
@@ -61,7 +61,7 @@ func accounts(c *config.Config) []lanes.Account {
 
 // tellLanes prints a line for each lane and app, and one more for each further
 // thing that the app waits for.
-func tellLanes(out io.Writer, all []lanes.Lane, now time.Time) error {
+func tellLanes(out io.Writer, all []status.Lane, now time.Time) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "LANE\tWAITING\tIN FLIGHT\tOLDEST\tAPP\tRATE\tPAUSED\tUNTIL\tWHY")
 	for _, l := range all {
@@ -99,28 +99,28 @@ func tellLanes(out io.Writer, all []lanes.Lane, now time.Time) error {
 const shownParked = 5
 
 // parkedUntil is when a job's next probe may go.
-func parkedUntil(p lanes.Parked, now time.Time) string {
+func parkedUntil(p status.Parked, now time.Time) string {
 	if !p.Until.After(now) {
-		return lanes.ProbeDue
+		return status.ProbeDue
 	}
 	return p.Until.Format("15:04:05")
 }
 
-func waiting(l lanes.Lane) string {
+func waiting(l status.Lane) string {
 	if l.Later == 0 {
 		return strconv.Itoa(l.Waiting)
 	}
 	return fmt.Sprintf("%d (%d later)", l.Waiting, l.Later)
 }
 
-func oldest(l lanes.Lane) string {
+func oldest(l status.Lane) string {
 	if l.Oldest == 0 {
 		return "-"
 	}
 	return time.Duration(l.Oldest * float64(time.Second)).Round(100 * time.Millisecond).String()
 }
 
-func rate(a lanes.App) string {
+func rate(a status.App) string {
 	number := func(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
 	switch {
 	case a.Rate == 0:
@@ -131,7 +131,7 @@ func rate(a lanes.App) string {
 	return fmt.Sprintf("%s %s/s", number(a.Rate), a.Unit)
 }
 
-func held(h lanes.Hold) string {
+func held(h status.Hold) string {
 	if h.Bucket != "" {
 		return h.Kind + " " + h.Bucket
 	}
@@ -139,8 +139,8 @@ func held(h lanes.Hold) string {
 }
 
 // until is the day only where it is not today.
-func until(h lanes.Hold, now time.Time) string {
-	if h.State != lanes.Paused {
+func until(h status.Hold, now time.Time) string {
+	if h.State != status.Paused {
 		return h.State
 	}
 	if h.Until.Sub(now) < 12*time.Hour {

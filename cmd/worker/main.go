@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/postrider/postrider/internal/config"
-	"github.com/postrider/postrider/internal/hush"
+	"github.com/postrider/postrider/internal/logging"
 	"github.com/postrider/postrider/internal/worker"
 	"github.com/postrider/postrider/pkg/push/text"
 	"github.com/postrider/postrider/pkg/vendors/registry"
@@ -126,7 +126,7 @@ func (p *program) work(ctx context.Context) error {
 		return usageError{err}
 	}
 	log := p.logger(cfg.Log)
-	redis.SetLogger(redisLog{log, &hush.Hush{}})
+	redis.SetLogger(redisLog{log, &logging.Hush{}})
 	err = fit(ctx, o, log)
 	if ctx.Err() != nil {
 		return stoppedEarly(log)
@@ -188,7 +188,7 @@ func (p *program) reload(ctx context.Context, w *worker.Worker, log zerolog.Logg
 // is lost or cannot be had, as ours: each thing once in a while.
 type redisLog struct {
 	zerolog.Logger
-	hush *hush.Hush
+	hush *logging.Hush
 }
 
 // Printf is what the client calls.

@@ -10,7 +10,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/postrider/postrider/internal/once"
+	"github.com/postrider/postrider/internal/coord"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/push/wire"
 )
@@ -35,7 +35,7 @@ type Left struct{ ID, Job, Reason string }
 func (s *Store) Replay(ctx context.Context, f Filter, expires time.Time) (Sum, []Left, error) {
 	var sum Sum
 	var left []Left
-	name := once.Key(wire.DeadStream)
+	name := coord.CallKey(wire.DeadStream)
 	err := s.pages(ctx, f, func(all []Entry) error {
 		moved, err := s.move(ctx, name, all, expires)
 		for i, m := range moved {

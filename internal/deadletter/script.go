@@ -3,7 +3,7 @@ package deadletter
 import (
 	"github.com/redis/go-redis/v9"
 
-	"github.com/postrider/postrider/internal/once"
+	"github.com/postrider/postrider/internal/coord"
 )
 
 // replayScript moves one entry from the dead letters back into its lane, and
@@ -15,7 +15,7 @@ import (
 //	      chunk, the same for a ledger that is a string, lane, asynq task id, asynq task,
 //	      member of the open work, its score, job
 //	Returns "ok", "gone" if the entry is not in the stream, or why it stays there.
-var replayScript = redis.NewScript(once.Lua + `
+var replayScript = redis.NewScript(coord.OnceLua + `
 if did(KEYS[7], ARGV[1]) then return 'ok' end
 if #redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1]) == 0 then return 'gone' end
 local ledger, n, ttl = KEYS[2], tonumber(ARGV[2]), tonumber(ARGV[6])

@@ -7,7 +7,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/postrider/postrider/internal/once"
+	"github.com/postrider/postrider/internal/coord"
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
@@ -124,14 +124,14 @@ func (s *Sum) add(e *Entry) {
 // Purge deletes the chosen entries. What it counts is right also beside an error.
 func (s *Store) Purge(ctx context.Context, f Filter) (Sum, error) {
 	var sum Sum
-	name := once.Key(wire.DeadStream)
+	name := coord.CallKey(wire.DeadStream)
 	err := s.pages(ctx, f, func(all []Entry) error {
 		ids := make([]string, len(all))
 		for i := range all {
 			ids[i] = all[i].ID
 		}
 		// What was begun is finished, so that the count is right.
-		deleted, err := once.Delete(context.WithoutCancel(ctx), s.Redis, wire.DeadStream, name, ids)
+		deleted, err := coord.DeleteEntries(context.WithoutCancel(ctx), s.Redis, wire.DeadStream, name, ids)
 		for i, mine := range deleted {
 			if mine {
 				sum.add(&all[i])

@@ -16,10 +16,10 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"github.com/postrider/postrider/internal/credential"
+	"github.com/postrider/postrider/internal/accesstoken"
 	"github.com/postrider/postrider/internal/ledger"
 	"github.com/postrider/postrider/internal/queue"
-	"github.com/postrider/postrider/internal/saved"
+	"github.com/postrider/postrider/internal/upload"
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/push/wire"
@@ -47,8 +47,8 @@ type Book interface {
 
 // Saved keeps the vendors' names for messages that were laid up there.
 type Saved interface {
-	ID(ctx context.Context, m saved.Message, save func(context.Context) (vendors.Saved, error)) (string, error)
-	Forget(ctx context.Context, m saved.Message, id string) error
+	ID(ctx context.Context, m upload.Message, save func(context.Context) (vendors.Saved, error)) (string, error)
+	Forget(ctx context.Context, m upload.Message, id string) error
 }
 
 // Tracer notes whose messages are about to be sent, for receipts that come later.
@@ -140,7 +140,7 @@ type Meter interface {
 // Config holds what a Dispatcher needs.
 type Config struct {
 	Book   Book
-	Access credential.Source
+	Access accesstoken.Source
 	Saved  Saved
 	Gate   Gate
 	Meter  Meter

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/postrider/postrider/internal/dispatch"
-	"github.com/postrider/postrider/internal/saved"
+	"github.com/postrider/postrider/internal/upload"
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/push/wire"
 	"github.com/postrider/postrider/pkg/vendors"
@@ -333,11 +333,11 @@ func (s *saver) Save(context.Context, *vendors.Request) (vendors.Saved, error) {
 // names keeps the names of saved messages in memory.
 type names struct {
 	mu   sync.Mutex
-	ids  map[saved.Message]string
+	ids  map[upload.Message]string
 	gone []string
 }
 
-func (n *names) ID(ctx context.Context, m saved.Message, save func(context.Context) (vendors.Saved, error)) (string, error) {
+func (n *names) ID(ctx context.Context, m upload.Message, save func(context.Context) (vendors.Saved, error)) (string, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if id, ok := n.ids[m]; ok {
@@ -348,13 +348,13 @@ func (n *names) ID(ctx context.Context, m saved.Message, save func(context.Conte
 		return "", err
 	}
 	if n.ids == nil {
-		n.ids = map[saved.Message]string{}
+		n.ids = map[upload.Message]string{}
 	}
 	n.ids[m] = got.ID
 	return got.ID, nil
 }
 
-func (n *names) Forget(_ context.Context, m saved.Message, id string) error {
+func (n *names) Forget(_ context.Context, m upload.Message, id string) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.ids[m] == id {

@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/postrider/postrider/internal/flight"
+	"github.com/postrider/postrider/internal/coord"
 )
 
 // probe is how long the first of several small tasks waits for a second one;
@@ -27,7 +27,7 @@ type batch struct {
 	key joinKey
 	// callers are the parcels' handlers. The request is given up when all of them
 	// are canceled, and not before.
-	callers *flight.Callers
+	callers *coord.Callers
 	all     shipment
 	n       int
 	seen    map[string]struct{}
@@ -97,7 +97,7 @@ func (j *joiner) enter(ctx context.Context, k joinKey, p *parcel, limit int) (b 
 		close(b.full) // as full as it gets
 	}
 	b = &batch{
-		key: k, callers: flight.New(ctx), seen: map[string]struct{}{}, joined: make(chan struct{}, 1), full: make(chan struct{}),
+		key: k, callers: coord.NewCallers(ctx), seen: map[string]struct{}{}, joined: make(chan struct{}, 1), full: make(chan struct{}),
 	}
 	b.take(p)
 	j.open[k] = b

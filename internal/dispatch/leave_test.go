@@ -8,7 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/postrider/postrider/internal/saved"
+	"github.com/postrider/postrider/internal/upload"
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/push/wire"
@@ -53,12 +53,12 @@ func (never) Access(ctx context.Context, _, _ string, _ vendors.Granter, _ strin
 
 func (never) Invalidate(context.Context, string, string, string) error { return nil }
 
-func (never) ID(ctx context.Context, _ saved.Message, _ func(context.Context) (vendors.Saved, error)) (string, error) {
+func (never) ID(ctx context.Context, _ upload.Message, _ func(context.Context) (vendors.Saved, error)) (string, error) {
 	<-ctx.Done()
 	return "", ctx.Err()
 }
 
-func (never) Forget(context.Context, saved.Message, string) error { return nil }
+func (never) Forget(context.Context, upload.Message, string) error { return nil }
 
 func TestWhoLeavesASharedRequestTakesNobodyAlong(t *testing.T) {
 	t.Parallel()

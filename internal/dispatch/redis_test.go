@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/postrider/postrider/internal/saved"
+	"github.com/postrider/postrider/internal/upload"
 	"github.com/postrider/postrider/pkg/push/wire"
 	"github.com/postrider/postrider/pkg/vendors"
 )
@@ -20,7 +20,7 @@ type lookup struct {
 	away *bool
 }
 
-func (l lookup) ID(ctx context.Context, m saved.Message, save func(context.Context) (vendors.Saved, error)) (string, error) {
+func (l lookup) ID(ctx context.Context, m upload.Message, save func(context.Context) (vendors.Saved, error)) (string, error) {
 	if *l.away {
 		return "", errAway
 	}

@@ -6,8 +6,8 @@ import (
 	"runtime/debug"
 	"time"
 
-	"github.com/postrider/postrider/internal/credential"
-	"github.com/postrider/postrider/internal/saved"
+	"github.com/postrider/postrider/internal/accesstoken"
+	"github.com/postrider/postrider/internal/upload"
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
 )
@@ -38,7 +38,7 @@ type call struct {
 func (d *Dispatcher) request(ctx context.Context, a call, reqs []*vendors.Request) answer {
 	var ans answer
 	g, _ := a.Vendor.(vendors.Granter)
-	err := credential.Use(ctx, d.Access, credential.Holder{App: a.App, Vendor: a.Spec.Name, Granter: g, Fingerprint: a.Fingerprint},
+	err := accesstoken.Use(ctx, d.Access, accesstoken.Holder{App: a.App, Vendor: a.Spec.Name, Granter: g, Fingerprint: a.Fingerprint},
 		func(access string) bool {
 			for _, r := range reqs {
 				r.Access = access
@@ -47,7 +47,7 @@ func (d *Dispatcher) request(ctx context.Context, a call, reqs []*vendors.Reques
 			return !ans.withheld && ans.row.Remedy == classify.RefreshAuth
 		})
 	switch {
-	case errors.Is(err, credential.ErrRefused):
+	case errors.Is(err, accesstoken.ErrRefused):
 		ans.refused = true
 		d.read(a, &ans)
 		d.tell(ctx, a, &ans)
@@ -110,8 +110,8 @@ func (d *Dispatcher) save(ctx context.Context, a call, reqs []*vendors.Request) 
 	return ans, false
 }
 
-func saving(a call, r *vendors.Request) saved.Message {
-	return saved.Message{App: a.App, Vendor: a.Spec.Name, Key: r.Key}
+func saving(a call, r *vendors.Request) upload.Message {
+	return upload.Message{App: a.App, Vendor: a.Spec.Name, Key: r.Key}
 }
 
 func count(reqs []*vendors.Request) int {

@@ -10,13 +10,13 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"github.com/postrider/postrider/internal/feedback"
+	"github.com/postrider/postrider/internal/feed"
 	"github.com/postrider/postrider/internal/ledger"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-func withGone(r *rig) { r.cfg.Gone = &feedback.Gone{Redis: r.rdb, Now: r.clock.now} }
+func withGone(r *rig) { r.cfg.Gone = &feed.Gone{Redis: r.rdb, Now: r.clock.now} }
 
 const suppressed = "nova/postrider/suppressed"
 

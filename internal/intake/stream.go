@@ -12,7 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
 
-	"github.com/postrider/postrider/internal/inbox"
+	"github.com/postrider/postrider/internal/coord"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/push/wire"
 )
@@ -60,7 +60,7 @@ type given struct {
 // safe against a crash at any moment: what a worker leaves behind is taken by
 // another, and a job that is then known already counts as enqueued.
 func (s *Stream) Run(ctx context.Context) {
-	in := &inbox.Reader{Redis: s.Redis, Stream: wire.IntakeStream, PerRead: perRead, ClaimEvery: claimEvery, ClaimIdle: claimIdle}
+	in := &coord.StreamReader{Redis: s.Redis, Stream: wire.IntakeStream, PerRead: perRead, ClaimEvery: claimEvery, ClaimIdle: claimIdle}
 	wait := backoff.NewExponentialBackOff(backoff.WithInitialInterval(100*time.Millisecond), backoff.WithMaxInterval(5*time.Second), backoff.WithMaxElapsedTime(0))
 	told := false
 	for ctx.Err() == nil {
@@ -77,7 +77,7 @@ func (s *Stream) Run(ctx context.Context) {
 			told = true
 			s.Log.Error().Err(err).Msg("jobs of the intake stream wait: they are enqueued later")
 		}
-		inbox.Rest(ctx, wait.NextBackOff())
+		coord.Sleep(ctx, wait.NextBackOff())
 	}
 	in.Leave(context.WithoutCancel(ctx))
 }
@@ -85,7 +85,7 @@ func (s *Stream) Run(ctx context.Context) {
 // work enqueues a lot and takes it off the stream. again: it may have been
 // enqueued before. While Redis is away it tries again, since nobody else does
 // for a while; what is left then is another's.
-func (s *Stream) work(ctx context.Context, in *inbox.Reader, all []redis.XMessage, again bool, wait backoff.BackOff) error {
+func (s *Stream) work(ctx context.Context, in *coord.StreamReader, all []redis.XMessage, again bool, wait backoff.BackOff) error {
 	if len(all) == 0 {
 		return nil
 	}
@@ -104,7 +104,7 @@ func (s *Stream) work(ctx context.Context, in *inbox.Reader, all []redis.XMessag
 			return err
 		}
 		again = true
-		inbox.Rest(ctx, wait.NextBackOff())
+		coord.Sleep(ctx, wait.NextBackOff())
 	}
 }
 
@@ -185,7 +185,7 @@ func (g *given) refuse(ctx context.Context, p redis.Pipeliner) {
 }
 
 // finish takes the lot off the stream and answers what was refused, in one step.
-func (s *Stream) finish(ctx context.Context, in *inbox.Reader, lot []*given) error {
+func (s *Stream) finish(ctx context.Context, in *coord.StreamReader, lot []*given) error {
 	ids, refused := make([]string, len(lot)), 0
 	for i, g := range lot {
 		ids[i] = g.id
@@ -208,7 +208,7 @@ func (s *Stream) finish(ctx context.Context, in *inbox.Reader, lot []*given) err
 func endingAfter(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
-		inbox.Rest(longer, d)
+		coord.Sleep(longer, d)
 		cancel()
 	})
 	return longer, func() {

@@ -11,7 +11,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/postrider/postrider/internal/once"
+	"github.com/postrider/postrider/internal/coord"
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
@@ -88,7 +88,7 @@ func (s *Store) feedArgs(f Found, invalid int) ([]string, []any) {
 	if f.Answered == 0 {
 		invalid = 0
 	}
-	keys := []string{once.Key(wire.InvalidStream), wire.InvalidStream, wire.HeldStream, wire.GuardKey(f.App, f.Vendor, f.Source), wire.GoneKey(f.App, f.Vendor)}
+	keys := []string{coord.CallKey(wire.InvalidStream), wire.InvalidStream, wire.HeldStream, wire.GuardKey(f.App, f.Vendor, f.Source), wire.GoneKey(f.App, f.Vendor)}
 	args := []any{
 		now.Unix(), int64(s.keep() / time.Second), int64(feedOnce / time.Second),
 		f.Answered, invalid, s.Guard.Min, s.Guard.Ratio,

@@ -6,8 +6,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/postrider/postrider/internal/lanes"
 	"github.com/postrider/postrider/internal/limit"
+	"github.com/postrider/postrider/internal/status"
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
@@ -17,14 +17,14 @@ const readTime = 2 * time.Second
 // limits tells how the accounts stand. All workers share that, so it is read
 // from Redis at each scrape, and each worker tells the same.
 type limits struct {
-	read                              func(context.Context) (map[string][]lanes.App, error)
+	read                              func(context.Context) (map[string][]status.App, error)
 	readable, factor, stopped, paused *prometheus.Desc
 	parked                            *prometheus.Desc
 }
 
 // Watch adds the gauges of rates, stops and pauses. read gives every account's,
 // by vendor.
-func (m *Metrics) Watch(read func(context.Context) (map[string][]lanes.App, error)) {
+func (m *Metrics) Watch(read func(context.Context) (map[string][]status.App, error)) {
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc("postrider_"+name, help, labels, nil)
 	}
@@ -58,7 +58,7 @@ func (l *limits) Collect(c chan<- prometheus.Metric) {
 	}
 }
 
-func (l *limits) collect(c chan<- prometheus.Metric, vendor string, a lanes.App) {
+func (l *limits) collect(c chan<- prometheus.Metric, vendor string, a status.App) {
 	c <- prometheus.MustNewConstMetric(l.factor, prometheus.GaugeValue, a.Factor, a.App, vendor)
 	c <- prometheus.MustNewConstMetric(l.parked, prometheus.GaugeValue, float64(a.AllParked), a.App, vendor)
 	stop := ""

@@ -12,8 +12,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/postrider/postrider/internal/dispatch"
-	"github.com/postrider/postrider/internal/lanes"
 	"github.com/postrider/postrider/internal/metrics"
+	"github.com/postrider/postrider/internal/status"
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/push/wire"
 	"github.com/postrider/postrider/pkg/vendors"
@@ -131,9 +131,9 @@ func TestGaugesTellWhatHoldsAnAppUp(t *testing.T) {
 	m := metrics.New()
 	var fails error
 	until := time.Unix(1_800_000_000, 0)
-	m.Watch(func(context.Context) (map[string][]lanes.App, error) {
-		return map[string][]lanes.App{"nova": {{App: "shop", Factor: 0.5, AllParked: 3, Holds: []lanes.Hold{
-			{Kind: "config", State: lanes.Probing, Until: until},
+	m.Watch(func(context.Context) (map[string][]status.App, error) {
+		return map[string][]status.App{"nova": {{App: "shop", Factor: 0.5, AllParked: 3, Holds: []status.Hold{
+			{Kind: "config", State: status.Probing, Until: until},
 			{Kind: "quota", Bucket: "channel:any text", Until: until},
 			{Kind: "quota", Bucket: "channel:of a job", Until: until.Add(time.Hour)},
 		}}, {App: "bank", Factor: 1}}}, fails

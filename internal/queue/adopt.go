@@ -9,7 +9,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/postrider/postrider/internal/once"
+	"github.com/postrider/postrider/internal/coord"
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
@@ -30,7 +30,7 @@ func (f *Finder) adopt(ctx context.Context) error {
 	if f.Adopt == nil {
 		return nil
 	}
-	mine, err := once.Take(ctx, f.Redis, adoptedKey, rand.Text(), adoptingFor)
+	mine, err := coord.Take(ctx, f.Redis, adoptedKey, rand.Text(), adoptingFor)
 	if err != nil || !mine {
 		return err
 	}

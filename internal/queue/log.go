@@ -10,7 +10,7 @@ import (
 	"github.com/hibiken/asynq"
 	"github.com/rs/zerolog"
 
-	"github.com/postrider/postrider/internal/hush"
+	"github.com/postrider/postrider/internal/logging"
 )
 
 // logger writes asynq's log through zerolog. asynq tells of its starting and
@@ -24,7 +24,7 @@ type logger struct {
 
 // trouble is what the lanes of a worker have with Redis.
 type trouble struct {
-	hush hush.Hush
+	hush logging.Hush
 
 	mu    sync.Mutex
 	since time.Time // zero: there is none

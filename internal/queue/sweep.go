@@ -11,7 +11,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/postrider/postrider/internal/once"
+	"github.com/postrider/postrider/internal/coord"
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
@@ -51,7 +51,7 @@ type sweeper struct {
 // sweep looks at what was archived since it last did, unless another worker
 // has just done so. force: also then.
 func (s *sweeper) sweep(ctx context.Context, force bool) error {
-	mine, err := once.Take(ctx, s.rdb, sweepKey, rand.Text(), s.every-s.every/30)
+	mine, err := coord.Take(ctx, s.rdb, sweepKey, rand.Text(), s.every-s.every/30)
 	if err != nil {
 		return fmt.Errorf("take turns at sweeping the archive: %w", err)
 	}

@@ -7,7 +7,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/postrider/postrider/internal/inbox"
+	"github.com/postrider/postrider/internal/coord"
 	"github.com/postrider/postrider/internal/ledger"
 	"github.com/postrider/postrider/pkg/push/wire"
 )
@@ -35,7 +35,7 @@ type Consumer struct {
 // is acknowledged only after it was applied, and applying it again changes
 // nothing: what a worker leaves behind is applied by another.
 func (c *Consumer) Run(ctx context.Context) {
-	in, told := &inbox.Reader{
+	in, told := &coord.StreamReader{
 		Redis: c.Store.Redis, Stream: wire.ReceiptStream, PerRead: perRead, ClaimEvery: claimEvery, ClaimIdle: claimIdle,
 	}, false
 	for ctx.Err() == nil {
@@ -47,7 +47,7 @@ func (c *Consumer) Run(ctx context.Context) {
 			if !told {
 				c.Log.Error().Err(err).Msg("receipts wait: they are applied later")
 			}
-			inbox.Rest(ctx, rest)
+			coord.Sleep(ctx, rest)
 		}
 		told = err != nil
 	}
@@ -55,7 +55,7 @@ func (c *Consumer) Run(ctx context.Context) {
 }
 
 // work applies entries and acknowledges them.
-func (c *Consumer) work(ctx context.Context, in *inbox.Reader, all []redis.XMessage) error {
+func (c *Consumer) work(ctx context.Context, in *coord.StreamReader, all []redis.XMessage) error {
 	if len(all) == 0 {
 		return nil
 	}

@@ -11,7 +11,7 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"github.com/postrider/postrider/internal/hush"
+	"github.com/postrider/postrider/internal/logging"
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
@@ -45,12 +45,12 @@ const sayAgain = 10 * time.Second
 type Handler struct {
 	Config
 
-	hush hush.Hush
+	hush logging.Hush
 }
 
 // NewHandler returns a Handler.
 func NewHandler(c Config) *Handler {
-	return &Handler{Config: c, hush: hush.Hush{Again: sayAgain, Now: c.Now}}
+	return &Handler{Config: c, hush: logging.Hush{Again: sayAgain, Now: c.Now}}
 }
 
 // ServeHTTP answers one call.

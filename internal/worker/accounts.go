@@ -8,7 +8,7 @@ import (
 
 	"github.com/postrider/postrider/internal/config"
 	"github.com/postrider/postrider/internal/dispatch"
-	"github.com/postrider/postrider/internal/lanes"
+	"github.com/postrider/postrider/internal/status"
 	"github.com/postrider/postrider/pkg/vendors"
 	"github.com/postrider/postrider/pkg/vendors/registry"
 )
@@ -54,10 +54,10 @@ func (w *Worker) account(app, vendor string) (*dispatch.Account, bool) {
 }
 
 // known lists the accounts in force for who shows how they stand.
-func (w *Worker) known() []lanes.Account {
-	var all []lanes.Account
+func (w *Worker) known() []status.Account {
+	var all []status.Account
 	for k, a := range *w.accounts.Load() {
-		all = append(all, lanes.Account{App: k.app, Vendor: k.vendor, Rate: a.Rate, Unit: string(a.Spec.Unit)})
+		all = append(all, status.Account{App: k.app, Vendor: k.vendor, Rate: a.Rate, Unit: string(a.Spec.Unit)})
 	}
 	return all
 }

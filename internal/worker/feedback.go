@@ -6,9 +6,8 @@ import (
 	"sync"
 
 	"github.com/postrider/postrider/internal/config"
-	"github.com/postrider/postrider/internal/feedback"
-	"github.com/postrider/postrider/internal/lease"
-	"github.com/postrider/postrider/internal/pull"
+	"github.com/postrider/postrider/internal/coord"
+	"github.com/postrider/postrider/internal/feed"
 	"github.com/postrider/postrider/pkg/push/wire"
 	"github.com/postrider/postrider/pkg/vendors"
 )
@@ -25,16 +24,16 @@ type background struct {
 func (w *Worker) startFeedback() {
 	w.background.ctx, w.background.cancel = context.WithCancel(context.Background())
 	w.background.wg.Go(func() { w.clock.Run(w.background.ctx) })
-	hook := &feedback.Webhook{
+	hook := &feed.Webhook{
 		Redis: w.rdb, Client: w.client, Meter: w.metrics, Log: w.log, Now: w.clock.Now,
 		Target: func() (string, string) {
 			t := w.webhook.Load()
 			return t.URL.Reveal(), t.Secret.Reveal()
 		},
 	}
-	puller := &pull.Puller{
+	puller := &feed.Puller{
 		Redis: w.rdb, Access: w.access, Feed: w.book, Meter: w.metrics, Log: w.log, Now: w.clock.Now,
-		Accounts: func() []pull.Account { return *w.lists.Load() }, Stopping: w.background.ctx.Done(),
+		Accounts: func() []feed.ListAccount { return *w.lists.Load() }, Stopping: w.background.ctx.Done(),
 	}
 	w.alone(wire.WebhookLeaseKey, hook.Wanted, hook.Run)
 	w.alone(wire.PullLeaseKey, puller.Wanted, puller.Run)
@@ -48,21 +47,21 @@ func (w *Worker) startFeedback() {
 
 // alone does something while this worker is the one that does it.
 func (w *Worker) alone(key string, wanted func() bool, do func(context.Context)) {
-	l := &lease.Lease{Redis: w.rdb, Key: key}
+	l := &coord.Leadership{Redis: w.rdb, Key: key}
 	w.background.wg.Go(func() { l.Run(w.background.ctx, wanted, do) })
 }
 
 // listAccounts are the accounts of vendors that this worker serves, and that
 // keep a list of dead tokens.
-func listAccounts(c *config.Config, all accounts) []pull.Account {
-	var out []pull.Account
+func listAccounts(c *config.Config, all accounts) []feed.ListAccount {
+	var out []feed.ListAccount
 	for k, a := range all {
 		p, ok := a.Vendor.(vendors.Puller)
 		if !ok || !p.Pulls() || !slices.Contains(c.Served(), k.vendor) {
 			continue
 		}
 		g, _ := a.Vendor.(vendors.Granter)
-		out = append(out, pull.Account{
+		out = append(out, feed.ListAccount{
 			App: k.app, Vendor: k.vendor, Puller: p, Granter: g, Fingerprint: a.Fingerprint, Codes: a.Codes, Timeout: a.Timeout,
 		})
 	}

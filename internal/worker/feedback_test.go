@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/postrider/postrider/internal/config"
-	"github.com/postrider/postrider/internal/feedback"
+	"github.com/postrider/postrider/internal/feed"
 	"github.com/postrider/postrider/internal/redistest"
 	"github.com/postrider/postrider/pkg/push/wire"
 	"github.com/postrider/postrider/pkg/vendors"
@@ -25,7 +25,7 @@ type told struct {
 }
 
 func (h *told) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	var v struct{ Entries []feedback.Entry }
+	var v struct{ Entries []feed.Entry }
 	_ = json.NewDecoder(r.Body).Decode(&v)
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -66,8 +66,8 @@ func TestAWorkerHoldsMassInvalidationAndTellsTheWebhookOnceItIsConfirmed(t *test
 	if n := strings.Count(r.log.String(), `"level":"error"`); n != 1 || hook.count() != 0 {
 		t.Errorf("%d alarms, want one, and %d entries were told, want none:\n%s", n, hook.count(), r.log.String())
 	}
-	held := feedback.Held{Redis: r.rdb, Keep: cfg.Ledger.Keep}
-	if n, err := held.Confirm(t.Context(), feedback.Filter{App: "shop"}); n != 60 || err != nil {
+	held := feed.Held{Redis: r.rdb, Keep: cfg.Ledger.Keep}
+	if n, err := held.Confirm(t.Context(), feed.Filter{App: "shop"}); n != 60 || err != nil {
 		t.Errorf("confirmed %d, %v", n, err)
 	}
 	r.eventually("the webhook is told", func() bool { return hook.count() == 60 })

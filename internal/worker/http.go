@@ -12,8 +12,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"github.com/postrider/postrider/internal/overview"
 	"github.com/postrider/postrider/internal/receipt"
+	"github.com/postrider/postrider/internal/status"
 )
 
 // listen starts the HTTP server: the UI behind its password, and what machines
@@ -26,7 +26,7 @@ func (w *Worker) listen(ctx context.Context) error {
 	receipts := receipt.NewHandler(w.receiptConfig()) // they prove themselves
 	mux.Handle("/receipts/{app}/{vendor}", receipts)
 	mux.Handle("/receipts/{app}/{vendor}/{secret}", receipts)
-	mux.Handle("GET /postrider", w.protected(&overview.Handler{Redis: w.rdb, Accounts: w.known, Log: w.log, Now: w.clock.Now}))
+	mux.Handle("GET /postrider", w.protected(&status.Page{Redis: w.rdb, Accounts: w.known, Log: w.log, Now: w.clock.Now}))
 	// Any other path is 404, with or without the password, so that nobody takes
 	// the UI's page for an answer: a vendor that posts receipts to a wrong path.
 	ui := w.protected(w.ui)

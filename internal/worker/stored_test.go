@@ -17,14 +17,14 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/postrider/postrider/internal/accesstoken"
 	"github.com/postrider/postrider/internal/config"
-	"github.com/postrider/postrider/internal/credential"
 	"github.com/postrider/postrider/internal/deadletter"
-	"github.com/postrider/postrider/internal/feedback"
+	"github.com/postrider/postrider/internal/feed"
 	"github.com/postrider/postrider/internal/receipt"
 	"github.com/postrider/postrider/internal/redistest"
-	"github.com/postrider/postrider/internal/saved"
 	"github.com/postrider/postrider/internal/simulator"
+	"github.com/postrider/postrider/internal/upload"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/push/wire"
 	"github.com/postrider/postrider/pkg/vendors"
@@ -135,17 +135,17 @@ func readsStored(t *testing.T, file string) {
 		letters[0].Reason != wire.DeadUnknownOutcome {
 		t.Errorf("dead letters: %+v", letters)
 	}
-	var feed []feedback.Entry
-	r.must((&feedback.Feed{Redis: r.rdb}).Each(t.Context(), time.Time{}, func(all []feedback.Entry) error {
-		feed = append(feed, all...)
+	var found []feed.Entry
+	r.must((&feed.Feed{Redis: r.rdb}).Each(t.Context(), time.Time{}, func(all []feed.Entry) error {
+		found = append(found, all...)
 		return nil
 	}))
-	if len(feed) != 1 || feed[0].Token != "bad-token-of-a-phone" || feed[0].Action != "delete" {
-		t.Errorf("the feed of invalid tokens: %+v", feed)
+	if len(found) != 1 || found[0].Token != "bad-token-of-a-phone" || found[0].Action != "delete" {
+		t.Errorf("the feed of invalid tokens: %+v", found)
 	}
 	for _, key := range keys(t, r.rdb, "postrider:saved:*") {
 		name := key[strings.LastIndex(key, ":")+1:]
-		id, err := (&saved.Store{Redis: r.rdb}).ID(t.Context(), saved.Message{App: "shop", Vendor: "oppo", Key: name},
+		id, err := (&upload.Store{Redis: r.rdb}).ID(t.Context(), upload.Message{App: "shop", Vendor: "oppo", Key: name},
 			func(context.Context) (vendors.Saved, error) {
 				return vendors.Saved{}, fmt.Errorf("it was saved before")
 			})
@@ -182,7 +182,7 @@ func (g *granter) Grant(context.Context, time.Time) (vendors.Grant, error) {
 func readsAccess(t *testing.T, rdb *redis.Client) {
 	t.Helper()
 	ctx, g := t.Context(), &granter{access: "new"}
-	if _, err := (&credential.Store{Redis: rdb}).Access(ctx, "other", "huawei", g, "fingerprint"); err != nil {
+	if _, err := (&accesstoken.Store{Redis: rdb}).Access(ctx, "other", "huawei", g, "fingerprint"); err != nil {
 		t.Fatal(err)
 	}
 	text := rdb.Get(ctx, keys(t, rdb, "postrider:auth:{shop:huawei}:*")[0]).Val()
@@ -197,7 +197,7 @@ func readsAccess(t *testing.T, rdb *redis.Client) {
 	if err := rdb.Del(ctx, keys(t, rdb, "postrider:auth:{shop:*")...).Err(); err != nil {
 		t.Fatal(err)
 	}
-	got, err := (&credential.Store{Redis: rdb}).Access(ctx, "other", "huawei", g, "fingerprint")
+	got, err := (&accesstoken.Store{Redis: rdb}).Access(ctx, "other", "huawei", g, "fingerprint")
 	if err != nil || got != want.Access || g.asked != 1 {
 		t.Errorf("access token %q, %v after %d grants; want the stored one", got, err, g.asked)
 	}

@@ -16,20 +16,18 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
 
+	"github.com/postrider/postrider/internal/accesstoken"
 	"github.com/postrider/postrider/internal/clock"
 	"github.com/postrider/postrider/internal/config"
-	"github.com/postrider/postrider/internal/credential"
 	"github.com/postrider/postrider/internal/dispatch"
-	"github.com/postrider/postrider/internal/feedback"
-	"github.com/postrider/postrider/internal/jobs"
-	"github.com/postrider/postrider/internal/lanes"
+	"github.com/postrider/postrider/internal/feed"
 	"github.com/postrider/postrider/internal/ledger"
 	"github.com/postrider/postrider/internal/limit"
 	"github.com/postrider/postrider/internal/metrics"
-	"github.com/postrider/postrider/internal/pull"
 	"github.com/postrider/postrider/internal/queue"
 	"github.com/postrider/postrider/internal/receipt"
-	"github.com/postrider/postrider/internal/saved"
+	"github.com/postrider/postrider/internal/status"
+	"github.com/postrider/postrider/internal/upload"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/retry"
 	"github.com/postrider/postrider/pkg/vendors"
@@ -72,8 +70,8 @@ type Worker struct {
 	listener net.Listener
 	draining atomic.Bool
 	receipts atomic.Pointer[map[accountKey]*receipt.Account]
-	access   *credential.Store
-	lists    atomic.Pointer[[]pull.Account]
+	access   *accesstoken.Store
+	lists    atomic.Pointer[[]feed.ListAccount]
 	webhook  atomic.Pointer[config.Webhook]
 	intake   atomic.Pointer[push.Client]
 	// background is begun once the lanes run.
@@ -94,7 +92,7 @@ func Start(ctx context.Context, o Options) (*Worker, error) {
 	for _, spec := range registry.All() {
 		known = append(known, spec.Name)
 	}
-	keeper := &jobs.Keeper{Redis: w.rdb, Book: w.book, Recovered: w.metrics.Recovered, Log: w.log}
+	keeper := &status.Keeper{Redis: w.rdb, Book: w.book, Recovered: w.metrics.Recovered, Log: w.log}
 	w.lanes, err = queue.Start(queue.Config{
 		Redis: w.rdb, Block: o.Redis(3 * len(w.served)), Vendors: w.served, Known: known, Handlers: handlers(c),
 		ShutdownTimeout: c.Worker.ShutdownTimeout, Log: w.log, Now: w.clock.Now, Hold: w.clock.Err,
@@ -139,19 +137,19 @@ func assemble(ctx context.Context, o Options) (*Worker, error) {
 		return nil, errors.Join(fmt.Errorf("pipeline: %w", err), w.rdb.Close())
 	}
 	w.limiter = newLimiter(w.rdb, w.clock.Now)
-	w.access = &credential.Store{Redis: w.rdb, Key: c.Redis.Key(), Observe: w.metrics.Grant, Now: w.clock.Now}
+	w.access = &accesstoken.Store{Redis: w.rdb, Key: c.Redis.Key(), Observe: w.metrics.Grant, Now: w.clock.Now}
 	w.book = &ledger.Store{
 		Redis: w.rdb, Together: together, Keep: c.Ledger.Keep,
 		Guard: ledger.Guard{Min: c.Feedback.Guard.Min, Ratio: c.Feedback.Guard.Ratio}, Now: w.clock.Now,
 	}
-	w.metrics.Watch(func(ctx context.Context) (map[string][]lanes.App, error) {
-		return (&lanes.Reader{Redis: w.rdb, Now: w.clock.Now}).Apps(ctx, w.known())
+	w.metrics.Watch(func(ctx context.Context) (map[string][]status.App, error) {
+		return (&status.LaneReader{Redis: w.rdb, Now: w.clock.Now}).Apps(ctx, w.known())
 	})
 	w.dispatch = dispatch.New(dispatch.Config{
 		Book:     w.book,
-		Gone:     &feedback.Gone{Redis: w.rdb, Now: w.clock.Now},
+		Gone:     &feed.Gone{Redis: w.rdb, Now: w.clock.Now},
 		Access:   w.access,
-		Saved:    &saved.Store{Redis: w.rdb},
+		Saved:    &upload.Store{Redis: w.rdb},
 		Gate:     gate{limiter: w.limiter, meter: w.metrics, log: w.log, now: w.clock.Now},
 		Meter:    w.metrics,
 		Tracer:   &receipt.Store{Redis: w.rdb},

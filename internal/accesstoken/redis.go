@@ -1,0 +1,131 @@
+package accesstoken
+
+import (
+	"context"
+	"crypto/rand"
+	_ "embed"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/postrider/postrider/internal/coord"
+	"github.com/postrider/postrider/pkg/vendors"
+)
+
+//go:embed read.lua
+var readSource string
+
+//go:embed keep.lua
+var keepSource string
+
+//go:embed refuse.lua
+var refuseSource string
+
+//go:embed delete_if.lua
+var deleteIfSource string
+
+var (
+	readAll  = redis.NewScript(readSource)
+	keepIf   = redis.NewScript(keepSource)
+	refuseIf = redis.NewScript(refuseSource)
+	deleteIf = redis.NewScript(deleteIfSource)
+)
+
+// forgetRefusals is how long after a refusal's hold the next one still counts
+// as one in a row.
+const forgetRefusals = 10 * time.Minute
+
+// state is what Redis says about a slot.
+type state struct {
+	access   string // a live token, or ""
+	due      bool   // it should be renewed
+	refused  *vendors.Error
+	refusals int
+}
+
+// settled tells whether there is nothing to ask the vendor, or it may not be asked.
+func (st state) settled() bool { return st.access != "" && !st.due || st.refused != nil }
+
+// answer is what a settled state means to a caller.
+func (st state) answer() (string, error) {
+	if st.access != "" {
+		return st.access, nil
+	}
+	return "", st.refused
+}
+
+// read asks Redis, and brings the slot up to date.
+func (s *Store) read(ctx context.Context, sl *slot) (state, error) {
+	now := s.now() // before Redis counts what is left: never too long
+	sl.postpone(now)
+	reply, err := readAll.Run(ctx, s.Redis, []string{sl.key, sl.refused, sl.refusals}).Slice()
+	if err != nil {
+		return state{}, err
+	}
+	if len(reply) != 5 {
+		return state{}, fmt.Errorf("the script answered %d values, want 5", len(reply))
+	}
+	var st state
+	text := func(i int) string { v, _ := reply[i].(string); return v }
+	left := func(i int) time.Duration { ms, _ := reply[i].(int64); return time.Duration(ms) * time.Millisecond }
+	if t, ok := s.open(sl.key, text(0)); ok && left(1) > 0 {
+		st.access, st.due = t.Access, sl.learn(t, now, left(1))
+	} else {
+		sl.forget("") // invalidated, expired or unreadable
+	}
+	if left(3) > 0 {
+		st.refused = parseRefusal(text(2), left(3))
+	}
+	st.refusals, _ = strconv.Atoi(text(4)) // absent: 0
+	return st, nil
+}
+
+// lock returns the name under which this caller holds the lock, or "" if another does.
+func (s *Store) lock(ctx context.Context, sl *slot) (string, error) {
+	name := rand.Text()
+	got, err := coord.Take(ctx, s.Redis, sl.lock, name, lockTime)
+	if err != nil || !got {
+		return "", err
+	}
+	return name, nil
+}
+
+// unlock lets the next one try. Should it fail, the lock ends by itself.
+func (s *Store) unlock(ctx context.Context, sl *slot, lock string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
+	defer cancel()
+	_ = deleteIf.Run(ctx, s.Redis, []string{sl.lock}, lock).Err()
+}
+
+// keep stores a new token, whose lifetime began when it was asked for at start.
+func (s *Store) keep(ctx context.Context, sl *slot, lock string, g vendors.Grant, start time.Time) (string, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
+	defer cancel()
+	t := token{Access: g.Access, LifetimeMS: g.Lifetime.Milliseconds()}
+	now := s.now()
+	left := g.Lifetime - now.Sub(start)
+	if left < time.Millisecond {
+		s.unlock(ctx, sl, lock)
+		return s.live(sl, asRefusal(fmt.Errorf("the token's %v were over before it came", g.Lifetime)))
+	}
+	sl.learn(t, now, left)
+	value, err := s.seal(sl.key, t)
+	if err != nil {
+		s.unlock(ctx, sl, lock)
+		return "", fmt.Errorf("encrypt access token: %w", err)
+	}
+	kept, err := keepIf.Run(ctx, s.Redis, []string{sl.key, sl.lock, sl.refused, sl.refusals}, lock, value, left.Milliseconds()).Int()
+	if err != nil {
+		return g.Access, nil // a token is a token; the next look into Redis meets the same error
+	}
+	if kept == 0 {
+		// We were asleep for so long that the lock ended. If another worker has a
+		// newer token since, ours may be void.
+		if st, err := s.read(ctx, sl); err == nil && st.access != "" {
+			return st.access, nil
+		}
+	}
+	return g.Access, nil
+}

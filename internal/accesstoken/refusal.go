@@ -1,0 +1,82 @@
+package accesstoken
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/postrider/postrider/pkg/classify"
+	"github.com/postrider/postrider/pkg/vendors"
+)
+
+// refusal is a *vendors.Error as it lies in Redis.
+type refusal struct {
+	Op    string         `json:"op"`
+	Level classify.Level `json:"level"`
+	Code  string         `json:"code"`
+	Text  string         `json:"text,omitempty"`
+	Cause string         `json:"cause,omitempty"`
+}
+
+// DefaultHold doubles from 1 s, to 30 s when the vendor could not be reached
+// and to 5 minutes when it said no: Huawei blocks grants for up to that long
+// after more than 1,000 in 5 minutes (1302). A Retry-After counts up to 5 minutes.
+//
+// Source: https://developer.huawei.com/consumer/cn/doc/harmonyos-references/account-api-obtain-app-token
+func DefaultHold(refusal *vendors.Error, n int) time.Duration {
+	const longest = 5 * time.Minute
+	limit := longest
+	if refusal.Code.Level == classify.Transport {
+		limit = 30 * time.Second
+	}
+	grown := time.Second << min(max(n, 1)-1, 10)
+	return max(min(grown, limit), min(refusal.RetryAfter, longest))
+}
+
+// refuse tells all workers about the nth refusal in a row, and returns it.
+func (s *Store) refuse(ctx context.Context, sl *slot, lock string, e *vendors.Error, n int) error {
+	hold := DefaultHold
+	if s.Hold != nil {
+		hold = s.Hold
+	}
+	held := hold(e, n)
+	if held < time.Millisecond {
+		s.unlock(ctx, sl, lock)
+		return e
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
+	defer cancel()
+	_, err := refuseIf.Run(ctx, s.Redis, []string{sl.lock, sl.refused, sl.refusals},
+		lock, formatRefusal(e), held.Milliseconds(), (held + forgetRefusals).Milliseconds()).Result()
+	said := *e
+	said.RetryAfter = held
+	if err != nil {
+		return errors.Join(&said, fmt.Errorf("record refusal: %w", err))
+	}
+	return &said
+}
+
+func formatRefusal(e *vendors.Error) string {
+	r := refusal{Op: e.Op, Level: e.Code.Level, Code: e.Code.Code, Text: e.Code.Text}
+	if e.Err != nil {
+		r.Cause = e.Err.Error()
+	}
+	b, _ := json.Marshal(r) // strings always can be
+	return string(b)
+}
+
+// parseRefusal never gives nil: a refusal that cannot be read, say of a newer
+// version, is still one.
+func parseRefusal(value string, left time.Duration) *vendors.Error {
+	var r refusal
+	if err := json.Unmarshal([]byte(value), &r); err != nil || r.Code == "" {
+		r = refusal{Op: "fetch access token", Level: classify.Auth, Code: "unreadable"}
+	}
+	e := &vendors.Error{Op: r.Op, Code: classify.Code{Level: r.Level, Code: r.Code, Text: r.Text}, RetryAfter: left}
+	if r.Cause != "" {
+		e.Err = errors.New(r.Cause)
+	}
+	return e
+}

@@ -1,0 +1,109 @@
+package accesstoken
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+)
+
+const (
+	renewBefore  = 5 * time.Minute      // before a token's end, or a tenth of its life where that is less
+	recheckEvery = 5 * time.Second      // until a worker hears that another one renewed or invalidated
+	maxLifetime  = 400 * 24 * time.Hour // far beyond any vendor's; keeps arithmetic from overflowing
+)
+
+// slot is what this worker knows of one token, and where it lies in Redis. All
+// its keys lie in one hash slot.
+type slot struct {
+	owner
+	key      string // the token
+	lock     string // who is granting
+	refused  string // the vendor's refusal, for as long as nobody asks again
+	refusals string // how many there were in a row
+
+	// asking lets one goroutine of this worker at a time talk to Redis or the
+	// vendor about the token. It is held across I/O, so it waits on a context.
+	asking *semaphore.Weighted
+
+	mu      sync.Mutex
+	access  string        // "": none
+	expires time.Time     // when the token ends
+	early   time.Duration // before expires one worker should renew it
+	check   time.Time     // when to look into Redis again
+}
+
+// slot returns the slot for these credentials. The encryption key is part of
+// the name, so that workers that read different configurations for a while do
+// not destroy each other's tokens.
+func (s *Store) slot(app, vendor, fingerprint string) *slot {
+	mac := hmac.New(sha256.New, s.Key)
+	mac.Write([]byte(fingerprint))
+	tag := "{" + app + ":" + vendor + "}:" + hex.EncodeToString(mac.Sum(nil)[:8])
+	key := "postrider:auth:" + tag
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o := owner{app, vendor}
+	for _, sl := range s.slots[o] {
+		if sl.key == key {
+			return sl
+		}
+	}
+	refused := "postrider:pause:auth:" + tag
+	sl := &slot{
+		owner: o, key: key, lock: key + ":lock", refused: refused, refusals: refused + ":count",
+		asking: semaphore.NewWeighted(1),
+	}
+	if s.slots == nil {
+		s.slots = map[owner][]*slot{}
+	}
+	s.slots[o] = append(s.slots[o], sl)
+	return sl
+}
+
+// current returns the live token or "", and whether it is time to ask Redis.
+func (sl *slot) current(now time.Time) (access string, due bool) {
+	sl.mu.Lock()
+	defer sl.mu.Unlock()
+	if sl.access == "" || !now.Before(sl.expires) {
+		return "", true
+	}
+	return sl.access, !now.Before(sl.check)
+}
+
+// learn takes over what Redis or the vendor said: a token with left of its
+// lifetime at now. It tells whether the token should be renewed.
+func (sl *slot) learn(t token, now time.Time, left time.Duration) (due bool) {
+	sl.mu.Lock()
+	defer sl.mu.Unlock()
+	lifetime := time.Duration(min(t.LifetimeMS, maxLifetime.Milliseconds())) * time.Millisecond
+	sl.expires = now.Add(left)
+	if t.Access != sl.access {
+		sl.access = t.Access
+		// Up to half earlier than the others: they need not all try at once.
+		sl.early = min(renewBefore, lifetime/10)
+		sl.early += time.Duration(rand.Int64N(int64(sl.early/2) + 1))
+	}
+	sl.check = now.Add(min(recheckEvery, lifetime/20))
+	return left <= sl.early
+}
+
+// postpone keeps others from asking what is being asked just now.
+func (sl *slot) postpone(now time.Time) {
+	sl.mu.Lock()
+	defer sl.mu.Unlock()
+	sl.check = now.Add(recheckEvery)
+}
+
+// forget drops the given token, or any for "".
+func (sl *slot) forget(access string) {
+	sl.mu.Lock()
+	defer sl.mu.Unlock()
+	if access == "" || sl.access == access {
+		sl.access = ""
+	}
+}

@@ -1,0 +1,125 @@
+package coord
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+const (
+	// group is the consumer group of every stream.
+	consumerGroup = "workers"
+	// readTime is how long a read waits for an entry.
+	readTime = time.Second
+	// goneAfter is when a consumer without entries that has not been heard of is
+	// taken off the list.
+	goneAfter = time.Hour
+)
+
+// Reader is one worker's way into a stream. It is for one goroutine.
+type StreamReader struct {
+	Redis  redis.UniversalClient
+	Stream string
+	// PerRead is the most entries of one Read.
+	PerRead int64
+	// ClaimEvery is how often Read looks for what another worker left, and
+	// ClaimIdle how long that must have lain.
+	ClaimEvery, ClaimIdle time.Duration
+
+	me      string
+	claimed time.Time
+}
+
+// Read returns entries: first those that another worker left, which may have
+// been worked already (again), else new ones. It waits a second for one.
+func (r *StreamReader) Read(ctx context.Context) (all []redis.XMessage, again bool, err error) {
+	if time.Since(r.claimed) > r.ClaimEvery {
+		left, err := r.claim(ctx)
+		if err != nil || len(left) > 0 {
+			return left, true, err
+		}
+	}
+	got, err := r.Redis.XReadGroup(ctx, &redis.XReadGroupArgs{
+		Group: consumerGroup, Consumer: r.me, Streams: []string{r.Stream, ">"}, Count: r.PerRead, Block: readTime,
+	}).Result()
+	switch {
+	case errors.Is(err, redis.Nil), err == nil && len(got) == 0:
+		return nil, false, nil
+	case err != nil:
+		return nil, false, fmt.Errorf("read %s: %w", r.Stream, err)
+	}
+	return got[0].Messages, false, nil
+}
+
+func (r *StreamReader) claim(ctx context.Context) ([]redis.XMessage, error) {
+	if r.me == "" {
+		r.me = rand.Text()
+	}
+	err := r.Redis.XGroupCreateMkStream(ctx, r.Stream, consumerGroup, "0").Err()
+	if err != nil && !strings.HasPrefix(err.Error(), "BUSYGROUP") {
+		return nil, fmt.Errorf("create the group of %s: %w", r.Stream, err)
+	}
+	r.drop(ctx, func(x redis.XInfoConsumer) bool { return x.Idle > goneAfter })
+	left, _, err := r.Redis.XAutoClaim(ctx, &redis.XAutoClaimArgs{
+		Stream: r.Stream, Group: consumerGroup, Consumer: r.me, MinIdle: r.ClaimIdle, Start: "0", Count: r.PerRead,
+	}).Result()
+	if err != nil {
+		return nil, fmt.Errorf("take over what is left in %s: %w", r.Stream, err)
+	}
+	if int64(len(left)) < r.PerRead {
+		r.claimed = time.Now()
+	}
+	return left, nil
+}
+
+// Done takes entries off the stream, in one step with what more adds to it; nil:
+// nothing. The step may be done twice: go-redis sends it again when its reply was lost.
+func (r *StreamReader) Done(ctx context.Context, ids []string, more func(redis.Pipeliner)) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	_, err := r.Redis.TxPipelined(ctx, func(p redis.Pipeliner) error {
+		if more != nil {
+			more(p)
+		}
+		p.XAck(ctx, r.Stream, consumerGroup, ids...)
+		p.XDel(ctx, r.Stream, ids...)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("take %d entries off %s: %w", len(ids), r.Stream, err)
+	}
+	return nil
+}
+
+// Leave takes this worker off the list, unless entries hang on it: another
+// worker will claim those.
+func (r *StreamReader) Leave(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, readTime)
+	defer cancel()
+	r.drop(ctx, func(x redis.XInfoConsumer) bool { return x.Name == r.me })
+}
+
+// drop is housekeeping: if it fails, the next worker does it.
+func (r *StreamReader) drop(ctx context.Context, which func(redis.XInfoConsumer) bool) {
+	for _, x := range r.Redis.XInfoConsumers(ctx, r.Stream, consumerGroup).Val() {
+		if x.Pending == 0 && which(x) {
+			r.Redis.XGroupDelConsumer(ctx, r.Stream, consumerGroup, x.Name)
+		}
+	}
+}
+
+// Rest waits for a while, or until ctx ends.
+func Sleep(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}

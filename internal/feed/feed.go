@@ -1,0 +1,127 @@
+package feed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/postrider/postrider/pkg/push/wire"
+)
+
+const (
+	// page is how many entries are read at once.
+	page = 1000
+	// patience is how long one command waits for new entries: a read cannot be
+	// broken off, so this is also how long Follow may outlive its context.
+	patience = time.Second
+)
+
+// Entry is one dead token, for an application to compare and delete.
+type Entry struct {
+	// ID is the entry's id in the stream; it begins with Unix milliseconds.
+	ID     string `json:"id"`
+	App    string `json:"app"`
+	Vendor string `json:"vendor"`
+	Token  string `json:"token"`
+	// Code is "vendor/level/code", Reason what the vendor or the table says of it.
+	Code   string `json:"code"`
+	Reason string `json:"reason"`
+	// Job is the one that found out.
+	Job string `json:"job"`
+	// At is when, in RFC 3339.
+	At string `json:"at"`
+	// Action is delete, suppress (it may be reached later) or replace.
+	Action string `json:"action"`
+	// Replacement is the token to use instead, where Action is replace.
+	Replacement string `json:"replacement,omitempty"`
+}
+
+func decode(m redis.XMessage) Entry {
+	text := func(field string) string { s, _ := m.Values[field].(string); return s }
+	return Entry{
+		ID: m.ID, App: text("app"), Vendor: text("vendor"), Token: text("token"), Code: text("code"), Reason: text("reason"),
+		Job: text("job"), At: text("at"), Action: text("action"), Replacement: text("replacement"),
+	}
+}
+
+// Feed reads the feed. It is safe for concurrent use.
+type Feed struct{ Redis redis.UniversalClient }
+
+// Each hands the entries to do, in the feed's order and in groups; those
+// before since, if it is not zero, are left out. It ends with the feed, or at
+// the first error of do, and returns that as it is.
+func (f *Feed) Each(ctx context.Context, since time.Time, do func([]Entry) error) error {
+	_, err := f.read(ctx, since, do)
+	return err
+}
+
+// Follow is Each, and then hands on what comes, until ctx ends; it then
+// returns nil.
+func (f *Feed) Follow(ctx context.Context, since time.Time, do func([]Entry) error) error {
+	last, err := f.read(ctx, since, do)
+	for err == nil && ctx.Err() == nil {
+		var got []redis.XStream
+		got, err = f.Redis.XRead(ctx, &redis.XReadArgs{
+			Streams: []string{wire.InvalidStream, last}, Count: page, Block: patience,
+		}).Result()
+		switch {
+		case errors.Is(err, redis.Nil):
+			err = nil // nothing came
+		case err != nil:
+			err = fmt.Errorf("follow the feed of invalid tokens: %w", err)
+		default:
+			last, err = hand(got[0].Messages, last, do)
+		}
+	}
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// read hands on what is there, and returns the id of the last entry, or one
+// that every entry follows.
+func (f *Feed) read(ctx context.Context, since time.Time, do func([]Entry) error) (string, error) {
+	last, from := firstID, fromTime(since)
+	if ms := since.UnixMilli(); from != "-" {
+		last = strconv.FormatInt(ms-1, 10) + "-" + strconv.FormatUint(math.MaxUint64, 10)
+	}
+	for {
+		raw, err := f.Redis.XRangeN(ctx, wire.InvalidStream, from, "+", page).Result()
+		if err != nil {
+			return last, fmt.Errorf("read the feed of invalid tokens: %w", err)
+		}
+		if len(raw) == 0 {
+			return last, nil
+		}
+		if last, err = hand(raw, last, do); err != nil {
+			return last, err
+		}
+		from = "(" + last
+	}
+}
+
+// fromTime is the lowest id of entries that came at a time or later; zero: of all.
+func fromTime(since time.Time) string {
+	if ms := since.UnixMilli(); !since.IsZero() && ms > 0 {
+		return strconv.FormatInt(ms, 10)
+	}
+	return "-"
+}
+
+// hand hands a group on, and returns the id to go on behind.
+func hand(raw []redis.XMessage, last string, do func([]Entry) error) (string, error) {
+	if len(raw) == 0 {
+		return last, nil
+	}
+	all := make([]Entry, len(raw))
+	for i, m := range raw {
+		all[i] = decode(m)
+	}
+	return all[len(all)-1].ID, do(all)
+}

@@ -1,0 +1,176 @@
+package feed
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/postrider/postrider/internal/coord"
+	"github.com/postrider/postrider/pkg/push/wire"
+)
+
+// perMove is how many held entries are confirmed or discarded at once.
+const perMove = 200
+
+// Held are the entries that the guard keeps out of the feed until somebody
+// confirms them. It is safe for concurrent use.
+type Held struct {
+	Redis redis.UniversalClient
+	// Keep is how long a token that is confirmed dead is known so, over 0.
+	Keep time.Duration
+}
+
+// Filter chooses entries. An empty field chooses all.
+type Filter struct {
+	App, Vendor, Job string
+	// Code is "vendor/level/code", or only what the vendor says.
+	Code string
+	// Since leaves out what was held before it, by Redis' clock.
+	Since time.Time
+}
+
+func (f *Filter) matches(e *Entry) bool {
+	return (f.App == "" || f.App == e.App) &&
+		(f.Vendor == "" || f.Vendor == e.Vendor) &&
+		(f.Job == "" || f.Job == e.Job) &&
+		(f.Code == "" || f.Code == e.Code || f.Code == e.number())
+}
+
+// number is the code as the vendor says it: what follows vendor and level.
+func (e *Entry) number() string {
+	if parts := strings.SplitN(e.Code, "/", 3); len(parts) == 3 {
+		return parts[2]
+	}
+	return ""
+}
+
+// Each hands the chosen entries to do, the oldest first and in groups that are
+// never empty; what is held meanwhile is left out. It ends at the first error
+// of do, and returns that as it is.
+func (h *Held) Each(ctx context.Context, f Filter, do func([]Entry) error) error {
+	end, err := h.Redis.XRevRangeN(ctx, wire.HeldStream, "+", "-", 1).Result()
+	if err != nil {
+		return fmt.Errorf("read held entries: %w", err)
+	}
+	if len(end) == 0 {
+		return nil
+	}
+	for from := fromTime(f.Since); ; {
+		raw, err := h.Redis.XRangeN(ctx, wire.HeldStream, from, end[0].ID, perMove).Result()
+		if err != nil {
+			return fmt.Errorf("read held entries: %w", err)
+		}
+		if len(raw) == 0 {
+			return nil
+		}
+		from = "(" + raw[len(raw)-1].ID
+		if all := f.choose(raw); len(all) > 0 {
+			if err := do(all); err != nil {
+				return err
+			}
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+}
+
+func (f *Filter) choose(raw []redis.XMessage) []Entry {
+	all := make([]Entry, 0, len(raw))
+	for _, m := range raw {
+		if e := decode(m); f.matches(&e) {
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
+// confirmScript moves one entry from those that are held to the feed. A token
+// that is to be deleted is known dead from then on.
+//
+//	KEYS: held entries, feed, marks, call
+//	ARGV: entry's id, mark or "", its time (ms), keep of marks (s)
+//	Returns 1, or 0 if somebody else has moved the entry.
+var confirmScript = redis.NewScript(coord.OnceLua + `
+if did(KEYS[4], ARGV[1]) then return 1 end
+local e = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1])
+if #e == 0 then return 0 end
+redis.call('XADD', KEYS[2], '*', unpack(e[1][2]))
+redis.call('XDEL', KEYS[1], ARGV[1])
+note(KEYS[4], ARGV[1])
+if ARGV[2] ~= '' then
+  redis.call('ZADD', KEYS[3], 'GT', ARGV[3], ARGV[2])
+  if redis.call('TTL', KEYS[3]) < tonumber(ARGV[4]) then redis.call('EXPIRE', KEYS[3], ARGV[4]) end
+end
+return 1
+`)
+
+// Confirm moves the chosen entries into the feed, in their order. Each is moved
+// in one step: confirming again, or twice at once, after whatever interruption,
+// feeds each once. The count is right also beside an error.
+func (h *Held) Confirm(ctx context.Context, f Filter) (int, error) {
+	call := coord.CallKey(wire.HeldStream)
+	return h.move(ctx, f, "confirm", func(ctx context.Context, all []Entry) ([]bool, error) {
+		cmds := make([]*redis.Cmd, len(all))
+		_, err := h.Redis.Pipelined(ctx, func(p redis.Pipeliner) error {
+			for i := range all {
+				cmds[i] = h.confirm(ctx, p, call, &all[i])
+			}
+			return nil
+		})
+		moved := make([]bool, len(all))
+		for i, cmd := range cmds {
+			n, err := cmd.Int()
+			moved[i] = err == nil && n == 1
+		}
+		return moved, err
+	})
+}
+
+func (h *Held) confirm(ctx context.Context, p redis.Pipeliner, call string, e *Entry) *redis.Cmd {
+	mark, at := "", int64(0)
+	if t, err := time.Parse(time.RFC3339, e.At); err == nil && e.Action == actionDelete {
+		mark, at = wire.Mark(e.Token), t.UnixMilli()
+	}
+	keys := []string{wire.HeldStream, wire.InvalidStream, wire.GoneKey(e.App, e.Vendor), call}
+	return confirmScript.Eval(ctx, p, keys, e.ID, mark, at, int64(h.Keep/time.Second))
+}
+
+// actionDelete is the action of tokens that are dead for good.
+const actionDelete = "delete"
+
+// Discard deletes the chosen entries: their tokens are as good as before. The
+// count is right also beside an error.
+func (h *Held) Discard(ctx context.Context, f Filter) (int, error) {
+	call := coord.CallKey(wire.HeldStream)
+	return h.move(ctx, f, "discard", func(ctx context.Context, all []Entry) ([]bool, error) {
+		ids := make([]string, len(all))
+		for i := range all {
+			ids[i] = all[i].ID
+		}
+		return coord.DeleteEntries(ctx, h.Redis, wire.HeldStream, call, ids)
+	})
+}
+
+// move does something with the chosen entries, that answers of each whether this
+// call did it, and counts those.
+func (h *Held) move(ctx context.Context, f Filter, what string, do func(context.Context, []Entry) ([]bool, error)) (int, error) {
+	n := 0
+	err := h.Each(ctx, f, func(all []Entry) error {
+		// What was begun is finished, so that the count is right.
+		moved, err := do(context.WithoutCancel(ctx), all)
+		for _, mine := range moved {
+			if mine {
+				n++
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("%s held entries: %w", what, err)
+		}
+		return nil
+	})
+	return n, err
+}

@@ -1,0 +1,183 @@
+package feed_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/postrider/postrider/internal/feed"
+	"github.com/postrider/postrider/internal/redistest"
+	"github.com/postrider/postrider/pkg/push/wire"
+)
+
+const foundAt = "2026-11-21T09:00:00.000Z"
+
+// hold puts an entry among those that are held; more are further fields.
+func hold(t *testing.T, rdb *redis.Client, token string, more ...any) {
+	t.Helper()
+	values := append([]any{
+		"app", "shop", "vendor", "huawei", "token", token, "code", "huawei/response/80300007", "reason", "gone", "job", "a",
+		"at", foundAt, "action", "delete",
+	}, more...)
+	if err := rdb.XAdd(t.Context(), &redis.XAddArgs{Stream: wire.HeldStream, Values: values}).Err(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func tokens(t *testing.T, rdb *redis.Client, stream string) []string {
+	t.Helper()
+	var all []string
+	for _, m := range rdb.XRange(t.Context(), stream, "-", "+").Val() {
+		all = append(all, fmt.Sprint(m.Values["token"]))
+	}
+	return all
+}
+
+func TestConfirmedEntriesEnterTheFeedAsTheyAre(t *testing.T) {
+	t.Parallel()
+	rdb := redistest.Client(t)
+	held := feed.Held{Redis: rdb, Keep: time.Hour}
+	hold(t, rdb, "t1")
+	hold(t, rdb, "t2", "action", "replace", "replacement", "t9")
+	want := rdb.XRange(t.Context(), wire.HeldStream, "-", "+").Val()
+	for _, count := range []int{2, 0} {
+		if n, err := held.Confirm(t.Context(), feed.Filter{}); n != count || err != nil {
+			t.Errorf("confirmed %d, %v, want %d", n, err, count)
+		}
+	}
+	got := rdb.XRange(t.Context(), wire.InvalidStream, "-", "+").Val()
+	if len(got) != 2 || fmt.Sprint(got[0].Values) != fmt.Sprint(want[0].Values) || fmt.Sprint(got[1].Values) != fmt.Sprint(want[1].Values) {
+		t.Errorf("the feed has %v, want %v", got, want)
+	}
+	if n := rdb.XLen(t.Context(), wire.HeldStream).Val(); n != 0 {
+		t.Errorf("%d are still held", n)
+	}
+	// Only the one that is to be deleted is known dead, since it was found so.
+	at, _ := time.Parse(time.RFC3339, foundAt)
+	marks := rdb.ZRangeWithScores(t.Context(), wire.GoneKey("shop", "huawei"), 0, -1).Val()
+	if len(marks) != 1 || marks[0].Member != wire.Mark("t1") || int64(marks[0].Score) != at.UnixMilli() {
+		t.Errorf("got marks %v", marks)
+	}
+	if ttl := rdb.TTL(t.Context(), wire.GoneKey("shop", "huawei")).Val(); ttl <= 59*time.Minute {
+		t.Errorf("the marks go after %v", ttl)
+	}
+}
+
+func TestDiscardedEntriesAreGone(t *testing.T) {
+	t.Parallel()
+	rdb := redistest.Client(t)
+	held := feed.Held{Redis: rdb, Keep: time.Hour}
+	for i := range 450 {
+		hold(t, rdb, fmt.Sprint("t", i))
+	}
+	for _, count := range []int{450, 0} {
+		if n, err := held.Discard(t.Context(), feed.Filter{}); n != count || err != nil {
+			t.Errorf("discarded %d, %v, want %d", n, err, count)
+		}
+	}
+	if n := rdb.Exists(t.Context(), wire.InvalidStream, wire.GoneKey("shop", "huawei")).Val(); n != 0 {
+		t.Error("somebody was told of them")
+	}
+}
+
+func TestHeldFilters(t *testing.T) {
+	t.Parallel()
+	rdb := redistest.Client(t)
+	for i, values := range [][]any{
+		{"app", "shop", "vendor", "huawei", "code", "huawei/response/80300007", "job", "a"},
+		{"app", "shop", "vendor", "oppo", "code", "oppo/token/10000", "job", "b"},
+		{"app", "other", "vendor", "oppo", "code", "oppo/receipt/save/1", "job", "b"},
+	} {
+		id := fmt.Sprintf("%d-0", 1000*(i+1))
+		if err := rdb.XAdd(t.Context(), &redis.XAddArgs{Stream: wire.HeldStream, ID: id, Values: append(values, "token", fmt.Sprint("t", i))}).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, c := range map[string]struct {
+		feed.Filter
+		want []string
+	}{
+		"all":                   {feed.Filter{}, []string{"t0", "t1", "t2"}},
+		"an app's":              {feed.Filter{App: "shop"}, []string{"t0", "t1"}},
+		"a vendor's":            {feed.Filter{Vendor: "oppo"}, []string{"t1", "t2"}},
+		"a job's":               {feed.Filter{Job: "a"}, []string{"t0"}},
+		"a whole code's":        {feed.Filter{Code: "oppo/token/10000"}, []string{"t1"}},
+		"a vendor's own code's": {feed.Filter{Code: "80300007"}, []string{"t0"}},
+		"a code with a slash":   {feed.Filter{Code: "save/1"}, []string{"t2"}},
+		"later ones":            {feed.Filter{Since: time.UnixMilli(2000)}, []string{"t1", "t2"}},
+		"nobody's":              {feed.Filter{App: "shop", Job: "c"}, nil},
+	} {
+		var got []string
+		held := feed.Held{Redis: rdb}
+		if err := held.Each(t.Context(), c.Filter, collect(&got)); err != nil || !slices.Equal(got, c.want) {
+			t.Errorf("%s: got %q, %v, want %q", name, got, err, c.want)
+		}
+	}
+}
+
+// cutter interrupts a command when it sends one of its large pipelines.
+type cutter struct {
+	mu   sync.Mutex
+	left int
+	cut  func()
+}
+
+func (*cutter) DialHook(next redis.DialHook) redis.DialHook          { return next }
+func (*cutter) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
+func (c *cutter) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		c.mu.Lock()
+		if len(cmds) > 100 { // not a connection's greeting
+			c.left--
+		}
+		now := c.left == 0
+		c.mu.Unlock()
+		if now {
+			c.cut()
+		}
+		return next(ctx, cmds)
+	}
+}
+
+func TestAnInterruptedConfirmIsRunAgainAndFeedsEachOnce(t *testing.T) {
+	t.Parallel()
+	rdb := redistest.Client(t)
+	const all = 1000
+	for i := range all {
+		hold(t, rdb, fmt.Sprintf("t%05d", i))
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	other := redis.NewClient(rdb.Options())
+	defer other.Close()
+	other.AddHook(&cutter{left: 2, cut: cancel})
+	held := feed.Held{Redis: other, Keep: time.Hour}
+	first, err := held.Confirm(ctx, feed.Filter{})
+	if !errors.Is(err, context.Canceled) || first == 0 || first == all || first != len(tokens(t, rdb, wire.InvalidStream)) {
+		t.Fatalf("confirmed %d, %v, want a true part of them", first, err)
+	}
+	// Two at once share the rest.
+	var wg sync.WaitGroup
+	counts := make([]int, 2)
+	for i := range counts {
+		wg.Go(func() {
+			var err error
+			if counts[i], err = held.Confirm(t.Context(), feed.Filter{}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if first+counts[0]+counts[1] != all {
+		t.Errorf("confirmed %d and %v, want %d in all", first, counts, all)
+	}
+	if got := tokens(t, rdb, wire.InvalidStream); !slices.Equal(slices.Sorted(slices.Values(got)), numbered(all)) {
+		t.Errorf("the feed has %d entries, want each once", len(got))
+	}
+}

@@ -1,0 +1,158 @@
+package status
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/rs/zerolog"
+
+	"github.com/postrider/postrider/internal/ledger"
+	"github.com/postrider/postrider/internal/queue"
+	"github.com/postrider/postrider/pkg/push/wire"
+)
+
+const (
+	// page is how many jobs are read at once.
+	page = 500
+	// prunedAt is how many ended jobs one pass looks at, at least, to forget
+	// those whose ledgers are gone, and pruneParts in how many passes all are.
+	prunedAt, pruneParts = 1000, 200
+)
+
+// Keeper keeps the lists of jobs. It is for one goroutine.
+type Keeper struct {
+	Redis redis.UniversalClient
+	Book  *ledger.Store
+	// Recovered counts what was lost.
+	Recovered func(reason string, n int)
+	Log       zerolog.Logger
+
+	// rest are the jobs with pending tokens that the last pass saw in no chunk,
+	// and how many tokens that were.
+	rest   map[string]int
+	cursor uint64 // of the next ended jobs to look at
+}
+
+// Passed looks through the open jobs of more than one token when all open work
+// was looked at: it moves those that have ended, ends what two passes saw in no
+// chunk, and notes how many jobs are open and stuck.
+func (k *Keeper) Passed(ctx context.Context, p queue.Pass) error {
+	open, stuck, rest := p.Singles, p.StuckSingles, map[string]int{}
+	var errs []error
+	for cursor := uint64(0); ; {
+		found, next, err := k.Redis.ZScan(ctx, wire.JobsKey, cursor, "", page).Result()
+		if err != nil {
+			return fmt.Errorf("look through the open jobs: %w", err)
+		}
+		var names []string
+		scores := map[string]string{}
+		for i := 0; i+1 < len(found); i += 2 { // each job is followed by its score
+			names, scores[found[i]] = append(names, found[i]), found[i+1]
+		}
+		all, err := k.Book.Summaries(ctx, names)
+		if err != nil {
+			return fmt.Errorf("look through the open jobs: %w", err)
+		}
+		var ended []string
+		for i, s := range all {
+			switch {
+			case !s.Known || s.Single || !s.Ended.IsZero():
+				ended = append(ended, names[i])
+				continue
+			case p.Stuck(s.Job):
+				stuck++
+			case !s.Enqueuing && s.Pending > 0 && !p.Blind && !p.Seen(s.Job):
+				rest[s.Job] = s.Pending
+				if k.rest[s.Job] == s.Pending {
+					errs = append(errs, k.loseRest(ctx, s))
+				}
+				stuck++
+			}
+			open++
+		}
+		errs = append(errs, k.move(ctx, ended, scores))
+		if cursor = next; cursor == 0 {
+			break
+		}
+	}
+	k.rest = rest
+	errs = append(errs, k.Redis.HSet(ctx, wire.OpenCountKey, "open", open, "stuck", stuck).Err(), k.prune(ctx))
+	return errors.Join(errs...)
+}
+
+// loseRest ends tokens that are in no chunk: the chunk was lost before its task
+// was enqueued, or with the index.
+func (k *Keeper) loseRest(ctx context.Context, s ledger.Summary) error {
+	n, err := k.Book.LoseRest(ctx, s.Job, s.Pending)
+	if err != nil || n == 0 {
+		return err
+	}
+	if k.Recovered != nil {
+		k.Recovered("lost-task", 1)
+	}
+	k.Log.Error().Str("app", s.App).Str("job", s.Job).Int("tokens", n).
+		Msg("tokens of a job were in no chunk: they have ended, and nobody can send them again")
+	return nil
+}
+
+// move lists ended jobs as ended.
+func (k *Keeper) move(ctx context.Context, ended []string, scores map[string]string) error {
+	if len(ended) == 0 {
+		return nil
+	}
+	_, err := k.Redis.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for _, job := range ended {
+			// Not as a member with a float: a job's score is written as it was read.
+			p.Do(ctx, "zadd", wire.EndedJobsKey, scores[job], job)
+		}
+		for _, job := range ended {
+			p.ZRem(ctx, wire.JobsKey, job)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("list ended jobs: %w", err)
+	}
+	return nil
+}
+
+// prune forgets ended jobs whose ledgers are gone.
+func (k *Keeper) prune(ctx context.Context) error {
+	all, err := k.Redis.ZCard(ctx, wire.EndedJobsKey).Result()
+	if err != nil {
+		return fmt.Errorf("forget jobs: %w", err)
+	}
+	for budget := max(prunedAt, all/pruneParts); budget > 0; budget -= page {
+		found, next, err := k.Redis.ZScan(ctx, wire.EndedJobsKey, k.cursor, "", page).Result()
+		if err != nil {
+			return fmt.Errorf("forget jobs: %w", err)
+		}
+		there := make([]*redis.IntCmd, 0, len(found)/2)
+		_, err = k.Redis.Pipelined(ctx, func(p redis.Pipeliner) error {
+			for i := 0; i < len(found); i += 2 {
+				there = append(there, p.Exists(ctx, wire.JobKey(found[i])))
+			}
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("forget jobs: %w", err)
+		}
+		var gone []any
+		for i, cmd := range there {
+			if cmd.Val() == 0 {
+				gone = append(gone, found[2*i])
+			}
+		}
+		if len(gone) > 0 {
+			if err := k.Redis.ZRem(ctx, wire.EndedJobsKey, gone...).Err(); err != nil {
+				return fmt.Errorf("forget jobs: %w", err)
+			}
+		}
+		if k.cursor = next; next == 0 {
+			return nil
+		}
+	}
+	return nil
+}

@@ -1,0 +1,109 @@
+package upload
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/postrider/postrider/internal/coord"
+	"github.com/postrider/postrider/pkg/vendors"
+)
+
+const (
+	// lockTime is how long one worker may be saving before others take it for dead.
+	lockTime = 15 * time.Second
+	// saveTime ends a save well before its lock.
+	saveTime = 12 * time.Second
+	// pollTime is how often a worker without a name looks whether another got one.
+	pollTime = 25 * time.Millisecond
+)
+
+// Store shares names in Redis. It is safe for concurrent use.
+type Store struct {
+	Redis redis.UniversalClient
+
+	searches coord.Flight[Message, string]
+}
+
+// Message is what is laid up: one message of one app at one vendor. Key is the
+// requests' idempotency key.
+type Message struct{ App, Vendor, Key string }
+
+func (m Message) name() string {
+	return "postrider:saved:{" + m.App + ":" + m.Vendor + "}:" + m.Key
+}
+
+// deleteIf deletes a key that still has a value.
+//
+//	KEYS: key
+//	ARGV: value
+var deleteIf = redis.NewScript(`
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0
+`)
+
+// ID answers the vendor's name for the message, and has save make it if nobody
+// did. An error of save is returned as it is. save may run on when ctx has ended,
+// for others that need the name.
+func (s *Store) ID(ctx context.Context, m Message, save func(context.Context) (vendors.Saved, error)) (string, error) {
+	return s.searches.Do(ctx, m, func(ctx context.Context) (string, error) { return s.find(ctx, m, save) })
+}
+
+func (s *Store) find(ctx context.Context, m Message, save func(context.Context) (vendors.Saved, error)) (string, error) {
+	for {
+		id, err := s.Redis.Get(ctx, m.name()).Result()
+		if err == nil {
+			return id, nil
+		}
+		if !errors.Is(err, redis.Nil) {
+			return "", fmt.Errorf("look for saved message: %w", err)
+		}
+		mine := rand.Text()
+		ours, err := coord.Take(ctx, s.Redis, m.name()+":lock", mine, lockTime)
+		if err != nil {
+			return "", fmt.Errorf("lock saved message: %w", err)
+		}
+		if ours {
+			return s.save(ctx, m, mine, save)
+		}
+		t := time.NewTimer(pollTime)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return "", fmt.Errorf("wait for saved message: %w", ctx.Err())
+		}
+	}
+}
+
+// save has the lock, unless it finds that its last owner was done.
+func (s *Store) save(ctx context.Context, m Message, mine string, save func(context.Context) (vendors.Saved, error)) (string, error) {
+	defer deleteIf.Run(context.WithoutCancel(ctx), s.Redis, []string{m.name() + ":lock"}, mine)
+	if id, err := s.Redis.Get(ctx, m.name()).Result(); err == nil {
+		return id, nil
+	}
+	limited, cancel := context.WithTimeout(ctx, saveTime)
+	defer cancel()
+	got, err := save(limited)
+	if err != nil {
+		return "", err
+	}
+	// The vendor has it: that must not be forgotten because the callers left.
+	if err := s.Redis.Set(context.WithoutCancel(ctx), m.name(), got.ID, got.Lifetime).Err(); err != nil {
+		return "", fmt.Errorf("keep saved message: %w", err)
+	}
+	return got.ID, nil
+}
+
+// Forget gives up a name that the vendor no longer knows. If there is a newer
+// one already, that stays.
+func (s *Store) Forget(ctx context.Context, m Message, id string) error {
+	if err := deleteIf.Run(ctx, s.Redis, []string{m.name()}, id).Err(); err != nil {
+		return fmt.Errorf("forget saved message: %w", err)
+	}
+	return nil
+}

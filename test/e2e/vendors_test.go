@@ -1,0 +1,133 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/postrider/postrider/internal/simulator"
+	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/vendors/registry"
+)
+
+// everybody is the demo's configuration, which has every vendor, for a rig.
+func everybody(t *testing.T) string {
+	t.Helper()
+	b, err := os.ReadFile("../../internal/demo/demo.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.NewReplacer("%BASE%", "%SIM%", "%LISTEN%", "127.0.0.1:0", "redis://127.0.0.1:6379/0", "%REDIS%", "log: {level: warn", "log: {level: info",
+		"rate: 2000, ", "rate: 0, ").Replace(string(b))
+}
+
+// tokenFor makes a token as the vendor's look; bad ones are invalid there.
+func tokenFor(vendor string, i int, bad bool) string {
+	prefix := ""
+	if bad {
+		prefix = "bad-"
+	}
+	return fmt.Sprintf("%s%s-%06d", prefix, vendor, i)
+}
+
+// TestEveryVendorInAwkwardNumbers sends one job of each class to all vendors,
+// in numbers that do not fit their batches.
+func TestEveryVendorInAwkwardNumbers(t *testing.T) {
+	t.Parallel()
+	for _, class := range []push.Class{push.Service, push.Marketing} {
+		for _, n := range []int{1001, 501, 101, 1} {
+			t.Run(fmt.Sprintf("%d %s", n, class), func(t *testing.T) {
+				t.Parallel()
+				r := newRig(t, everybody(t))
+				j := push.Job{
+					ID: "all", App: "demo", Targets: map[string][]string{},
+					Message: push.Message{Title: "Hello", Body: "Same words, eight ways.", Class: class},
+				}
+				for _, s := range registry.All() {
+					for i := range n {
+						j.Targets[s.Name] = append(j.Targets[s.Name], tokenFor(s.Name, i, false))
+					}
+				}
+				r.enqueue(j)
+				r.worker()
+				r.await("the job's end", func() bool { return r.status("all").State == "done" })
+				if st := r.status("all"); st.Delivered != st.Accepted || st.Accepted != n*len(registry.All()) {
+					t.Errorf("status: %+v", st)
+				}
+				for _, s := range registry.All() {
+					got := r.report().Vendors[s.Name]
+					if got.Distinct != int64(n) || got.Duplicates != 0 {
+						t.Errorf("%s saw %d tokens and %d duplicates, want %d once each", s.Name, got.Distinct, got.Duplicates, n)
+					}
+					if got.Grants > 1 {
+						t.Errorf("%s granted %d access tokens, want one", s.Name, got.Grants)
+					}
+					for endpoint, count := range got.Endpoints {
+						if strings.HasPrefix(strings.ToLower(endpoint), "save") && count != 1 {
+							t.Errorf("%s was asked %d times to %s, want once for the message", s.Name, count, endpoint)
+						}
+					}
+				}
+			})
+		}
+	}
+}
+
+// TestPartialFailureOfEveryVendor mixes invalid tokens in: exactly those are in the feed.
+func TestPartialFailureOfEveryVendor(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, everybody(t))
+	const n = 60
+	j := push.Job{ID: "mixed", App: "demo", Message: push.Message{Title: "Hello", Body: "Some of you are gone."}, Targets: map[string][]string{}}
+	want := map[string]bool{}
+	for _, s := range registry.All() {
+		for i := range n {
+			token := tokenFor(s.Name, i, i%10 == 3)
+			j.Targets[s.Name] = append(j.Targets[s.Name], token)
+			if i%10 == 3 {
+				want[s.Name+" "+token] = true
+			}
+		}
+	}
+	r.enqueue(j)
+	r.worker()
+	r.await("the job's end", func() bool { return r.status("mixed").State == "done" })
+	if st := r.status("mixed"); st.Invalid != len(want) || st.Delivered != st.Accepted-len(want) {
+		t.Errorf("status: %+v, want %d invalid", st, len(want))
+	}
+	entries, err := r.rdb.XRange(r.Context(), "postrider:invalid", "-", "+").Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		key := fmt.Sprint(e.Values["vendor"], " ", e.Values["token"])
+		if !want[key] {
+			t.Errorf("the feed has %s, which is not invalid, or has it twice", key)
+		}
+		delete(want, key)
+	}
+	for key := range want {
+		t.Errorf("the feed lacks %s", key)
+	}
+}
+
+// enqueue hands a job to the command.
+func (r *rig) enqueue(j push.Job) {
+	r.Helper()
+	b, err := json.Marshal(j)
+	if err != nil {
+		r.Fatal(err)
+	}
+	if code, out := r.run(strings.NewReader(string(b)), "enqueue", "send", "--job", "-", "--json"); code != 0 {
+		r.Fatalf("send --job: exit %d: %s", code, out)
+	}
+}
+
+// report asks the simulator what it saw, and demands that nobody broke a protocol.
+func (r *rig) report() simulator.Report {
+	r.Helper()
+	r.seen()
+	return r.all
+}
