@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/postrider/postrider/internal/config"
+	"github.com/postrider/postrider/internal/account"
 	"github.com/postrider/postrider/internal/status"
 	"github.com/postrider/postrider/pkg/push/text"
 	"github.com/postrider/postrider/pkg/vendors/registry"
@@ -29,7 +29,7 @@ of a configuration error of their own. It reads Redis only.`,
 			if err := a.connect(); err != nil {
 				return err
 			}
-			all, err := (&status.LaneReader{Redis: a.rdb}).Lanes(cmd.Context(), accounts(a.cfg))
+			all, err := (&status.LaneReader{Redis: a.rdb}).Lanes(cmd.Context(), account.Open(a.cfg, registry.All(), nil).All())
 			if err != nil {
 				return err
 			}
@@ -44,19 +44,6 @@ of a configuration error of their own. It reads Redis only.`,
 			return nil
 		},
 	}
-}
-
-// accounts are what the configuration has.
-func accounts(c *config.Config) []status.Account {
-	var all []status.Account
-	for name, app := range c.Apps {
-		for _, spec := range registry.All() {
-			if s, ok := app.Vendors[spec.Name]; ok {
-				all = append(all, status.Account{App: name, Vendor: spec.Name, Rate: s.RateOf(spec), Unit: string(spec.Unit)})
-			}
-		}
-	}
-	return all
 }
 
 // tellLanes prints a line for each lane and app, and one more for each further

@@ -9,6 +9,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/postrider/postrider/internal/account"
 	"github.com/postrider/postrider/internal/dispatch"
 	"github.com/postrider/postrider/internal/queue"
 	"github.com/postrider/postrider/pkg/classify"
@@ -26,7 +27,7 @@ type bubble struct {
 	vendor *vendor
 	gate   *gate
 	meter  *meter
-	acct   dispatch.Account
+	acct   account.Account
 	cfg    dispatch.Config
 	d      *dispatch.Dispatcher
 }
@@ -36,14 +37,14 @@ func inBubble(t *testing.T, change func(*bubble), test func(*bubble)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		b := &bubble{T: t, shelf: newShelf(), vendor: &vendor{}, gate: &gate{}, meter: newMeter()}
-		b.acct = dispatch.Account{
+		b.acct = account.Account{
 			App: "shop", Vendor: b.vendor, Codes: classify.MustParse("nova", table), Batch: 10, Timeout: 10 * time.Second,
 			Spec: vendors.Spec{Name: "nova", Batch: 10, Unit: vendors.Tokens},
 		}
 		b.cfg = dispatch.Config{
 			Book: b.shelf, Gate: b.gate, Meter: b.meter, Policy: retry.Policy{Attempts: 3, First: time.Second, Max: time.Minute},
 			Linger: 10 * time.Millisecond, Requests: 8, Log: zerolog.Nop(),
-			Account: func(string, string) (*dispatch.Account, bool) { return &b.acct, true },
+			Account: func(string, string) (*account.Account, bool) { return &b.acct, true },
 		}
 		if change != nil {
 			change(b)

@@ -17,6 +17,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/postrider/postrider/internal/accesstoken"
+	"github.com/postrider/postrider/internal/account"
 	"github.com/postrider/postrider/internal/ledger"
 	"github.com/postrider/postrider/internal/queue"
 	"github.com/postrider/postrider/internal/upload"
@@ -59,22 +60,22 @@ type Tracer interface {
 // Gate says when a request may be made.
 type Gate interface {
 	// Admit lets a request through, or says how long to wait and why.
-	Admit(ctx context.Context, a *Account, l Load) (Ticket, error)
+	Admit(ctx context.Context, a *account.Account, l Load) (Ticket, error)
 	// Place gives a request that would wait long for the rate limit a time of its
 	// own, and answers how long it is until then.
-	Place(ctx context.Context, a *Account, w Waiting) (time.Duration, error)
+	Place(ctx context.Context, a *account.Account, w Waiting) (time.Duration, error)
 	// Parked tells which of the jobs are parked, and until when. A time that is over
 	// means that a request for that job alone may be tried. It is asked often, and
 	// asks for the jobs only if any is parked.
-	Parked(ctx context.Context, a *Account, jobs func() []string) (map[string]time.Time, error)
+	Parked(ctx context.Context, a *account.Account, jobs func() []string) (map[string]time.Time, error)
 	// Try tells which jobs of a request that it let through are not to be in it, and
 	// until when. If others of them were parked, the ticket becomes their probe.
-	Try(ctx context.Context, a *Account, t *Ticket, jobs func() []string) (map[string]time.Time, error)
+	Try(ctx context.Context, a *account.Account, t *Ticket, jobs func() []string) (map[string]time.Time, error)
 	// Answered tells the gate what the vendor said to a request that it let through.
 	// If that parks the request's jobs, it answers until when.
-	Answered(ctx context.Context, a *Account, t Ticket, s Said) (until time.Time)
+	Answered(ctx context.Context, a *account.Account, t Ticket, s Said) (until time.Time)
 	// Done tells it that a request with a probe is over, made or not.
-	Done(ctx context.Context, a *Account, t Ticket)
+	Done(ctx context.Context, a *account.Account, t Ticket)
 }
 
 // Said is what the vendor answered to a request, or of some of its tokens.
@@ -126,7 +127,7 @@ type Gone interface {
 
 // Meter counts.
 type Meter interface {
-	Request(a *Account, row classify.Row, tokens int, took time.Duration)
+	Request(a *account.Account, row classify.Row, tokens int, took time.Duration)
 	Outcome(app, vendor string, o wire.Outcome, tokens int)
 	Again(app, vendor string, row classify.Row, tokens int)
 	// Invalid counts n entries that the feed got, or that are held.
@@ -149,7 +150,7 @@ type Config struct {
 	// Gone is asked before anything is sent; nil: no token is known dead.
 	Gone Gone
 	// Account finds an app's settings at a vendor; they may change at any time.
-	Account func(app, vendor string) (*Account, bool)
+	Account func(app, vendor string) (*account.Account, bool)
 	Policy  retry.Policy
 	// Linger is how long small tasks wait for others with the same message; 0: not at all.
 	Linger time.Duration
@@ -245,7 +246,7 @@ func (d *Dispatcher) work(ctx context.Context, h wire.Header, lane string, t que
 
 // parcels are those of the claim. Where it has several, or something of it is
 // recorded anyway, the keys that some of them need are recorded with that.
-func (d *Dispatcher) parcels(ctx context.Context, a *Account, c *claim) []*parcel {
+func (d *Dispatcher) parcels(ctx context.Context, a *account.Account, c *claim) []*parcel {
 	d.lookParked(ctx, a, c)
 	all, err := c.parcels(a, d.Now())
 	if err != nil {
@@ -307,7 +308,7 @@ func (d *Dispatcher) sweep(c *claim) {
 
 // deliver sends the chunk's parcels, as many requests at once as there are
 // slots, and returns when each has an answer or has to wait.
-func (d *Dispatcher) deliver(ctx context.Context, a *Account, c *claim, parcels []*parcel) {
+func (d *Dispatcher) deliver(ctx context.Context, a *account.Account, c *claim, parcels []*parcel) {
 	if len(parcels) == 0 {
 		return
 	}
@@ -322,7 +323,7 @@ func (d *Dispatcher) deliver(ctx context.Context, a *Account, c *claim, parcels 
 	defer leave()
 	var wg sync.WaitGroup
 	sending := make(chan struct{}, d.slots.limit)
-	for _, s := range a.bundle(parcels, c.cap) {
+	for _, s := range bundled(a, parcels, c.cap) {
 		if !take(ctx, d.draining, sending) {
 			c.again(d.Now(), stopping)
 			break
@@ -339,9 +340,9 @@ func (d *Dispatcher) deliver(ctx context.Context, a *Account, c *claim, parcels 
 const stopping = "the worker is stopping"
 
 // forward sends a parcel, together with others where it is small.
-func (d *Dispatcher) forward(ctx context.Context, a *Account, p *parcel) {
+func (d *Dispatcher) forward(ctx context.Context, a *account.Account, p *parcel) {
 	c := p.spans[0].c
-	if d.Linger > 0 && p.priority != push.High && p.n <= a.batch(p.message)/2 && c.cap == 0 && !p.alone {
+	if d.Linger > 0 && p.priority != push.High && p.n <= a.BatchFor(p.message)/2 && c.cap == 0 && !p.alone {
 		d.join(ctx, a, p)
 		return
 	}
@@ -350,7 +351,7 @@ func (d *Dispatcher) forward(ctx context.Context, a *Account, p *parcel) {
 
 // sendInSlot sends a shipment, which has a slot unless it waits for a permit.
 // wide: it is one of many of its chunk.
-func (d *Dispatcher) sendInSlot(ctx context.Context, a *Account, s shipment, wide bool) {
+func (d *Dispatcher) sendInSlot(ctx context.Context, a *account.Account, s shipment, wide bool) {
 	seat := &seat{d: d, a: a, priority: s.priority()}
 	defer seat.leave()
 	if !seat.take(ctx) {

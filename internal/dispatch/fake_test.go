@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/postrider/postrider/internal/account"
 	"github.com/postrider/postrider/internal/dispatch"
 	"github.com/postrider/postrider/internal/upload"
 	"github.com/postrider/postrider/pkg/classify"
@@ -110,9 +111,9 @@ func hold(began chan<- struct{}, release <-chan struct{}, then reply) reply {
 type gate struct {
 	mu       sync.Mutex
 	admit    func() (time.Duration, string, error)
-	closed   map[string]time.Time                               // buckets that are paused
-	paused   map[string]time.Time                               // apps that are
-	limited  func(a *dispatch.Account, units int) time.Duration // the wait for the rate limit; nil: none
+	closed   map[string]time.Time                              // buckets that are paused
+	paused   map[string]time.Time                              // apps that are
+	limited  func(a *account.Account, units int) time.Duration // the wait for the rate limit; nil: none
 	place    func(dispatch.Waiting) time.Duration
 	probe    string // what tickets carry
 	units    []int
@@ -125,7 +126,7 @@ type gate struct {
 	done     []string          // probes that are over
 }
 
-func (g *gate) Admit(_ context.Context, a *dispatch.Account, l dispatch.Load) (dispatch.Ticket, error) {
+func (g *gate) Admit(_ context.Context, a *account.Account, l dispatch.Load) (dispatch.Ticket, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if left := time.Until(g.paused[a.App]); left > 0 {
@@ -150,13 +151,13 @@ func (g *gate) Admit(_ context.Context, a *dispatch.Account, l dispatch.Load) (d
 	return dispatch.Ticket{Buckets: l.Buckets, Probe: g.probe}, nil
 }
 
-func (g *gate) Place(_ context.Context, _ *dispatch.Account, w dispatch.Waiting) (time.Duration, error) {
+func (g *gate) Place(_ context.Context, _ *account.Account, w dispatch.Waiting) (time.Duration, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.place(w), nil
 }
 
-func (g *gate) Answered(_ context.Context, _ *dispatch.Account, t dispatch.Ticket, s dispatch.Said) time.Time {
+func (g *gate) Answered(_ context.Context, _ *account.Account, t dispatch.Ticket, s dispatch.Said) time.Time {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.answered = append(g.answered, s.Row)
@@ -181,7 +182,7 @@ func (g *gate) now() time.Time {
 
 // Parked and Try are told of what park parked; a job is tried by the request that
 // asks first when its wait is over.
-func (g *gate) Parked(_ context.Context, _ *dispatch.Account, jobs func() []string) (map[string]time.Time, error) {
+func (g *gate) Parked(_ context.Context, _ *account.Account, jobs func() []string) (map[string]time.Time, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	found := map[string]time.Time{}
@@ -193,7 +194,7 @@ func (g *gate) Parked(_ context.Context, _ *dispatch.Account, jobs func() []stri
 	return found, nil
 }
 
-func (g *gate) Try(ctx context.Context, a *dispatch.Account, t *dispatch.Ticket, jobs func() []string) (map[string]time.Time, error) {
+func (g *gate) Try(ctx context.Context, a *account.Account, t *dispatch.Ticket, jobs func() []string) (map[string]time.Time, error) {
 	found, _ := g.Parked(ctx, a, jobs)
 	for j, until := range found {
 		if !until.After(g.now()) {
@@ -204,7 +205,7 @@ func (g *gate) Try(ctx context.Context, a *dispatch.Account, t *dispatch.Ticket,
 	return found, nil
 }
 
-func (g *gate) Done(_ context.Context, _ *dispatch.Account, t dispatch.Ticket) {
+func (g *gate) Done(_ context.Context, _ *account.Account, t dispatch.Ticket) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if t.Probe != "" {
@@ -238,7 +239,7 @@ func newMeter() *meter {
 	return &meter{outcomes: map[wire.Outcome]int{}, again: map[classify.Remedy]int{}, recovered: map[string]int{}}
 }
 
-func (m *meter) Request(*dispatch.Account, classify.Row, int, time.Duration) {
+func (m *meter) Request(*account.Account, classify.Row, int, time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.requests++

@@ -11,7 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/postrider/postrider/internal/dispatch"
+	"github.com/postrider/postrider/internal/account"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/push/wire"
 	"github.com/postrider/postrider/pkg/vendors"
@@ -229,7 +229,7 @@ func TestAShortPauseOfOneAppLeavesRoomForOthers(t *testing.T) {
 	inBubble(t, func(b *bubble) {
 		b.cfg.Linger = 0
 		b.gate.paused = map[string]time.Time{"shop": time.Now().Add(500 * time.Millisecond)}
-		b.cfg.Account = func(app, _ string) (*dispatch.Account, bool) {
+		b.cfg.Account = func(app, _ string) (*account.Account, bool) {
 			a := b.acct
 			a.App, a.Shared = app, true
 			return &a, true

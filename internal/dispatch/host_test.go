@@ -13,6 +13,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/postrider/postrider/internal/account"
 	"github.com/postrider/postrider/internal/dispatch"
 	"github.com/postrider/postrider/internal/ledger"
 	"github.com/postrider/postrider/pkg/classify"
@@ -74,7 +75,7 @@ type host struct {
 
 func (w *world) host(stopAfter int, linger time.Duration) *host {
 	h := &host{world: w, left: stopAfter, thaw: make(chan struct{}), may: map[string]map[string]bool{}, final: map[string]bool{}}
-	a := &dispatch.Account{
+	a := &account.Account{
 		App: "shop", Vendor: h, Codes: w.codes, Batch: w.batch, Timeout: 10 * time.Second,
 		Spec: vendors.Spec{Name: "nova", Batch: w.batch, Unit: vendors.Tokens},
 	}
@@ -84,7 +85,7 @@ func (w *world) host(stopAfter int, linger time.Duration) *host {
 	h.d = dispatch.New(dispatch.Config{
 		Book: h, Access: h, Gate: h, Meter: newMeter(), Log: zerolog.Nop(), Linger: linger, Requests: 2,
 		Policy:  retry.Policy{Attempts: 3, First: time.Second, Max: time.Minute},
-		Account: func(string, string) (*dispatch.Account, bool) { return a, true },
+		Account: func(string, string) (*account.Account, bool) { return a, true },
 	})
 	return h
 }
@@ -223,7 +224,7 @@ func (h *host) Grant(context.Context, time.Time) (vendors.Grant, error) {
 	return vendors.Grant{}, errGone
 }
 
-func (h *host) Admit(context.Context, *dispatch.Account, dispatch.Load) (dispatch.Ticket, error) {
+func (h *host) Admit(context.Context, *account.Account, dispatch.Load) (dispatch.Ticket, error) {
 	switch {
 	case h.op() != nil || h.chance(30):
 		return dispatch.Ticket{}, errors.New("redis is away")
@@ -237,7 +238,7 @@ func (h *host) Admit(context.Context, *dispatch.Account, dispatch.Load) (dispatc
 	return dispatch.Ticket{}, nil
 }
 
-func (h *host) Place(_ context.Context, _ *dispatch.Account, w dispatch.Waiting) (time.Duration, error) {
+func (h *host) Place(_ context.Context, _ *account.Account, w dispatch.Waiting) (time.Duration, error) {
 	if h.op() != nil || h.chance(30) {
 		return 0, errors.New("redis is away")
 	}
@@ -245,7 +246,7 @@ func (h *host) Place(_ context.Context, _ *dispatch.Account, w dispatch.Waiting)
 }
 
 // Answered parks jobs, as the real gate does.
-func (h *host) Answered(_ context.Context, _ *dispatch.Account, _ dispatch.Ticket, s dispatch.Said) (until time.Time) {
+func (h *host) Answered(_ context.Context, _ *account.Account, _ dispatch.Ticket, s dispatch.Said) (until time.Time) {
 	if s.Row.Remedy != classify.Config || s.Grant || s.Row.Scope == classify.ScopeToken || h.chance(20) {
 		return time.Time{}
 	}
@@ -259,7 +260,7 @@ func (h *host) Answered(_ context.Context, _ *dispatch.Account, _ dispatch.Ticke
 	return until
 }
 
-func (h *host) Parked(_ context.Context, _ *dispatch.Account, jobs func() []string) (map[string]time.Time, error) {
+func (h *host) Parked(_ context.Context, _ *account.Account, jobs func() []string) (map[string]time.Time, error) {
 	if h.op() != nil || h.chance(30) {
 		return nil, errors.New("redis is away")
 	}
@@ -274,13 +275,13 @@ func (h *host) Parked(_ context.Context, _ *dispatch.Account, jobs func() []stri
 	return found, nil
 }
 
-func (h *host) Try(ctx context.Context, a *dispatch.Account, _ *dispatch.Ticket, jobs func() []string) (map[string]time.Time, error) {
+func (h *host) Try(ctx context.Context, a *account.Account, _ *dispatch.Ticket, jobs func() []string) (map[string]time.Time, error) {
 	found, err := h.Parked(ctx, a, jobs)
 	maps.DeleteFunc(found, func(_ string, until time.Time) bool { return !until.After(time.Now()) })
 	return found, err
 }
 
-func (h *host) Done(context.Context, *dispatch.Account, dispatch.Ticket) {}
+func (h *host) Done(context.Context, *account.Account, dispatch.Ticket) {}
 
 // Send is the vendor.
 func (h *host) Send(_ context.Context, r *vendors.Request) (vendors.Answer, error) {

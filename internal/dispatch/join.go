@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/postrider/postrider/internal/account"
 	"github.com/postrider/postrider/internal/coord"
 )
 
@@ -37,10 +38,10 @@ type batch struct {
 
 // join sends the parcel together with others that come within the linger, and
 // returns when its answer is recorded.
-func (d *Dispatcher) join(ctx context.Context, a *Account, p *parcel) {
-	k, limit := p.joinKey, a.batch(p.message)
-	if a.mixes(p) {
-		k, limit = joinKey{app: p.app, vendor: p.vendor, quotas: a.quotas(p)}, a.many()
+func (d *Dispatcher) join(ctx context.Context, a *account.Account, p *parcel) {
+	k, limit := p.joinKey, a.BatchFor(p.message)
+	if mixes(a, p) {
+		k, limit = joinKey{app: p.app, vendor: p.vendor, quotas: quotas(a, p)}, a.MaxMixed()
 	}
 	b, first := d.joiner.enter(ctx, k, p, limit)
 	if first {

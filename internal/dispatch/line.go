@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/postrider/postrider/internal/account"
 	"github.com/postrider/postrider/internal/queue"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/push/wire"
@@ -30,25 +31,25 @@ type lineKey struct {
 	priority    push.Priority
 }
 
-func lineOf(a *Account, p push.Priority) lineKey { return lineKey{a.App, a.Spec.Name, p} }
+func lineOf(a *account.Account, p push.Priority) lineKey { return lineKey{a.App, a.Spec.Name, p} }
 
 // fits tells whether the line has room for a request. ahead are the permits that
 // those in it wait for.
-func (l *lines) fits(a *Account, p push.Priority, units int) (ahead int, ok bool) {
+func (l *lines) fits(a *account.Account, p push.Priority, units int) (ahead int, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.fitsLocked(a, p, units)
 }
 
 // fitsLocked is fits with mu held.
-func (l *lines) fitsLocked(a *Account, p push.Priority, units int) (ahead int, ok bool) {
+func (l *lines) fitsLocked(a *account.Account, p push.Priority, units int) (ahead int, ok bool) {
 	have := l.all[lineOf(a, p)]
 	long := float64(have.units+units) > max(a.Rate*lineLength.Seconds(), 2*float64(units))
 	return have.units, have.requests == 0 || !long && have.requests < l.most
 }
 
 // join adds a request to the line, if it fits; leave is nil otherwise.
-func (l *lines) join(a *Account, p push.Priority, units int) (leave func(), ahead int) {
+func (l *lines) join(a *account.Account, p push.Priority, units int) (leave func(), ahead int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	ahead, ok := l.fitsLocked(a, p, units)
@@ -62,13 +63,13 @@ func (l *lines) join(a *Account, p push.Priority, units int) (leave func(), ahea
 const lineLength = 1500 * time.Millisecond
 
 // add adds permits to the line however long it is.
-func (l *lines) add(a *Account, p push.Priority, units int) (leave func()) {
+func (l *lines) add(a *account.Account, p push.Priority, units int) (leave func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.addLocked(a, p, units)
 }
 
-func (l *lines) addLocked(a *Account, p push.Priority, units int) (leave func()) {
+func (l *lines) addLocked(a *account.Account, p push.Priority, units int) (leave func()) {
 	if l.all == nil {
 		l.all = map[lineKey]line{}
 	}
@@ -84,7 +85,7 @@ func (l *lines) addLocked(a *Account, p push.Priority, units int) (leave func())
 	})
 }
 
-func (l *lines) ahead(a *Account, p push.Priority) int {
+func (l *lines) ahead(a *account.Account, p push.Priority) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.all[lineOf(a, p)].units
@@ -117,7 +118,7 @@ func (d *Dispatcher) putOff(ctx context.Context, h wire.Header, lane string, t q
 }
 
 // placed is when a request comes again that waits for the rate limit, and why.
-func (d *Dispatcher) placed(ctx context.Context, a *Account, w Waiting, expires time.Time) (time.Time, string) {
+func (d *Dispatcher) placed(ctx context.Context, a *account.Account, w Waiting, expires time.Time) (time.Time, string) {
 	wait, err := d.Gate.Place(ctx, a, w)
 	if err != nil {
 		return d.Now().Add(time.Second), "permit: " + err.Error()
@@ -183,7 +184,7 @@ func (s shipment) park() (back func(), ok bool) {
 // goWide has a chunk of several requests begin, one of the few of its app and
 // lane at a time. At a rate limit it holds no place while it is worked: its
 // requests wait most of the time. Not ok: it is put back.
-func (d *Dispatcher) goWide(ctx context.Context, a *Account, c *claim) (leave func(), ok bool) {
+func (d *Dispatcher) goWide(ctx context.Context, a *account.Account, c *claim) (leave func(), ok bool) {
 	now := d.Now()
 	limited := a.Rate > 0 && c.priority != push.High
 	turn := d.slots.of(c.vendor).wideTurn(a.App, c.priority)

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/postrider/postrider/internal/account"
 	"github.com/postrider/postrider/internal/dispatch"
 	"github.com/postrider/postrider/internal/ledger"
 	"github.com/postrider/postrider/pkg/push"
@@ -40,7 +41,7 @@ func atItsLimit(t *testing.T, free time.Duration, test func(*limited)) {
 		l.bubble, l.book = b, &counting{shelf: b.shelf}
 		b.cfg.Book, b.acct.Rate, b.cfg.Linger = l.book, 10, 0
 		open := time.Now().Add(free)
-		b.gate.limited = func(*dispatch.Account, int) time.Duration { return time.Until(open) }
+		b.gate.limited = func(*account.Account, int) time.Duration { return time.Until(open) }
 		b.gate.place = func(w dispatch.Waiting) time.Duration {
 			l.places = append(l.places, w)
 			return time.Minute
@@ -138,7 +139,7 @@ func TestWhoseWaitGrowsInLineIsPutBack(t *testing.T) {
 		end := l.start(l.Context(), l.ten(push.Normal, "a"))
 		l.waits(end)
 		l.gate.mu.Lock()
-		l.gate.limited = func(*dispatch.Account, int) time.Duration { return time.Hour }
+		l.gate.limited = func(*account.Account, int) time.Duration { return time.Hour }
 		l.gate.mu.Unlock()
 		again := mustAgain(l.T, <-end)
 		if took := time.Since(begin); took != 500*time.Millisecond || !again.Promised {

@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"github.com/postrider/postrider/internal/account"
 	"github.com/postrider/postrider/internal/dispatch"
 	"github.com/postrider/postrider/internal/ledger"
 	"github.com/postrider/postrider/internal/queue"
@@ -85,7 +86,7 @@ type rig struct {
 	gate   *gate
 	meter  *meter
 	cfg    dispatch.Config
-	acct   dispatch.Account
+	acct   account.Account
 	d      *dispatch.Dispatcher
 }
 
@@ -95,14 +96,14 @@ func newRig(t *testing.T, change ...func(*rig)) *rig {
 	r := &rig{T: t, rdb: redistest.Client(t), clock: &clock{at: time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)}, vendor: &vendor{}, meter: newMeter()}
 	r.gate = &gate{}
 	r.book = &ledger.Store{Redis: r.rdb, Now: r.clock.now}
-	r.acct = dispatch.Account{
+	r.acct = account.Account{
 		App: "shop", Vendor: r.vendor, Codes: classify.MustParse("nova", table), Batch: 100, Timeout: 10 * time.Second,
 		Spec: vendors.Spec{Name: "nova", Batch: 100, Unit: vendors.Tokens},
 	}
 	r.cfg = dispatch.Config{
 		Book: r.book, Gate: r.gate, Meter: r.meter, Policy: retry.Policy{Attempts: 3, First: time.Second, Max: time.Minute},
 		Requests: 8, Log: zerolog.Nop(), Now: r.clock.now,
-		Account: func(app, vendor string) (*dispatch.Account, bool) { return &r.acct, app == "shop" && vendor == "nova" },
+		Account: func(app, vendor string) (*account.Account, bool) { return &r.acct, app == "shop" && vendor == "nova" },
 	}
 	for _, f := range change {
 		f(r)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/postrider/postrider/internal/account"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/push/wire"
 )
@@ -112,7 +113,7 @@ func (s shipment) claims() []*claim {
 
 // parcels distributes the claim's unresolved tokens over requests: one for each
 // message and idempotency key, cut to the account's limit.
-func (c *claim) parcels(a *Account, now time.Time) ([]*parcel, error) {
+func (c *claim) parcels(a *account.Account, now time.Time) ([]*parcel, error) {
 	type group struct {
 		message int
 		key     string
@@ -178,7 +179,7 @@ func (c *claim) content(read map[int]content, e wire.Entry) (content, error) {
 	return read[e.Message], nil
 }
 
-func (c *claim) newParcel(a *Account, k joinKey, m *push.Message, e wire.Entry) *parcel {
+func (c *claim) newParcel(a *account.Account, k joinKey, m *push.Message, e wire.Entry) *parcel {
 	k.app, k.vendor = a.App, a.Spec.Name
 	return &parcel{
 		joinKey: k, tag: k.key, priority: c.priority, message: m, until: time.UnixMilli(e.Start).Add(m.HoldFor()),
@@ -186,11 +187,11 @@ func (c *claim) newParcel(a *Account, k joinKey, m *push.Message, e wire.Entry) 
 }
 
 // limit is the most tokens of one request with the parcel's message.
-func (c *claim) limit(a *Account, p *parcel) int {
+func (c *claim) limit(a *account.Account, p *parcel) int {
 	if c.cap > 0 {
-		return min(c.cap, a.batch(p.message))
+		return min(c.cap, a.BatchFor(p.message))
 	}
-	return a.batch(p.message)
+	return a.BatchFor(p.message)
 }
 
 // unresolved is the entry's tokens that have no outcome.

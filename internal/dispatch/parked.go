@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/postrider/postrider/internal/account"
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
@@ -44,7 +45,7 @@ func (s shipment) jobIDs() []string {
 
 // lookParked notes which jobs of the chunk are parked. What cannot be known now
 // is asked again right before the request.
-func (d *Dispatcher) lookParked(ctx context.Context, a *Account, c *claim) {
+func (d *Dispatcher) lookParked(ctx context.Context, a *account.Account, c *claim) {
 	c.parked, _ = d.Gate.Parked(ctx, a, func() []string {
 		ids := make([]string, len(c.open.Chunk.Entries))
 		for i := range ids {
@@ -76,7 +77,7 @@ func comeBack(until, now time.Time, e *wire.Entry) time.Time {
 // leaveParked takes out of an admitted shipment the jobs that were parked since
 // their chunks were loaded, and has the gate make it the probe of those whose
 // wait is over.
-func (d *Dispatcher) leaveParked(ctx context.Context, a *Account, t *Ticket, s shipment) shipment {
+func (d *Dispatcher) leaveParked(ctx context.Context, a *account.Account, t *Ticket, s shipment) shipment {
 	parked, err := d.Gate.Try(ctx, a, t, s.jobIDs)
 	switch {
 	case err != nil:

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/postrider/postrider/internal/accesstoken"
+	"github.com/postrider/postrider/internal/account"
 	"github.com/postrider/postrider/internal/upload"
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
@@ -28,7 +29,7 @@ type answer struct {
 
 // call is a request that the gate let through.
 type call struct {
-	*Account
+	*account.Account
 	ticket Ticket
 	s      shipment
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/postrider/postrider/internal/account"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/push/wire"
 	"github.com/postrider/postrider/pkg/retry"
@@ -20,7 +21,7 @@ const (
 
 // send makes one request for the parcels and records what the vendor said. The
 // caller holds a slot. More than one parcel go only to a vendors.Multi.
-func (d *Dispatcher) send(ctx context.Context, a *Account, s shipment, w *wait) {
+func (d *Dispatcher) send(ctx context.Context, a *account.Account, s shipment, w *wait) {
 	ticket, ok := d.admit(ctx, a, s, w)
 	if !ok {
 		return
@@ -67,13 +68,13 @@ type wait struct {
 }
 
 // admit waits for a permit; false means that the parcels are put back.
-func (d *Dispatcher) admit(ctx context.Context, a *Account, s shipment, w *wait) (Ticket, bool) {
+func (d *Dispatcher) admit(ctx context.Context, a *account.Account, s shipment, w *wait) (Ticket, bool) {
 	defer func() {
 		if w.leave != nil {
 			w.leave()
 		}
 	}()
-	load := Load{Priority: s.priority(), Units: a.permits(s[0].message, s.count()), Buckets: a.Spec.Buckets(s[0].message, s.count())}
+	load := Load{Priority: s.priority(), Units: a.Permits(s[0].message, s.count()), Buckets: a.Spec.Buckets(s[0].message, s.count())}
 	for {
 		t, err := d.Gate.Admit(ctx, a, load)
 		switch {
@@ -103,7 +104,7 @@ func (d *Dispatcher) admit(ctx context.Context, a *Account, s shipment, w *wait)
 
 // inLine puts a request into its account's line; false: it does not fit, or would
 // wait for long, and is put back for a time of its own.
-func (d *Dispatcher) inLine(ctx context.Context, a *Account, s shipment, load Load, t Ticket, w *wait) bool {
+func (d *Dispatcher) inLine(ctx context.Context, a *account.Account, s shipment, load Load, t Ticket, w *wait) bool {
 	ahead := 0
 	if w.leave == nil {
 		w.leave, ahead = d.lines.join(a, load.Priority, load.Units)
@@ -117,7 +118,7 @@ func (d *Dispatcher) inLine(ctx context.Context, a *Account, s shipment, load Lo
 }
 
 // warm has an access token at hand for a request that will be made soon.
-func (d *Dispatcher) warm(ctx context.Context, a *Account) {
+func (d *Dispatcher) warm(ctx context.Context, a *account.Account) {
 	if g, ok := a.Vendor.(vendors.Granter); ok {
 		_, _ = d.Access.Access(ctx, a.App, a.Spec.Name, g, a.Fingerprint) // the request meets the error again
 	}

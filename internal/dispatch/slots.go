@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/postrider/postrider/internal/account"
 	"github.com/postrider/postrider/pkg/push"
 )
 
@@ -74,7 +75,7 @@ func (v *vendorSlots) wideTurn(app string, p push.Priority) chan struct{} {
 }
 
 // enter waits for a slot; false means that the task is to go back.
-func (s *slots) enter(ctx context.Context, draining <-chan struct{}, a *Account, p push.Priority) bool {
+func (s *slots) enter(ctx context.Context, draining <-chan struct{}, a *account.Account, p push.Priority) bool {
 	v, t := s.of(a.Spec.Name), &turn{app: a.App, high: p == push.High, shared: a.Shared, given: make(chan struct{})}
 	select {
 	case <-draining:
@@ -92,14 +93,14 @@ func (s *slots) enter(ctx context.Context, draining <-chan struct{}, a *Account,
 	return false
 }
 
-func (s *slots) leave(a *Account, p push.Priority) {
+func (s *slots) leave(a *account.Account, p push.Priority) {
 	s.of(a.Spec.Name).release(a.App, p == push.High)
 }
 
 // seat is a request's slot, which it leaves to others while it waits.
 type seat struct {
 	d        *Dispatcher
-	a        *Account
+	a        *account.Account
 	priority push.Priority
 	taken    bool
 }

@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/postrider/postrider/internal/account"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
 )
@@ -17,12 +18,12 @@ type stage struct {
 	draining chan struct{}
 }
 
-func (s *stage) account(app string, shared bool) *Account {
-	return &Account{App: app, Shared: shared, Spec: vendors.Spec{Name: "nova"}}
+func (s *stage) account(app string, shared bool) *account.Account {
+	return &account.Account{App: app, Shared: shared, Spec: vendors.Spec{Name: "nova"}}
 }
 
 // ask has n requests wait for slots; each that gets one is told to in.
-func (s *stage) ask(a *Account, p push.Priority, n int, in chan<- string) {
+func (s *stage) ask(a *account.Account, p push.Priority, n int, in chan<- string) {
 	for range n {
 		go func() {
 			if s.slots.enter(context.Background(), s.draining, a, p) {

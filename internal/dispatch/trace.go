@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/postrider/postrider/internal/account"
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
@@ -24,8 +25,8 @@ const receiptsFor = 7 * 24 * time.Hour
 // trace notes, before the request is made, whose tokens are in it: a receipt
 // may be here before the answer is. If it cannot be noted the message is sent
 // all the same; its receipts will then belong to no job.
-func (d *Dispatcher) trace(ctx context.Context, a *Account, s shipment, reqs []*vendors.Request) {
-	if d.Tracer == nil || !a.Receipts {
+func (d *Dispatcher) trace(ctx context.Context, a *account.Account, s shipment, reqs []*vendors.Request) {
+	if d.Tracer == nil || !a.TakesReceipts() {
 		return
 	}
 	all := make([]Sent, len(s))

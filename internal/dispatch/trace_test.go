@@ -8,8 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/postrider/postrider/internal/config"
 	"github.com/postrider/postrider/internal/dispatch"
 	"github.com/postrider/postrider/pkg/push/wire"
+	"github.com/postrider/postrider/pkg/vendors"
 )
 
 // tracer keeps what was noted, or fails.
@@ -30,7 +32,10 @@ func (t *tracer) Note(_ context.Context, sent []dispatch.Sent) error {
 
 func traced(tr *tracer, on bool) func(*rig) {
 	return func(r *rig) {
-		r.cfg.Tracer, r.acct.Receipts, r.acct.ReceiptURL = tr, on, "https://push.example.com/receipts/shop/nova/s"
+		r.cfg.Tracer, r.acct.ReceiptURL = tr, "https://push.example.com/receipts/shop/nova/s"
+		if on {
+			r.acct.Receipts, r.acct.Spec.Receipts = config.Receipts{Secret: "s"}, &vendors.Receipts{}
+		}
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/postrider/postrider/internal/account"
 	"github.com/postrider/postrider/internal/dispatch"
 	"github.com/postrider/postrider/internal/ledger"
 	"github.com/postrider/postrider/internal/queue"
@@ -276,7 +277,7 @@ func most(n int) reply {
 func TestATaskWithoutSettingsWaits(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.cfg.Account = func(string, string) (*dispatch.Account, bool) { return nil, false }
+	r.cfg.Account = func(string, string) (*account.Account, bool) { return nil, false }
 	d := dispatch.New(r.cfg)
 	tasks := r.alone(job("a", "t1"))
 	again := r.mustAgain(d.Handle(t.Context(), tasks[0].lane, tasks[0].Task))

@@ -4,12 +4,14 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
 
 	"github.com/postrider/postrider/internal/accesstoken"
+	"github.com/postrider/postrider/internal/account"
 	"github.com/postrider/postrider/internal/ledger"
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
@@ -25,18 +27,6 @@ const (
 	// mostPages bounds one pull of a list that does not end; the next one goes on.
 	mostPages = 2000
 )
-
-// Account is one app at one vendor that keeps a list.
-type ListAccount struct {
-	App, Vendor string
-	Puller      vendors.Puller
-	// Granter obtains the access token; nil: there is none.
-	Granter     vendors.Granter
-	Fingerprint string
-	Codes       *classify.Table
-	// Timeout bounds one request.
-	Timeout time.Duration
-}
 
 // Feed takes invalid tokens.
 type Sink interface {
@@ -61,8 +51,9 @@ type Puller struct {
 	Feed   Sink
 	Meter  ListMeter
 	Log    zerolog.Logger
-	// Accounts are those that keep a list; what it answers may change at any time.
-	Accounts func() []ListAccount
+	// Accounts returns the accounts in force. Those whose vendor keeps no list are
+	// left out.
+	Accounts func() []*account.Account
 	// Stopping is closed when the worker stops: what was pulled is kept soon, or
 	// given up. Nil: it never does.
 	Stopping <-chan struct{}
@@ -77,13 +68,21 @@ func (p *Puller) now() time.Time {
 	return p.Now()
 }
 
-// Wanted tells whether any account keeps a list.
-func (p *Puller) Wanted() bool { return len(p.Accounts()) > 0 }
+// Wanted tells whether any account's vendor keeps a list.
+func (p *Puller) Wanted() bool { return len(p.lists()) > 0 }
+
+// lists are the accounts whose vendor keeps a list.
+func (p *Puller) lists() []*account.Account {
+	return slices.DeleteFunc(p.Accounts(), func(a *account.Account) bool {
+		v, ok := a.Vendor.(vendors.Puller)
+		return !ok || !v.Pulls()
+	})
+}
 
 // Run pulls what is due, one list after the other, until ctx ends.
 func (p *Puller) Run(ctx context.Context) {
 	for ctx.Err() == nil && p.Wanted() {
-		for _, a := range p.Accounts() {
+		for _, a := range p.lists() {
 			p.Due(ctx, a)
 		}
 		restList(ctx, listLook)
@@ -92,7 +91,7 @@ func (p *Puller) Run(ctx context.Context) {
 
 // Due pulls an account's list to its end, if it is due. What goes wrong is told
 // once, and the list is due again after a growing wait.
-func (p *Puller) Due(ctx context.Context, a ListAccount) {
+func (p *Puller) Due(ctx context.Context, a *account.Account) {
 	s, err := p.schedule(ctx, a)
 	began := p.now()
 	if err != nil || ctx.Err() != nil || began.Before(s.next) {
@@ -100,7 +99,7 @@ func (p *Puller) Due(ctx context.Context, a ListAccount) {
 	}
 	n, err := p.pull(ctx, a, cmp.Or(s.done, began))
 	if n > 0 {
-		p.Log.Info().Str("app", a.App).Str("vendor", a.Vendor).Int("tokens", n).Msg("dead tokens were pulled from the vendor's list")
+		p.Log.Info().Str("app", a.App).Str("vendor", a.Spec.Name).Int("tokens", n).Msg("dead tokens were pulled from the vendor's list")
 	}
 	switch {
 	case err == nil:
@@ -109,13 +108,13 @@ func (p *Puller) Due(ctx context.Context, a ListAccount) {
 		return // it stays due, for another worker
 	default:
 		if s.failures == 0 {
-			p.Log.Error().Err(err).Str("app", a.App).Str("vendor", a.Vendor).Msg("the vendor's list of dead tokens cannot be pulled: it is tried again")
+			p.Log.Error().Err(err).Str("app", a.App).Str("vendor", a.Spec.Name).Msg("the vendor's list of dead tokens cannot be pulled: it is tried again")
 		}
 		s.next = p.now().Add(listWait(s.failures, err))
 		s.failures++
 	}
 	if err := p.plan(ctx, a, s); err != nil {
-		p.Log.Warn().Err(err).Str("app", a.App).Str("vendor", a.Vendor).Msg("a list of dead tokens will be pulled again too soon")
+		p.Log.Warn().Err(err).Str("app", a.App).Str("vendor", a.Spec.Name).Msg("a list of dead tokens will be pulled again too soon")
 	}
 }
 
@@ -130,17 +129,17 @@ func listWait(failures int, err error) time.Duration {
 
 // pull pulls page after page, and keeps each before the next. since is when the
 // list was last pulled: nobody knows when after that its tokens died.
-func (p *Puller) pull(ctx context.Context, a ListAccount, since time.Time) (int, error) {
+func (p *Puller) pull(ctx context.Context, a *account.Account, since time.Time) (int, error) {
 	n := 0
 	for range mostPages {
 		got, err := p.request(ctx, a)
-		p.Meter.Pulled(a.App, a.Vendor, err == nil)
+		p.Meter.Pulled(a.App, a.Spec.Name, err == nil)
 		if err != nil {
 			return n, err
 		}
 		if got.Unreadable > 0 {
-			p.Meter.Lost(a.App, a.Vendor, got.Unreadable)
-			p.Log.Error().Str("app", a.App).Str("vendor", a.Vendor).Int("items", got.Unreadable).Msg("the vendor's list of dead tokens has items that are none")
+			p.Meter.Lost(a.App, a.Spec.Name, got.Unreadable)
+			p.Log.Error().Str("app", a.App).Str("vendor", a.Spec.Name).Int("items", got.Unreadable).Msg("the vendor's list of dead tokens has items that are none")
 		}
 		if len(got.Tokens) == 0 {
 			return n, nil
@@ -158,13 +157,13 @@ func (p *Puller) pull(ctx context.Context, a ListAccount, since time.Time) (int,
 
 // request asks for one page, with an access token that the vendor takes. It is not
 // broken off when ctx ends: the page might be lost.
-func (p *Puller) request(ctx context.Context, a ListAccount) (got vendors.Pulled, err error) {
-	h := accesstoken.Holder{App: a.App, Vendor: a.Vendor, Granter: a.Granter, Fingerprint: a.Fingerprint}
+func (p *Puller) request(ctx context.Context, a *account.Account) (got vendors.Pulled, err error) {
+	h := accesstoken.Holder{App: a.App, Vendor: a.Spec.Name, Granter: a.Granter(), Fingerprint: a.Fingerprint}
 	used := accesstoken.Use(ctx, p.Access, h, func(access string) bool {
 		one, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.Timeout)
 		defer cancel()
-		got, err = a.Puller.Pull(one, access)
-		return a.refused(err)
+		got, err = a.Vendor.(vendors.Puller).Pull(one, access)
+		return refused(a, err)
 	})
 	if used != nil && !errors.Is(used, accesstoken.ErrRefused) {
 		return vendors.Pulled{}, used
@@ -173,7 +172,7 @@ func (p *Puller) request(ctx context.Context, a ListAccount) (got vendors.Pulled
 }
 
 // refused tells whether the vendor wants another access token.
-func (a *ListAccount) refused(err error) bool {
+func refused(a *account.Account, err error) bool {
 	e, ok := errors.AsType[*vendors.Error](err)
 	if !ok {
 		return false

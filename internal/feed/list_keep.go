@@ -9,6 +9,7 @@ import (
 
 	"github.com/cenkalti/backoff/v4"
 
+	"github.com/postrider/postrider/internal/account"
 	"github.com/postrider/postrider/internal/ledger"
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/push/wire"
@@ -23,10 +24,10 @@ const (
 )
 
 // keep hands a page to the feed, and tries until it is there.
-func (p *Puller) keep(ctx context.Context, a ListAccount, got vendors.Pulled, since time.Time) error {
+func (p *Puller) keep(ctx context.Context, a *account.Account, got vendors.Pulled, since time.Time) error {
 	found := p.found(a, got, since)
 	if len(found.Invalid) == 0 {
-		p.Log.Warn().Str("app", a.App).Str("vendor", a.Vendor).Int("tokens", len(got.Tokens)).
+		p.Log.Warn().Str("app", a.App).Str("vendor", a.Spec.Name).Int("tokens", len(got.Tokens)).
 			Msg("pulled tokens were left out: the configuration says that their code concerns no token")
 		return nil
 	}
@@ -44,31 +45,31 @@ func (p *Puller) keep(ctx context.Context, a ListAccount, got vendors.Pulled, si
 		backoff.WithInitialInterval(50*time.Millisecond), backoff.WithMaxInterval(5*time.Second), backoff.WithMaxElapsedTime(0))
 	for told := false; ; told = true {
 		n, standing, err := p.Feed.Feed(ctx, found)
-		p.Meter.Invalid(a.App, a.Vendor, n, standing != ledger.Fed)
+		p.Meter.Invalid(a.App, a.Spec.Name, n, standing != ledger.Fed)
 		if err == nil {
 			return nil
 		}
 		if !told {
-			p.Log.Error().Err(err).Str("app", a.App).Str("vendor", a.Vendor).Msg("pulled tokens cannot be kept: waiting for redis")
+			p.Log.Error().Err(err).Str("app", a.App).Str("vendor", a.Spec.Name).Msg("pulled tokens cannot be kept: waiting for redis")
 		}
 		restList(ctx, b.NextBackOff())
 		if ctx.Err() != nil {
-			p.Meter.Lost(a.App, a.Vendor, len(got.Tokens))
+			p.Meter.Lost(a.App, a.Spec.Name, len(got.Tokens))
 			return fmt.Errorf("keep %d tokens that the vendor's list has no more: %w", len(got.Tokens), err)
 		}
 	}
 }
 
-func (p *Puller) found(a ListAccount, got vendors.Pulled, since time.Time) ledger.Found {
+func (p *Puller) found(a *account.Account, got vendors.Pulled, since time.Time) ledger.Found {
 	row, _ := a.Codes.Lookup(got.Code.Level, got.Code.Code)
-	f := ledger.Found{App: a.App, Vendor: a.Vendor}
+	f := ledger.Found{App: a.App, Vendor: a.Spec.Name}
 	if row.Action == classify.NoAction {
 		return f
 	}
 	f.Invalid = make([]ledger.InvalidToken, len(got.Tokens))
 	for i, t := range got.Tokens {
 		f.Invalid[i] = ledger.InvalidToken{
-			App: a.App, Vendor: a.Vendor, Token: t, Code: row.Key(), Reason: cmp.Or(got.Code.Text, row.Meaning),
+			App: a.App, Vendor: a.Spec.Name, Token: t, Code: row.Key(), Reason: cmp.Or(got.Code.Text, row.Meaning),
 			Action: string(row.Action), At: since,
 		}
 	}
@@ -84,8 +85,8 @@ type listPlan struct {
 // planFor is how long the plan of an app outlives its last pull.
 const listPlanFor = 30 * 24 * time.Hour
 
-func (p *Puller) schedule(ctx context.Context, a ListAccount) (listPlan, error) {
-	v, err := p.Redis.HGetAll(ctx, wire.PullKey(a.App, a.Vendor)).Result()
+func (p *Puller) schedule(ctx context.Context, a *account.Account) (listPlan, error) {
+	v, err := p.Redis.HGetAll(ctx, wire.PullKey(a.App, a.Spec.Name)).Result()
 	if err != nil {
 		return listPlan{}, fmt.Errorf("read when a list is due: %w", err)
 	}
@@ -101,10 +102,10 @@ func (p *Puller) schedule(ctx context.Context, a ListAccount) (listPlan, error) 
 }
 
 // plan notes when the list is due next, also while ctx ends.
-func (p *Puller) plan(ctx context.Context, a ListAccount, s listPlan) error {
+func (p *Puller) plan(ctx context.Context, a *account.Account, s listPlan) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
-	key := wire.PullKey(a.App, a.Vendor)
+	key := wire.PullKey(a.App, a.Spec.Name)
 	done := int64(0)
 	if !s.done.IsZero() {
 		done = s.done.UnixMilli()

@@ -17,6 +17,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/postrider/postrider/internal/accesstoken"
+	"github.com/postrider/postrider/internal/account"
 	"github.com/postrider/postrider/internal/feed"
 	"github.com/postrider/postrider/internal/ledger"
 	"github.com/postrider/postrider/internal/redistest"
@@ -35,7 +36,7 @@ type rig struct {
 	rdb    *redis.Client
 	sim    *simulator.Simulator
 	puller *feed.Puller
-	acct   feed.ListAccount
+	acct   *account.Account
 	now    time.Time
 	atPage func() // before each page is asked for
 
@@ -65,9 +66,8 @@ func newRig(t *testing.T, ids int) *rig {
 	}
 	s := &oppo.Settings{AppKey: "100001", MasterSecret: secret, BaseURL: server.URL, FeedbackURL: server.URL}
 	v := s.Open(server.Client())
-	r.acct = feed.ListAccount{
-		App: "shop", Vendor: "oppo", Puller: v.(vendors.Puller), Granter: v.(vendors.Granter), Fingerprint: "print",
-		Codes: oppo.Spec().Codes, Timeout: 10 * time.Second,
+	r.acct = &account.Account{
+		App: "shop", Spec: oppo.Spec(), Vendor: v, Fingerprint: "print", Codes: oppo.Spec().Codes, Timeout: 10 * time.Second,
 	}
 	return r
 }
@@ -179,7 +179,7 @@ func TestAListIsPulledOnceAnHour(t *testing.T) {
 	}
 	// Nobody knows when what is listed now died: since the last pull.
 	r.now = r.now.Add(time.Hour)
-	r.acct.Puller = pages{{"late"}}.puller()
+	r.acct.Vendor = pages{{"late"}}.vendor(r.acct.Vendor)
 	r.due()
 	e := r.rdb.XRevRangeN(t.Context(), wire.InvalidStream, "+", "-", 1).Val()[0].Values
 	if at, _ := time.Parse(time.RFC3339, fmt.Sprint(e["at"])); e["token"] != "late" || !at.Equal(first.Add(time.Hour)) {
@@ -190,9 +190,15 @@ func TestAListIsPulledOnceAnHour(t *testing.T) {
 // pages is a list.
 type pages [][]string
 
-func (p pages) puller() vendors.Puller { return &pagePuller{left: p} }
+func (p pages) vendor(of vendors.Vendor) vendors.Vendor {
+	return &pagePuller{Vendor: of, Granter: of.(vendors.Granter), left: p}
+}
 
-type pagePuller struct{ left pages }
+type pagePuller struct {
+	vendors.Vendor
+	vendors.Granter
+	left pages
+}
 
 func (*pagePuller) Pulls() bool { return true }
 func (p *pagePuller) Pull(context.Context, string) (vendors.Pulled, error) {
@@ -352,7 +358,7 @@ func TestAListThatDoesNotEndIsLeftForTheNextTime(t *testing.T) {
 	for i := range 2100 {
 		endless = append(endless, []string{fmt.Sprint("t", i)})
 	}
-	r.acct.Puller = endless.puller()
+	r.acct.Vendor = endless.vendor(r.acct.Vendor)
 	r.due()
 	if r.ok != 2000 || r.fed != 2000 {
 		t.Errorf("%d pages and %d tokens, want 2,000", r.ok, r.fed)

@@ -9,7 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
-	"github.com/postrider/postrider/internal/dispatch"
+	"github.com/postrider/postrider/internal/account"
 	"github.com/postrider/postrider/internal/limit"
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/push/wire"
@@ -161,7 +161,7 @@ func (m *Metrics) Grant(app, vendor string, refusal *vendors.Error) {
 }
 
 // Request counts one request and its answer.
-func (m *Metrics) Request(a *dispatch.Account, row classify.Row, tokens int, took time.Duration) {
+func (m *Metrics) Request(a *account.Account, row classify.Row, tokens int, took time.Duration) {
 	code := row.Code
 	if _, known := a.Codes.Lookup(row.Level, row.Code); !known {
 		code = "unknown"

@@ -11,7 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"github.com/postrider/postrider/internal/dispatch"
+	"github.com/postrider/postrider/internal/account"
 	"github.com/postrider/postrider/internal/metrics"
 	"github.com/postrider/postrider/internal/status"
 	"github.com/postrider/postrider/pkg/classify"
@@ -24,8 +24,8 @@ response	ok	success	none	batch	-	-	-	-	accepted	-
 response	busy	retryable	backoff	batch	-	-	-	-	internal error	-
 `
 
-func account() *dispatch.Account {
-	return &dispatch.Account{App: "shop", Spec: vendors.Spec{Name: "nova"}, Codes: classify.MustParse("nova", table)}
+func newAccount() *account.Account {
+	return &account.Account{App: "shop", Spec: vendors.Spec{Name: "nova"}, Codes: classify.MustParse("nova", table)}
 }
 
 // lines are what Prometheus is told, but not of Go and the process.
@@ -73,7 +73,7 @@ func TestEverySeriesOfAnAccountExistsFromTheStart(t *testing.T) {
 
 func TestWhatIsCounted(t *testing.T) {
 	t.Parallel()
-	m, a := metrics.New(), account()
+	m, a := metrics.New(), newAccount()
 	ok, _ := a.Codes.Lookup(classify.Response, "ok")
 	busy, _ := a.Codes.Lookup(classify.Response, "busy")
 	m.Request(a, ok, 1000, 30*time.Millisecond)
@@ -96,7 +96,7 @@ func TestWhatIsCounted(t *testing.T) {
 // Whatever a vendor invents, or puts into a code, makes no series of its own.
 func TestUnknownCodesShareASeries(t *testing.T) {
 	t.Parallel()
-	m, a := metrics.New(), account()
+	m, a := metrics.New(), newAccount()
 	for i := range 1000 {
 		row, _ := a.Codes.Lookup(classify.Response, fmt.Sprint("token-of-a-phone-", i))
 		m.Request(a, row, 1, time.Millisecond)
@@ -110,7 +110,7 @@ func TestUnknownCodesShareASeries(t *testing.T) {
 // HTTP statuses are known by their families, and are few.
 func TestStatusesAreBounded(t *testing.T) {
 	t.Parallel()
-	m, a := metrics.New(), account()
+	m, a := metrics.New(), newAccount()
 	for i := range 3000 {
 		row, _ := a.Codes.Lookup(classify.HTTP, fmt.Sprint(i))
 		m.Request(a, row, 1, time.Millisecond)

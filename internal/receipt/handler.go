@@ -11,6 +11,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/postrider/postrider/internal/account"
 	"github.com/postrider/postrider/internal/logging"
 	"github.com/postrider/postrider/pkg/vendors"
 )
@@ -56,7 +57,7 @@ func NewHandler(c Config) *Handler {
 // ServeHTTP answers one call.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a, ok := h.Find(r.PathValue("app"), r.PathValue("vendor"))
-	if !ok || a.Secret == "" || a.Spec.Receipts == nil {
+	if !ok || !a.TakesReceipts() {
 		refuse(w, http.StatusNotFound)
 		return
 	}
@@ -78,7 +79,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // call reads the request whole; a status other than 0 refuses it.
-func (h *Handler) call(w http.ResponseWriter, r *http.Request, a *Account) (*vendors.ReceiptCall, int) {
+func (h *Handler) call(w http.ResponseWriter, r *http.Request, a *account.Account) (*vendors.ReceiptCall, int) {
 	now := h.now()
 	// Not every ResponseWriter has deadlines; the server's own does.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime))
@@ -93,15 +94,15 @@ func (h *Handler) call(w http.ResponseWriter, r *http.Request, a *Account) (*ven
 		return nil, http.StatusBadRequest
 	}
 	return &vendors.ReceiptCall{
-		Header: r.Header, Query: r.URL.Query(), Body: body, Settings: a.Settings, User: a.User, Key: a.Key, Now: now,
+		Header: r.Header, Query: r.URL.Query(), Body: body, Settings: a.Settings, User: a.Receipts.User, Key: a.Receipts.HMACKey(), Now: now,
 	}, 0
 }
 
 // take checks the proof, reads the receipts and keeps them. It answers a status.
-func (h *Handler) take(r *http.Request, a *Account, c *vendors.ReceiptCall) int {
+func (h *Handler) take(r *http.Request, a *account.Account, c *vendors.ReceiptCall) int {
 	how := a.Spec.Receipts
 	signed := how.Verify != nil && how.Verify(c)
-	if !signed && !same(r.PathValue("secret"), a.Secret.Reveal()) || how.Ours != nil && !how.Ours(c) {
+	if !signed && !same(r.PathValue("secret"), a.Receipts.Secret.Reveal()) || how.Ours != nil && !how.Ours(c) {
 		h.refused(a, unproven, nil)
 		return http.StatusForbidden
 	}
@@ -121,7 +122,7 @@ func (h *Handler) take(r *http.Request, a *Account, c *vendors.ReceiptCall) int 
 
 // refused counts a call that was refused, and tells of it if nothing of the kind
 // was told a moment ago. left_out is how many were not told since then.
-func (h *Handler) refused(a *Account, reason string, err error) {
+func (h *Handler) refused(a *account.Account, reason string, err error) {
 	h.Meter.Refused(a.Spec.Name, reason)
 	left, ok := h.hush.Say(a.App + ":" + a.Spec.Name + ":" + reason)
 	if !ok {

@@ -16,6 +16,8 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
 
+	"github.com/postrider/postrider/internal/account"
+	"github.com/postrider/postrider/internal/config"
 	"github.com/postrider/postrider/internal/dispatch"
 	"github.com/postrider/postrider/internal/ledger"
 	"github.com/postrider/postrider/internal/receipt"
@@ -68,16 +70,16 @@ func newRig(t *testing.T) *rig {
 }
 
 // find knows the app shop at every vendor, and the app shy that takes no receipts.
-func find(app, vendor string) (*receipt.Account, bool) {
+func find(app, vendor string) (*account.Account, bool) {
 	spec, ok := registry.Find(vendor)
 	if !ok || app != "shop" && app != "shy" {
 		return nil, false
 	}
-	a := &receipt.Account{
-		App: app, Spec: spec, Codes: spec.Codes, Settings: spec.Settings(), User: "receipts", Key: []byte(secret), Secret: secret,
+	a := &account.Account{
+		App: app, Spec: spec, Codes: spec.Codes, Settings: spec.Settings(), Receipts: config.Receipts{User: "receipts", Secret: secret},
 	}
 	if app == "shy" {
-		a.Secret, a.Key = "", nil
+		a.Receipts = config.Receipts{}
 	}
 	switch s := a.Settings.(type) {
 	case *tim.Settings:

@@ -11,25 +11,11 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"github.com/postrider/postrider/pkg/classify"
-	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/internal/account"
 )
 
-// Account is one app at one vendor, as far as receipts concern it.
-type Account struct {
-	App      string
-	Spec     vendors.Spec
-	Codes    *classify.Table
-	Settings vendors.Settings
-	// User and Key are what the vendor signs with.
-	User string
-	Key  []byte
-	// Secret may stand as the last part of the path; "": the account takes no receipts.
-	Secret vendors.Secret
-}
-
 // Find finds an account; what it answers may change at any time.
-type Find func(app, vendor string) (*Account, bool)
+type Find func(app, vendor string) (*account.Account, bool)
 
 // Unknown is the event of receipts that cannot be put to any account's message,
 // beside the vendors' events.

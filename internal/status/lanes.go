@@ -8,18 +8,12 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/postrider/postrider/internal/account"
 	"github.com/postrider/postrider/internal/limit"
 	"github.com/postrider/postrider/internal/queue"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/push/wire"
 )
-
-// Account is one app at one vendor, as the configuration has it.
-type Account struct {
-	App, Vendor string
-	Rate        float64 // of Unit a second; 0: no limit
-	Unit        string  // tokens, requests or messages
-}
 
 // Lane is one queue: a vendor's tasks of one priority.
 type Lane struct {
@@ -99,7 +93,7 @@ type LaneReader struct {
 
 // Lanes reads every lane of the accounts' vendors, and others that have tasks,
 // by vendor and priority.
-func (r *LaneReader) Lanes(ctx context.Context, accounts []Account) ([]Lane, error) {
+func (r *LaneReader) Lanes(ctx context.Context, accounts []*account.Account) ([]Lane, error) {
 	counts, err := queue.Counts(ctx, r.Redis)
 	if err != nil {
 		return nil, err
@@ -118,7 +112,7 @@ func (r *LaneReader) Lanes(ctx context.Context, accounts []Account) ([]Lane, err
 	}
 	for _, a := range accounts {
 		for _, p := range push.Priorities() {
-			add(a.Vendor, string(p))
+			add(a.Spec.Name, string(p))
 		}
 	}
 	for _, c := range counts {
@@ -145,7 +139,7 @@ func sorted(byName map[string]*Lane) []Lane {
 }
 
 // Apps reads how each account stands, by vendor and then by app.
-func (r *LaneReader) Apps(ctx context.Context, accounts []Account) (map[string][]App, error) {
+func (r *LaneReader) Apps(ctx context.Context, accounts []*account.Account) (map[string][]App, error) {
 	limiter := limit.Limiter{Redis: r.Redis, Now: r.Now}
 	now := time.Now()
 	if r.Now != nil {
@@ -153,12 +147,12 @@ func (r *LaneReader) Apps(ctx context.Context, accounts []Account) (map[string][
 	}
 	apps := map[string][]App{}
 	for _, a := range accounts {
-		st, err := limiter.State(ctx, limit.Key{App: a.App, Vendor: a.Vendor})
+		st, err := limiter.State(ctx, limit.Key{App: a.App, Vendor: a.Spec.Name})
 		if err != nil {
 			return nil, err
 		}
-		apps[a.Vendor] = append(apps[a.Vendor], App{
-			App: a.App, Rate: a.Rate, Effective: a.Rate * st.Factor, Factor: st.Factor, Unit: a.Unit, Holds: holds(st, now),
+		apps[a.Spec.Name] = append(apps[a.Spec.Name], App{
+			App: a.App, Rate: a.Rate, Effective: a.Rate * st.Factor, Factor: st.Factor, Unit: string(a.Spec.Unit), Holds: holds(st, now),
 			Parked: parked(st), AllParked: st.AllParked,
 		})
 	}

@@ -7,19 +7,21 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/postrider/postrider/internal/account"
 	"github.com/postrider/postrider/internal/limit"
 	"github.com/postrider/postrider/internal/redistest"
 	"github.com/postrider/postrider/internal/status"
 	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/vendors"
 	"github.com/postrider/postrider/pkg/vendors/registry"
 )
 
 func TestMain(m *testing.M) { redistest.Main(m) }
 
-func accounts() []status.Account {
-	return []status.Account{
-		{App: "shop", Vendor: "vivo", Rate: 3000, Unit: "messages"}, {App: "bank", Vendor: "vivo"},
-		{App: "shop", Vendor: "huawei", Rate: 500, Unit: "tokens"},
+func accounts() []*account.Account {
+	vivo, huawei := vendors.Spec{Name: "vivo", Unit: vendors.Messages}, vendors.Spec{Name: "huawei", Unit: vendors.Tokens}
+	return []*account.Account{
+		{App: "shop", Spec: vivo, Rate: 3000}, {App: "bank", Spec: vivo}, {App: "shop", Spec: huawei, Rate: 500},
 	}
 }
 
@@ -106,10 +108,11 @@ func TestAStopIsProbedAfterItsPause(t *testing.T) {
 		t.Fatal(err)
 	}
 	state := func() string { return read(t, rdb)["vivo:high"].Apps[1].Holds[0].State }
-	for state() == status.Paused {
-	}
-	if got := state(); got != status.ProbeDue {
-		t.Errorf("after its pause it is %s, want %s", got, status.ProbeDue)
+	// Times are converted from Redis's clock with the round trip's error.
+	for end := time.Now().Add(5 * time.Second); state() != status.ProbeDue; {
+		if time.Now().After(end) {
+			t.Fatalf("after its pause it is %s, want %s", state(), status.ProbeDue)
+		}
 	}
 	if p := limiter.Pass(t.Context(), k, nil, time.Minute); p.Probe == "" {
 		t.Fatalf("got %+v, want the probe", p)

@@ -10,6 +10,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
+
+	"github.com/postrider/postrider/internal/account"
 )
 
 //go:embed page.html
@@ -27,7 +29,7 @@ const readTime = 10 * time.Second
 type Page struct {
 	Redis redis.UniversalClient
 	// Accounts are what the configuration has at the moment.
-	Accounts func() []Account
+	Accounts func() []*account.Account
 	Log      zerolog.Logger
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time

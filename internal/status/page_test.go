@@ -9,10 +9,12 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
 
+	"github.com/postrider/postrider/internal/account"
 	"github.com/postrider/postrider/internal/limit"
 	"github.com/postrider/postrider/internal/redistest"
 	"github.com/postrider/postrider/internal/status"
 	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/vendors"
 	"github.com/postrider/postrider/pkg/vendors/registry"
 )
 
@@ -20,8 +22,8 @@ const token = "a-token-that-nobody-may-see"
 
 func draw(t *testing.T, rdb redis.UniversalClient) (code int, text string) {
 	t.Helper()
-	h := status.Page{Redis: rdb, Log: zerolog.Nop(), Accounts: func() []status.Account {
-		return []status.Account{{App: "shop", Vendor: "vivo", Rate: 3000, Unit: "messages"}}
+	h := status.Page{Redis: rdb, Log: zerolog.Nop(), Accounts: func() []*account.Account {
+		return []*account.Account{{App: "shop", Spec: vendors.Spec{Name: "vivo", Unit: vendors.Messages}, Rate: 3000}}
 	}}
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/postrider", nil))

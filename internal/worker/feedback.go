@@ -5,11 +5,10 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/postrider/postrider/internal/config"
+	"github.com/postrider/postrider/internal/account"
 	"github.com/postrider/postrider/internal/coord"
 	"github.com/postrider/postrider/internal/feed"
 	"github.com/postrider/postrider/pkg/push/wire"
-	"github.com/postrider/postrider/pkg/vendors"
 )
 
 // background is what one of all workers does beside sending.
@@ -33,7 +32,7 @@ func (w *Worker) startFeedback() {
 	}
 	puller := &feed.Puller{
 		Redis: w.rdb, Access: w.access, Feed: w.book, Meter: w.metrics, Log: w.log, Now: w.clock.Now,
-		Accounts: func() []feed.ListAccount { return *w.lists.Load() }, Stopping: w.background.ctx.Done(),
+		Accounts: w.listAccounts, Stopping: w.background.ctx.Done(),
 	}
 	w.alone(wire.WebhookLeaseKey, hook.Wanted, hook.Run)
 	w.alone(wire.PullLeaseKey, puller.Wanted, puller.Run)
@@ -51,19 +50,7 @@ func (w *Worker) alone(key string, wanted func() bool, do func(context.Context))
 	w.background.wg.Go(func() { l.Run(w.background.ctx, wanted, do) })
 }
 
-// listAccounts are the accounts of vendors that this worker serves, and that
-// keep a list of dead tokens.
-func listAccounts(c *config.Config, all accounts) []feed.ListAccount {
-	var out []feed.ListAccount
-	for k, a := range all {
-		p, ok := a.Vendor.(vendors.Puller)
-		if !ok || !p.Pulls() || !slices.Contains(c.Served(), k.vendor) {
-			continue
-		}
-		g, _ := a.Vendor.(vendors.Granter)
-		out = append(out, feed.ListAccount{
-			App: k.app, Vendor: k.vendor, Puller: p, Granter: g, Fingerprint: a.Fingerprint, Codes: a.Codes, Timeout: a.Timeout,
-		})
-	}
-	return out
+// listAccounts are the accounts of vendors that this worker serves.
+func (w *Worker) listAccounts() []*account.Account {
+	return slices.DeleteFunc(w.known(), func(a *account.Account) bool { return !slices.Contains(w.served, a.Spec.Name) })
 }

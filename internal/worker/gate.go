@@ -8,6 +8,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
 
+	"github.com/postrider/postrider/internal/account"
 	"github.com/postrider/postrider/internal/dispatch"
 	"github.com/postrider/postrider/internal/limit"
 	"github.com/postrider/postrider/pkg/classify"
@@ -37,10 +38,10 @@ func newLimiter(rdb redis.UniversalClient, now func() time.Time) *limit.Limiter 
 	return &limit.Limiter{Redis: rdb, Now: now}
 }
 
-func key(a *dispatch.Account) limit.Key { return limit.Key{App: a.App, Vendor: a.Spec.Name} }
+func key(a *account.Account) limit.Key { return limit.Key{App: a.App, Vendor: a.Spec.Name} }
 
 // Admit asks for pauses and stops, then for permits.
-func (g gate) Admit(ctx context.Context, a *dispatch.Account, l dispatch.Load) (dispatch.Ticket, error) {
+func (g gate) Admit(ctx context.Context, a *account.Account, l dispatch.Load) (dispatch.Ticket, error) {
 	pass := g.limiter.Pass(ctx, key(a), l.Buckets, 2*a.Timeout+probeSlack)
 	t := dispatch.Ticket{Buckets: l.Buckets, Probe: pass.Probe}
 	if !pass.Until.IsZero() {
@@ -59,12 +60,12 @@ func (g gate) Admit(ctx context.Context, a *dispatch.Account, l dispatch.Load) (
 	return t, err
 }
 
-func limitOf(a *dispatch.Account) limit.Limit {
+func limitOf(a *account.Account) limit.Limit {
 	return limit.Limit{Rate: a.Rate, Burst: a.Units(a.Batch)}
 }
 
 // Place gives a request a time of its own at the rate limit.
-func (g gate) Place(ctx context.Context, a *dispatch.Account, w dispatch.Waiting) (time.Duration, error) {
+func (g gate) Place(ctx context.Context, a *account.Account, w dispatch.Waiting) (time.Duration, error) {
 	class := limit.Normal
 	if w.Priority == push.Bulk {
 		class = limit.Bulk
@@ -73,7 +74,7 @@ func (g gate) Place(ctx context.Context, a *dispatch.Account, w dispatch.Waiting
 }
 
 // Done gives probes back that no answer has used up.
-func (g gate) Done(ctx context.Context, a *dispatch.Account, t dispatch.Ticket) {
+func (g gate) Done(ctx context.Context, a *account.Account, t dispatch.Ticket) {
 	var errs []error
 	if t.Probe != "" {
 		errs = append(errs, g.limiter.Release(ctx, key(a), t.Probe))
@@ -88,7 +89,7 @@ func (g gate) Done(ctx context.Context, a *dispatch.Account, t dispatch.Ticket) 
 }
 
 // Parked tells which of the jobs are parked.
-func (g gate) Parked(ctx context.Context, a *dispatch.Account, jobs func() []string) (map[string]time.Time, error) {
+func (g gate) Parked(ctx context.Context, a *account.Account, jobs func() []string) (map[string]time.Time, error) {
 	if any, err := g.limiter.AnyParked(ctx, key(a)); err != nil || !any {
 		return nil, err
 	}
@@ -96,7 +97,7 @@ func (g gate) Parked(ctx context.Context, a *dispatch.Account, jobs func() []str
 }
 
 // Try asks for the jobs of a request, of which parked ones may need a probe.
-func (g gate) Try(ctx context.Context, a *dispatch.Account, t *dispatch.Ticket, jobs func() []string) (map[string]time.Time, error) {
+func (g gate) Try(ctx context.Context, a *account.Account, t *dispatch.Ticket, jobs func() []string) (map[string]time.Time, error) {
 	if any, err := g.limiter.AnyParked(ctx, key(a)); err != nil || !any {
 		return nil, err
 	}
@@ -115,7 +116,7 @@ const quotaAfter = 10 * time.Minute
 // the vendor says that it is too fast, that its settings are wrong, or nothing at
 // all; parks the jobs whose own configuration error it is; and pauses a bucket
 // whose quota is used up. Any other answer counts as healthy and ends a stop.
-func (g gate) Answered(ctx context.Context, a *dispatch.Account, t dispatch.Ticket, s dispatch.Said) (until time.Time) {
+func (g gate) Answered(ctx context.Context, a *account.Account, t dispatch.Ticket, s dispatch.Said) (until time.Time) {
 	ctx = context.WithoutCancel(ctx)
 	row := s.Row
 	halt := limit.Halt{RetryAfter: s.RetryAfter, Reason: row.Key() + ": " + row.Meaning, Probe: t.Probe}
@@ -153,7 +154,7 @@ func (g gate) Answered(ctx context.Context, a *dispatch.Account, t dispatch.Tick
 // park parks the jobs that got a configuration error. One of the app's stops the
 // app as soon as a second job got it. What parked jobs get for their own probes
 // says nothing new of the app: another job's request shows whether it may go on.
-func (g gate) park(ctx context.Context, a *dispatch.Account, t dispatch.Ticket, s dispatch.Said, halt limit.Halt) (until time.Time) {
+func (g gate) park(ctx context.Context, a *account.Account, t dispatch.Ticket, s dispatch.Said, halt limit.Halt) (until time.Time) {
 	p := limit.Parking{Code: s.Row.Key(), RetryAfter: s.RetryAfter, AboutApp: s.Row.Scope == classify.ScopeApp, Probe: t.JobProbe}
 	for _, j := range s.Jobs {
 		p.Jobs = append(p.Jobs, limit.Job{ID: j.ID, Expires: j.Expires})
@@ -173,7 +174,7 @@ func (g gate) park(ctx context.Context, a *dispatch.Account, t dispatch.Ticket, 
 	return until
 }
 
-func (g gate) unpark(ctx context.Context, a *dispatch.Account, t dispatch.Ticket) {
+func (g gate) unpark(ctx context.Context, a *account.Account, t dispatch.Ticket) {
 	if t.JobProbe == "" {
 		return
 	}
@@ -188,7 +189,7 @@ func (g gate) unpark(ctx context.Context, a *dispatch.Account, t dispatch.Ticket
 
 // quotaInDisguise tells whether flow control is by now taken for a quota that is
 // used up: then the app waits for the row's window.
-func (g gate) quotaInDisguise(ctx context.Context, a *dispatch.Account, t dispatch.Ticket, row classify.Row, why string) bool {
+func (g gate) quotaInDisguise(ctx context.Context, a *account.Account, t dispatch.Ticket, row classify.Row, why string) bool {
 	if row.Window == "" {
 		return false
 	}
@@ -208,7 +209,7 @@ func unreachable(row classify.Row) bool {
 		(row.Code == classify.Dial || row.Code == classify.Timeout || row.Code == classify.Broken)
 }
 
-func (g gate) stop(ctx context.Context, a *dispatch.Account, row classify.Row, h limit.Halt) {
+func (g gate) stop(ctx context.Context, a *account.Account, row classify.Row, h limit.Halt) {
 	until, news, err := g.limiter.Stop(ctx, key(a), h)
 	if err == nil && !news {
 		return
@@ -223,7 +224,7 @@ func (g gate) stop(ctx context.Context, a *dispatch.Account, row classify.Row, h
 }
 
 // pause parks the buckets that the row concerns until their window.
-func (g gate) pause(ctx context.Context, a *dispatch.Account, buckets []string, row classify.Row, why string) {
+func (g gate) pause(ctx context.Context, a *account.Account, buckets []string, row classify.Row, why string) {
 	until := row.Window.Next(g.now())
 	for _, bucket := range vendors.OfBucket(buckets, row.Bucket) {
 		news, err := g.limiter.Pause(ctx, key(a), bucket, until, why)
@@ -235,7 +236,7 @@ func (g gate) pause(ctx context.Context, a *dispatch.Account, buckets []string, 
 	}
 }
 
-func (g gate) well(ctx context.Context, a *dispatch.Account, t dispatch.Ticket) {
+func (g gate) well(ctx context.Context, a *account.Account, t dispatch.Ticket) {
 	ended, err := g.limiter.Well(ctx, key(a), t.Probe)
 	switch {
 	case err != nil:

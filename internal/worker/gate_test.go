@@ -10,6 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
 
+	"github.com/postrider/postrider/internal/account"
 	"github.com/postrider/postrider/internal/dispatch"
 	"github.com/postrider/postrider/internal/limit"
 	"github.com/postrider/postrider/pkg/classify"
@@ -51,7 +52,7 @@ func (g *gates) forward(d time.Duration) {
 
 // admit asks every worker's gate, and returns the one answer if all agree on
 // whether to wait.
-func (g *gates) admit(a *dispatch.Account, buckets []string) dispatch.Ticket {
+func (g *gates) admit(a *account.Account, buckets []string) dispatch.Ticket {
 	g.Helper()
 	var first dispatch.Ticket
 	for i, one := range g.all {
@@ -90,7 +91,7 @@ func TestAUsedUpQuotaStopsItsBucketAloneUntilItsWindow(t *testing.T) {
 
 func usedUp(t *testing.T, spec vendors.Spec, row classify.Row) {
 	t.Helper()
-	a := &dispatch.Account{App: "shop", Spec: spec, Batch: spec.Batch, Timeout: 10 * time.Second}
+	a := &account.Account{App: "shop", Spec: spec, Batch: spec.Batch, Timeout: 10 * time.Second}
 	for _, m := range kinds() {
 		g := newGates(t, 2)
 		mine := spec.Buckets(&m, 2)
@@ -124,7 +125,7 @@ func usedUp(t *testing.T, spec vendors.Spec, row classify.Row) {
 func TestErrorsOfAServerStopNothing(t *testing.T) {
 	t.Parallel()
 	spec, _ := registry.Find("huawei")
-	a := &dispatch.Account{App: "shop", Spec: spec, Batch: spec.Batch, Timeout: 10 * time.Second}
+	a := &account.Account{App: "shop", Spec: spec, Batch: spec.Batch, Timeout: 10 * time.Second}
 	bad, _ := spec.Codes.Lookup(classify.HTTP, "502")
 	g := newGates(t, 1)
 	for i := range 30 {
@@ -141,7 +142,7 @@ func TestErrorsOfAServerStopNothing(t *testing.T) {
 func TestATicketTellsWhoseWaitItIs(t *testing.T) {
 	t.Parallel()
 	spec, _ := registry.Find("huawei")
-	a := &dispatch.Account{App: "shop", Spec: spec, Batch: spec.Batch, Rate: 1, Timeout: 10 * time.Second}
+	a := &account.Account{App: "shop", Spec: spec, Batch: spec.Batch, Rate: 1, Timeout: 10 * time.Second}
 	g := newGates(t, 1)
 	g.admit(a, nil)
 	if got := g.admit(a, nil); got.Wait == 0 || got.Paused {
@@ -153,7 +154,7 @@ func TestATicketTellsWhoseWaitItIs(t *testing.T) {
 		t.Errorf("after a 503: %+v, want a pause", got)
 	}
 	g.redis.Close()
-	other := &dispatch.Account{App: "news", Spec: spec, Batch: spec.Batch, Timeout: 10 * time.Second}
+	other := &account.Account{App: "news", Spec: spec, Batch: spec.Batch, Timeout: 10 * time.Second}
 	if got := g.admit(other, nil); got.Wait == 0 || got.Paused {
 		t.Errorf("without Redis: %+v, want a wait that is no pause", got)
 	}
@@ -189,7 +190,7 @@ func TestWhichQuotaStopsWhat(t *testing.T) {
 			if !known {
 				t.Fatal("the code is gone")
 			}
-			acct := &dispatch.Account{App: "shop", Spec: spec, Batch: spec.Batch, Timeout: time.Second}
+			acct := &account.Account{App: "shop", Spec: spec, Batch: spec.Batch, Timeout: time.Second}
 			g := newGates(t, 1)
 			g.all[0].Answered(t.Context(), acct, dispatch.Ticket{Buckets: spec.Buckets(&c.to, 1)}, said(row, 0))
 			for _, m := range c.waits {
@@ -210,7 +211,7 @@ func TestWhichQuotaStopsWhat(t *testing.T) {
 func TestAQuotaWithoutABucketStopsAllOfTheAppOrNothing(t *testing.T) {
 	t.Parallel()
 	spec, _ := registry.Find("honor")
-	acct := &dispatch.Account{App: "shop", Spec: spec, Batch: 1, Timeout: time.Second}
+	acct := &account.Account{App: "shop", Spec: spec, Batch: 1, Timeout: time.Second}
 	row := classify.Row{Vendor: "honor", Level: classify.Response, Code: "1", Class: classify.Retryable, Remedy: classify.WaitQuota, Scope: classify.ScopeBatch}
 	g := newGates(t, 1)
 	g.all[0].Answered(t.Context(), acct, dispatch.Ticket{}, said(row, 0))
@@ -244,8 +245,8 @@ func TestAStoppedAccountIsProbedByOneOfAllWorkers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			spec, _ := registry.Find("huawei")
-			acct := &dispatch.Account{App: "shop", Spec: spec, Batch: 1000, Timeout: 10 * time.Second}
-			other := &dispatch.Account{App: "bank", Spec: spec, Batch: 1000, Timeout: 10 * time.Second}
+			acct := &account.Account{App: "shop", Spec: spec, Batch: 1000, Timeout: 10 * time.Second}
+			other := &account.Account{App: "bank", Spec: spec, Batch: 1000, Timeout: 10 * time.Second}
 			g := newGates(t, 4)
 			for i := range c.times {
 				if got := g.admit(acct, nil); got.Wait > 0 {
@@ -286,7 +287,7 @@ func TestAStoppedAccountIsProbedByOneOfAllWorkers(t *testing.T) {
 func TestAProbeThatFindsNoPermitIsGivenBack(t *testing.T) {
 	t.Parallel()
 	spec, _ := registry.Find("huawei")
-	acct := &dispatch.Account{App: "shop", Spec: spec, Batch: 1, Rate: 1, Timeout: 10 * time.Second}
+	acct := &account.Account{App: "shop", Spec: spec, Batch: 1, Rate: 1, Timeout: 10 * time.Second}
 	g := newGates(t, 1)
 	g.admit(acct, nil)
 	g.all[0].Answered(t.Context(), acct, dispatch.Ticket{}, said(classify.Row{Remedy: classify.SlowDown, Scope: classify.ScopeApp}, time.Millisecond))

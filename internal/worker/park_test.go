@@ -17,6 +17,7 @@ import (
 	"github.com/rs/zerolog"
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"github.com/postrider/postrider/internal/account"
 	"github.com/postrider/postrider/internal/dispatch"
 	"github.com/postrider/postrider/internal/ledger"
 	"github.com/postrider/postrider/internal/limit"
@@ -40,7 +41,7 @@ type day struct {
 	clock sync.Mutex
 	at    time.Time
 	spec  vendors.Spec
-	acct  *dispatch.Account
+	acct  *account.Account
 	gate  gate
 	book  *ledger.Store
 	d     *dispatch.Dispatcher
@@ -62,7 +63,7 @@ type passing struct {
 	d *day
 }
 
-func (p passing) Admit(ctx context.Context, a *dispatch.Account, l dispatch.Load) (dispatch.Ticket, error) {
+func (p passing) Admit(ctx context.Context, a *account.Account, l dispatch.Load) (dispatch.Ticket, error) {
 	t, err := p.gate.Admit(ctx, a, l)
 	if t.Wait > 0 && t.Wait <= time.Second {
 		p.d.forward(p.d.now().Add(t.Wait))
@@ -87,12 +88,12 @@ func newDay(t *testing.T, vendor string) *day {
 	if spec.Many > 0 {
 		v = manyVoices{voice{d}}
 	}
-	d.acct = &dispatch.Account{App: "shop", Spec: spec, Vendor: v, Codes: spec.Codes, Batch: min(spec.Batch, 50), Timeout: 10 * time.Second, Shared: true}
+	d.acct = &account.Account{App: "shop", Spec: spec, Vendor: v, Codes: spec.Codes, Batch: min(spec.Batch, 50), Timeout: 10 * time.Second, Shared: true}
 	d.book = &ledger.Store{Redis: d.rdb, Now: d.now}
 	d.gate = gate{limiter: &limit.Limiter{Redis: d.rdb, Now: d.now}, meter: metrics.New(), log: zerolog.Nop(), now: d.now}
 	d.d = dispatch.New(dispatch.Config{
 		Book: d.book, Gate: passing{d.gate, d}, Meter: metrics.New(), Requests: 1, Log: zerolog.Nop(), Now: d.now,
-		Account: func(string, string) (*dispatch.Account, bool) { return d.acct, true },
+		Account: func(string, string) (*account.Account, bool) { return d.acct, true },
 		Policy:  retry.Policy{Attempts: 8, First: time.Second, Max: 10 * time.Minute},
 	})
 	return d
@@ -460,7 +461,7 @@ func TestAJobIsNoSecondJobOfItsOwn(t *testing.T) {
 func TestFlowControlThatMayBeAQuotaIsOneAfterTenMinutes(t *testing.T) {
 	t.Parallel()
 	spec, _ := registry.Find("oppo")
-	acct := &dispatch.Account{App: "shop", Spec: spec, Batch: 1, Timeout: 10 * time.Second}
+	acct := &account.Account{App: "shop", Spec: spec, Batch: 1, Timeout: 10 * time.Second}
 	row, _ := spec.Codes.Lookup(classify.Response, "13")
 	g := newGates(t, 2)
 	probes := 0
@@ -492,7 +493,7 @@ func TestFlowControlThatMayBeAQuotaIsOneAfterTenMinutes(t *testing.T) {
 func TestTheLogTellsAFailureFromAProbeThatWasWell(t *testing.T) {
 	t.Parallel()
 	spec, _ := registry.Find("huawei")
-	acct := &dispatch.Account{App: "shop", Spec: spec, Batch: 1, Timeout: 10 * time.Second}
+	acct := &account.Account{App: "shop", Spec: spec, Batch: 1, Timeout: 10 * time.Second}
 	ok, _ := spec.Codes.Lookup(classify.Response, "80000000")
 	g := newGates(t, 1)
 	var out bytes.Buffer

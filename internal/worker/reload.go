@@ -6,8 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/postrider/postrider/internal/account"
 	"github.com/postrider/postrider/internal/config"
-	"github.com/postrider/postrider/internal/dispatch"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/push/wire"
 )
@@ -29,7 +29,7 @@ func (w *Worker) Reload(ctx context.Context, c *config.Config) error {
 }
 
 // resume ends the account's stop, and brings back the tasks that wait for its end.
-func (w *Worker) resume(ctx context.Context, a *dispatch.Account) error {
+func (w *Worker) resume(ctx context.Context, a *account.Account) error {
 	stopped, err := w.limiter.Resume(ctx, key(a), "")
 	if err != nil || !stopped {
 		return err

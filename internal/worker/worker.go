@@ -17,6 +17,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/postrider/postrider/internal/accesstoken"
+	"github.com/postrider/postrider/internal/account"
 	"github.com/postrider/postrider/internal/clock"
 	"github.com/postrider/postrider/internal/config"
 	"github.com/postrider/postrider/internal/dispatch"
@@ -57,7 +58,7 @@ type Worker struct {
 	cfg      *config.Config
 	rdb      redis.UniversalClient
 	client   *http.Client // to the vendors
-	accounts atomic.Pointer[accounts]
+	accounts atomic.Pointer[account.Snapshot]
 	metrics  *metrics.Metrics
 	clock    *clock.Clock
 	limiter  *limit.Limiter
@@ -69,9 +70,7 @@ type Worker struct {
 	http     *http.Server
 	listener net.Listener
 	draining atomic.Bool
-	receipts atomic.Pointer[map[accountKey]*receipt.Account]
 	access   *accesstoken.Store
-	lists    atomic.Pointer[[]feed.ListAccount]
 	webhook  atomic.Pointer[config.Webhook]
 	intake   atomic.Pointer[push.Client]
 	// background is begun once the lanes run.
