@@ -10,7 +10,6 @@ package vendors
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -81,30 +80,6 @@ type Settings interface {
 	// Open returns the adapter for these settings, which are valid. It makes no call.
 	Open(client *http.Client) Vendor
 }
-
-// Secret is a setting that never prints. It must stay in an exported field:
-// package fmt asks nobody before it prints an unexported one.
-type Secret string
-
-// Format hides the secret from every verb of package fmt.
-func (s Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(s.String())) }
-
-// String hides the secret.
-func (s Secret) String() string {
-	if s == "" {
-		return ""
-	}
-	return "<secret>"
-}
-
-// GoString hides the secret from %#v.
-func (s Secret) GoString() string { return s.String() }
-
-// MarshalText hides the secret from encoders.
-func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
-
-// Reveal returns the secret itself, for signing and authenticating only.
-func (s Secret) Reveal() string { return string(s) }
 
 // Request is one request to be made: one message to between 1 and Batch
 // distinct tokens. Adapters only read it.
@@ -231,30 +206,3 @@ type Grant struct {
 	Access   string
 	Lifetime time.Duration
 }
-
-// Error says why a request has no answer, or why a grant was refused. errors.As finds it.
-type Error struct {
-	Op         string // "send" or "fetch access token"
-	Code       classify.Code
-	Status     int // the HTTP status of a refusal, else 0. See Believed
-	RetryAfter time.Duration
-	// Unsent: not one byte of the request was written to the vendor, so it cannot
-	// have accepted anything. False also when that is not known.
-	Unsent bool
-	Err    error // the cause, if it was not the vendor's word; holds no URL, token or secret
-}
-
-// Error formats the operation, the code and the cause.
-func (e *Error) Error() string {
-	s := e.Op + ": " + e.Code.String()
-	if e.Code.Text != "" {
-		s += " (" + e.Code.Text + ")"
-	}
-	if e.Err != nil {
-		s += fmt.Sprintf(": %v", e.Err)
-	}
-	return s
-}
-
-// Unwrap returns the cause.
-func (e *Error) Unwrap() error { return e.Err }
