@@ -12,6 +12,7 @@ import (
 
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 // KeyEncoding says how receipts.secret becomes the key of an HMAC.
@@ -132,7 +133,7 @@ func (d *decoder) checkReceipts(path string, r Receipts) {
 // checkReceiptURL measures the address in bytes, since vendors refuse whole
 // requests for one that is too long. path is apps.<app>.<vendor>.
 func (d *decoder) checkReceiptURL(path string, r Receipts, spec vendors.Spec) {
-	for _, f := range vendors.CheckAddress("url", r.URL, true) {
+	for _, f := range httpx.CheckAddress("url", r.URL, true) {
 		d.foreign(path+".receipts.url", f.Reason)
 	}
 	if spec.Receipts == nil || spec.Receipts.LongestURL == 0 {

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 // want adds a fault unless ok.
@@ -51,7 +51,7 @@ func (d *decoder) checkHTTP(h HTTP) {
 	}
 	const open = "is required, since http.listen is not a loopback address and the UI shows every job"
 	const half = "is required: http.username and http.password go together"
-	local := vendors.Loopback(host)
+	local := httpx.Loopback(host)
 	d.want(h.Username != "" || local, "http.username", open)
 	d.want(h.Password != "" || local, "http.password", open)
 	d.want(h.Username != "" || h.Password == "", "http.username", half)
@@ -107,7 +107,7 @@ func (d *decoder) checkWebhook(w Webhook) {
 	switch {
 	case err != nil, u.Hostname() == "", u.Scheme != "https" && u.Scheme != "http":
 		d.fault(path, "is not a URL: write it like https://host/path")
-	case u.Scheme == "http" && !vendors.Loopback(u.Hostname()):
+	case u.Scheme == "http" && !httpx.Loopback(u.Hostname()):
 		d.fault(path, "plain http is accepted for loopback hosts alone: use https")
 	case u.User != nil || u.Fragment != "":
 		d.fault(path, "may not hold a user or a fragment: the signature says who calls")

@@ -14,6 +14,7 @@ import (
 
 	"github.com/postrider/postrider/pkg/push/text"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 // decoder goes through a file once and gathers every fault on its way. It
@@ -48,7 +49,7 @@ func (d *decoder) fault(path, reason string) {
 // they are or quoted.
 func (d *decoder) foreign(path, reason string) {
 	slices.SortFunc(d.hidden, func(a, b string) int { return len(b) - len(a) })
-	d.fault(path, vendors.Text(reason, d.hidden...))
+	d.fault(path, httpx.Redact(reason, d.hidden...))
 }
 
 // hide notes a value that no fault may hold.

@@ -10,6 +10,7 @@ import (
 	"github.com/postrider/postrider/internal/upload"
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 // answer is what one request came to: a row for all its tokens, others for some.
@@ -266,7 +267,7 @@ func (d *Dispatcher) lookupError(a call, err error) answer {
 	}
 	ans := answer{row: d.lookup(a, vendors.Believed(a.Codes, v.Status, v.Code)), unsent: v.Unsent, retryAfter: v.RetryAfter}
 	if ans.row.text == "" && v.Err != nil {
-		ans.row.text = vendors.Text(v.Err.Error())
+		ans.row.text = httpx.Redact(v.Err.Error())
 	}
 	return ans
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/postrider/postrider/internal/simulator"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 	"github.com/postrider/postrider/pkg/vendors/oppo"
 )
 
@@ -31,7 +32,7 @@ func newSignedPair(t *testing.T, name string, o simulator.Options, settings func
 	s := simulator.New(o)
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)
-	client := vendors.NewClient(8)
+	client := httpx.NewClient(8)
 	t.Cleanup(client.CloseIdleConnections)
 	own := settings(server.URL)
 	if faults := own.Faults(); len(faults) > 0 {

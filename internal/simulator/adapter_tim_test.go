@@ -10,6 +10,7 @@ import (
 	"github.com/postrider/postrider/internal/simulator"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 	"github.com/postrider/postrider/pkg/vendors/tim"
 )
 
@@ -20,7 +21,7 @@ func timSend(t *testing.T, o simulator.Options, settings tim.Settings, age time.
 	s := simulator.New(o)
 	srv := httptest.NewServer(s)
 	t.Cleanup(srv.Close)
-	client := vendors.NewClient(1)
+	client := httpx.NewClient(1)
 	t.Cleanup(client.CloseIdleConnections)
 	settings.BaseURL = srv.URL
 	vendor := settings.Open(client)

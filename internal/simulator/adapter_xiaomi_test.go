@@ -12,6 +12,7 @@ import (
 	"github.com/postrider/postrider/internal/simulator"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 	"github.com/postrider/postrider/pkg/vendors/xiaomi"
 )
 
@@ -27,7 +28,7 @@ func newXiaomiPair(t *testing.T, o simulator.Options, secret string) xiaomiPair 
 	s := simulator.New(o)
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)
-	client := vendors.NewClient(8)
+	client := httpx.NewClient(8)
 	t.Cleanup(client.CloseIdleConnections)
 	settings := xiaomi.Settings{AppSecret: vendors.Secret(secret), PackageName: "100001", BaseURL: server.URL}
 	if faults := settings.Faults(); len(faults) > 0 {

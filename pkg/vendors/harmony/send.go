@@ -7,6 +7,7 @@ import (
 
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 const opSend = "send"
@@ -35,13 +36,13 @@ func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer,
 	if err != nil {
 		return vendors.Answer{}, vendors.UnsentError(opSend, err)
 	}
-	req, err := vendors.Post(ctx, opSend, a.sendURL, "application/json", body)
+	req, err := httpx.Post(ctx, opSend, a.sendURL, "application/json", body)
 	if err != nil {
 		return vendors.Answer{}, err
 	}
 	req.Header.Set("Authorization", "Bearer "+r.Access)
 	req.Header.Set("Push-Type", pushType(r.Message))
-	reply, err := vendors.Do(a.client, opSend, req)
+	reply, err := httpx.Do(a.client, opSend, req)
 	if err != nil {
 		return vendors.Answer{}, err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 // sendBase is Huawei's production address:
@@ -61,7 +62,7 @@ func (s *Settings) Faults() []push.Fault {
 	if reason := keyFault(s.PrivateKey); reason != "" {
 		faults = append(faults, push.Fault{Field: "private_key", Reason: reason})
 	}
-	return append(faults, vendors.CheckAddress("base_url", s.BaseURL, false)...)
+	return append(faults, httpx.CheckAddress("base_url", s.BaseURL, false)...)
 }
 
 // keyFault never quotes the key or what a parser says of it.
@@ -97,7 +98,7 @@ func (s *Settings) Open(client *http.Client) vendors.Vendor {
 	}
 	return &adapter{
 		client:  client,
-		sendURL: vendors.BaseURL(s.BaseURL, sendBase) + "/v3/" + s.ProjectID + "/messages:send",
+		sendURL: httpx.BaseURL(s.BaseURL, sendBase) + "/v3/" + s.ProjectID + "/messages:send",
 		signer:  signer{key: key, keyID: s.KeyID, issuer: s.SubAccount},
 	}
 }

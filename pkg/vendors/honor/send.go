@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 	"github.com/postrider/postrider/pkg/vendors/oauth"
 )
 
@@ -29,14 +30,14 @@ func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer,
 	if err != nil {
 		return vendors.Answer{}, vendors.UnsentError(opSend, err)
 	}
-	req, err := vendors.Post(ctx, opSend, a.sendURL, "application/json; charset=UTF-8", body)
+	req, err := httpx.Post(ctx, opSend, a.sendURL, "application/json; charset=UTF-8", body)
 	if err != nil {
 		return vendors.Answer{}, err
 	}
 	req.Header.Set("Authorization", "Bearer "+r.Access)
 	// Milliseconds, of this very attempt: an old one is refused.
 	req.Header.Set("Timestamp", strconv.FormatInt(r.Now.UnixMilli(), 10))
-	reply, err := vendors.Do(a.auth.HTTP, opSend, req)
+	reply, err := httpx.Do(a.auth.HTTP, opSend, req)
 	if err != nil {
 		return vendors.Answer{}, err
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 	"github.com/postrider/postrider/pkg/vendors/oauth"
 )
 
@@ -53,17 +54,17 @@ func (s *Settings) Faults() []push.Fault {
 	if s.ClientSecret == "" {
 		faults = append(faults, push.Fault{Field: "client_secret", Reason: "is required: the push service's client secret"})
 	}
-	faults = append(faults, vendors.CheckAddress("base_url", s.BaseURL, false)...)
-	return append(faults, vendors.CheckAddress("auth_url", s.AuthURL, true)...)
+	faults = append(faults, httpx.CheckAddress("base_url", s.BaseURL, false)...)
+	return append(faults, httpx.CheckAddress("auth_url", s.AuthURL, true)...)
 }
 
 // Open returns the adapter for these settings, which are valid. It is a
 // vendors.Granter too. It makes no call.
 func (s *Settings) Open(client *http.Client) vendors.Vendor {
 	return &adapter{
-		sendURL: vendors.BaseURL(s.BaseURL, sendBase) + "/api/v1/" + s.AppID + "/sendMessage",
+		sendURL: httpx.BaseURL(s.BaseURL, sendBase) + "/api/v1/" + s.AppID + "/sendMessage",
 		auth: oauth.Client{
-			HTTP: client, URL: vendors.BaseURL(s.AuthURL, grantURL), ID: s.ClientID, Secret: s.ClientSecret, Codes: codes(),
+			HTTP: client, URL: httpx.BaseURL(s.AuthURL, grantURL), ID: s.ClientID, Secret: s.ClientSecret, Codes: codes(),
 		},
 	}
 }

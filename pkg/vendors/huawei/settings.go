@@ -7,6 +7,7 @@ import (
 
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 	"github.com/postrider/postrider/pkg/vendors/oauth"
 )
 
@@ -53,8 +54,8 @@ func (s *Settings) Faults() []push.Fault {
 	if s.ProjectID != "" && !projectIDForm.MatchString(s.ProjectID) {
 		faults = append(faults, push.Fault{Field: "project_id", Reason: "may hold letters, digits, - and _ only, 64 at most; leave it empty for API v1"})
 	}
-	faults = append(faults, vendors.CheckAddress("base_url", s.BaseURL, false)...)
-	return append(faults, vendors.CheckAddress("auth_url", s.AuthURL, true)...)
+	faults = append(faults, httpx.CheckAddress("base_url", s.BaseURL, false)...)
+	return append(faults, httpx.CheckAddress("auth_url", s.AuthURL, true)...)
 }
 
 // Open returns the adapter for these settings, which are valid. It is a
@@ -65,9 +66,9 @@ func (s *Settings) Open(client *http.Client) vendors.Vendor {
 		path = "/v2/" + s.ProjectID
 	}
 	return &adapter{
-		sendURL: vendors.BaseURL(s.BaseURL, sendBase) + path + "/messages:send",
+		sendURL: httpx.BaseURL(s.BaseURL, sendBase) + path + "/messages:send",
 		auth: oauth.Client{
-			HTTP: client, URL: vendors.BaseURL(s.AuthURL, grantURL), ID: s.ClientID, Secret: s.ClientSecret, Codes: codes(),
+			HTTP: client, URL: httpx.BaseURL(s.AuthURL, grantURL), ID: s.ClientID, Secret: s.ClientSecret, Codes: codes(),
 		},
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/postrider/postrider/internal/vendortest"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 const testKey = "0123456789abcdef0123456789abcdef"
@@ -92,7 +93,7 @@ func TestValuesSurviveTheForm(t *testing.T) {
 func TestAllocationsDoNotGrowWithTheTokens(t *testing.T) {
 	m := &push.Message{Title: "t", Body: "b", Data: map[string]string{"k": "v"}}
 	vendortest.ConstantAllocations(t, 1, 100, 60, "%045d", func(tokens []string) func() {
-		ok := vendors.Reply{Status: 200, Body: []byte(`{"code":"200","message":"","value":{},"msgId":"c2ee5c3bf00448cfbceb7fdf68c3c8eb"}`)}
+		ok := httpx.Reply{Status: 200, Body: []byte(`{"code":"200","message":"","value":{},"msgId":"c2ee5c3bf00448cfbceb7fdf68c3c8eb"}`)}
 		return func() {
 			msg, err := payload(m, ident{ttl: time.Hour, key: testKey})
 			if err != nil {

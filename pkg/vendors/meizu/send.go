@@ -7,6 +7,7 @@ import (
 
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 const opSend = "send"
@@ -34,11 +35,11 @@ func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer,
 		path = passPath
 	}
 	body := form(a.appID, msg, r.Tokens, a.secret)
-	req, err := vendors.Post(ctx, opSend, a.base+path, "application/x-www-form-urlencoded;charset=UTF-8", body)
+	req, err := httpx.Post(ctx, opSend, a.base+path, "application/x-www-form-urlencoded;charset=UTF-8", body)
 	if err != nil {
 		return vendors.Answer{}, err
 	}
-	reply, err := vendors.Do(a.client, opSend, req)
+	reply, err := httpx.Do(a.client, opSend, req)
 	if err != nil {
 		return vendors.Answer{}, err
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 // Meizu's production address and paths: https://github.com/MEIZUPUSH/PushAPI
@@ -42,10 +43,10 @@ func (s *Settings) Faults() []push.Fault {
 	if s.AppSecret == "" {
 		faults = append(faults, push.Fault{Field: "app_secret", Reason: "is required: the app's secret for servers"})
 	}
-	return append(faults, vendors.CheckAddress("base_url", s.BaseURL, false)...)
+	return append(faults, httpx.CheckAddress("base_url", s.BaseURL, false)...)
 }
 
 // Open returns the adapter for these settings, which are valid. It makes no call.
 func (s *Settings) Open(client *http.Client) vendors.Vendor {
-	return &adapter{client: client, base: vendors.BaseURL(s.BaseURL, sendBase), appID: s.AppID, secret: s.AppSecret}
+	return &adapter{client: client, base: httpx.BaseURL(s.BaseURL, sendBase), appID: s.AppID, secret: s.AppSecret}
 }

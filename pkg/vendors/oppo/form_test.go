@@ -15,6 +15,7 @@ import (
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
 	"github.com/postrider/postrider/pkg/vendors/body"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 const testKey = "0123456789abcdef0123456789abcdef"
@@ -125,7 +126,7 @@ func TestAllocationsDoNotGrowWithTheTokens(t *testing.T) {
 		}
 		r := request(m, tokens...)
 		r.Saved = "58ad"
-		ok := vendors.Reply{Status: 200, Body: []byte(`{"code":0,"message":"","data":[` + items.String()[1:] + `]}`)}
+		ok := httpx.Reply{Status: 200, Body: []byte(`{"code":0,"message":"","data":[` + items.String()[1:] + `]}`)}
 		return func() {
 			if _, err := batchBody([]*vendors.Request{r}); err != nil {
 				t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 func TestSignIsSHA256OfKeyTimeAndMasterSecret(t *testing.T) {
@@ -25,7 +26,7 @@ func FuzzReadGrant(f *testing.F) {
 		f.Add(500, []byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
-		reply := vendors.Reply{Status: status, Body: body}
+		reply := httpx.Reply{Status: status, Body: body}
 		g, err := readGrant(reply, "the-secret")
 		s, saveErr := readSaved(reply, "the-secret")
 		for _, err := range []error{err, saveErr} {

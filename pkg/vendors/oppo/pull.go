@@ -9,6 +9,7 @@ import (
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
 	"github.com/postrider/postrider/pkg/vendors/body"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 const opPull = "pull invalid registration ids"
@@ -36,14 +37,14 @@ func (a *adapter) Pull(ctx context.Context, access string) (vendors.Pulled, erro
 	}
 	// Not in the URL, which proxies write to their logs.
 	req.Header.Set("auth_token", access)
-	reply, err := vendors.Do(a.client, opPull, req)
+	reply, err := httpx.Do(a.client, opPull, req)
 	if err != nil {
 		return vendors.Pulled{}, err
 	}
 	return readPulled(reply, access, a.secret.Reveal())
 }
 
-func readPulled(reply vendors.Reply, hide ...string) (vendors.Pulled, error) {
+func readPulled(reply httpx.Reply, hide ...string) (vendors.Pulled, error) {
 	e := parse(reply.Body)
 	switch code := codeOf(e.Code); {
 	case code == "" && reply.Status/100 == 2:
@@ -53,7 +54,7 @@ func readPulled(reply vendors.Reply, hide ...string) (vendors.Pulled, error) {
 	case code != codeSuccess:
 		return vendors.Pulled{}, &vendors.Error{
 			Op:         opPull,
-			Code:       classify.Code{Level: classify.Response, Code: code, Text: words(body.Text(e.Message), nil, hide...)},
+			Code:       classify.Code{Level: classify.Response, Code: code, Text: words(body.Decode(e.Message), nil, hide...)},
 			Status:     reply.Status,
 			RetryAfter: reply.RetryAfter,
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
 	"github.com/postrider/postrider/pkg/vendors/body"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 // savedFor is how long a message_id is used. OPPO documents no lifetime; a name
@@ -32,7 +33,7 @@ func (a *adapter) Save(ctx context.Context, r *vendors.Request) (vendors.Saved, 
 	return readSaved(reply, r.Access, a.secret.Reveal(), r.ReceiptURL)
 }
 
-func readSaved(reply vendors.Reply, hide ...string) (vendors.Saved, error) {
+func readSaved(reply httpx.Reply, hide ...string) (vendors.Saved, error) {
 	e := parse(reply.Body)
 	code := codeOf(e.Code)
 	switch {
@@ -43,7 +44,7 @@ func readSaved(reply vendors.Reply, hide ...string) (vendors.Saved, error) {
 	case code != codeSuccess:
 		return vendors.Saved{}, &vendors.Error{
 			Op:         opSave,
-			Code:       classify.Code{Level: classify.Response, Code: saveCode(code), Text: words(body.Text(e.Message), nil, hide...)},
+			Code:       classify.Code{Level: classify.Response, Code: saveCode(code), Text: words(body.Decode(e.Message), nil, hide...)},
 			Status:     reply.Status,
 			RetryAfter: reply.RetryAfter,
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 const (
@@ -87,12 +88,12 @@ func (a *adapter) ship(ctx context.Context, path string, body []byte, tokens []s
 	return answer, err
 }
 
-func (a *adapter) post(ctx context.Context, op, path string, body []byte) (vendors.Reply, error) {
-	req, err := vendors.Post(ctx, op, a.base+path, formType, body)
+func (a *adapter) post(ctx context.Context, op, path string, body []byte) (httpx.Reply, error) {
+	req, err := httpx.Post(ctx, op, a.base+path, formType, body)
 	if err != nil {
-		return vendors.Reply{}, err
+		return httpx.Reply{}, err
 	}
-	return vendors.Do(a.client, op, req)
+	return httpx.Do(a.client, op, req)
 }
 
 // allTokens lists the tokens of all requests in order; of a single one without copying.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 // OPPO's production addresses in China. The newest page names
@@ -45,8 +46,8 @@ func (s *Settings) Faults() []push.Fault {
 	if s.MasterSecret == "" || strings.TrimSpace(s.MasterSecret.Reveal()) != s.MasterSecret.Reveal() {
 		faults = append(faults, push.Fault{Field: "master_secret", Reason: "is required, without white space around it: the MasterSecret, not the AppSecret"})
 	}
-	faults = append(faults, vendors.CheckAddress("base_url", s.BaseURL, false)...)
-	return append(faults, vendors.CheckAddress("feedback_url", s.FeedbackURL, false)...)
+	faults = append(faults, httpx.CheckAddress("base_url", s.BaseURL, false)...)
+	return append(faults, httpx.CheckAddress("feedback_url", s.FeedbackURL, false)...)
 }
 
 // Open returns the adapter for these settings, which are valid. It is a
@@ -55,12 +56,12 @@ func (s *Settings) Faults() []push.Fault {
 func (s *Settings) Open(client *http.Client) vendors.Vendor {
 	a := &adapter{
 		client: client,
-		base:   vendors.BaseURL(s.BaseURL, sendBase) + version,
+		base:   httpx.BaseURL(s.BaseURL, sendBase) + version,
 		appKey: s.AppKey,
 		secret: s.MasterSecret,
 	}
 	if s.FeedbackURL != "" || s.BaseURL == "" {
-		a.feedback = vendors.BaseURL(s.FeedbackURL, feedbackBase) + version
+		a.feedback = httpx.BaseURL(s.FeedbackURL, feedbackBase) + version
 	}
 	return a
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 	"github.com/postrider/postrider/pkg/vendors/registry"
 )
 
@@ -64,7 +65,7 @@ func newBenchWith(t *testing.T, spec vendors.Spec, settings string) *bench {
 	b := &bench{spec: spec, tokens: strings.Split(strings.TrimSpace(read(t, spec, "tokens.txt")), "\n")}
 	b.server = httptest.NewServer(http.HandlerFunc(b.serve))
 	t.Cleanup(b.server.Close)
-	client := vendors.NewClient(8)
+	client := httpx.NewClient(8)
 	t.Cleanup(client.CloseIdleConnections)
 	b.settings = spec.Settings()
 	text := strings.ReplaceAll(read(t, spec, settings), "%BASE%", b.server.URL)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 const opSend = "send"
@@ -39,11 +40,11 @@ func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer,
 		return vendors.Answer{}, vendors.UnsentError(opSend, err)
 	}
 	address += "&usersig=" + url.QueryEscape(r.Access) + "&random=" + strconv.FormatUint(uint64(random(r)), 10)
-	req, err := vendors.Post(ctx, opSend, address, "application/json", body)
+	req, err := httpx.Post(ctx, opSend, address, "application/json", body)
 	if err != nil {
 		return vendors.Answer{}, err
 	}
-	reply, err := vendors.Do(a.client, opSend, req)
+	reply, err := httpx.Do(a.client, opSend, req)
 	if err != nil {
 		return vendors.Answer{}, err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 // Tencent's production address, of the data center in China, and paths. Other
@@ -69,7 +70,7 @@ func (s *Settings) Faults() []push.Fault {
 	if s.API != "" && s.API != apiPush && s.API != apiChat {
 		faults = append(faults, push.Fault{Field: "api", Reason: "is unknown: write push or chat"})
 	}
-	return append(faults, vendors.CheckAddress("base_url", s.BaseURL, false)...)
+	return append(faults, httpx.CheckAddress("base_url", s.BaseURL, false)...)
 }
 
 // Open returns the adapter for these settings, which are valid. It is a
@@ -79,7 +80,7 @@ func (s *Settings) Open(client *http.Client) vendors.Vendor {
 	if a.identifier == "" {
 		a.identifier = admin
 	}
-	base := vendors.BaseURL(s.BaseURL, sendBase)
+	base := httpx.BaseURL(s.BaseURL, sendBase)
 	query := "?contenttype=json&sdkappid=" + strconv.FormatInt(a.appID, 10) + "&identifier=" + url.QueryEscape(a.identifier)
 	a.pushURL, a.chatURL = base+pushPath+query, base+chatPath+query
 	return a

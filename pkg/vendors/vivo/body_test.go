@@ -11,6 +11,7 @@ import (
 	"github.com/postrider/postrider/internal/vendortest"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 const testKey = "0123456789abcdef0123456789abcdef"
@@ -161,7 +162,7 @@ func TestAllocationsDoNotGrowWithTheTokens(t *testing.T) {
 	a := &adapter{appID: "10004"}
 	vendortest.ConstantAllocations(t, 2, 1000, 40, "%023d", func(tokens []string) func() {
 		r := request(&push.Message{Title: "t", Body: "b"}, tokens...)
-		ok := vendors.Reply{Status: 200, Body: []byte(`{"result":0,"desc":"请求成功"}`)}
+		ok := httpx.Reply{Status: 200, Body: []byte(`{"result":0,"desc":"请求成功"}`)}
 		return func() {
 			a.listBody(r)
 			if got, err := readAnswer(ok, tokens, "access", "secret"); err != nil || len(got.Tokens) != 0 {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 // The vector is the document's own: https://dev.vivo.com.cn/documentCenter/doc/362
@@ -27,7 +28,7 @@ func FuzzReadGrant(f *testing.F) {
 		f.Add(500, []byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
-		reply := vendors.Reply{Status: status, Body: body}
+		reply := httpx.Reply{Status: status, Body: body}
 		g, err := readGrant(reply, "the-secret")
 		s, saveErr := readSaved(reply, time.Hour, "the-secret")
 		for _, err := range []error{err, saveErr} {

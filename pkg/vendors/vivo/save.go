@@ -7,6 +7,7 @@ import (
 
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 // savedFor bounds how long a taskId is used. vivo documents no lifetime; a name
@@ -31,7 +32,7 @@ func (a *adapter) Save(ctx context.Context, r *vendors.Request) (vendors.Saved, 
 	return readSaved(reply, life, r.Access, a.secret.Reveal(), r.ReceiptURL)
 }
 
-func readSaved(reply vendors.Reply, life time.Duration, hide ...string) (vendors.Saved, error) {
+func readSaved(reply httpx.Reply, life time.Duration, hide ...string) (vendors.Saved, error) {
 	e := parse(reply.Body)
 	code, id := codeOf(e.Result), name(e.TaskID)
 	switch {
@@ -42,7 +43,7 @@ func readSaved(reply vendors.Reply, life time.Duration, hide ...string) (vendors
 	case code != codeSuccess:
 		return vendors.Saved{}, &vendors.Error{
 			Op:         opSave,
-			Code:       classify.Code{Level: classify.Response, Code: saveCode(code), Text: vendors.Words(text(e.Desc), nil, hide...)},
+			Code:       classify.Code{Level: classify.Response, Code: saveCode(code), Text: httpx.RedactAnswer(text(e.Desc), nil, hide...)},
 			Status:     reply.Status,
 			RetryAfter: reply.RetryAfter,
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 const (
@@ -75,13 +76,13 @@ func (a *adapter) sendList(ctx context.Context, r *vendors.Request) (vendors.Ans
 	return answer, err
 }
 
-func (a *adapter) post(ctx context.Context, op, path, access string, body []byte) (vendors.Reply, error) {
-	req, err := vendors.Post(ctx, op, a.base+path, jsonType, body)
+func (a *adapter) post(ctx context.Context, op, path, access string, body []byte) (httpx.Reply, error) {
+	req, err := httpx.Post(ctx, op, a.base+path, jsonType, body)
 	if err != nil {
-		return vendors.Reply{}, err
+		return httpx.Reply{}, err
 	}
 	if access != "" {
 		req.Header["authToken"] = []string{access} // as the document writes it, not as net/http would
 	}
-	return vendors.Do(a.client, op, req)
+	return httpx.Do(a.client, op, req)
 }

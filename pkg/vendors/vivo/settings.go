@@ -8,6 +8,7 @@ import (
 
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 // sendBase is vivo's production address: https://dev.vivo.com.cn/documentCenter/doc/362
@@ -40,7 +41,7 @@ func (s *Settings) Faults() []push.Fault {
 	if s.AppSecret == "" || strings.TrimSpace(s.AppSecret.Reveal()) != s.AppSecret.Reveal() {
 		faults = append(faults, push.Fault{Field: "app_secret", Reason: "is required, without white space around it: the AppSecret from vivo's console"})
 	}
-	return append(faults, vendors.CheckAddress("base_url", s.BaseURL, false)...)
+	return append(faults, httpx.CheckAddress("base_url", s.BaseURL, false)...)
 }
 
 // Open returns the adapter for these settings, which are valid. It is a
@@ -48,7 +49,7 @@ func (s *Settings) Faults() []push.Fault {
 func (s *Settings) Open(client *http.Client) vendors.Vendor {
 	return &adapter{
 		client: client,
-		base:   vendors.BaseURL(s.BaseURL, sendBase) + "/message",
+		base:   httpx.BaseURL(s.BaseURL, sendBase) + "/message",
 		appID:  strconv.Itoa(s.AppID),
 		appKey: s.AppKey,
 		secret: s.AppSecret,

@@ -18,6 +18,7 @@ import (
 	"github.com/postrider/postrider/internal/vendortest"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 const testKey = "0123456789abcdef0123456789abcdef"
@@ -142,7 +143,7 @@ func many(t *testing.T, answer string, rs ...*vendors.Request) (vendors.Answer, 
 		_, _ = io.WriteString(w, answer)
 	}))
 	defer server.Close()
-	client := vendors.NewClient(1)
+	client := httpx.NewClient(1)
 	defer client.CloseIdleConnections()
 	s := Settings{AppSecret: "CXHodE6CbA+PKG1lEMgzvQ==", PackageName: "com.example.shop", BaseURL: server.URL}
 	got, err := s.Open(client).(vendors.Multi).SendMany(t.Context(), rs)
@@ -209,7 +210,7 @@ func TestAllocationsDoNotGrowWithTheTokens(t *testing.T) {
 	a := &adapter{packageName: "com.example.shop"}
 	vendortest.ConstantAllocations(t, 1, 1000, 80, "%0130d+/=", func(tokens []string) func() {
 		r := request(m, tokens...)
-		ok := vendors.Reply{Status: 200, Body: []byte(`{"result":"ok","trace_id":"X1","code":0,"data":{"id":"s1"},"description":"成功"}`)}
+		ok := httpx.Reply{Status: 200, Body: []byte(`{"result":"ok","trace_id":"X1","code":0,"data":{"id":"s1"},"description":"成功"}`)}
 		return func() {
 			list, err := a.fields(r)
 			if err != nil {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 const (
@@ -65,12 +66,12 @@ func (a *adapter) fields(r *vendors.Request) ([]field, error) {
 }
 
 func (a *adapter) post(ctx context.Context, address string, body []byte, sent delivery, receiptURL string) (vendors.Answer, error) {
-	req, err := vendors.Post(ctx, opSend, address, formType, body)
+	req, err := httpx.Post(ctx, opSend, address, formType, body)
 	if err != nil {
 		return vendors.Answer{}, err
 	}
 	req.Header.Set("Authorization", "key="+a.secret.Reveal())
-	reply, err := vendors.Do(a.client, opSend, req)
+	reply, err := httpx.Do(a.client, opSend, req)
 	if err != nil {
 		return vendors.Answer{}, err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 // Xiaomi's production address for China, and its paths. Phones registered
@@ -54,13 +55,13 @@ func (s *Settings) Faults() []push.Fault {
 	if len(s.PackageName) > maxPackage || !packageForm.MatchString(s.PackageName) {
 		faults = append(faults, push.Fault{Field: "package_name", Reason: "is required: the app's Android package, like com.example.shop, at most 128 characters"})
 	}
-	return append(faults, vendors.CheckAddress("base_url", s.BaseURL, false)...)
+	return append(faults, httpx.CheckAddress("base_url", s.BaseURL, false)...)
 }
 
 // Open returns the adapter for these settings, which are valid. It is a
 // vendors.Multi too. It makes no call.
 func (s *Settings) Open(client *http.Client) vendors.Vendor {
-	base := vendors.BaseURL(s.BaseURL, sendBase)
+	base := httpx.BaseURL(s.BaseURL, sendBase)
 	return &adapter{
 		client: client, sendURL: base + sendPath, manyURL: base + manyPath,
 		packageName: s.PackageName, secret: s.AppSecret,

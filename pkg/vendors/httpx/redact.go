@@ -1,4 +1,4 @@
-package vendors
+package httpx
 
 import (
 	"cmp"
@@ -10,16 +10,16 @@ import (
 // Words are what a vendor said, for logs and dead letters: Text without the
 // secrets and those of the request's tokens that stand in it. More than a page
 // of words is none.
-func Words(said string, tokens []string, secrets ...string) string {
+func RedactAnswer(said string, tokens []string, secrets ...string) string {
 	const page = 8 << 10
 	if len(said) > page {
 		return ""
 	}
-	return Text(said, append(Contained(said, tokens), secrets...)...)
+	return Redact(said, append(TokensIn(said, tokens), secrets...)...)
 }
 
 // Contained are the tokens that stand in a text.
-func Contained(said string, tokens []string) []string {
+func TokensIn(said string, tokens []string) []string {
 	var list []string
 	for _, t := range tokens {
 		if strings.Contains(said, t) {
@@ -31,7 +31,7 @@ func Contained(said string, tokens []string) []string {
 
 // Text shortens a vendor's words for logs and dead letters, and takes out any
 // of the given tokens or secrets.
-func Text(s string, hide ...string) string {
+func Redact(s string, hide ...string) string {
 	// Longest first: hiding a part of another would leave the other's rest.
 	for _, h := range slices.SortedFunc(slices.Values(hide), func(a, b string) int { return cmp.Compare(len(b), len(a)) }) {
 		if len(h) > 3 {

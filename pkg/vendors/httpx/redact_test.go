@@ -1,10 +1,10 @@
-package vendors_test
+package httpx_test
 
 import (
 	"strings"
 	"testing"
 
-	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 func TestWordsHideTokensAndSecrets(t *testing.T) {
@@ -19,7 +19,7 @@ func TestWordsHideTokensAndSecrets(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if got := vendors.Words(tt.said, []string{"token-1", "token-12", "token-3"}, "secret-1"); got != tt.want {
+			if got := httpx.RedactAnswer(tt.said, []string{"token-1", "token-12", "token-3"}, "secret-1"); got != tt.want {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})

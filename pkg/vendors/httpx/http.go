@@ -1,4 +1,4 @@
-package vendors
+package httpx
 
 import (
 	"bytes"
@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/postrider/postrider/pkg/classify"
+	"github.com/postrider/postrider/pkg/vendors"
 )
 
 // MaxAnswer is the longest answer that is read, in bytes: a partial failure
@@ -43,7 +44,7 @@ func Do(client *http.Client, op string, req *http.Request) (Reply, error) {
 	}
 	t.use.answered()
 	if len(body) > MaxAnswer {
-		return Reply{}, &Error{
+		return Reply{}, &vendors.Error{
 			Op: op, Code: classify.Code{Level: classify.Transport, Code: classify.Oversized},
 			Err: fmt.Errorf("HTTP %d with more than %d bytes", resp.StatusCode, MaxAnswer),
 		}
@@ -56,7 +57,7 @@ func Do(client *http.Client, op string, req *http.Request) (Reply, error) {
 func Post(ctx context.Context, op, address, contentType string, body []byte) (*http.Request, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
 	if err != nil {
-		return nil, UnsentError(op, cause(err, errAddress))
+		return nil, vendors.UnsentError(op, cause(err, errAddress))
 	}
 	req.Header.Set("Content-Type", contentType)
 	return req, nil
