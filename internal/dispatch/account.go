@@ -66,10 +66,10 @@ func (a *Account) batch(m *push.Message) int {
 // many is the most tokens of a request with different messages; 0: the vendor
 // has no such request.
 func (a *Account) many() int {
-	if _, ok := a.Vendor.(vendors.Multi); !ok {
+	if _, ok := a.Vendor.(vendors.MixedSender); !ok {
 		return 0
 	}
-	return min(a.Spec.Many, a.Batch)
+	return min(a.Spec.MaxMixed, a.Batch)
 }
 
 // mixes tells whether the parcel may share a request with other messages.
@@ -77,8 +77,8 @@ func (a *Account) mixes(p *parcel) bool {
 	if a.many() == 0 || p.alone {
 		return false
 	}
-	s, ok := a.Vendor.(vendors.Saver)
-	return !ok || !s.Saves(&vendors.Request{Message: p.message, Tokens: p.tokens()})
+	s, ok := a.Vendor.(vendors.Uploader)
+	return !ok || !s.NeedsUpload(&vendors.Request{Message: p.message, Tokens: p.tokens()})
 }
 
 // bundle distributes parcels over requests: one each or, where the vendor takes

@@ -29,7 +29,7 @@ const (
 // Account is one app at one vendor that keeps a list.
 type ListAccount struct {
 	App, Vendor string
-	Puller      vendors.Puller
+	Puller      vendors.ListFetcher
 	// Granter obtains the access token; nil: there is none.
 	Granter     vendors.Granter
 	Fingerprint string
@@ -158,16 +158,16 @@ func (p *Puller) pull(ctx context.Context, a ListAccount, since time.Time) (int,
 
 // request asks for one page, with an access token that the vendor takes. It is not
 // broken off when ctx ends: the page might be lost.
-func (p *Puller) request(ctx context.Context, a ListAccount) (got vendors.Pulled, err error) {
+func (p *Puller) request(ctx context.Context, a ListAccount) (got vendors.ListPage, err error) {
 	h := accesstoken.Holder{App: a.App, Vendor: a.Vendor, Granter: a.Granter, Fingerprint: a.Fingerprint}
 	used := accesstoken.Use(ctx, p.Access, h, func(access string) bool {
 		one, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.Timeout)
 		defer cancel()
-		got, err = a.Puller.Pull(one, access)
+		got, err = a.Puller.FetchList(one, access)
 		return a.refused(err)
 	})
 	if used != nil && !errors.Is(used, accesstoken.ErrRefused) {
-		return vendors.Pulled{}, used
+		return vendors.ListPage{}, used
 	}
 	return got, err
 }

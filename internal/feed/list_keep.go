@@ -23,7 +23,7 @@ const (
 )
 
 // keep hands a page to the feed, and tries until it is there.
-func (p *Puller) keep(ctx context.Context, a ListAccount, got vendors.Pulled, since time.Time) error {
+func (p *Puller) keep(ctx context.Context, a ListAccount, got vendors.ListPage, since time.Time) error {
 	found := p.found(a, got, since)
 	if len(found.Invalid) == 0 {
 		p.Log.Warn().Str("app", a.App).Str("vendor", a.Vendor).Int("tokens", len(got.Tokens)).
@@ -59,7 +59,7 @@ func (p *Puller) keep(ctx context.Context, a ListAccount, got vendors.Pulled, si
 	}
 }
 
-func (p *Puller) found(a ListAccount, got vendors.Pulled, since time.Time) ledger.Found {
+func (p *Puller) found(a ListAccount, got vendors.ListPage, since time.Time) ledger.Found {
 	row, _ := a.Codes.Lookup(got.Code.Level, got.Code.Code)
 	f := ledger.Found{App: a.App, Vendor: a.Vendor}
 	if row.Action == classify.NoAction {

@@ -66,7 +66,7 @@ func newRig(t *testing.T, ids int) *rig {
 	s := &oppo.Settings{AppKey: "100001", MasterSecret: secret, BaseURL: server.URL, FeedbackURL: server.URL}
 	v := s.Open(server.Client())
 	r.acct = feed.ListAccount{
-		App: "shop", Vendor: "oppo", Puller: v.(vendors.Puller), Granter: v.(vendors.Granter), Fingerprint: "print",
+		App: "shop", Vendor: "oppo", Puller: v.(vendors.ListFetcher), Granter: v.(vendors.Granter), Fingerprint: "print",
 		Codes: oppo.Spec().Codes, Timeout: 10 * time.Second,
 	}
 	return r
@@ -190,13 +190,13 @@ func TestAListIsPulledOnceAnHour(t *testing.T) {
 // pages is a list.
 type pages [][]string
 
-func (p pages) puller() vendors.Puller { return &pagePuller{left: p} }
+func (p pages) puller() vendors.ListFetcher { return &pagePuller{left: p} }
 
 type pagePuller struct{ left pages }
 
-func (*pagePuller) Pulls() bool { return true }
-func (p *pagePuller) Pull(context.Context, string) (vendors.Pulled, error) {
-	got := vendors.Pulled{Code: oppoCode}
+func (*pagePuller) HasList() bool { return true }
+func (p *pagePuller) FetchList(context.Context, string) (vendors.ListPage, error) {
+	got := vendors.ListPage{Code: oppoCode}
 	if len(p.left) > 0 {
 		got.Tokens, p.left = p.left[0], p.left[1:]
 	}

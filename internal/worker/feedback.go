@@ -56,8 +56,8 @@ func (w *Worker) alone(key string, wanted func() bool, do func(context.Context))
 func listAccounts(c *config.Config, all accounts) []feed.ListAccount {
 	var out []feed.ListAccount
 	for k, a := range all {
-		p, ok := a.Vendor.(vendors.Puller)
-		if !ok || !p.Pulls() || !slices.Contains(c.Served(), k.vendor) {
+		p, ok := a.Vendor.(vendors.ListFetcher)
+		if !ok || !p.HasList() || !slices.Contains(c.Served(), k.vendor) {
 			continue
 		}
 		g, _ := a.Vendor.(vendors.Granter)

@@ -30,7 +30,7 @@ type Vendor struct {
 	Batch int
 	// Least is the fewest tokens of a request like that, where one token needs
 	// another kind of request: 1,001 tokens are cut into 999 and 2. 0: 1.
-	Least int
+	MinBatch int
 	// TestBatch is the most tokens of one request with a test message. 0: Batch.
 	TestBatch int
 	// Check reports what in a message breaks a hard limit of the vendor; nil: nothing does.

@@ -15,17 +15,17 @@ type Quota struct {
 	Meaning string // for people: what is counted in it
 	// Has tells whether a request with the message to so many tokens belongs to
 	// the bucket; nil: none does that we make.
-	Has func(m *push.Message, tokens int) bool
+	Counts func(m *push.Message, tokens int) bool
 	// Part is set where the vendor counts parts of the bucket apart, such as
 	// channels: it names the message's, and may answer "".
 	Part func(m *push.Message) string
 }
 
 // partMark stands between a bucket and its part.
-const partMark = ":"
+const partSeparator = ":"
 
 // Every is a Quota.Has for buckets to which every request belongs.
-func Every(*push.Message, int) bool { return true }
+func EveryMessage(*push.Message, int) bool { return true }
 
 // Buckets are those that a request with the message to so many tokens belongs
 // to: "operational", "channel:news".
@@ -33,9 +33,9 @@ func (s Spec) Buckets(m *push.Message, tokens int) []string {
 	var list []string
 	for _, q := range s.Quotas {
 		switch {
-		case q.Has == nil || !q.Has(m, tokens):
+		case q.Counts == nil || !q.Counts(m, tokens):
 		case q.Part != nil:
-			list = append(list, q.Bucket+partMark+q.Part(m))
+			list = append(list, q.Bucket+partSeparator+q.Part(m))
 		default:
 			list = append(list, q.Bucket)
 		}
@@ -54,7 +54,7 @@ func (s Spec) HasBucket(name string) bool {
 func OfBucket(buckets []string, name string) []string {
 	var list []string
 	for _, b := range buckets {
-		if b == name || strings.HasPrefix(b, name+partMark) {
+		if b == name || strings.HasPrefix(b, name+partSeparator) {
 			list = append(list, b)
 		}
 	}
@@ -67,6 +67,6 @@ func OfBucket(buckets []string, name string) []string {
 // BucketName is the bucket without its part, which may be any text: the name
 // that metrics may have as a label.
 func BucketName(bucket string) string {
-	name, _, _ := strings.Cut(bucket, partMark)
+	name, _, _ := strings.Cut(bucket, partSeparator)
 	return name
 }

@@ -16,7 +16,7 @@ const (
 	Arrived Event = "arrived" // the message reached the phone
 	Clicked Event = "clicked"
 	Failed  Event = "failed"  // it will not be shown
-	Waiting Event = "pending" // it is still on its way; another receipt follows
+	Pending Event = "pending" // it is still on its way; another receipt follows
 )
 
 // Receipt is what a vendor said of one token after it had accepted it.

@@ -38,13 +38,13 @@ type Spec struct {
 	// Least is the fewest tokens of the request that Batch is for, where one
 	// token alone needs another kind of request: a client cuts 1,001 tokens into
 	// 999 and 2. 0: 1.
-	Least int
+	MinBatch int
 	// TestBatch is the most tokens of one request with a test message, for
 	// vendors that take fewer of them. 0: Batch.
 	TestBatch int
 	// Many is the most tokens of one request with different messages, for
 	// vendors that are Multis; else 0.
-	Many int
+	MaxMixed int
 	// Unit and Rate are the vendor's documented rate limit: Rate Units a second
 	// is the lowest that an app is granted.
 	Unit Unit
@@ -97,7 +97,7 @@ type Request struct {
 	Access string
 	// Saved is the vendor's name for the message that Save laid up there, where
 	// Saves said that the request needs it; else "".
-	Saved string
+	UploadID string
 	// ReceiptURL is where the vendor shall send receipts, for vendors that are
 	// told it with every request; they give back Key with them. "": no receipts
 	// are asked for.
@@ -121,7 +121,7 @@ type Answer struct {
 	RetryAfter time.Duration
 	// SavedGone says that the vendor no longer knows Request.Saved: the message
 	// has to be saved again, once, and the request repeated.
-	SavedGone bool
+	UploadGone bool
 }
 
 // TokenCode is the code of one token of a request.
@@ -157,43 +157,43 @@ type Paced interface {
 // Saver is a Vendor some of whose requests refer to a message that was laid up
 // at the vendor with a request of its own: once for a message, by whichever
 // worker comes first, and used by all chunks, workers and retries.
-type Saver interface {
+type Uploader interface {
 	// Saves tells whether Send needs r.Saved for a request like r.
-	Saves(r *Request) bool
+	NeedsUpload(r *Request) bool
 	// Save makes exactly one request that lays r.Message up; r.Tokens is not
 	// sent. A refusal is an *Error with the vendor's code.
-	Save(ctx context.Context, r *Request) (Saved, error)
+	Upload(ctx context.Context, r *Request) (Uploaded, error)
 }
 
 // Saved is the vendor's name for a message, and how long it may be used.
-type Saved struct {
+type Uploaded struct {
 	ID       string
 	Lifetime time.Duration
 }
 
 // Multi is a Vendor that takes different messages in one request.
-type Multi interface {
+type MixedSender interface {
 	// SendMany makes exactly one request for several messages of one app, with
 	// Spec.Many tokens in all at most. Indices in Answer.Tokens count through the
 	// tokens of all requests in order. Access is the same in all; Saved is not
 	// used. Otherwise it is like Send.
-	SendMany(ctx context.Context, rs []*Request) (Answer, error)
+	SendMixed(ctx context.Context, rs []*Request) (Answer, error)
 }
 
 // Puller is a Vendor that keeps a list of tokens that it found dead, apart from
 // its answers and receipts. A page of the list may be gone from it as soon as it
 // was answered: who pulls has to keep it before pulling the next one.
-type Puller interface {
+type ListFetcher interface {
 	// Pulls tells whether these settings have such a list.
-	Pulls() bool
+	HasList() bool
 	// Pull makes exactly one request for the next page; one without tokens is the
 	// end. access is the access token, for vendors that are Granters; else "". A
 	// refusal is an *Error.
-	Pull(ctx context.Context, access string) (Pulled, error)
+	FetchList(ctx context.Context, access string) (ListPage, error)
 }
 
 // Pulled is one page of a list of dead tokens.
-type Pulled struct {
+type ListPage struct {
 	Tokens []string
 	// Code is what the list says of all of them.
 	Code classify.Code

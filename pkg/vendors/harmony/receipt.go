@@ -38,7 +38,7 @@ func event(code string) vendors.Event {
 	case "0":
 		return vendors.Arrived
 	case "27", "51":
-		return vendors.Waiting
+		return vendors.Pending
 	}
 	return vendors.Failed
 }

@@ -41,7 +41,7 @@ func event(code string) vendors.Event {
 	case "40000007":
 		return vendors.Clicked
 	case "40000013", "50000003":
-		return vendors.Waiting
+		return vendors.Pending
 	}
 	return vendors.Failed
 }

@@ -124,8 +124,8 @@ func TestWhatCannotBeEncodedMakesNoRequest(t *testing.T) {
 	m := &push.Message{Overrides: over(`{"target_value":"x"}`)}
 	_, one := a.Send(t.Context(), request(m, "a"))
 	_, two := a.Send(t.Context(), request(m, "a", "b"))
-	_, save := a.Save(t.Context(), request(m, "a"))
-	_, none := a.SendMany(t.Context(), []*vendors.Request{})
+	_, save := a.Upload(t.Context(), request(m, "a"))
+	_, none := a.SendMixed(t.Context(), []*vendors.Request{})
 	for _, err := range []error{one, two, save, none} {
 		if err == nil || !strings.Contains(err.Error(), ": transport/dial: ") {
 			t.Errorf("got %v, want a refusal before any request", err)

@@ -83,7 +83,7 @@ func broadcastBody(r *vendors.Request) []byte {
 	}
 	b := make([]byte, 0, size)
 	b = appendForm(append(b, "auth_token="...), r.Access)
-	b = appendForm(append(b, "&message_id="...), r.Saved)
+	b = appendForm(append(b, "&message_id="...), r.UploadID)
 	b = append(b, "&target_type=2&target_value="...)
 	for i, t := range r.Tokens {
 		if i > 0 {

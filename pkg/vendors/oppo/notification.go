@@ -139,9 +139,9 @@ func seconds(d time.Duration) int64 { return min(max(int64(d/time.Second), 1), m
 // savedID is the app_message_id of a message that is laid up. One that is laid
 // up again since OPPO lost it needs another id: OPPO stores each id once.
 func savedID(r *vendors.Request) string {
-	if r.Saved == "" {
+	if r.UploadID == "" {
 		return r.Key
 	}
-	sum := sha256.Sum256([]byte(r.Key + " instead of " + r.Saved))
+	sum := sha256.Sum256([]byte(r.Key + " instead of " + r.UploadID))
 	return hex.EncodeToString(sum[:16])
 }

@@ -39,7 +39,7 @@ func Spec() vendors.Spec {
 		Name:     Name,
 		Title:    "OPPO Push",
 		Batch:    maxTokens,
-		Many:     maxTokens,
+		MaxMixed: maxTokens,
 		Unit:     vendors.Tokens,
 		Rate:     minRate,
 		Codes:    codes(),

@@ -63,9 +63,9 @@ func TestPullMakesOneRequestWithTheTokenInAHeader(t *testing.T) {
 	}))
 	defer server.Close()
 	s := Settings{AppKey: "k", MasterSecret: "s", BaseURL: "http://127.0.0.1:1", FeedbackURL: server.URL}
-	p := s.Open(server.Client()).(vendors.Puller)
-	got, err := p.Pull(t.Context(), "the-token")
-	if err != nil || !slices.Equal(got.Tokens, []string{"CN_a"}) || !p.Pulls() {
+	p := s.Open(server.Client()).(vendors.ListFetcher)
+	got, err := p.FetchList(t.Context(), "the-token")
+	if err != nil || !slices.Equal(got.Tokens, []string{"CN_a"}) || !p.HasList() {
 		t.Fatalf("got %+v, %v", got, err)
 	}
 	const want = "/server/v1/feedback/fetch_invalid_regidList"

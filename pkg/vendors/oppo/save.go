@@ -21,28 +21,28 @@ var errNoMessageID = errors.New("a success without a message_id")
 // Save lays the message up for broadcasts. A refusal is an *vendors.Error with
 // the level response; where the code means another thing than it does in a
 // send, it is written "save/" and the code.
-func (a *adapter) Save(ctx context.Context, r *vendors.Request) (vendors.Saved, error) {
+func (a *adapter) Upload(ctx context.Context, r *vendors.Request) (vendors.Uploaded, error) {
 	body, err := saveBody(r)
 	if err != nil {
-		return vendors.Saved{}, vendors.UnsentError(opSave, err)
+		return vendors.Uploaded{}, vendors.UnsentError(opSave, err)
 	}
 	reply, err := a.post(ctx, opSave, pathSave, body)
 	if err != nil {
-		return vendors.Saved{}, err
+		return vendors.Uploaded{}, err
 	}
 	return readSaved(reply, r.Access, a.secret.Reveal(), r.ReceiptURL)
 }
 
-func readSaved(reply httpx.Reply, hide ...string) (vendors.Saved, error) {
+func readSaved(reply httpx.Reply, hide ...string) (vendors.Uploaded, error) {
 	e := parse(reply.Body)
 	code := codeOf(e.Code)
 	switch {
 	case code == "" && reply.Status/100 == 2:
-		return vendors.Saved{}, vendors.MalformedError(opSave, errNoCode)
+		return vendors.Uploaded{}, vendors.MalformedError(opSave, errNoCode)
 	case code == "", code == codeSuccess && reply.Status/100 != 2:
-		return vendors.Saved{}, &vendors.Error{Op: opSave, Code: vendors.HTTPCode(reply.Status), Status: reply.Status, RetryAfter: reply.RetryAfter}
+		return vendors.Uploaded{}, &vendors.Error{Op: opSave, Code: vendors.HTTPCode(reply.Status), Status: reply.Status, RetryAfter: reply.RetryAfter}
 	case code != codeSuccess:
-		return vendors.Saved{}, &vendors.Error{
+		return vendors.Uploaded{}, &vendors.Error{
 			Op:         opSave,
 			Code:       classify.Code{Level: classify.Response, Code: saveCode(code), Text: words(body.Decode(e.Message), nil, hide...)},
 			Status:     reply.Status,
@@ -57,9 +57,9 @@ func readSaved(reply httpx.Reply, hide ...string) (vendors.Saved, error) {
 	}
 	id := name(data.ID)
 	if id == "" {
-		return vendors.Saved{}, vendors.MalformedError(opSave, errNoMessageID)
+		return vendors.Uploaded{}, vendors.MalformedError(opSave, errNoMessageID)
 	}
-	return vendors.Saved{ID: id, Lifetime: savedFor}, nil
+	return vendors.Uploaded{ID: id, Lifetime: savedFor}, nil
 }
 
 // saveCode prefers the row of its own that a code may have for saving: none of

@@ -48,9 +48,9 @@ func (a *adapter) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte("oppo adap
 // messages of the service class go to single users only.
 func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer, error) {
 	switch {
-	case a.Saves(r) && r.Saved == "":
+	case a.NeedsUpload(r) && r.UploadID == "":
 		return vendors.Answer{}, vendors.UnsentError(opSend, errNotSaved)
-	case a.Saves(r):
+	case a.NeedsUpload(r):
 		return a.ship(ctx, pathBroadcast, broadcastBody(r), r.Tokens, r)
 	case len(r.Tokens) == 1:
 		body, err := unicastBody(r)
@@ -59,11 +59,11 @@ func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer,
 		}
 		return a.ship(ctx, pathUnicast, body, r.Tokens, r)
 	}
-	return a.SendMany(ctx, []*vendors.Request{r})
+	return a.SendMixed(ctx, []*vendors.Request{r})
 }
 
 // SendMany makes exactly one unicast_batch request, whatever the messages' class.
-func (a *adapter) SendMany(ctx context.Context, rs []*vendors.Request) (vendors.Answer, error) {
+func (a *adapter) SendMixed(ctx context.Context, rs []*vendors.Request) (vendors.Answer, error) {
 	if len(rs) == 0 {
 		return vendors.Answer{}, vendors.UnsentError(opSend, errors.New("no messages"))
 	}
@@ -75,7 +75,7 @@ func (a *adapter) SendMany(ctx context.Context, rs []*vendors.Request) (vendors.
 }
 
 // Saves tells whether the message goes by broadcast.
-func (a *adapter) Saves(r *vendors.Request) bool { return r.Message.Class == push.Marketing }
+func (a *adapter) NeedsUpload(r *vendors.Request) bool { return r.Message.Class == push.Marketing }
 
 // ship posts a body and reads the answer for the tokens in it.
 func (a *adapter) ship(ctx context.Context, path string, body []byte, tokens []string, r *vendors.Request) (vendors.Answer, error) {
@@ -84,7 +84,7 @@ func (a *adapter) ship(ctx context.Context, path string, body []byte, tokens []s
 		return vendors.Answer{}, err
 	}
 	answer, err := readAnswer(reply, tokens, r.Access, a.secret.Reveal(), r.ReceiptURL)
-	answer.SavedGone = path == pathBroadcast && answer.Code.Level == classify.Response && answer.Code.Code == codeNotExist
+	answer.UploadGone = path == pathBroadcast && answer.Code.Level == classify.Response && answer.Code.Code == codeNotExist
 	return answer, err
 }
 

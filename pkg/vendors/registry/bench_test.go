@@ -151,8 +151,8 @@ func (b *bench) request() *vendors.Request {
 
 // ready gives a request the saved message that it needs, if it needs one.
 func (b *bench) ready(r *vendors.Request) *vendors.Request {
-	if s, ok := b.vendor.(vendors.Saver); ok && s.Saves(r) {
-		r.Saved = testSaved
+	if s, ok := b.vendor.(vendors.Uploader); ok && s.NeedsUpload(r) {
+		r.UploadID = testSaved
 	}
 	return r
 }

@@ -32,7 +32,7 @@ func eachCall(t *testing.T, test func(t *testing.T, b *bench, c call)) {
 		if _, ok := newBench(t, spec).granter(); ok {
 			t.Run("grant", func(t *testing.T) { test(t, newBench(t, spec), refusedGrant) })
 		}
-		if _, ok := newBench(t, spec).vendor.(vendors.Saver); ok {
+		if _, ok := newBench(t, spec).vendor.(vendors.Uploader); ok {
 			t.Run("save", func(t *testing.T) { test(t, newBench(t, spec), refusedSave) })
 		}
 	})

@@ -29,7 +29,7 @@ func eachSaver(t *testing.T, test func(t *testing.T, b *bench)) {
 	t.Helper()
 	each(t, func(t *testing.T, spec vendors.Spec) {
 		b := newBench(t, spec)
-		if _, ok := b.vendor.(vendors.Saver); ok {
+		if _, ok := b.vendor.(vendors.Uploader); ok {
 			test(t, b)
 		}
 	})
@@ -43,11 +43,11 @@ func (b *bench) toSave(t *testing.T, name string) *vendors.Request {
 	if r.TTL = time.Duration(r.Message.TTL); r.TTL == 0 {
 		r.TTL = push.DefaultTTL
 	}
-	r.Saved = ""
+	r.UploadID = ""
 	if faults := b.spec.Check(r.Message); len(faults) > 0 {
 		t.Fatalf("the message has faults: %v", faults)
 	}
-	if !b.vendor.(vendors.Saver).Saves(r) {
+	if !b.vendor.(vendors.Uploader).NeedsUpload(r) {
 		t.Fatalf("save/%s.json is a message that needs no saving", name)
 	}
 	return r
@@ -55,10 +55,10 @@ func (b *bench) toSave(t *testing.T, name string) *vendors.Request {
 
 // save saves and fails the test unless exactly one request was made, without
 // any token in it.
-func (b *bench) save(ctx context.Context, t *testing.T) (vendors.Saved, error) {
+func (b *bench) save(ctx context.Context, t *testing.T) (vendors.Uploaded, error) {
 	t.Helper()
 	before := b.requests.Load()
-	saved, err := b.vendor.(vendors.Saver).Save(ctx, b.toSave(t, "message"))
+	saved, err := b.vendor.(vendors.Uploader).Upload(ctx, b.toSave(t, "message"))
 	if n := b.requests.Load() - before; n != 1 {
 		t.Errorf("Save made %d requests, want 1", n)
 	}
@@ -77,7 +77,7 @@ func TestGoldenSaveRequests(t *testing.T) {
 		b.answer(b.fill(read(t, b.spec, "save/saved.http")))
 		for _, name := range fixtures(t, b.spec, "save", ".json") {
 			t.Run(name, func(t *testing.T) {
-				if _, err := b.vendor.(vendors.Saver).Save(t.Context(), b.toSave(t, name)); err != nil {
+				if _, err := b.vendor.(vendors.Uploader).Upload(t.Context(), b.toSave(t, name)); err != nil {
 					t.Fatal(err)
 				}
 				golden(t, b, "save/"+name+".golden")
@@ -135,7 +135,7 @@ func TestEveryResponseRowCanRefuseASave(t *testing.T) {
 func TestASavedMessageThatIsGoneIsSaidToBe(t *testing.T) {
 	eachSaver(t, func(t *testing.T, b *bench) {
 		r := b.toSave(t, "message")
-		r.Saved = testSaved
+		r.UploadID = testSaved
 		want := map[string]bool{"answers/success": false, "answers/unknown-code": false}
 		for _, name := range fixtures(t, b.spec, "save", ".http") {
 			if strings.HasPrefix(name, "gone") {
@@ -145,8 +145,8 @@ func TestASavedMessageThatIsGoneIsSaidToBe(t *testing.T) {
 		for name, gone := range want {
 			b.answer(b.fill(read(t, b.spec, name+".http")))
 			answer, err := b.vendor.Send(t.Context(), r)
-			if err != nil || answer.SavedGone != gone {
-				t.Errorf("%s: got SavedGone %v (%v), want %v", name, answer.SavedGone, err, gone)
+			if err != nil || answer.UploadGone != gone {
+				t.Errorf("%s: got SavedGone %v (%v), want %v", name, answer.UploadGone, err, gone)
 			}
 		}
 		if len(want) < 3 {
@@ -173,8 +173,8 @@ func TestSavingAnewIsAnotherRequest(t *testing.T) {
 		b.answer(b.fill(read(t, b.spec, "save/saved.http")))
 		bodyFor := func(saved string) string {
 			r := b.toSave(t, "message")
-			r.Saved = saved
-			if _, err := b.vendor.(vendors.Saver).Save(t.Context(), r); err != nil {
+			r.UploadID = saved
+			if _, err := b.vendor.(vendors.Uploader).Upload(t.Context(), r); err != nil {
 				t.Fatal(err)
 			}
 			_, body := b.received()

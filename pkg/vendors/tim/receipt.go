@@ -102,7 +102,7 @@ func event(code, stage string) vendors.Event {
 	case stage == "3":
 		return vendors.Clicked
 	}
-	return vendors.Waiting
+	return vendors.Pending
 }
 
 // seconds is a time in Unix seconds, or in milliseconds as newer pages have it;

@@ -132,7 +132,7 @@ func TestWhatCannotBeEncodedMakesNoRequest(t *testing.T) {
 	a := s.Open(nil).(*adapter)
 	m := &push.Message{Overrides: over(`{"regId":"x"}`)}
 	_, one := a.Send(t.Context(), request(m, "a"))
-	_, save := a.Save(t.Context(), request(m, "a", "b"))
+	_, save := a.Upload(t.Context(), request(m, "a", "b"))
 	for _, err := range []error{one, save} {
 		if err == nil || !strings.Contains(err.Error(), ": transport/dial: ") {
 			t.Errorf("got %v, want a refusal before any request", err)

@@ -19,38 +19,38 @@ var errNoTask = errors.New("a success without a taskId")
 // Save lays the message up for list pushes. A refusal is an *vendors.Error with
 // the level response; where the code means another thing than it does in a
 // send, it is written "save/" and the code.
-func (a *adapter) Save(ctx context.Context, r *vendors.Request) (vendors.Saved, error) {
+func (a *adapter) Upload(ctx context.Context, r *vendors.Request) (vendors.Uploaded, error) {
 	body, err := a.saveBody(r)
 	if err != nil {
-		return vendors.Saved{}, vendors.UnsentError(opSave, err)
+		return vendors.Uploaded{}, vendors.UnsentError(opSave, err)
 	}
 	reply, err := a.post(ctx, opSave, pathSave, r.Access, body)
 	if err != nil {
-		return vendors.Saved{}, err
+		return vendors.Uploaded{}, err
 	}
 	life := min(savedFor, time.Duration(listTTL(r))*time.Second)
 	return readSaved(reply, life, r.Access, a.secret.Reveal(), r.ReceiptURL)
 }
 
-func readSaved(reply httpx.Reply, life time.Duration, hide ...string) (vendors.Saved, error) {
+func readSaved(reply httpx.Reply, life time.Duration, hide ...string) (vendors.Uploaded, error) {
 	e := parse(reply.Body)
 	code, id := codeOf(e.Result), name(e.TaskID)
 	switch {
 	case code == "" && reply.Status/100 == 2:
-		return vendors.Saved{}, vendors.MalformedError(opSave, errNoCode)
+		return vendors.Uploaded{}, vendors.MalformedError(opSave, errNoCode)
 	case code == "", code == codeSuccess && reply.Status/100 != 2:
-		return vendors.Saved{}, &vendors.Error{Op: opSave, Code: vendors.HTTPCode(reply.Status), Status: reply.Status, RetryAfter: reply.RetryAfter}
+		return vendors.Uploaded{}, &vendors.Error{Op: opSave, Code: vendors.HTTPCode(reply.Status), Status: reply.Status, RetryAfter: reply.RetryAfter}
 	case code != codeSuccess:
-		return vendors.Saved{}, &vendors.Error{
+		return vendors.Uploaded{}, &vendors.Error{
 			Op:         opSave,
 			Code:       classify.Code{Level: classify.Response, Code: saveCode(code), Text: httpx.RedactAnswer(text(e.Desc), nil, hide...)},
 			Status:     reply.Status,
 			RetryAfter: reply.RetryAfter,
 		}
 	case id == "":
-		return vendors.Saved{}, vendors.MalformedError(opSave, errNoTask)
+		return vendors.Uploaded{}, vendors.MalformedError(opSave, errNoTask)
 	}
-	return vendors.Saved{ID: id, Lifetime: life}, nil
+	return vendors.Uploaded{ID: id, Lifetime: life}, nil
 }
 
 // saveCode prefers the row of its own that a code may have for saving: none of

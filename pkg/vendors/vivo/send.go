@@ -42,11 +42,11 @@ type adapter struct {
 func (a *adapter) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte("vivo adapter")) }
 
 // Saves tells whether the request goes to a list: vivo refuses lists of one.
-func (a *adapter) Saves(r *vendors.Request) bool { return len(r.Tokens) >= minTokens }
+func (a *adapter) NeedsUpload(r *vendors.Request) bool { return len(r.Tokens) >= minTokens }
 
 // Send makes exactly one request for at most 1,000 tokens. Two or more need r.Saved.
 func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer, error) {
-	if a.Saves(r) {
+	if a.NeedsUpload(r) {
 		return a.sendList(ctx, r)
 	}
 	body, err := a.singleBody(r)
@@ -61,7 +61,7 @@ func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer,
 }
 
 func (a *adapter) sendList(ctx context.Context, r *vendors.Request) (vendors.Answer, error) {
-	if r.Saved == "" {
+	if r.UploadID == "" {
 		return vendors.Answer{}, vendors.UnsentError(opSend, errNotSaved)
 	}
 	reply, err := a.post(ctx, opSend, pathList, r.Access, a.listBody(r))
@@ -70,8 +70,8 @@ func (a *adapter) sendList(ctx context.Context, r *vendors.Request) (vendors.Ans
 	}
 	answer, err := readAnswer(reply, r.Tokens, r.Access, a.secret.Reveal(), r.ReceiptURL)
 	if answer.Code.Level == classify.Response {
-		answer.SavedGone = answer.Code.Code == codeBadTask || answer.Code.Code == codeNoMessage
-		answer.RequestID = r.Saved // receipts come under the task's id
+		answer.UploadGone = answer.Code.Code == codeBadTask || answer.Code.Code == codeNoMessage
+		answer.RequestID = r.UploadID // receipts come under the task's id
 	}
 	return answer, err
 }

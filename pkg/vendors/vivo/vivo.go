@@ -40,7 +40,7 @@ func Spec() vendors.Spec {
 		Name:     Name,
 		Title:    "vivo Push",
 		Batch:    maxTokens,
-		Least:    minTokens,
+		MinBatch: minTokens,
 		Unit:     vendors.Messages,
 		Rate:     minRate,
 		Codes:    codes(),

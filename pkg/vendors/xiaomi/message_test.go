@@ -146,7 +146,7 @@ func many(t *testing.T, answer string, rs ...*vendors.Request) (vendors.Answer, 
 	client := httpx.NewClient(1)
 	defer client.CloseIdleConnections()
 	s := Settings{AppSecret: "CXHodE6CbA+PKG1lEMgzvQ==", PackageName: "com.example.shop", BaseURL: server.URL}
-	got, err := s.Open(client).(vendors.Multi).SendMany(t.Context(), rs)
+	got, err := s.Open(client).(vendors.MixedSender).SendMixed(t.Context(), rs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,7 +196,7 @@ func TestSendThatCannotBeMergedMakesNoRequest(t *testing.T) {
 	r := request(&push.Message{Overrides: map[string]json.RawMessage{Name: json.RawMessage(`{"registration_id":"x"}`)}}, "a")
 	v := s.Open(nil)
 	_, one := v.Send(t.Context(), r)
-	_, more := v.(vendors.Multi).SendMany(t.Context(), []*vendors.Request{r})
+	_, more := v.(vendors.MixedSender).SendMixed(t.Context(), []*vendors.Request{r})
 	for _, err := range []error{one, more} {
 		if err == nil || !strings.Contains(err.Error(), "send: transport/dial: merge overrides") {
 			t.Errorf("got %v, want a refusal before any request", err)

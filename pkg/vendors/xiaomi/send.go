@@ -39,7 +39,7 @@ func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer,
 
 // SendMany makes exactly one request for several messages, with at most 500
 // tokens in all.
-func (a *adapter) SendMany(ctx context.Context, rs []*vendors.Request) (vendors.Answer, error) {
+func (a *adapter) SendMixed(ctx context.Context, rs []*vendors.Request) (vendors.Answer, error) {
 	messages := make([][]field, len(rs))
 	var sent delivery
 	var address string

@@ -52,7 +52,7 @@ func Spec() vendors.Spec {
 		Name:     Name,
 		Title:    "Xiaomi Mi Push",
 		Batch:    maxTokens,
-		Many:     maxMessages,
+		MaxMixed: maxMessages,
 		Unit:     vendors.Requests,
 		Rate:     minRate,
 		Codes:    codes(),
