@@ -10,7 +10,7 @@ import (
 func quotas() []vendors.Quota {
 	return []vendors.Quota{
 		{Bucket: "public", Meaning: "messages of the public channel: the class marketing", Counts: marketing},
-		{Bucket: "saves", Meaning: "messages laid up for broadcasts: the class marketing", Counts: marketing},
+		{Bucket: "saves", Meaning: "messages uploaded for broadcasts: the class marketing", Counts: marketing},
 		{Bucket: "pictures", Meaning: "uploads of pictures, which postrider never makes"},
 	}
 }

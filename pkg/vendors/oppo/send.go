@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	opSend = "send"
-	opSave = "save message"
+	opSend   = "send"
+	opUpload = "upload message"
 
 	formType = "application/x-www-form-urlencoded"
 )
@@ -24,11 +24,11 @@ const (
 	pathAuth      = "/auth"
 	pathUnicast   = "/message/notification/unicast"
 	pathBatch     = "/message/notification/unicast_batch"
-	pathSave      = "/message/notification/save_message_content"
+	pathUpload    = "/message/notification/save_message_content"
 	pathBroadcast = "/message/notification/broadcast"
 )
 
-var errNotSaved = errors.New("the message was not laid up")
+var errNotUploaded = errors.New("the message was not uploaded")
 
 // adapter is immutable, and safe for concurrent use.
 type adapter struct {
@@ -44,12 +44,12 @@ type adapter struct {
 func (a *adapter) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte("oppo adapter")) }
 
 // Send makes exactly one request for at most 1,000 tokens. Marketing needs
-// r.Saved: https://open.oppomobile.com/new/developmentDoc/info?id=11238 has
+// r.UploadID: https://open.oppomobile.com/new/developmentDoc/info?id=11238 has
 // messages of the service class go to single users only.
 func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer, error) {
 	switch {
 	case a.NeedsUpload(r) && r.UploadID == "":
-		return vendors.Answer{}, vendors.UnsentError(opSend, errNotSaved)
+		return vendors.Answer{}, vendors.UnsentError(opSend, errNotUploaded)
 	case a.NeedsUpload(r):
 		return a.ship(ctx, pathBroadcast, broadcastBody(r), r.Tokens, r)
 	case len(r.Tokens) == 1:
@@ -74,7 +74,7 @@ func (a *adapter) SendMixed(ctx context.Context, rs []*vendors.Request) (vendors
 	return a.ship(ctx, pathBatch, body, allTokens(rs), rs[0])
 }
 
-// Saves tells whether the message goes by broadcast.
+// NeedsUpload reports whether the message goes by broadcast.
 func (a *adapter) NeedsUpload(r *vendors.Request) bool { return r.Message.Class == push.Marketing }
 
 // ship posts a body and reads the answer for the tokens in it.

@@ -51,7 +51,7 @@ func (s *Settings) Faults() []push.Fault {
 }
 
 // Open returns the adapter for these settings, which are valid. It is a
-// vendors.Granter, vendors.Saver, vendors.Multi and vendors.Puller too. It makes
+// vendors.Granter, vendors.Uploader, vendors.MixedSender and vendors.ListFetcher too. It makes
 // no call.
 func (s *Settings) Open(client *http.Client) vendors.Vendor {
 	a := &adapter{

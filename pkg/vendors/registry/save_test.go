@@ -39,7 +39,7 @@ func eachSaver(t *testing.T, test func(t *testing.T, b *bench)) {
 func (b *bench) toSave(t *testing.T, name string) *vendors.Request {
 	t.Helper()
 	r := b.request()
-	r.Message = message(t, read(t, b.spec, "save/"+name+".json"))
+	r.Message = message(t, read(t, b.spec, "upload/"+name+".json"))
 	if r.TTL = time.Duration(r.Message.TTL); r.TTL == 0 {
 		r.TTL = push.DefaultTTL
 	}
@@ -74,13 +74,13 @@ func (b *bench) save(ctx context.Context, t *testing.T) (vendors.Uploaded, error
 
 func TestGoldenSaveRequests(t *testing.T) {
 	eachSaver(t, func(t *testing.T, b *bench) {
-		b.answer(b.fill(read(t, b.spec, "save/saved.http")))
-		for _, name := range fixtures(t, b.spec, "save", ".json") {
+		b.answer(b.fill(read(t, b.spec, "upload/uploaded.http")))
+		for _, name := range fixtures(t, b.spec, "upload", ".json") {
 			t.Run(name, func(t *testing.T) {
 				if _, err := b.vendor.(vendors.Uploader).Upload(t.Context(), b.toSave(t, name)); err != nil {
 					t.Fatal(err)
 				}
-				golden(t, b, "save/"+name+".golden")
+				golden(t, b, "upload/"+name+".golden")
 			})
 		}
 	})
@@ -88,15 +88,15 @@ func TestGoldenSaveRequests(t *testing.T) {
 
 func TestDocumentedSavesAreReadAsDocumented(t *testing.T) {
 	eachSaver(t, func(t *testing.T, b *bench) {
-		for _, name := range fixtures(t, b.spec, "save", ".want") {
+		for _, name := range fixtures(t, b.spec, "upload", ".want") {
 			t.Run(name, func(t *testing.T) {
-				b.answer(b.fill(read(t, b.spec, "save/"+name+".http")))
+				b.answer(b.fill(read(t, b.spec, "upload/"+name+".http")))
 				saved, err := b.save(t.Context(), t)
-				got := fmt.Sprintf("saved %s %d\n", saved.ID, int(saved.Lifetime.Seconds()))
+				got := fmt.Sprintf("uploaded %s %d\n", saved.ID, int(saved.Lifetime.Seconds()))
 				if err != nil {
 					got = describe(t, vendors.Answer{}, err)
 				}
-				if want := read(t, b.spec, "save/"+name+".want"); got != want {
+				if want := read(t, b.spec, "upload/"+name+".want"); got != want {
 					t.Errorf("got\n%swant\n%s", got, want)
 				}
 			})
@@ -137,9 +137,9 @@ func TestASavedMessageThatIsGoneIsSaidToBe(t *testing.T) {
 		r := b.toSave(t, "message")
 		r.UploadID = testSaved
 		want := map[string]bool{"answers/success": false, "answers/unknown-code": false}
-		for _, name := range fixtures(t, b.spec, "save", ".http") {
+		for _, name := range fixtures(t, b.spec, "upload", ".http") {
 			if strings.HasPrefix(name, "gone") {
-				want["save/"+name] = true
+				want["upload/"+name] = true
 			}
 		}
 		for name, gone := range want {
@@ -170,7 +170,7 @@ func TestASendWithoutItsSavedMessageSendsNothing(t *testing.T) {
 // A message that is saved in place of a lost one must not be taken for it.
 func TestSavingAnewIsAnotherRequest(t *testing.T) {
 	eachSaver(t, func(t *testing.T, b *bench) {
-		b.answer(b.fill(read(t, b.spec, "save/saved.http")))
+		b.answer(b.fill(read(t, b.spec, "upload/uploaded.http")))
 		bodyFor := func(saved string) string {
 			r := b.toSave(t, "message")
 			r.UploadID = saved

@@ -30,7 +30,7 @@ func FuzzReadGrant(f *testing.F) {
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
 		reply := httpx.Reply{Status: status, Body: body}
 		g, err := readGrant(reply, "the-secret")
-		s, saveErr := readSaved(reply, time.Hour, "the-secret")
+		s, saveErr := readUploaded(reply, time.Hour, "the-secret")
 		for _, err := range []error{err, saveErr} {
 			var e *vendors.Error
 			if err != nil && (!errors.As(err, &e) || e.Code.Code == "" || strings.Contains(err.Error(), "the-secret")) {

@@ -12,21 +12,21 @@ import (
 )
 
 const (
-	opSend = "send"
-	opSave = "save message"
+	opSend   = "send"
+	opUpload = "upload message"
 
 	jsonType = "application/json; charset=UTF-8"
 )
 
 // The paths: https://dev.vivo.com.cn/documentCenter/doc/362
 const (
-	pathAuth = "/auth"
-	pathSend = "/send"
-	pathSave = "/saveListPayload"
-	pathList = "/pushToList"
+	pathAuth   = "/auth"
+	pathSend   = "/send"
+	pathUpload = "/saveListPayload"
+	pathList   = "/pushToList"
 )
 
-var errNotSaved = errors.New("the message was not laid up")
+var errNotUploaded = errors.New("the message was not uploaded")
 
 // adapter is immutable, and safe for concurrent use.
 type adapter struct {
@@ -41,10 +41,10 @@ type adapter struct {
 // with no regard for their String methods, and one of them is the secret.
 func (a *adapter) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte("vivo adapter")) }
 
-// Saves tells whether the request goes to a list: vivo refuses lists of one.
+// NeedsUpload reports whether the request goes to a list: vivo refuses lists of one.
 func (a *adapter) NeedsUpload(r *vendors.Request) bool { return len(r.Tokens) >= minTokens }
 
-// Send makes exactly one request for at most 1,000 tokens. Two or more need r.Saved.
+// Send makes exactly one request for at most 1,000 tokens. Two or more need r.UploadID.
 func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer, error) {
 	if a.NeedsUpload(r) {
 		return a.sendList(ctx, r)
@@ -62,7 +62,7 @@ func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer,
 
 func (a *adapter) sendList(ctx context.Context, r *vendors.Request) (vendors.Answer, error) {
 	if r.UploadID == "" {
-		return vendors.Answer{}, vendors.UnsentError(opSend, errNotSaved)
+		return vendors.Answer{}, vendors.UnsentError(opSend, errNotUploaded)
 	}
 	reply, err := a.post(ctx, opSend, pathList, r.Access, a.listBody(r))
 	if err != nil {

@@ -45,7 +45,7 @@ func (s *Settings) Faults() []push.Fault {
 }
 
 // Open returns the adapter for these settings, which are valid. It is a
-// vendors.Granter and a vendors.Saver too. It makes no call.
+// vendors.Granter and a vendors.Uploader too. It makes no call.
 func (s *Settings) Open(client *http.Client) vendors.Vendor {
 	return &adapter{
 		client: client,
