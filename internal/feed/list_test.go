@@ -63,7 +63,7 @@ func newRig(t *testing.T, ids int) *rig {
 		Redis: r.rdb, Access: &accesstoken.Store{Redis: r.rdb}, Meter: r, Log: zerolog.New(r), Now: func() time.Time { return r.now },
 		Feed: &ledger.Store{Redis: r.rdb, Guard: ledger.Guard{Min: 20, Ratio: 0.9}},
 	}
-	s := &oppo.Settings{AppKey: "100001", MasterSecret: secret, BaseURL: server.URL, FeedbackURL: server.URL}
+	s := &oppo.Settings{AppKey: "100001", MasterSecret: vendors.NewSecret(secret), BaseURL: server.URL, FeedbackURL: server.URL}
 	v := s.Open(server.Client())
 	r.acct = feed.ListAccount{
 		App: "shop", Vendor: "oppo", Puller: v.(vendors.ListFetcher), Granter: v.(vendors.Granter), Fingerprint: "print",

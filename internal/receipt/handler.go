@@ -56,7 +56,7 @@ func NewHandler(c Config) *Handler {
 // ServeHTTP answers one call.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a, ok := h.Find(r.PathValue("app"), r.PathValue("vendor"))
-	if !ok || a.Secret == "" || a.Spec.Receipts == nil {
+	if !ok || a.Secret.Empty() || a.Spec.Receipts == nil {
 		refuse(w, http.StatusNotFound)
 		return
 	}

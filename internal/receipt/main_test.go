@@ -22,6 +22,7 @@ import (
 	"github.com/postrider/postrider/internal/redistest"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/push/wire"
+	"github.com/postrider/postrider/pkg/vendors"
 	"github.com/postrider/postrider/pkg/vendors/huawei"
 	"github.com/postrider/postrider/pkg/vendors/registry"
 	"github.com/postrider/postrider/pkg/vendors/tim"
@@ -74,10 +75,10 @@ func find(app, vendor string) (*receipt.Account, bool) {
 		return nil, false
 	}
 	a := &receipt.Account{
-		App: app, Spec: spec, Codes: spec.Codes, Settings: spec.Settings(), User: "receipts", Key: []byte(secret), Secret: secret,
+		App: app, Spec: spec, Codes: spec.Codes, Settings: spec.Settings(), User: "receipts", Key: []byte(secret), Secret: vendors.NewSecret(secret),
 	}
 	if app == "shy" {
-		a.Secret, a.Key = "", nil
+		a.Secret, a.Key = vendors.NewSecret(""), nil
 	}
 	switch s := a.Settings.(type) {
 	case *tim.Settings:

@@ -236,7 +236,7 @@ func TestHonorAdapterMeetsRefusals(t *testing.T) {
 		change func(s *honor.Settings)
 		want   string
 	}{
-		{"another secret", simulator.HonorOptions{}, func(s *honor.Settings) { s.ClientSecret = "other" }, "refused auth/unauthorized_client"},
+		{"another secret", simulator.HonorOptions{}, func(s *honor.Settings) { s.ClientSecret = vendors.NewSecret("other") }, "refused auth/unauthorized_client"},
 		{"another client under 400", simulator.HonorOptions{DenialStatus: 400}, func(s *honor.Settings) { s.ClientID = "other" }, "refused auth/unauthorized_client"},
 		{"another app", simulator.HonorOptions{}, func(s *honor.Settings) { s.AppID = "other" }, "response/10205"},
 	}

@@ -23,7 +23,7 @@ func meizuSend(t *testing.T, o simulator.Options, secret string, m *push.Message
 	t.Cleanup(srv.Close)
 	client := httpx.NewClient(1)
 	t.Cleanup(client.CloseIdleConnections)
-	settings := meizu.Settings{AppID: "100001", AppSecret: vendors.Secret(secret), BaseURL: srv.URL}
+	settings := meizu.Settings{AppID: "100001", AppSecret: vendors.NewSecret(secret), BaseURL: srv.URL}
 	vendor := settings.Open(client)
 	var said []string
 	for _, tokens := range requests {

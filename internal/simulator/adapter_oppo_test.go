@@ -48,7 +48,7 @@ func newSignedPair(t *testing.T, name string, o simulator.Options, settings func
 func newOppoPair(t *testing.T, o simulator.Options, secret string) signedPair {
 	t.Helper()
 	return newSignedPair(t, "oppo", o, func(base string) vendors.Settings {
-		return &oppo.Settings{AppKey: "100001", MasterSecret: vendors.Secret(secret), BaseURL: base, FeedbackURL: base}
+		return &oppo.Settings{AppKey: "100001", MasterSecret: vendors.NewSecret(secret), BaseURL: base, FeedbackURL: base}
 	})
 }
 

@@ -60,11 +60,11 @@ func TestTIMAdapterAgainstTheSimulator(t *testing.T) {
 	}
 	plain := &push.Message{Title: "t", Body: "b"}
 	data := &push.Message{Kind: push.Data, Data: map[string]string{"k": "v"}}
-	pushing := tim.Settings{SDKAppID: 100001, SecretKey: "demo-secret"}
-	chatting := tim.Settings{SDKAppID: 100001, SecretKey: "demo-secret", API: "chat"}
-	boss := tim.Settings{SDKAppID: 100001, SecretKey: "demo-secret", Identifier: "boss+1"}
-	stranger := tim.Settings{SDKAppID: 100001, SecretKey: "another"}
-	elsewhere := tim.Settings{SDKAppID: 100002, SecretKey: "demo-secret"}
+	pushing := tim.Settings{SDKAppID: 100001, SecretKey: vendors.NewSecret("demo-secret")}
+	chatting := tim.Settings{SDKAppID: 100001, SecretKey: vendors.NewSecret("demo-secret"), API: "chat"}
+	boss := tim.Settings{SDKAppID: 100001, SecretKey: vendors.NewSecret("demo-secret"), Identifier: "boss+1"}
+	stranger := tim.Settings{SDKAppID: 100001, SecretKey: vendors.NewSecret("another")}
+	elsewhere := tim.Settings{SDKAppID: 100002, SecretKey: vendors.NewSecret("demo-secret")}
 	tests := []struct {
 		name     string
 		opt      simulator.Options

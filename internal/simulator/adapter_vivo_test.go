@@ -18,7 +18,7 @@ import (
 func newVivoPair(t *testing.T, o simulator.Options, secret string) signedPair {
 	t.Helper()
 	return newSignedPair(t, "vivo", o, func(base string) vendors.Settings {
-		return &vivo.Settings{AppID: 100001, AppKey: "100001", AppSecret: vendors.Secret(secret), BaseURL: base}
+		return &vivo.Settings{AppID: 100001, AppKey: "100001", AppSecret: vendors.NewSecret(secret), BaseURL: base}
 	})
 }
 

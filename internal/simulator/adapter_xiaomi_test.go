@@ -30,7 +30,7 @@ func newXiaomiPair(t *testing.T, o simulator.Options, secret string) xiaomiPair 
 	t.Cleanup(server.Close)
 	client := httpx.NewClient(8)
 	t.Cleanup(client.CloseIdleConnections)
-	settings := xiaomi.Settings{AppSecret: vendors.Secret(secret), PackageName: "100001", BaseURL: server.URL}
+	settings := xiaomi.Settings{AppSecret: vendors.NewSecret(secret), PackageName: "100001", BaseURL: server.URL}
 	if faults := settings.Faults(); len(faults) > 0 {
 		t.Fatal(faults)
 	}

@@ -67,12 +67,14 @@ func fingerprint(s vendors.Settings) string {
 	h := sha256.New()
 	v := reflect.Indirect(reflect.ValueOf(s))
 	for _, f := range v.Fields() {
-		if f.Kind() == reflect.String {
-			// Not by printing: a Secret prints as "<secret>".
-			fmt.Fprintf(h, "%q\n", []byte(f.String()))
-			continue
+		switch v := f.Interface().(type) {
+		case vendors.Secret: // prints as a placeholder
+			fmt.Fprintf(h, "%q\n", v.Reveal())
+		case string:
+			fmt.Fprintf(h, "%q\n", v)
+		default:
+			fmt.Fprintf(h, "%v\n", v)
 		}
-		fmt.Fprintf(h, "%v\n", f.Interface())
 	}
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }

@@ -12,7 +12,7 @@ import (
 // takeReceipts has an account's messages noted and, where the vendor is told
 // the address with every request, asks for receipts.
 func takeReceipts(a *dispatch.Account, r config.Receipts) {
-	if r.Secret == "" || a.Spec.Receipts == nil {
+	if r.Secret.Empty() || a.Spec.Receipts == nil {
 		return
 	}
 	a.Receipts = true

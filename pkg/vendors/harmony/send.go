@@ -2,7 +2,6 @@ package harmony
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 
 	"github.com/postrider/postrider/pkg/push"
@@ -25,10 +24,6 @@ type adapter struct {
 	sendURL string
 	signer  signer
 }
-
-// Format prints the adapter without its fields: fmt shows unexported fields
-// with no regard for their String methods, and one of them is the key.
-func (a *adapter) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte("harmony adapter")) }
 
 // Send makes exactly one request for at most 1,000 tokens.
 func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer, error) {

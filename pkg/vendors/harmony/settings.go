@@ -41,12 +41,6 @@ type Settings struct {
 	BaseURL string `yaml:"base_url"`
 }
 
-// Format prints the project id alone, whatever the verb: under a verb that does
-// not fit, fmt passes over Secret's own String.
-func (s Settings) Format(f fmt.State, _ rune) {
-	_, _ = fmt.Fprintf(f, "harmony project %s", s.ProjectID)
-}
-
 // Faults reports missing or malformed settings, by their keys in the file.
 func (s *Settings) Faults() []push.Fault {
 	var faults []push.Fault
@@ -67,7 +61,7 @@ func (s *Settings) Faults() []push.Fault {
 
 // keyFault never quotes the key or what a parser says of it.
 func keyFault(secret vendors.Secret) string {
-	if secret == "" {
+	if secret.Empty() {
 		return "is required: the private key in the service account's key file"
 	}
 	key, err := parseKey(secret)

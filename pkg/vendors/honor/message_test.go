@@ -8,6 +8,7 @@ import (
 
 	"github.com/postrider/postrider/internal/vendortest"
 	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/vendors"
 	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
@@ -71,7 +72,7 @@ func TestAllocationsDoNotGrowWithTheTokens(t *testing.T) {
 
 func TestSendThatCannotBeEncodedMakesNoRequest(t *testing.T) {
 	t.Parallel()
-	s := Settings{AppID: "1", ClientID: "2", ClientSecret: "s", BaseURL: "http://127.0.0.1:1"}
+	s := Settings{AppID: "1", ClientID: "2", ClientSecret: vendors.NewSecret("s"), BaseURL: "http://127.0.0.1:1"}
 	m := &push.Message{Overrides: map[string]json.RawMessage{Name: json.RawMessage(`{"token":["x"]}`)}}
 	_, err := s.Open(nil).Send(t.Context(), request(m, "a"))
 	if err == nil || !strings.Contains(err.Error(), "send: transport/dial: merge overrides") {

@@ -2,7 +2,6 @@ package honor
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 	"time"
 
@@ -18,10 +17,6 @@ type adapter struct {
 	sendURL string
 	auth    oauth.Client
 }
-
-// Format prints the adapter without its fields: fmt shows unexported fields
-// with no regard for their String methods, and one of them is the secret.
-func (a *adapter) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte("honor adapter")) }
 
 // Send makes exactly one request for at most 1,000 tokens, which are distinct:
 // Honor refuses a request that names one twice.

@@ -1,7 +1,6 @@
 package honor
 
 import (
-	"fmt"
 	"net/http"
 	"regexp"
 
@@ -38,10 +37,6 @@ type Settings struct {
 	AuthURL string `yaml:"auth_url"`
 }
 
-// Format prints the app id alone, whatever the verb: under a verb that does not
-// fit, fmt passes over Secret's own String.
-func (s Settings) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "honor app %s", s.AppID) }
-
 // Faults reports missing or malformed settings, by their keys in the file.
 func (s *Settings) Faults() []push.Fault {
 	var faults []push.Fault
@@ -51,7 +46,7 @@ func (s *Settings) Faults() []push.Fault {
 	if !clientIDForm.MatchString(s.ClientID) {
 		faults = append(faults, push.Fault{Field: "client_id", Reason: "is required: printable characters without blanks, the push service's client id"})
 	}
-	if s.ClientSecret == "" {
+	if s.ClientSecret.Empty() {
 		faults = append(faults, push.Fault{Field: "client_secret", Reason: "is required: the push service's client secret"})
 	}
 	faults = append(faults, httpx.CheckAddress("base_url", s.BaseURL, false)...)

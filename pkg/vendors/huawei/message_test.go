@@ -96,7 +96,7 @@ func TestAllocationsDoNotGrowWithTheTokens(t *testing.T) {
 
 func TestSendThatCannotBeEncodedMakesNoRequest(t *testing.T) {
 	t.Parallel()
-	s := Settings{ClientID: "1", ClientSecret: "s", BaseURL: "http://127.0.0.1:1"}
+	s := Settings{ClientID: "1", ClientSecret: vendors.NewSecret("s"), BaseURL: "http://127.0.0.1:1"}
 	m := &push.Message{Overrides: map[string]json.RawMessage{Name: json.RawMessage(`{"token":["x"]}`)}}
 	_, err := s.Open(nil).Send(t.Context(), request(m, "a"))
 	if err == nil || !strings.Contains(err.Error(), "send: transport/dial: merge overrides") {

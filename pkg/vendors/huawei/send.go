@@ -2,7 +2,6 @@ package huawei
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/postrider/postrider/pkg/vendors"
@@ -17,10 +16,6 @@ type adapter struct {
 	sendURL string
 	auth    oauth.Client
 }
-
-// Format prints the adapter without its fields: fmt shows unexported fields
-// with no regard for their String methods, and one of them is the secret.
-func (a *adapter) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte("huawei adapter")) }
 
 // Send makes exactly one request for at most 1,000 tokens.
 func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer, error) {

@@ -1,7 +1,6 @@
 package huawei
 
 import (
-	"fmt"
 	"net/http"
 	"regexp"
 
@@ -38,17 +37,13 @@ type Settings struct {
 	AuthURL string `yaml:"auth_url"`
 }
 
-// Format prints the client id alone, whatever the verb: under a verb that does
-// not fit, %s for a pointer in a list or %d, fmt passes over Secret's own String.
-func (s Settings) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "huawei client %s", s.ClientID) }
-
 // Faults reports missing or malformed settings, by their keys in the file.
 func (s *Settings) Faults() []push.Fault {
 	var faults []push.Fault
 	if !clientIDForm.MatchString(s.ClientID) {
 		faults = append(faults, push.Fault{Field: "client_id", Reason: "is required: 1 to 64 digits, the app's OAuth client id"})
 	}
-	if s.ClientSecret == "" {
+	if s.ClientSecret.Empty() {
 		faults = append(faults, push.Fault{Field: "client_secret", Reason: "is required: the app's OAuth client secret"})
 	}
 	if s.ProjectID != "" && !projectIDForm.MatchString(s.ProjectID) {

@@ -60,7 +60,7 @@ func TestTheFormCarriesTheSignatureOfItsRawValues(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			got, err := url.ParseQuery(string(form(tt.appID, []byte(tt.msg), tt.tokens, vendors.Secret(tt.secret))))
+			got, err := url.ParseQuery(string(form(tt.appID, []byte(tt.msg), tt.tokens, vendors.NewSecret(tt.secret))))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -78,7 +78,7 @@ func TestValuesSurviveTheForm(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		msg := rapid.String().Draw(t, "message")
 		tokens := rapid.SliceOfN(rapid.StringMatching(`[^,]+`), 1, 20).Draw(t, "tokens")
-		got, err := url.ParseQuery(string(form("1", []byte(msg), tokens, "secret")))
+		got, err := url.ParseQuery(string(form("1", []byte(msg), tokens, vendors.NewSecret("secret"))))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -99,7 +99,7 @@ func TestAllocationsDoNotGrowWithTheTokens(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			form("100999", msg, tokens, "secret")
+			form("100999", msg, tokens, vendors.NewSecret("secret"))
 			if _, err := readAnswer(ok, tokens, "secret"); err != nil {
 				t.Fatal(err)
 			}

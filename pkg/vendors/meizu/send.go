@@ -2,7 +2,6 @@ package meizu
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 
 	"github.com/postrider/postrider/pkg/push"
@@ -19,10 +18,6 @@ type adapter struct {
 	appID  string
 	secret vendors.Secret
 }
-
-// Format prints the adapter without its fields: fmt shows unexported fields
-// with no regard for their String methods, and one of them is the secret.
-func (a *adapter) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte("meizu adapter")) }
 
 // Send makes exactly one request for at most 100 tokens.
 func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer, error) {

@@ -9,7 +9,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -41,10 +40,6 @@ type Client struct {
 	Secret vendors.Secret
 	Codes  *classify.Table // knows which errors have a reading of their own with their sub_error
 }
-
-// Format prints none of the fields, whatever the verb. Who has a Client in a
-// field that is not exported must do the same: fmt does not ask it there.
-func (c Client) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte("oauth client")) }
 
 // answer is the endpoint's, good or bad; sub_error is Huawei's own:
 // https://developer.huawei.com/consumer/cn/doc/harmonyos-references/account-api-obtain-app-token

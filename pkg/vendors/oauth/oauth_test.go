@@ -13,7 +13,7 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
-var testClient = Client{Secret: "the-client-secret", Codes: classify.MustParse("nova", strings.Join([]string{
+var testClient = Client{Secret: vendors.NewSecret("the-client-secret"), Codes: classify.MustParse("nova", strings.Join([]string{
 	"level\tcode\tclass\tremedy\tscope\ttries\taction\tbucket\twindow\tmeaning\tsource",
 	"auth\t1203\tpermanent\tconfig\tapp\t-\t-\t-\t-\ta wrong client id\ttest",
 	"auth\t1203/500\tretryable\tbackoff\tapp\t-\t-\t-\t-\ta passing fault\ttest",

@@ -62,7 +62,7 @@ func TestPullMakesOneRequestWithTheTokenInAHeader(t *testing.T) {
 		_, _ = w.Write([]byte(`{"code":0,"data":{"registration_ids":["CN_a"]}}`))
 	}))
 	defer server.Close()
-	s := Settings{AppKey: "k", MasterSecret: "s", BaseURL: "http://127.0.0.1:1", FeedbackURL: server.URL}
+	s := Settings{AppKey: "k", MasterSecret: vendors.NewSecret("s"), BaseURL: "http://127.0.0.1:1", FeedbackURL: server.URL}
 	p := s.Open(server.Client()).(vendors.ListFetcher)
 	got, err := p.FetchList(t.Context(), "the-token")
 	if err != nil || !slices.Equal(got.Tokens, []string{"CN_a"}) || !p.HasList() {

@@ -3,7 +3,6 @@ package oppo
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 
 	"github.com/postrider/postrider/pkg/classify"
@@ -38,10 +37,6 @@ type adapter struct {
 	appKey   string
 	secret   vendors.Secret
 }
-
-// Format prints the adapter without its fields: fmt shows unexported fields
-// with no regard for their String methods, and one of them is the secret.
-func (a *adapter) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte("oppo adapter")) }
 
 // Send makes exactly one request for at most 1,000 tokens. Marketing needs
 // r.UploadID: https://open.oppomobile.com/new/developmentDoc/info?id=11238 has

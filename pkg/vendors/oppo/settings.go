@@ -1,7 +1,6 @@
 package oppo
 
 import (
-	"fmt"
 	"net/http"
 	"strings"
 
@@ -34,16 +33,13 @@ type Settings struct {
 	FeedbackURL string `yaml:"feedback_url"`
 }
 
-// Format prints the app key alone, whatever the verb.
-func (s Settings) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "oppo app %s", s.AppKey) }
-
 // Faults reports missing or malformed settings, by their keys in the file.
 func (s *Settings) Faults() []push.Fault {
 	var faults []push.Fault
 	if s.AppKey == "" || strings.TrimSpace(s.AppKey) != s.AppKey {
 		faults = append(faults, push.Fault{Field: "app_key", Reason: "is required, without white space around it: the AppKey from OPPO's console"})
 	}
-	if s.MasterSecret == "" || strings.TrimSpace(s.MasterSecret.Reveal()) != s.MasterSecret.Reveal() {
+	if s.MasterSecret.Empty() || strings.TrimSpace(s.MasterSecret.Reveal()) != s.MasterSecret.Reveal() {
 		faults = append(faults, push.Fault{Field: "master_secret", Reason: "is required, without white space around it: the MasterSecret, not the AppSecret"})
 	}
 	faults = append(faults, httpx.CheckAddress("base_url", s.BaseURL, false)...)

@@ -83,7 +83,7 @@ func newBenchWith(t *testing.T, spec vendors.Spec, settings string) *bench {
 func secretsOf(s vendors.Settings) []string {
 	var secrets []string
 	for _, field := range reflect.ValueOf(s).Elem().Fields() {
-		if secret, ok := reflect.TypeAssert[vendors.Secret](field); ok && secret != "" {
+		if secret, ok := reflect.TypeAssert[vendors.Secret](field); ok && !secret.Empty() {
 			secrets = append(secrets, linesOf(secret)...)
 		}
 	}

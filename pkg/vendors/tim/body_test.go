@@ -17,7 +17,7 @@ import (
 
 const testKey = "0123456789abcdef0123456789abcdef"
 
-var testAdapter = &adapter{appID: 1, identifier: admin, secret: "key"}
+var testAdapter = &adapter{appID: 1, identifier: admin, secret: vendors.NewSecret("key")}
 
 func request(m *push.Message, tokens ...string) *vendors.Request {
 	return &vendors.Request{Message: m, Tokens: tokens, TTL: time.Hour, Key: testKey, Now: time.Unix(1700000000, 0)}
@@ -161,7 +161,7 @@ func TestAllocationsDoNotGrowWithTheTokens(t *testing.T) {
 
 func TestSendThatCannotBeEncodedMakesNoRequest(t *testing.T) {
 	t.Parallel()
-	s := Settings{SDKAppID: 1, SecretKey: "s", BaseURL: "http://127.0.0.1:1"}
+	s := Settings{SDKAppID: 1, SecretKey: vendors.NewSecret("s"), BaseURL: "http://127.0.0.1:1"}
 	m := &push.Message{Overrides: map[string]json.RawMessage{Name: json.RawMessage(`{"To_Account":["x"]}`)}}
 	_, err := s.Open(nil).Send(t.Context(), request(m, "a"))
 	if err == nil || !strings.Contains(err.Error(), "send: transport/dial: merge overrides") {
@@ -172,7 +172,7 @@ func TestSendThatCannotBeEncodedMakesNoRequest(t *testing.T) {
 // A URL holds the UserSig: no error may repeat it.
 func TestNoErrorShowsTheURL(t *testing.T) {
 	t.Parallel()
-	s := Settings{SDKAppID: 1400000001, SecretKey: "s", BaseURL: "http://127.0.0.1:1"}
+	s := Settings{SDKAppID: 1400000001, SecretKey: vendors.NewSecret("s"), BaseURL: "http://127.0.0.1:1"}
 	r := request(&push.Message{Title: "t", Body: "b"}, "a")
 	r.Access = "eJyrVgrx*the-UserSig_"
 	for _, base := range []string{"http://127.0.0.1:1", "http://[::1", "http://127.0.0.1:1\x7f"} {

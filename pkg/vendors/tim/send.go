@@ -2,7 +2,6 @@ package tim
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -23,10 +22,6 @@ type adapter struct {
 	secret           vendors.Secret
 	chat             bool // notifications are chat messages
 }
-
-// Format prints the adapter without its fields: fmt shows unexported fields
-// with no regard for their String methods, and one of them is the secret.
-func (a *adapter) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte("tim adapter")) }
 
 // Send makes exactly one request for at most 500 accounts. Its URL holds the
 // UserSig, so nothing may print it.

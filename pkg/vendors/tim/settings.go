@@ -1,7 +1,6 @@
 package tim
 
 import (
-	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -51,10 +50,6 @@ type Settings struct {
 	BaseURL string `yaml:"base_url"`
 }
 
-// Format prints the app id alone, whatever the verb: under a verb that does not
-// fit fmt passes over Secret's own String.
-func (s Settings) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "tim app %d", s.SDKAppID) }
-
 // Faults reports missing or malformed settings, by their keys in the file.
 func (s *Settings) Faults() []push.Fault {
 	var faults []push.Fault
@@ -64,7 +59,7 @@ func (s *Settings) Faults() []push.Fault {
 	if s.Identifier != "" && !identifierForm.MatchString(s.Identifier) {
 		faults = append(faults, push.Fault{Field: "identifier", Reason: "must be an administrator's UserID, at most 32 bytes without blanks; leave it empty for " + admin})
 	}
-	if s.SecretKey == "" {
+	if s.SecretKey.Empty() {
 		faults = append(faults, push.Fault{Field: "secret_key", Reason: "is required: the app's secret key"})
 	}
 	if s.API != "" && s.API != apiPush && s.API != apiChat {

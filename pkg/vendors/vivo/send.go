@@ -3,7 +3,6 @@ package vivo
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 
 	"github.com/postrider/postrider/pkg/classify"
@@ -36,10 +35,6 @@ type adapter struct {
 	appKey string
 	secret vendors.Secret
 }
-
-// Format prints the adapter without its fields: fmt shows unexported fields
-// with no regard for their String methods, and one of them is the secret.
-func (a *adapter) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte("vivo adapter")) }
 
 // NeedsUpload reports whether the request goes to a list: vivo refuses lists of one.
 func (a *adapter) NeedsUpload(r *vendors.Request) bool { return len(r.Tokens) >= minTokens }

@@ -1,7 +1,6 @@
 package vivo
 
 import (
-	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -26,9 +25,6 @@ type Settings struct {
 	BaseURL string `yaml:"base_url"`
 }
 
-// Format prints the app id alone, whatever the verb.
-func (s Settings) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "vivo app %d", s.AppID) }
-
 // Faults reports missing or malformed settings, by their keys in the file.
 func (s *Settings) Faults() []push.Fault {
 	var faults []push.Fault
@@ -38,7 +34,7 @@ func (s *Settings) Faults() []push.Fault {
 	if s.AppKey == "" || strings.TrimSpace(s.AppKey) != s.AppKey {
 		faults = append(faults, push.Fault{Field: "app_key", Reason: "is required, without white space around it: the AppKey from vivo's console"})
 	}
-	if s.AppSecret == "" || strings.TrimSpace(s.AppSecret.Reveal()) != s.AppSecret.Reveal() {
+	if s.AppSecret.Empty() || strings.TrimSpace(s.AppSecret.Reveal()) != s.AppSecret.Reveal() {
 		faults = append(faults, push.Fault{Field: "app_secret", Reason: "is required, without white space around it: the AppSecret from vivo's console"})
 	}
 	return append(faults, httpx.CheckAddress("base_url", s.BaseURL, false)...)

@@ -145,7 +145,7 @@ func many(t *testing.T, answer string, rs ...*vendors.Request) (vendors.Answer, 
 	defer server.Close()
 	client := httpx.NewClient(1)
 	defer client.CloseIdleConnections()
-	s := Settings{AppSecret: "CXHodE6CbA+PKG1lEMgzvQ==", PackageName: "com.example.shop", BaseURL: server.URL}
+	s := Settings{AppSecret: vendors.NewSecret("CXHodE6CbA+PKG1lEMgzvQ=="), PackageName: "com.example.shop", BaseURL: server.URL}
 	got, err := s.Open(client).(vendors.MixedSender).SendMixed(t.Context(), rs)
 	if err != nil {
 		t.Fatal(err)
@@ -192,7 +192,7 @@ func TestSendManyWithOneTokenReadsCodesAsOne(t *testing.T) {
 
 func TestSendThatCannotBeMergedMakesNoRequest(t *testing.T) {
 	t.Parallel()
-	s := Settings{AppSecret: "s", PackageName: "p", BaseURL: "http://127.0.0.1:1"}
+	s := Settings{AppSecret: vendors.NewSecret("s"), PackageName: "p", BaseURL: "http://127.0.0.1:1"}
 	r := request(&push.Message{Overrides: map[string]json.RawMessage{Name: json.RawMessage(`{"registration_id":"x"}`)}}, "a")
 	v := s.Open(nil)
 	_, one := v.Send(t.Context(), r)

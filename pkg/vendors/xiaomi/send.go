@@ -2,7 +2,6 @@ package xiaomi
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 
 	"github.com/postrider/postrider/pkg/vendors"
@@ -22,10 +21,6 @@ type adapter struct {
 	packageName string
 	secret      vendors.Secret
 }
-
-// Format prints the adapter without its fields: fmt shows unexported fields
-// with no regard for their String methods, and one of them is the secret.
-func (a *adapter) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte("xiaomi adapter")) }
 
 // Send makes exactly one request for at most 1,000 tokens.
 func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer, error) {

@@ -1,7 +1,6 @@
 package xiaomi
 
 import (
-	"fmt"
 	"net/http"
 	"regexp"
 	"strings"
@@ -33,12 +32,6 @@ type Settings struct {
 	PackageName string `yaml:"package_name"`
 	// BaseURL replaces scheme and host; empty: Xiaomi's for China.
 	BaseURL string `yaml:"base_url"`
-}
-
-// Format prints the package alone, whatever the verb: under a verb that does
-// not fit, %s for a pointer in a list or %d, fmt passes over Secret's own String.
-func (s Settings) Format(f fmt.State, _ rune) {
-	_, _ = fmt.Fprintf(f, "xiaomi package %s", s.PackageName)
 }
 
 // Faults reports missing or malformed settings, by their keys in the file.
