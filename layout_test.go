@@ -24,7 +24,7 @@ const module = "github.com/postrider/postrider/"
 var mayImport = map[string][]string{
 	"cmd/worker": {
 		"internal/buildinfo", "internal/config", "internal/demo", "internal/healthcheck", "internal/ledger", "internal/logging", "internal/preflight", "internal/worker",
-		"pkg/push/text", "pkg/push/wire", "pkg/vendors", "pkg/vendors/registry",
+		"pkg/push/text", "pkg/push/wire", "pkg/vendors", "pkg/vendors/httpx", "pkg/vendors/registry",
 	},
 	"cmd/enqueue": {
 		"internal/account", "internal/buildinfo", "internal/config", "internal/deadletter", "internal/feed", "internal/intake", "internal/ledger", "internal/status",
@@ -39,7 +39,7 @@ var mayImport = map[string][]string{
 	"internal/worker": {
 		"internal/accesstoken", "internal/account", "internal/clock", "internal/config", "internal/coord", "internal/dispatch", "internal/feed",
 		"internal/intake", "internal/ledger", "internal/limit", "internal/metrics", "internal/queue", "internal/receipt", "internal/status", "internal/upload",
-		"pkg/classify", "pkg/push", "pkg/push/wire", "pkg/retry", "pkg/vendors", "pkg/vendors/registry",
+		"pkg/classify", "pkg/push", "pkg/push/wire", "pkg/retry", "pkg/vendors", "pkg/vendors/httpx", "pkg/vendors/registry",
 	},
 	"internal/status":  {"internal/account", "internal/deadletter", "internal/ledger", "internal/limit", "internal/queue", "pkg/push", "pkg/push/wire"},
 	"internal/receipt": {"internal/account", "internal/coord", "internal/dispatch", "internal/ledger", "internal/logging", "pkg/classify", "pkg/push/wire", "pkg/vendors"},
@@ -48,7 +48,7 @@ var mayImport = map[string][]string{
 	"internal/metrics": {"internal/account", "internal/dispatch", "internal/limit", "internal/status", "pkg/classify", "pkg/push/wire", "pkg/vendors"},
 	"internal/dispatch": {
 		"internal/accesstoken", "internal/account", "internal/coord", "internal/ledger", "internal/queue", "internal/upload",
-		"pkg/classify", "pkg/push", "pkg/push/wire", "pkg/retry", "pkg/vendors",
+		"pkg/classify", "pkg/push", "pkg/push/wire", "pkg/retry", "pkg/vendors", "pkg/vendors/httpx",
 	},
 	"internal/queue":          {"internal/coord", "internal/logging", "pkg/push", "pkg/push/wire"},
 	"internal/logging":        {},
@@ -64,19 +64,23 @@ var mayImport = map[string][]string{
 	"internal/buildinfo":      {},
 	"internal/healthcheck":    {},
 	"internal/preflight":      {},
-	"internal/config":         {"pkg/classify", "pkg/push", "pkg/push/text", "pkg/vendors"}, // vendors are handed to it
-	"internal/simulator":      {},                                                           // a fake that shared our types would prove nothing
+	"internal/config":         {"pkg/classify", "pkg/push", "pkg/push/text", "pkg/vendors", "pkg/vendors/httpx"}, // vendors are handed to it
+	"internal/simulator":      {},                                                                                // a fake that shared our types would prove nothing
 	"internal/redistest":      {},
 	"internal/stalltest":      {},
-	"internal/vendortest":     {"pkg/classify", "pkg/push", "pkg/vendors"}, // it reads what the adapters under test return
+	"internal/vendortest":     {"pkg/classify", "pkg/push", "pkg/vendors", "pkg/vendors/httpx"}, // it reads what the adapters under test return
 	"test/bench":              {},
 	"test/e2e":                {},
 	"test/chaos":              {},
 	"test/compose":            {},
 
 	"pkg/vendors/registry": {"pkg/push", "pkg/vendors", "pkg/vendors/*"},
-	"pkg/vendors/*":        {"pkg/classify", "pkg/push", "pkg/vendors", "pkg/vendors/body", "pkg/vendors/oauth"},
-	"pkg/vendors/oauth":    {"pkg/classify", "pkg/vendors", "pkg/vendors/body"},
+	"pkg/vendors/*": {
+		"pkg/classify", "pkg/push", "pkg/vendors", "pkg/vendors/body", "pkg/vendors/httpx", "pkg/vendors/oauth", "pkg/vendors/receipts",
+	},
+	"pkg/vendors/oauth":    {"pkg/classify", "pkg/vendors", "pkg/vendors/body", "pkg/vendors/httpx"},
+	"pkg/vendors/receipts": {"pkg/vendors"},
+	"pkg/vendors/httpx":    {"pkg/classify", "pkg/push", "pkg/vendors"},
 	"pkg/vendors/body":     {"pkg/push"},
 	"pkg/vendors":          {"pkg/classify", "pkg/push"},
 	"pkg/retry":            {"pkg/classify", "pkg/push/wire"},

@@ -48,7 +48,7 @@ type Book interface {
 
 // Saved keeps the vendors' names for messages that were laid up there.
 type Saved interface {
-	ID(ctx context.Context, m upload.Message, save func(context.Context) (vendors.Saved, error)) (string, error)
+	ID(ctx context.Context, m upload.Message, save func(context.Context) (vendors.Uploaded, error)) (string, error)
 	Forget(ctx context.Context, m upload.Message, id string) error
 }
 

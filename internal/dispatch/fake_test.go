@@ -319,16 +319,16 @@ type saver struct {
 	refusal error
 }
 
-func (*saver) Saves(r *vendors.Request) bool { return len(r.Tokens) > 1 }
+func (*saver) NeedsUpload(r *vendors.Request) bool { return len(r.Tokens) > 1 }
 
-func (s *saver) Save(context.Context, *vendors.Request) (vendors.Saved, error) {
+func (s *saver) Upload(context.Context, *vendors.Request) (vendors.Uploaded, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.refusal != nil {
-		return vendors.Saved{}, s.refusal
+		return vendors.Uploaded{}, s.refusal
 	}
 	s.saves++
-	return vendors.Saved{ID: fmt.Sprint("saved-", s.saves), Lifetime: time.Hour}, nil
+	return vendors.Uploaded{ID: fmt.Sprint("saved-", s.saves), Lifetime: time.Hour}, nil
 }
 
 // names keeps the names of saved messages in memory.
@@ -338,7 +338,7 @@ type names struct {
 	gone []string
 }
 
-func (n *names) ID(ctx context.Context, m upload.Message, save func(context.Context) (vendors.Saved, error)) (string, error) {
+func (n *names) ID(ctx context.Context, m upload.Message, save func(context.Context) (vendors.Uploaded, error)) (string, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if id, ok := n.ids[m]; ok {
@@ -372,7 +372,7 @@ type multi struct {
 	many    func(rs []*vendors.Request) (vendors.Answer, error) // nil: success
 }
 
-func (m *multi) SendMany(_ context.Context, rs []*vendors.Request) (vendors.Answer, error) {
+func (m *multi) SendMixed(_ context.Context, rs []*vendors.Request) (vendors.Answer, error) {
 	m.mu.Lock()
 	batch := make([]vendors.Request, len(rs))
 	for i, r := range rs {

@@ -80,7 +80,7 @@ func (w *world) host(stopAfter int, linger time.Duration) *host {
 		Spec: vendors.Spec{Name: "nova", Batch: w.batch, Unit: vendors.Tokens},
 	}
 	if w.multi {
-		a.Spec.Many, a.Vendor = w.batch, multiHost{h}
+		a.Spec.MaxMixed, a.Vendor = w.batch, multiHost{h}
 	}
 	h.d = dispatch.New(dispatch.Config{
 		Book: h, Access: h, Gate: h, Meter: newMeter(), Log: zerolog.Nop(), Linger: linger, Requests: 2,
@@ -291,7 +291,7 @@ func (h *host) Send(_ context.Context, r *vendors.Request) (vendors.Answer, erro
 // multiHost is a vendor that takes several messages in one request.
 type multiHost struct{ *host }
 
-func (h multiHost) SendMany(_ context.Context, rs []*vendors.Request) (vendors.Answer, error) {
+func (h multiHost) SendMixed(_ context.Context, rs []*vendors.Request) (vendors.Answer, error) {
 	return h.serve(rs)
 }
 

@@ -24,7 +24,7 @@ const (
 )
 
 // keep hands a page to the feed, and tries until it is there.
-func (p *Puller) keep(ctx context.Context, a *account.Account, got vendors.Pulled, since time.Time) error {
+func (p *Puller) keep(ctx context.Context, a *account.Account, got vendors.ListPage, since time.Time) error {
 	found := p.found(a, got, since)
 	if len(found.Invalid) == 0 {
 		p.Log.Warn().Str("app", a.App).Str("vendor", a.Spec.Name).Int("tokens", len(got.Tokens)).
@@ -60,7 +60,7 @@ func (p *Puller) keep(ctx context.Context, a *account.Account, got vendors.Pulle
 	}
 }
 
-func (p *Puller) found(a *account.Account, got vendors.Pulled, since time.Time) ledger.Found {
+func (p *Puller) found(a *account.Account, got vendors.ListPage, since time.Time) ledger.Found {
 	row, _ := a.Codes.Lookup(got.Code.Level, got.Code.Code)
 	f := ledger.Found{App: a.App, Vendor: a.Spec.Name}
 	if row.Action == classify.NoAction {

@@ -49,11 +49,11 @@ return 0
 // ID answers the vendor's name for the message, and has save make it if nobody
 // did. An error of save is returned as it is. save may run on when ctx has ended,
 // for others that need the name.
-func (s *Store) ID(ctx context.Context, m Message, save func(context.Context) (vendors.Saved, error)) (string, error) {
+func (s *Store) ID(ctx context.Context, m Message, save func(context.Context) (vendors.Uploaded, error)) (string, error) {
 	return s.searches.Do(ctx, m, func(ctx context.Context) (string, error) { return s.find(ctx, m, save) })
 }
 
-func (s *Store) find(ctx context.Context, m Message, save func(context.Context) (vendors.Saved, error)) (string, error) {
+func (s *Store) find(ctx context.Context, m Message, save func(context.Context) (vendors.Uploaded, error)) (string, error) {
 	for {
 		id, err := s.Redis.Get(ctx, m.name()).Result()
 		if err == nil {
@@ -81,7 +81,7 @@ func (s *Store) find(ctx context.Context, m Message, save func(context.Context) 
 }
 
 // save has the lock, unless it finds that its last owner was done.
-func (s *Store) save(ctx context.Context, m Message, mine string, save func(context.Context) (vendors.Saved, error)) (string, error) {
+func (s *Store) save(ctx context.Context, m Message, mine string, save func(context.Context) (vendors.Uploaded, error)) (string, error) {
 	defer deleteIf.Run(context.WithoutCancel(ctx), s.Redis, []string{m.name() + ":lock"}, mine)
 	if id, err := s.Redis.Get(ctx, m.name()).Result(); err == nil {
 		return id, nil

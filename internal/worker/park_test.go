@@ -85,7 +85,7 @@ func newDay(t *testing.T, vendor string) *day {
 	d.rdb = redis.NewClient(&redis.Options{Addr: d.redis.Addr()})
 	t.Cleanup(func() { _ = d.rdb.Close() })
 	var v vendors.Vendor = voice{d}
-	if spec.Many > 0 {
+	if spec.MaxMixed > 0 {
 		v = manyVoices{voice{d}}
 	}
 	d.acct = &account.Account{App: "shop", Spec: spec, Vendor: v, Codes: spec.Codes, Batch: min(spec.Batch, 50), Timeout: 10 * time.Second, Shared: true}
@@ -110,7 +110,7 @@ func (v voice) Send(_ context.Context, r *vendors.Request) (vendors.Answer, erro
 // not say which of them is at fault.
 type manyVoices struct{ voice }
 
-func (v manyVoices) SendMany(_ context.Context, rs []*vendors.Request) (vendors.Answer, error) {
+func (v manyVoices) SendMixed(_ context.Context, rs []*vendors.Request) (vendors.Answer, error) {
 	return v.answer(rs)
 }
 

@@ -31,7 +31,7 @@ import (
 	"github.com/postrider/postrider/internal/upload"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/retry"
-	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 	"github.com/postrider/postrider/pkg/vendors/registry"
 )
 
@@ -129,7 +129,7 @@ func assemble(ctx context.Context, o Options) (*Worker, error) {
 	if err := w.clock.Check(ctx); err != nil {
 		w.log.Warn().Err(err).Msg("this machine's clock is taken to be right until Redis tells the time")
 	}
-	w.client = vendors.NewClient(c.Worker.Concurrency)
+	w.client = httpx.NewClient(c.Worker.Concurrency)
 	w.use(c)
 	together, err := w.rdb.AsyncAutoPipeline()
 	if err != nil {

@@ -298,7 +298,7 @@ func (c *Client) pack(jobs []*small, now time.Time) []*pack {
 		for _, v := range s.vendors {
 			tokens, limit, most := s.tokens[v], c.batch(s.App, v, s.Message.Test), c.batch(s.App, v, false)
 			for i := 0; len(tokens) > 0; i++ {
-				part := tokens[:cutAt(len(tokens), limit, c.vendors[v].Least)]
+				part := tokens[:cutAt(len(tokens), limit, c.vendors[v].MinBatch)]
 				tokens = tokens[len(part):]
 				k := packKey{wire.Lane(v, string(s.Priority)), s.App, s.scheduled(now)}
 				p := open[k]

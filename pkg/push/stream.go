@@ -132,7 +132,7 @@ func (s *Stream) lane(vendor string, token []byte) (*lane, error) {
 	if f := s.c.check(s.p.Job, []string{vendor}, s.p.start); len(f) > 0 {
 		return nil, &InvalidError{Job: s.p.ID, Faults: f}
 	}
-	l := &lane{vendor: vendor, limit: s.c.batch(s.p.App, vendor, s.p.Message.Test), least: max(1, s.c.vendors[vendor].Least)}
+	l := &lane{vendor: vendor, limit: s.c.batch(s.p.App, vendor, s.p.Message.Test), least: max(1, s.c.vendors[vendor].MinBatch)}
 	s.lanes[vendor] = l
 	return l, nil
 }

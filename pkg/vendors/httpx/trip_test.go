@@ -1,4 +1,4 @@
-package vendors_test
+package httpx_test
 
 import (
 	"bufio"
@@ -19,15 +19,16 @@ import (
 
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 const secret = "s3cr3t-in-the-url"
 
 // post makes a request of its own with a client, and returns its error.
 func post(ctx context.Context, client *http.Client, address string) *vendors.Error {
-	req, err := vendors.Post(ctx, "send", address+"/send?key="+secret, "text/plain", []byte("hello"))
+	req, err := httpx.Post(ctx, "send", address+"/send?key="+secret, "text/plain", []byte("hello"))
 	if err == nil {
-		_, err = vendors.Do(client, "send", req)
+		_, err = httpx.Do(client, "send", req)
 	}
 	if err == nil {
 		return nil
@@ -45,7 +46,7 @@ func transport(c *http.Client) *http.Transport { return c.Transport.(*http.Trans
 // newClient trusts the server, if there is one.
 func newClient(t *testing.T, trusted *httptest.Server) *http.Client {
 	t.Helper()
-	c := vendors.NewClient(1)
+	c := httpx.NewClient(1)
 	if trusted != nil {
 		transport(c).TLSClientConfig.RootCAs = x509.NewCertPool()
 		transport(c).TLSClientConfig.RootCAs.AddCert(trusted.Certificate())

@@ -1,4 +1,4 @@
-package vendors_test
+package httpx_test
 
 import (
 	"context"

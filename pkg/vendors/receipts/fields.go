@@ -1,4 +1,9 @@
-package vendors
+// Package receipts reads what several vendors' receipts have in common: JSON
+// objects with loosely typed values, forms, and a header that is signed with the
+// console's secret.
+//
+// It knows no vendor, no field and no code. What a receipt is, package vendors says.
+package receipts
 
 import (
 	"encoding/json"
@@ -8,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/postrider/postrider/pkg/vendors"
 )
 
 // Fields is a JSON object whose values the vendors write now as strings and now
@@ -63,7 +70,7 @@ func (f Fields) Objects(name string) ([]Fields, error) {
 
 // ReadReceipts reads a JSON object that has receipts in an array. One without
 // a token or a code says nothing of anybody, and is left out.
-func ReadReceipts(raw []byte, array string, read func(Fields) Receipt) ([]Receipt, error) {
+func ReadList(raw []byte, array string, read func(Fields) vendors.Receipt) ([]vendors.Receipt, error) {
 	body, err := ReadFields(raw)
 	if err != nil {
 		return nil, err
@@ -72,7 +79,7 @@ func ReadReceipts(raw []byte, array string, read func(Fields) Receipt) ([]Receip
 	if err != nil {
 		return nil, err
 	}
-	all := make([]Receipt, 0, len(items))
+	all := make([]vendors.Receipt, 0, len(items))
 	for _, f := range items {
 		if r := read(f); r.Token != "" && r.Code.Code != "" {
 			all = append(all, r)

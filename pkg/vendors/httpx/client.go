@@ -1,4 +1,11 @@
-package vendors
+// Package httpx makes the one HTTP call that every adapter makes: a client that
+// notices dead connections, a request without redirects or retries, an answer
+// that is read whole, and an error that says whether the vendor can have seen
+// the request. It also checks the addresses in settings, and removes tokens and
+// secrets from what a vendor said.
+//
+// It knows no vendor. It never repeats a request, and it never logs.
+package httpx
 
 import (
 	"context"

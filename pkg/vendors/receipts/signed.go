@@ -1,4 +1,4 @@
-package vendors
+package receipts
 
 import (
 	"crypto/hmac"
@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/postrider/postrider/pkg/vendors"
 )
 
 // SignedCallback checks a header of the form
@@ -16,7 +18,7 @@ import (
 // whose value is the HMAC-SHA256 of timestamp, nonce and user, one behind the
 // other. The body is not signed: a whole header that somebody recorded would
 // hold for another body too, which is why it holds for receiptWindow alone.
-func SignedCallback(c *ReceiptCall, header string) bool {
+func VerifySigned(c *vendors.ReceiptCall, header string) bool {
 	parts := map[string]string{}
 	for part := range strings.SplitSeq(c.Header.Get(header), ";") {
 		name, value, _ := strings.Cut(strings.TrimSpace(part), "=") // base64 ends in = itself

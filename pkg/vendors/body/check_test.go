@@ -1,4 +1,4 @@
-package vendors_test
+package body_test
 
 import (
 	"encoding/json"
@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/postrider/postrider/pkg/push"
-	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
 func TestClicksNeedATarget(t *testing.T) {
@@ -33,10 +33,10 @@ func TestClicksNeedATarget(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if got := fields(vendors.CheckClick(tt.click)); got != tt.any {
+			if got := fields(body.CheckClick(tt.click)); got != tt.any {
 				t.Errorf("got %q, want %q", got, tt.any)
 			}
-			if got := fields(vendors.CheckHTTPS(&push.Message{Click: tt.click})); got != tt.only {
+			if got := fields(body.CheckHTTPS(&push.Message{Click: tt.click})); got != tt.only {
 				t.Errorf("where https alone opens: got %q, want %q", got, tt.only)
 			}
 		})
@@ -46,7 +46,7 @@ func TestClicksNeedATarget(t *testing.T) {
 func TestAnImageIsHTTPSWhereHTTPSAloneOpens(t *testing.T) {
 	t.Parallel()
 	for image, want := range map[string]string{"": "", "https://a/b.png": "", "http://a/b.png": "message.image", "https://": "message.image"} {
-		if got := fields(vendors.CheckHTTPS(&push.Message{Image: image})); got != want {
+		if got := fields(body.CheckHTTPS(&push.Message{Image: image})); got != want {
 			t.Errorf("%q: got %q, want %q", image, got, want)
 		}
 	}
@@ -55,7 +55,7 @@ func TestAnImageIsHTTPSWhereHTTPSAloneOpens(t *testing.T) {
 func TestASizeIsRefusedAboveTheMostWithItsLargestPart(t *testing.T) {
 	t.Parallel()
 	m := &push.Message{Title: "title", Body: "b"}
-	if got := vendors.CheckSize(m, "some", 10, nil, "Somebody's request", 10); got != nil {
+	if got := body.CheckSize(m, "some", 10, nil, "Somebody's request", 10); got != nil {
 		t.Errorf("got %v for the most, want none", got)
 	}
 	for _, c := range []struct {
@@ -74,11 +74,11 @@ func TestASizeIsRefusedAboveTheMostWithItsLargestPart(t *testing.T) {
 		c.change(&m)
 		want := []push.Fault{{Field: c.field, Reason: fmt.Sprintf(
 			"is the largest part, with %d bytes, of a message that has 11 as Somebody's request; 10 are allowed", c.bytes)}}
-		if got := vendors.CheckSize(&m, "some", 11, nil, "Somebody's request", 10); !slices.Equal(got, want) {
+		if got := body.CheckSize(&m, "some", 11, nil, "Somebody's request", 10); !slices.Equal(got, want) {
 			t.Errorf("got %v, want %v", got, want)
 		}
 	}
-	if got := vendors.CheckSize(m, "some", 0, errors.New("no JSON"), "Somebody's request", 10); fields(got) != "message" {
+	if got := body.CheckSize(m, "some", 0, errors.New("no JSON"), "Somebody's request", 10); fields(got) != "message" {
 		t.Errorf("got %v for what cannot be encoded, want a fault", got)
 	}
 }
@@ -90,10 +90,10 @@ func TestNotificationsNeedTheirTexts(t *testing.T) {
 		{Field: "message.body", Reason: "is required for a notification at Somebody"},
 		{Field: "message.badge", Reason: "must be 0 or more"},
 	}
-	if got := vendors.CheckTexts(&push.Message{Badge: new(-1)}, "Somebody"); !slices.Equal(got, want) {
+	if got := body.CheckTexts(&push.Message{Badge: new(-1)}, "Somebody"); !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
-	if got := vendors.CheckTexts(&push.Message{Title: "t", Body: "b", Badge: new(0)}, "Somebody"); got != nil {
+	if got := body.CheckTexts(&push.Message{Title: "t", Body: "b", Badge: new(0)}, "Somebody"); got != nil {
 		t.Errorf("got %v, want none", got)
 	}
 }

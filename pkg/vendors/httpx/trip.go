@@ -1,4 +1,4 @@
-package vendors
+package httpx
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 	"net/url"
 
 	"github.com/postrider/postrider/pkg/classify"
+	"github.com/postrider/postrider/pkg/vendors"
 )
 
 // trip is one HTTP request. It notes which connection the request was given,
@@ -39,7 +40,7 @@ func newTrip(req *http.Request) *trip {
 }
 
 // failed is the error of a request that has no answer.
-func (t *trip) failed(client *http.Client, op string, err error) *Error {
+func (t *trip) failed(client *http.Client, op string, err error) *vendors.Error {
 	code, other := classify.Broken, errNotHTTP
 	if t.unsent {
 		code, other = classify.Dial, errNoConnection
@@ -53,7 +54,7 @@ func (t *trip) failed(client *http.Client, op string, err error) *Error {
 		code = classify.Timeout
 		t.use.timedOut(client)
 	}
-	return &Error{Op: op, Code: classify.Code{Level: classify.Transport, Code: code}, Unsent: t.unsent, Err: cause(err, other)}
+	return &vendors.Error{Op: op, Code: classify.Code{Level: classify.Transport, Code: code}, Unsent: t.unsent, Err: cause(err, other)}
 }
 
 var (

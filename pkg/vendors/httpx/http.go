@@ -1,19 +1,16 @@
-package vendors
+package httpx
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/postrider/postrider/pkg/classify"
+	"github.com/postrider/postrider/pkg/vendors"
 )
 
 // MaxAnswer is the longest answer that is read, in bytes: a partial failure
@@ -47,7 +44,7 @@ func Do(client *http.Client, op string, req *http.Request) (Reply, error) {
 	}
 	t.use.answered()
 	if len(body) > MaxAnswer {
-		return Reply{}, &Error{
+		return Reply{}, &vendors.Error{
 			Op: op, Code: classify.Code{Level: classify.Transport, Code: classify.Oversized},
 			Err: fmt.Errorf("HTTP %d with more than %d bytes", resp.StatusCode, MaxAnswer),
 		}
@@ -60,7 +57,7 @@ func Do(client *http.Client, op string, req *http.Request) (Reply, error) {
 func Post(ctx context.Context, op, address, contentType string, body []byte) (*http.Request, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
 	if err != nil {
-		return nil, UnsentError(op, cause(err, errAddress))
+		return nil, vendors.UnsentError(op, cause(err, errAddress))
 	}
 	req.Header.Set("Content-Type", contentType)
 	return req, nil
@@ -95,45 +92,4 @@ func retryAfter(header string, now time.Time) time.Duration {
 		return min(at.Sub(now), 24*time.Hour)
 	}
 	return 0
-}
-
-// HTTPCode is the code for an answer whose body says nothing.
-func HTTPCode(status int) classify.Code {
-	return classify.Code{Level: classify.HTTP, Code: strconv.Itoa(status)}
-}
-
-// MalformedError is the error for a 200 whose body is not in the vendor's format.
-func MalformedError(op string, err error) error {
-	return &Error{Op: op, Code: classify.Code{Level: classify.Transport, Code: classify.Malformed}, Err: err}
-}
-
-// UnsentError is the error for a request that was never made. Check keeps
-// messages that cannot be encoded out.
-func UnsentError(op string, err error) error {
-	return &Error{Op: op, Code: classify.Code{Level: classify.Transport, Code: classify.Dial}, Unsent: true, Err: err}
-}
-
-// Text shortens a vendor's words for logs and dead letters, and takes out any
-// of the given tokens or secrets.
-func Text(s string, hide ...string) string {
-	// Longest first: hiding a part of another would leave the other's rest.
-	for _, h := range slices.SortedFunc(slices.Values(hide), func(a, b string) int { return cmp.Compare(len(b), len(a)) }) {
-		if len(h) > 3 {
-			s = strings.ReplaceAll(s, h, "…")
-		}
-	}
-	const longest = 200
-	if len(s) > longest {
-		cut := longest
-		for cut > 0 && !utf8.RuneStart(s[cut]) {
-			cut--
-		}
-		s = s[:cut] + "…"
-	}
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, s)
 }
