@@ -18,6 +18,7 @@ import (
 
 	"github.com/postrider/postrider/internal/accesstoken"
 	"github.com/postrider/postrider/internal/account"
+	"github.com/postrider/postrider/internal/dispatch/slots"
 	"github.com/postrider/postrider/internal/ledger"
 	"github.com/postrider/postrider/internal/queue"
 	"github.com/postrider/postrider/internal/upload"
@@ -165,7 +166,7 @@ type Config struct {
 type Dispatcher struct {
 	Config
 	joiner joiner
-	slots  slots
+	slots  slots.Slots
 	lines  lines
 	// draining is closed when waiting tasks are to leave: life has ended.
 	draining <-chan struct{}
@@ -184,8 +185,8 @@ func New(c Config) *Dispatcher {
 	d.life, d.drain = context.WithCancel(context.Background())
 	d.draining = d.life.Done()
 	d.joiner.open = map[joinKey]*batch{}
-	d.slots.limit = max(1, c.Requests)
-	d.lines.most = d.slots.limit
+	d.slots.Limit = max(1, c.Requests)
+	d.lines.most = d.slots.Limit
 	return d
 }
 
@@ -322,7 +323,7 @@ func (d *Dispatcher) deliver(ctx context.Context, a *account.Account, c *claim, 
 	}
 	defer leave()
 	var wg sync.WaitGroup
-	sending := make(chan struct{}, d.slots.limit)
+	sending := make(chan struct{}, d.slots.Limit)
 	for _, s := range bundled(a, parcels, c.cap) {
 		if !take(ctx, d.draining, sending) {
 			c.again(d.Now(), stopping)

@@ -187,7 +187,7 @@ func (s shipment) park() (back func(), ok bool) {
 func (d *Dispatcher) goWide(ctx context.Context, a *account.Account, c *claim) (leave func(), ok bool) {
 	now := d.Now()
 	limited := a.Rate > 0 && c.priority != push.High
-	turn := d.slots.of(c.vendor).wideTurn(a.App, c.priority)
+	turn := d.slots.Of(c.vendor).WideTurn(a.App, c.priority)
 	select {
 	case turn <- struct{}{}:
 	default:

@@ -220,3 +220,23 @@ func (p *parcel) dropExpired(now int64) bool {
 	p.spans = left
 	return dropped
 }
+
+// seat is a request's slot, which it leaves to others while it waits.
+type seat struct {
+	d        *Dispatcher
+	a        *account.Account
+	priority push.Priority
+	taken    bool
+}
+
+func (s *seat) take(ctx context.Context) bool {
+	s.taken = s.d.slots.Enter(ctx, s.d.draining, s.a, s.priority)
+	return s.taken
+}
+
+func (s *seat) leave() {
+	if s.taken {
+		s.taken = false
+		s.d.slots.Leave(s.a, s.priority)
+	}
+}

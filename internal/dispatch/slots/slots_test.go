@@ -1,4 +1,4 @@
-package dispatch
+package slots
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 // stage is slots with requests that enter and leave as the test says.
 type stage struct {
 	*testing.T
-	slots    slots
+	slots    Slots
 	draining chan struct{}
 }
 
@@ -26,7 +26,7 @@ func (s *stage) account(app string, shared bool) *account.Account {
 func (s *stage) ask(a *account.Account, p push.Priority, n int, in chan<- string) {
 	for range n {
 		go func() {
-			if s.slots.enter(context.Background(), s.draining, a, p) {
+			if s.slots.Enter(context.Background(), s.draining, a, p) {
 				in <- a.App
 			}
 		}()
@@ -49,7 +49,7 @@ func TestSlots(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				s := &stage{T: t, draining: make(chan struct{})}
-				s.slots.limit = 16
+				s.slots.Limit = 16
 				in := make(chan string, 100)
 				for _, step := range []struct {
 					app  string
@@ -66,7 +66,7 @@ func TestSlots(t *testing.T) {
 				}
 				close(s.draining)
 				synctest.Wait()
-				if v := s.slots.of("nova"); len(v.waiting) != 0 || v.taken != 16 {
+				if v := s.slots.Of("nova"); len(v.waiting) != 0 || v.taken != 16 {
 					t.Errorf("after the end %d wait and %d slots are taken", len(v.waiting), v.taken)
 				}
 			})
@@ -78,7 +78,7 @@ func TestASlotGoesToTheAppThatHasTheFewest(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &stage{T: t, draining: make(chan struct{})}
-		s.slots.limit = 8
+		s.slots.Limit = 8
 		a, b, in := s.account("a", true), s.account("b", true), make(chan string, 100)
 		s.ask(a, push.Normal, 50, in)
 		for len(in) > 0 {
@@ -92,14 +92,14 @@ func TestASlotGoesToTheAppThatHasTheFewest(t *testing.T) {
 		order := ""
 		for range 8 {
 			if order == "" || order[len(order)-1] == 'b' {
-				s.slots.leave(a, push.Normal)
+				s.slots.Leave(a, push.Normal)
 			} else {
-				s.slots.leave(b, push.Normal)
+				s.slots.Leave(b, push.Normal)
 			}
 			synctest.Wait()
 			order += <-in
 		}
-		v := s.slots.of("nova")
+		v := s.slots.Of("nova")
 		if v.apps["a"]-v.apps["b"] > 1 || v.apps["b"]-v.apps["a"] > 1 {
 			t.Errorf("a has %d slots and b %d, want the same", v.apps["a"], v.apps["b"])
 		}
@@ -112,20 +112,20 @@ func TestATurnThatIsGivenUpLeavesItsSlot(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &stage{T: t, draining: make(chan struct{})}
-		s.slots.limit = 1
+		s.slots.Limit = 1
 		a, in := s.account("a", false), make(chan string, 10)
 		s.ask(a, push.Normal, 1, in)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if s.slots.enter(ctx, s.draining, a, push.Normal) {
+		if s.slots.Enter(ctx, s.draining, a, push.Normal) {
 			t.Error("a second request has the only slot")
 		}
-		s.slots.leave(a, push.Normal)
-		if !s.slots.enter(t.Context(), s.draining, a, push.Normal) {
+		s.slots.Leave(a, push.Normal)
+		if !s.slots.Enter(t.Context(), s.draining, a, push.Normal) {
 			t.Error("the slot is not free")
 		}
 		close(s.draining)
-		if s.slots.enter(t.Context(), s.draining, a, push.High) {
+		if s.slots.Enter(t.Context(), s.draining, a, push.High) {
 			t.Error("a request got a slot while draining")
 		}
 	})
@@ -133,8 +133,8 @@ func TestATurnThatIsGivenUpLeavesItsSlot(t *testing.T) {
 
 func TestASlotThatIsGivenTooLateIsNotLost(t *testing.T) {
 	t.Parallel()
-	s := &slots{limit: 1}
-	v, late := s.of("nova"), &turn{app: "a", given: make(chan struct{})}
+	s := &Slots{Limit: 1}
+	v, late := s.Of("nova"), &turn{app: "a", given: make(chan struct{})}
 	v.ask(late)
 	<-late.given
 	v.giveUp(late) // it left in the same moment

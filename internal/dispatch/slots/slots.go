@@ -1,4 +1,5 @@
-package dispatch
+// Package slots bounds the requests in flight at each vendor.
+package slots
 
 import (
 	"context"
@@ -18,8 +19,8 @@ const wideChunks = 2
 // high priority alone; where apps share a vendor, none gets more than three
 // quarters for what is not, so that one whose requests hang leaves room for the
 // others. A slot that comes free goes to the app that has the fewest.
-type slots struct {
-	limit   int
+type Slots struct {
+	Limit   int
 	mu      sync.Mutex
 	vendors map[string]*vendorSlots
 }
@@ -49,7 +50,7 @@ type wideKey struct {
 	p   push.Priority
 }
 
-func (s *slots) of(vendor string) *vendorSlots {
+func (s *Slots) Of(vendor string) *vendorSlots {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.vendors == nil {
@@ -57,14 +58,14 @@ func (s *slots) of(vendor string) *vendorSlots {
 	}
 	v := s.vendors[vendor]
 	if v == nil {
-		v = &vendorSlots{limit: s.limit, apps: map[string]int{}, wide: map[wideKey]chan struct{}{}}
+		v = &vendorSlots{limit: s.Limit, apps: map[string]int{}, wide: map[wideKey]chan struct{}{}}
 		s.vendors[vendor] = v
 	}
 	return v
 }
 
 // wideTurn bounds the app's wide chunks of a priority.
-func (v *vendorSlots) wideTurn(app string, p push.Priority) chan struct{} {
+func (v *vendorSlots) WideTurn(app string, p push.Priority) chan struct{} {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	k := wideKey{app, p}
@@ -75,8 +76,8 @@ func (v *vendorSlots) wideTurn(app string, p push.Priority) chan struct{} {
 }
 
 // enter waits for a slot; false means that the task is to go back.
-func (s *slots) enter(ctx context.Context, draining <-chan struct{}, a *account.Account, p push.Priority) bool {
-	v, t := s.of(a.Spec.Name), &turn{app: a.App, high: p == push.High, shared: a.Shared, given: make(chan struct{})}
+func (s *Slots) Enter(ctx context.Context, draining <-chan struct{}, a *account.Account, p push.Priority) bool {
+	v, t := s.Of(a.Spec.Name), &turn{app: a.App, high: p == push.High, shared: a.Shared, given: make(chan struct{})}
 	select {
 	case <-draining:
 		return false
@@ -93,28 +94,8 @@ func (s *slots) enter(ctx context.Context, draining <-chan struct{}, a *account.
 	return false
 }
 
-func (s *slots) leave(a *account.Account, p push.Priority) {
-	s.of(a.Spec.Name).release(a.App, p == push.High)
-}
-
-// seat is a request's slot, which it leaves to others while it waits.
-type seat struct {
-	d        *Dispatcher
-	a        *account.Account
-	priority push.Priority
-	taken    bool
-}
-
-func (s *seat) take(ctx context.Context) bool {
-	s.taken = s.d.slots.enter(ctx, s.d.draining, s.a, s.priority)
-	return s.taken
-}
-
-func (s *seat) leave() {
-	if s.taken {
-		s.taken = false
-		s.d.slots.leave(s.a, s.priority)
-	}
+func (s *Slots) Leave(a *account.Account, p push.Priority) {
+	s.Of(a.Spec.Name).release(a.App, p == push.High)
 }
 
 func (v *vendorSlots) ask(t *turn) {
