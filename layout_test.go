@@ -50,7 +50,7 @@ var mayImport = map[string][]string{
 		"internal/accesstoken", "internal/account", "internal/coord", "internal/dispatch/slots", "internal/ledger", "internal/queue", "internal/upload",
 		"pkg/classify", "pkg/push", "pkg/push/wire", "pkg/retry", "pkg/vendors",
 	},
-	"internal/dispatch/slots": {"internal/account", "pkg/push"},
+	"internal/dispatch/slots": {"pkg/push"},
 	"internal/queue":          {"internal/coord", "internal/logging", "pkg/push", "pkg/push/wire"},
 	"internal/logging":        {},
 	"internal/queue/baseline": {},

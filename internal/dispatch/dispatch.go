@@ -166,7 +166,7 @@ type Config struct {
 type Dispatcher struct {
 	Config
 	joiner joiner
-	slots  slots.Slots
+	slots  *slots.Slots
 	lines  lines
 	// draining is closed when waiting tasks are to leave: life has ended.
 	draining <-chan struct{}
@@ -185,8 +185,8 @@ func New(c Config) *Dispatcher {
 	d.life, d.drain = context.WithCancel(context.Background())
 	d.draining = d.life.Done()
 	d.joiner.open = map[joinKey]*batch{}
-	d.slots.Limit = max(1, c.Requests)
-	d.lines.most = d.slots.Limit
+	d.slots = slots.New(c.Requests, d.draining)
+	d.lines.most = d.slots.Limit()
 	return d
 }
 
@@ -323,7 +323,7 @@ func (d *Dispatcher) deliver(ctx context.Context, a *account.Account, c *claim, 
 	}
 	defer leave()
 	var wg sync.WaitGroup
-	sending := make(chan struct{}, d.slots.Limit)
+	sending := make(chan struct{}, d.slots.Limit())
 	for _, s := range bundled(a, parcels, c.cap) {
 		if !take(ctx, d.draining, sending) {
 			c.again(d.Now(), stopping)
@@ -353,13 +353,18 @@ func (d *Dispatcher) forward(ctx context.Context, a *account.Account, p *parcel)
 // sendInSlot sends a shipment, which has a slot unless it waits for a permit.
 // wide: it is one of many of its chunk.
 func (d *Dispatcher) sendInSlot(ctx context.Context, a *account.Account, s shipment, wide bool) {
-	seat := &seat{d: d, a: a, priority: s.priority()}
-	defer seat.leave()
-	if !seat.take(ctx) {
+	slot := d.slots.Slot(slotFor(a, s.priority()))
+	defer slot.Leave()
+	if !slot.Take(ctx) {
 		s.again(d.Now(), stopping)
 		return
 	}
-	d.send(ctx, a, s, &wait{seat: seat, wide: wide})
+	d.send(ctx, a, s, &wait{slot: slot, wide: wide})
+}
+
+// slotFor says whose request needs a slot.
+func slotFor(a *account.Account, p push.Priority) slots.Request {
+	return slots.Request{Vendor: a.Spec.Name, App: a.App, Priority: p, Shared: a.Shared}
 }
 
 // take waits for room in c; false means that the task is to go back.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/postrider/postrider/internal/account"
+	"github.com/postrider/postrider/internal/dispatch/slots"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/push/wire"
 	"github.com/postrider/postrider/pkg/retry"
@@ -60,7 +61,7 @@ const longestSpread = time.Minute
 
 // wait is how a request waits for its permit.
 type wait struct {
-	seat *seat
+	slot *slots.Slot
 	// wide: it is one of many of its chunk, which is in the account's line as a whole.
 	wide bool
 	// leave takes it out of the line; nil: it is not in it.
@@ -96,7 +97,7 @@ func (d *Dispatcher) admit(ctx context.Context, a *account.Account, s shipment, 
 		if t.Limited {
 			d.warm(ctx, a)
 		}
-		if !d.sitOut(ctx, s, load, t, w.seat) || d.withhold(ctx, s) {
+		if !d.sitOut(ctx, s, load, t, a, w.slot) || d.withhold(ctx, s) {
 			return t, false
 		}
 	}
@@ -112,7 +113,7 @@ func (d *Dispatcher) inLine(ctx context.Context, a *account.Account, s shipment,
 	if w.leave != nil && t.Wait <= shortTurn {
 		return true
 	}
-	w.seat.leave()
+	w.slot.Leave()
 	s.again(d.placed(ctx, a, Waiting{load.Priority, load.Units, ahead, s.promised(d.Now())}, s.expires()))
 	return false
 }
@@ -138,12 +139,12 @@ func (s shipment) putOff(at time.Time, t Ticket) {
 
 // sitOut waits for what the ticket says; false means that the parcels are put
 // back. Meanwhile the slot, and the places of the tasks, are others'.
-func (d *Dispatcher) sitOut(ctx context.Context, s shipment, load Load, t Ticket, seat *seat) bool {
-	seat.leave()
+func (d *Dispatcher) sitOut(ctx context.Context, s shipment, load Load, t Ticket, a *account.Account, slot *slots.Slot) bool {
+	slot.Leave()
 	back, ok := s.park()
 	if !ok && t.Limited {
-		w := Waiting{load.Priority, load.Units, d.lines.ahead(seat.a, load.Priority), s.promised(d.Now())}
-		s.again(d.placed(ctx, seat.a, w, s.expires()))
+		w := Waiting{load.Priority, load.Units, d.lines.ahead(a, load.Priority), s.promised(d.Now())}
+		s.again(d.placed(ctx, a, w, s.expires()))
 		return false
 	}
 	if !ok {
@@ -156,7 +157,7 @@ func (d *Dispatcher) sitOut(ctx context.Context, s shipment, load Load, t Ticket
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		if seat.take(ctx) {
+		if slot.Take(ctx) {
 			return true
 		}
 	case <-d.draining:
@@ -219,24 +220,4 @@ func (p *parcel) dropExpired(now int64) bool {
 	dropped := len(left) < len(p.spans)
 	p.spans = left
 	return dropped
-}
-
-// seat is a request's slot, which it leaves to others while it waits.
-type seat struct {
-	d        *Dispatcher
-	a        *account.Account
-	priority push.Priority
-	taken    bool
-}
-
-func (s *seat) take(ctx context.Context) bool {
-	s.taken = s.d.slots.Enter(ctx, s.d.draining, s.a, s.priority)
-	return s.taken
-}
-
-func (s *seat) leave() {
-	if s.taken {
-		s.taken = false
-		s.d.slots.Leave(s.a, s.priority)
-	}
 }

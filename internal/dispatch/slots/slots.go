@@ -1,4 +1,6 @@
-// Package slots bounds the requests in flight at each vendor.
+// Package slots bounds the requests in flight at each vendor and shares them out
+// between apps. It knows apps and vendors only by their names; it knows neither
+// Redis nor what a request is for.
 package slots
 
 import (
@@ -6,119 +8,132 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/postrider/postrider/internal/account"
 	"github.com/postrider/postrider/pkg/push"
 )
 
-// wideChunks is how many chunks with many messages each are sent at once of one
-// app and lane. More would not be faster, since they share the slots, but their
-// answers would be recorded one by one instead of many together.
-const wideChunks = 2
-
-// slots bounds the requests in flight at each vendor. An eighth of them is for
-// high priority alone; where apps share a vendor, none gets more than three
-// quarters for what is not, so that one whose requests hang leaves room for the
-// others. A slot that comes free goes to the app that has the fewest.
+// Slots are the requests that may be in flight at each vendor. An eighth of them
+// is for high priority only. Where apps share a vendor, no app gets more than
+// three quarters of them for its other requests, so that one whose requests hang
+// leaves room for the others. A slot that becomes free goes to the app that has
+// the fewest. Slots are safe for concurrent use.
 type Slots struct {
-	Limit   int
+	limit    int
+	draining <-chan struct{}
+
 	mu      sync.Mutex
 	vendors map[string]*vendorSlots
 }
 
-// vendorSlots are those of one vendor.
-type vendorSlots struct {
-	limit int
-
-	mu      sync.Mutex
-	taken   int            // all in flight
-	low     int            // of them, not of high priority
-	apps    map[string]int // the same by app
-	waiting []*turn        // in the order in which they came
-	wide    map[wideKey]chan struct{}
+// Request says whose request needs a slot.
+type Request struct {
+	Vendor, App string
+	Priority    push.Priority
+	// Shared: another app uses the vendor too.
+	Shared bool
 }
 
-// turn is a request's place among those that wait for a slot.
-type turn struct {
-	app    string
-	high   bool
-	shared bool          // another app uses the vendor too
-	given  chan struct{} // closed when it has its slot
+func (r Request) high() bool { return r.Priority == push.High }
+
+// New returns slots for limit requests at each vendor, at least one. Once
+// draining is closed nobody gets a slot any more.
+func New(limit int, draining <-chan struct{}) *Slots {
+	return &Slots{limit: max(1, limit), draining: draining, vendors: map[string]*vendorSlots{}}
 }
 
-type wideKey struct {
-	app string
-	p   push.Priority
+// Limit is the most requests in flight at one vendor.
+func (s *Slots) Limit() int { return s.limit }
+
+// Slot returns a slot for a request, which the request does not have yet.
+func (s *Slots) Slot(r Request) *Slot { return &Slot{all: s, request: r} }
+
+// Slot is the slot of one request. The request leaves it to others while it
+// waits. A Slot is not safe for concurrent use.
+type Slot struct {
+	all     *Slots
+	request Request
+	taken   bool
 }
 
-func (s *Slots) Of(vendor string) *vendorSlots {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.vendors == nil {
-		s.vendors = map[string]*vendorSlots{}
-	}
-	v := s.vendors[vendor]
-	if v == nil {
-		v = &vendorSlots{limit: s.Limit, apps: map[string]int{}, wide: map[wideKey]chan struct{}{}}
-		s.vendors[vendor] = v
-	}
-	return v
-}
-
-// wideTurn bounds the app's wide chunks of a priority.
-func (v *vendorSlots) WideTurn(app string, p push.Priority) chan struct{} {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	k := wideKey{app, p}
-	if v.wide[k] == nil {
-		v.wide[k] = make(chan struct{}, wideChunks)
-	}
-	return v.wide[k]
-}
-
-// enter waits for a slot; false means that the task is to go back.
-func (s *Slots) Enter(ctx context.Context, draining <-chan struct{}, a *account.Account, p push.Priority) bool {
-	v, t := s.Of(a.Spec.Name), &turn{app: a.App, high: p == push.High, shared: a.Shared, given: make(chan struct{})}
+// Take waits until the request has its slot. It returns false if ctx ends or the
+// Slots are draining before that.
+func (s *Slot) Take(ctx context.Context) bool {
 	select {
-	case <-draining:
+	case <-s.all.draining:
 		return false
 	default:
 	}
+	v, t := s.all.of(s.request.Vendor), &turn{Request: s.request, given: make(chan struct{})}
 	v.ask(t)
 	select {
 	case <-t.given:
+		s.taken = true
 		return true
-	case <-draining:
+	case <-s.all.draining:
 	case <-ctx.Done():
 	}
 	v.giveUp(t)
 	return false
 }
 
-func (s *Slots) Leave(a *account.Account, p push.Priority) {
-	s.Of(a.Spec.Name).release(a.App, p == push.High)
+// Leave gives the slot to others. It does nothing if the request has none.
+func (s *Slot) Leave() {
+	if s.taken {
+		s.taken = false
+		s.all.of(s.request.Vendor).release(s.request)
+	}
+}
+
+// vendorSlots are the slots of one vendor.
+type vendorSlots struct {
+	limit int
+
+	mu      sync.Mutex
+	taken   int                        // all requests in flight
+	low     int                        // those of them that are not of high priority
+	apps    map[string]int             // low, by app
+	waiting []*turn                    // in the order in which they came
+	large   map[largeKey]chan struct{} // see large.go
+}
+
+// turn is a request's place among those that wait for a slot.
+type turn struct {
+	Request
+	given chan struct{} // closed when it has its slot
+}
+
+func (s *Slots) of(vendor string) *vendorSlots {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v := s.vendors[vendor]
+	if v == nil {
+		v = &vendorSlots{limit: s.limit, apps: map[string]int{}, large: map[largeKey]chan struct{}{}}
+		s.vendors[vendor] = v
+	}
+	return v
 }
 
 func (v *vendorSlots) ask(t *turn) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.waiting = append(v.waiting, t)
-	v.give()
+	v.giveLocked()
 }
 
-func (v *vendorSlots) release(app string, high bool) {
+func (v *vendorSlots) release(r Request) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.taken--
-	if !high {
+	if !r.high() {
 		v.low--
-		if v.apps[app]--; v.apps[app] == 0 {
-			delete(v.apps, app)
+		if v.apps[r.App]--; v.apps[r.App] == 0 {
+			delete(v.apps, r.App)
 		}
 	}
-	v.give()
+	v.giveLocked()
 }
 
-// giveUp takes a turn back, and its slot if it has one by now.
+// giveUp ends the wait of a turn. If it was given a slot meanwhile, the slot is
+// released.
 func (v *vendorSlots) giveUp(t *turn) {
 	v.mu.Lock()
 	i := slices.Index(v.waiting, t)
@@ -127,12 +142,12 @@ func (v *vendorSlots) giveUp(t *turn) {
 	}
 	v.mu.Unlock()
 	if i < 0 {
-		v.release(t.app, t.high)
+		v.release(t.Request)
 	}
 }
 
-// give hands out the slots that are free.
-func (v *vendorSlots) give() {
+// giveLocked hands out the slots that are free, with mu held.
+func (v *vendorSlots) giveLocked() {
 	for v.taken < v.limit {
 		next := -1
 		for i, t := range v.waiting {
@@ -146,28 +161,29 @@ func (v *vendorSlots) give() {
 		t := v.waiting[next]
 		v.waiting = slices.Delete(v.waiting, next, next+1)
 		v.taken++
-		if !t.high {
+		if !t.high() {
 			v.low++
-			v.apps[t.app]++
+			v.apps[t.App]++
 		}
 		close(t.given)
 	}
 }
 
+// may tells whether a free slot may be given to a turn.
 func (v *vendorSlots) may(t *turn) bool {
-	if t.high {
+	if t.high() {
 		return true
 	}
-	if t.shared && v.apps[t.app] >= max(1, v.limit*3/4) {
+	if t.Shared && v.apps[t.App] >= max(1, v.limit*3/4) {
 		return false
 	}
 	return v.low < max(1, v.limit-v.limit/8)
 }
 
-// before tells whether a turn goes before one that came earlier.
+// before tells whether a turn gets a slot before one that came earlier.
 func (v *vendorSlots) before(t, earlier *turn) bool {
-	if t.high != earlier.high {
-		return t.high
+	if t.high() != earlier.high() {
+		return t.high()
 	}
-	return !t.high && v.apps[t.app] < v.apps[earlier.app]
+	return !t.high() && v.apps[t.App] < v.apps[earlier.App]
 }

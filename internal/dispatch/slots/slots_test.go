@@ -6,28 +6,32 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/postrider/postrider/internal/account"
 	"github.com/postrider/postrider/pkg/push"
-	"github.com/postrider/postrider/pkg/vendors"
 )
 
-// stage is slots with requests that enter and leave as the test says.
-type stage struct {
+// harness has requests take and leave slots as the test says.
+type harness struct {
 	*testing.T
-	slots    Slots
+	slots    *Slots
 	draining chan struct{}
 }
 
-func (s *stage) account(app string, shared bool) *account.Account {
-	return &account.Account{App: app, Shared: shared, Spec: vendors.Spec{Name: "nova"}}
+func newHarness(t *testing.T, limit int) *harness {
+	t.Helper()
+	draining := make(chan struct{})
+	return &harness{T: t, slots: New(limit, draining), draining: draining}
 }
 
-// ask has n requests wait for slots; each that gets one is told to in.
-func (s *stage) ask(a *account.Account, p push.Priority, n int, in chan<- string) {
+func (h *harness) slot(app string, p push.Priority, shared bool) *Slot {
+	return h.slots.Slot(Request{Vendor: "nova", App: app, Priority: p, Shared: shared})
+}
+
+// ask has n requests wait for slots. Each that gets one sends it to taken.
+func (h *harness) ask(app string, p push.Priority, shared bool, n int, taken chan<- *Slot) {
 	for range n {
 		go func() {
-			if s.slots.Enter(context.Background(), s.draining, a, p) {
-				in <- a.App
+			if s := h.slot(app, p, shared); s.Take(context.Background()) {
+				taken <- s
 			}
 		}()
 	}
@@ -41,32 +45,31 @@ func TestSlots(t *testing.T) {
 		first            push.Priority
 		want, then, high int // of 16 slots: for one app, then for another, then for high priority
 	}{
-		"an app that is alone may have all but those of high priority": {false, push.Normal, 14, 0, 2},
-		"an app among others leaves them a quarter":                    {true, push.Bulk, 12, 2, 2},
-		"high priority may have all":                                   {true, push.High, 16, 0, 0},
+		"an app that is the only one may have all but those of high priority": {false, push.Normal, 14, 0, 2},
+		"an app among others leaves them a quarter":                           {true, push.Bulk, 12, 2, 2},
+		"high priority may have all":                                          {true, push.High, 16, 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := &stage{T: t, draining: make(chan struct{})}
-				s.slots.Limit = 16
-				in := make(chan string, 100)
+				h := newHarness(t, 16)
+				taken := make(chan *Slot, 100)
 				for _, step := range []struct {
 					app  string
 					p    push.Priority
 					want int
 				}{{"a", c.first, c.want}, {"b", push.Normal, c.then}, {"a", push.High, c.high}} {
-					s.ask(s.account(step.app, c.shared), step.p, 20, in)
-					if got := len(in); got != step.want {
+					h.ask(step.app, step.p, c.shared, 20, taken)
+					if got := len(taken); got != step.want {
 						t.Errorf("app %s, %s: %d slots, want %d", step.app, step.p, got, step.want)
 					}
-					for len(in) > 0 {
-						<-in
+					for len(taken) > 0 {
+						<-taken
 					}
 				}
-				close(s.draining)
+				close(h.draining)
 				synctest.Wait()
-				if v := s.slots.Of("nova"); len(v.waiting) != 0 || v.taken != 16 {
+				if v := h.slots.of("nova"); len(v.waiting) != 0 || v.taken != 16 {
 					t.Errorf("after the end %d wait and %d slots are taken", len(v.waiting), v.taken)
 				}
 			})
@@ -74,58 +77,69 @@ func TestSlots(t *testing.T) {
 	}
 }
 
-func TestASlotGoesToTheAppThatHasTheFewest(t *testing.T) {
+func TestAFreeSlotGoesToTheAppThatHasTheFewest(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := &stage{T: t, draining: make(chan struct{})}
-		s.slots.Limit = 8
-		a, b, in := s.account("a", true), s.account("b", true), make(chan string, 100)
-		s.ask(a, push.Normal, 50, in)
-		for len(in) > 0 {
-			<-in // a has 6
+		h := newHarness(t, 8)
+		taken := make(chan *Slot, 100)
+		of := map[string][]*Slot{}
+		receive := func() string {
+			s := <-taken
+			of[s.request.App] = append(of[s.request.App], s)
+			return s.request.App
 		}
-		s.ask(b, push.Normal, 50, in)
-		if got := len(in); got != 1 { // 7 of 8, the last is for high priority
+		h.ask("a", push.Normal, true, 50, taken)
+		for len(taken) > 0 {
+			receive() // a has 6
+		}
+		h.ask("b", push.Normal, true, 50, taken)
+		if got := len(taken); got != 1 { // 7 of 8, the last is for high priority
 			t.Fatalf("b has %d slots, want 1", got)
 		}
-		<-in
-		order := ""
+		receive()
+		last := "b"
 		for range 8 {
-			if order == "" || order[len(order)-1] == 'b' {
-				s.slots.Leave(a, push.Normal)
-			} else {
-				s.slots.Leave(b, push.Normal)
+			leaves := "b"
+			if last == "b" {
+				leaves = "a"
 			}
+			of[leaves][0].Leave()
+			of[leaves] = of[leaves][1:]
 			synctest.Wait()
-			order += <-in
+			last = receive()
 		}
-		v := s.slots.Of("nova")
+		v := h.slots.of("nova")
 		if v.apps["a"]-v.apps["b"] > 1 || v.apps["b"]-v.apps["a"] > 1 {
 			t.Errorf("a has %d slots and b %d, want the same", v.apps["a"], v.apps["b"])
 		}
-		close(s.draining)
+		close(h.draining)
 		synctest.Wait()
 	})
 }
 
-func TestATurnThatIsGivenUpLeavesItsSlot(t *testing.T) {
+func TestARequestThatGivesUpTakesNoSlot(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := &stage{T: t, draining: make(chan struct{})}
-		s.slots.Limit = 1
-		a, in := s.account("a", false), make(chan string, 10)
-		s.ask(a, push.Normal, 1, in)
+		h := newHarness(t, 1)
+		first := h.slot("a", push.Normal, false)
+		if !first.Take(t.Context()) {
+			t.Fatal("the first request has no slot")
+		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if s.slots.Enter(ctx, s.draining, a, push.Normal) {
+		if h.slot("a", push.Normal, false).Take(ctx) {
 			t.Error("a second request has the only slot")
 		}
-		s.slots.Leave(a, push.Normal)
-		if !s.slots.Enter(t.Context(), s.draining, a, push.Normal) {
+		first.Leave()
+		first.Leave() // does nothing
+		if !h.slot("a", push.Normal, false).Take(t.Context()) {
 			t.Error("the slot is not free")
 		}
-		close(s.draining)
-		if s.slots.Enter(t.Context(), s.draining, a, push.High) {
+		if v := h.slots.of("nova"); v.taken != 1 {
+			t.Errorf("%d slots are taken, want 1", v.taken)
+		}
+		close(h.draining)
+		if h.slot("a", push.High, false).Take(t.Context()) {
 			t.Error("a request got a slot while draining")
 		}
 	})
@@ -133,16 +147,52 @@ func TestATurnThatIsGivenUpLeavesItsSlot(t *testing.T) {
 
 func TestASlotThatIsGivenTooLateIsNotLost(t *testing.T) {
 	t.Parallel()
-	s := &Slots{Limit: 1}
-	v, late := s.Of("nova"), &turn{app: "a", given: make(chan struct{})}
+	v := New(1, nil).of("nova")
+	late := &turn{Request: Request{App: "a"}, given: make(chan struct{})}
 	v.ask(late)
 	<-late.given
-	v.giveUp(late) // it left in the same moment
-	next := &turn{app: "b", given: make(chan struct{})}
+	v.giveUp(late) // it gave up in the same moment
+	next := &turn{Request: Request{App: "b"}, given: make(chan struct{})}
 	v.ask(next)
 	select {
 	case <-next.given:
 	default:
 		t.Error("the slot is lost")
 	}
+}
+
+func TestTwoLargeChunksOfALaneAreSentAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarness(t, 8)
+		r := Request{Vendor: "nova", App: "a", Priority: push.Normal}
+		leave, ok := h.slots.TryLarge(r)
+		if _, second := h.slots.TryLarge(r); !ok || !second {
+			t.Fatalf("the first two begin: %v, %v, want both", ok, second)
+		}
+		if _, ok := h.slots.TryLarge(r); ok {
+			t.Error("a third one of the lane begins")
+		}
+		other := r
+		other.Priority = push.Bulk
+		if _, ok := h.slots.TryLarge(other); !ok {
+			t.Error("one of another lane waits")
+		}
+		began := false
+		go func() { _, began = h.slots.WaitLarge(context.Background(), r) }()
+		synctest.Wait()
+		if began {
+			t.Error("a third one of the lane did not wait")
+		}
+		leave()
+		leave() // does nothing
+		synctest.Wait()
+		if !began {
+			t.Error("nobody begins after one has ended")
+		}
+		close(h.draining)
+		if _, ok := h.slots.WaitLarge(context.Background(), r); ok {
+			t.Error("one begins while draining")
+		}
+	})
 }
