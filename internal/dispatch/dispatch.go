@@ -61,7 +61,7 @@ type Tracer interface {
 // Gate says when a request may be made.
 type Gate interface {
 	// Admit lets a request through, or says how long to wait and why.
-	Admit(ctx context.Context, a *account.Account, l Load) (Ticket, error)
+	Admit(ctx context.Context, a *account.Account, l Demand) (Admission, error)
 	// Place gives a request that would wait long for the rate limit a time of its
 	// own, and answers how long it is until then.
 	Place(ctx context.Context, a *account.Account, w Waiting) (time.Duration, error)
@@ -71,16 +71,16 @@ type Gate interface {
 	Parked(ctx context.Context, a *account.Account, jobs func() []string) (map[string]time.Time, error)
 	// Try tells which jobs of a request that it let through are not to be in it, and
 	// until when. If others of them were parked, the ticket becomes their probe.
-	Try(ctx context.Context, a *account.Account, t *Ticket, jobs func() []string) (map[string]time.Time, error)
+	Try(ctx context.Context, a *account.Account, t *Admission, jobs func() []string) (map[string]time.Time, error)
 	// Answered tells the gate what the vendor said to a request that it let through.
 	// If that parks the request's jobs, it answers until when.
-	Answered(ctx context.Context, a *account.Account, t Ticket, s Said) (until time.Time)
+	Answered(ctx context.Context, a *account.Account, t Admission, s Finding) (until time.Time)
 	// Done tells it that a request with a probe is over, made or not.
-	Done(ctx context.Context, a *account.Account, t Ticket)
+	Done(ctx context.Context, a *account.Account, t Admission)
 }
 
 // Said is what the vendor answered to a request, or of some of its tokens.
-type Said struct {
+type Finding struct {
 	Row        classify.Row
 	RetryAfter time.Duration
 	// Grant: it answers the request for an access token, or refuses every token.
@@ -90,7 +90,7 @@ type Said struct {
 }
 
 // Load is what a request asks the Gate for.
-type Load struct {
+type Demand struct {
 	Priority push.Priority
 	Units    int      // of the account's rate
 	Buckets  []string // the quotas that count it
@@ -105,7 +105,7 @@ type Waiting struct {
 }
 
 // Ticket is the Gate's answer to a Load.
-type Ticket struct {
+type Admission struct {
 	Wait    time.Duration // until the Gate is to be asked again; 0: the request may be made
 	Why     string        // for people, with Wait
 	Paused  bool          // the Wait is for the end of a pause of the app's
@@ -134,7 +134,7 @@ type Meter interface {
 	// Invalid counts n entries that the feed got, or that are held.
 	Invalid(app, vendor string, n int, held bool)
 	// Suppressed counts tokens that were known dead, and not sent.
-	Suppressed(app, vendor string, tokens int)
+	Skipped(app, vendor string, tokens int)
 	// Recovered counts tasks that were lost and found.
 	Recovered(reason string, n int)
 }

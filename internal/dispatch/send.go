@@ -69,13 +69,13 @@ type wait struct {
 }
 
 // admit waits for a permit; false means that the parcels are put back.
-func (d *Dispatcher) admit(ctx context.Context, a *account.Account, s shipment, w *wait) (Ticket, bool) {
+func (d *Dispatcher) admit(ctx context.Context, a *account.Account, s shipment, w *wait) (Admission, bool) {
 	defer func() {
 		if w.leave != nil {
 			w.leave()
 		}
 	}()
-	load := Load{Priority: s.priority(), Units: a.Permits(s[0].message, s.count()), Buckets: a.Spec.Buckets(s[0].message, s.count())}
+	load := Demand{Priority: s.priority(), Units: a.Permits(s[0].message, s.count()), Buckets: a.Spec.Buckets(s[0].message, s.count())}
 	for {
 		t, err := d.Gate.Admit(ctx, a, load)
 		switch {
@@ -105,7 +105,7 @@ func (d *Dispatcher) admit(ctx context.Context, a *account.Account, s shipment, 
 
 // inLine puts a request into its account's line; false: it does not fit, or would
 // wait for long, and is put back for a time of its own.
-func (d *Dispatcher) inLine(ctx context.Context, a *account.Account, s shipment, load Load, t Ticket, w *wait) bool {
+func (d *Dispatcher) inLine(ctx context.Context, a *account.Account, s shipment, load Demand, t Admission, w *wait) bool {
 	ahead := 0
 	if w.leave == nil {
 		w.leave, ahead = d.lines.join(a, load.Priority, load.Units)
@@ -127,7 +127,7 @@ func (d *Dispatcher) warm(ctx context.Context, a *account.Account) {
 
 // putOff puts a shipment back that the gate did not admit. The gate remembers a
 // pause, and the chunk may come back before it for the sake of its other jobs.
-func (s shipment) putOff(at time.Time, t Ticket) {
+func (s shipment) putOff(at time.Time, t Admission) {
 	if !t.Paused {
 		s.again(at, t.Why)
 		return
@@ -139,7 +139,7 @@ func (s shipment) putOff(at time.Time, t Ticket) {
 
 // sitOut waits for what the ticket says; false means that the parcels are put
 // back. Meanwhile the slot, and the places of the tasks, are others'.
-func (d *Dispatcher) sitOut(ctx context.Context, s shipment, load Load, t Ticket, a *account.Account, slot *slots.Slot) bool {
+func (d *Dispatcher) sitOut(ctx context.Context, s shipment, load Demand, t Admission, a *account.Account, slot *slots.Slot) bool {
 	slot.Leave()
 	back, ok := s.park()
 	if !ok && t.Limited {
