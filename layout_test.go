@@ -23,33 +23,42 @@ const module = "github.com/postrider/postrider/"
 // new arrow a reason.
 var mayImport = map[string][]string{
 	"cmd/worker": {
-		"internal/buildinfo", "internal/config", "internal/demo", "internal/healthcheck", "internal/ledger", "internal/logging", "internal/preflight", "internal/worker",
+		"internal/buildinfo", "internal/config", "internal/demo", "internal/healthcheck", "internal/ledger",
+		"internal/logging", "internal/preflight", "internal/worker",
 		"pkg/push/text", "pkg/push/wire", "pkg/vendors", "pkg/vendors/httpx", "pkg/vendors/registry",
 	},
 	"cmd/enqueue": {
-		"internal/account", "internal/buildinfo", "internal/config", "internal/deadletter", "internal/feed", "internal/intake", "internal/ledger", "internal/status",
+		"internal/account", "internal/buildinfo", "internal/config", "internal/deadletter", "internal/feed",
+		"internal/intake", "internal/ledger", "internal/status",
 		"pkg/classify", "pkg/push", "pkg/push/text", "pkg/push/wire", "pkg/vendors/registry",
 	},
 	"cmd/simulator": {"internal/buildinfo", "internal/healthcheck", "internal/simulator"},
 
-	"internal/demo": {
-		"internal/config", "internal/ledger", "internal/simulator", "internal/worker",
-		"pkg/push", "pkg/vendors/registry",
-	},
+	"internal/demo": {"internal/config", "internal/ledger", "internal/simulator", "internal/worker", "pkg/push", "pkg/vendors/registry"},
 	"internal/worker": {
-		"internal/accesstoken", "internal/account", "internal/clock", "internal/config", "internal/coord", "internal/dispatch", "internal/feed",
-		"internal/intake", "internal/ledger", "internal/limit", "internal/metrics", "internal/queue", "internal/receipt", "internal/status", "internal/upload",
-		"pkg/classify", "pkg/push", "pkg/push/wire", "pkg/retry", "pkg/vendors", "pkg/vendors/httpx", "pkg/vendors/registry",
+		"internal/accesstoken", "internal/account", "internal/clock", "internal/config", "internal/coord",
+		"internal/dispatch", "internal/feed", "internal/intake", "internal/ledger", "internal/limit",
+		"internal/metrics", "internal/queue", "internal/receipt", "internal/status", "internal/upload",
+		"pkg/classify", "pkg/push", "pkg/push/wire", "pkg/retry", "pkg/vendors", "pkg/vendors/httpx",
+		"pkg/vendors/registry",
 	},
-	"internal/status":  {"internal/account", "internal/deadletter", "internal/ledger", "internal/limit", "internal/queue", "pkg/push", "pkg/push/wire"},
-	"internal/receipt": {"internal/account", "internal/coord", "internal/dispatch", "internal/ledger", "internal/logging", "pkg/classify", "pkg/push/wire", "pkg/vendors"},
+	"internal/status": {
+		"internal/account", "internal/deadletter", "internal/ledger", "internal/limit", "internal/queue",
+		"pkg/push", "pkg/push/wire",
+	},
+	"internal/receipt": {
+		"internal/account", "internal/coord", "internal/dispatch", "internal/ledger", "internal/logging",
+		"pkg/classify", "pkg/push/wire", "pkg/vendors",
+	},
 	"internal/account": {"internal/config", "pkg/classify", "pkg/push", "pkg/vendors"},
 	"internal/clock":   {},
-	"internal/metrics": {"internal/account", "internal/dispatch", "internal/limit", "internal/status", "pkg/classify", "pkg/push/wire", "pkg/vendors"},
+	"internal/metrics": {"internal/account", "internal/limit", "internal/status", "pkg/classify", "pkg/push/wire", "pkg/vendors"},
 	"internal/dispatch": {
-		"internal/accesstoken", "internal/account", "internal/coord", "internal/ledger", "internal/queue", "internal/upload",
+		"internal/accesstoken", "internal/account", "internal/coord", "internal/dispatch/slots", "internal/ledger",
+		"internal/queue", "internal/upload",
 		"pkg/classify", "pkg/push", "pkg/push/wire", "pkg/retry", "pkg/vendors", "pkg/vendors/httpx",
 	},
+	"internal/dispatch/slots": {"pkg/push"},
 	"internal/queue":          {"internal/coord", "internal/logging", "pkg/push", "pkg/push/wire"},
 	"internal/logging":        {},
 	"internal/queue/baseline": {},
@@ -58,25 +67,30 @@ var mayImport = map[string][]string{
 	"internal/limit":          {},
 	"internal/ledger":         {"internal/coord", "pkg/push/text", "pkg/push/wire"},
 	"internal/deadletter":     {"internal/coord", "pkg/push", "pkg/push/wire"},
-	"internal/feed":           {"internal/accesstoken", "internal/account", "internal/coord", "internal/ledger", "pkg/classify", "pkg/push/wire", "pkg/vendors"},
-	"internal/coord":          {"pkg/push/wire"},
-	"internal/intake":         {"internal/coord", "pkg/push", "pkg/push/text", "pkg/push/wire"},
-	"internal/buildinfo":      {},
-	"internal/healthcheck":    {},
-	"internal/preflight":      {},
-	"internal/config":         {"pkg/classify", "pkg/push", "pkg/push/text", "pkg/vendors", "pkg/vendors/httpx"}, // vendors are handed to it
-	"internal/simulator":      {},                                                                                // a fake that shared our types would prove nothing
-	"internal/redistest":      {},
-	"internal/stalltest":      {},
-	"internal/vendortest":     {"pkg/classify", "pkg/push", "pkg/vendors", "pkg/vendors/httpx"}, // it reads what the adapters under test return
-	"test/bench":              {},
-	"test/e2e":                {},
-	"test/chaos":              {},
-	"test/compose":            {},
+	"internal/feed": {
+		"internal/accesstoken", "internal/account", "internal/coord", "internal/ledger",
+		"pkg/classify", "pkg/push/wire", "pkg/vendors",
+	},
+	"internal/coord":       {"pkg/push/wire"},
+	"internal/intake":      {"internal/coord", "pkg/push", "pkg/push/text", "pkg/push/wire"},
+	"internal/buildinfo":   {},
+	"internal/healthcheck": {},
+	"internal/preflight":   {},
+	"internal/config":      {"pkg/classify", "pkg/push", "pkg/push/text", "pkg/vendors", "pkg/vendors/httpx"}, // vendors are handed to it
+	"internal/simulator":   {},                                                                                // a fake that shared our types would prove nothing
+	"internal/redistest":   {},
+	"internal/stalltest":   {},
+	"internal/vendortest":  {"pkg/classify", "pkg/push", "pkg/vendors", "pkg/vendors/httpx"}, // it reads what the adapters under test return
+
+	"test/bench":   {},
+	"test/e2e":     {},
+	"test/chaos":   {},
+	"test/compose": {},
 
 	"pkg/vendors/registry": {"pkg/push", "pkg/vendors", "pkg/vendors/*"},
 	"pkg/vendors/*": {
-		"pkg/classify", "pkg/push", "pkg/vendors", "pkg/vendors/body", "pkg/vendors/httpx", "pkg/vendors/oauth", "pkg/vendors/receipts",
+		"pkg/classify", "pkg/push", "pkg/vendors", "pkg/vendors/body", "pkg/vendors/httpx", "pkg/vendors/oauth",
+		"pkg/vendors/receipts",
 	},
 	"pkg/vendors/oauth":    {"pkg/classify", "pkg/vendors", "pkg/vendors/body", "pkg/vendors/httpx"},
 	"pkg/vendors/receipts": {"pkg/vendors"},

@@ -31,7 +31,7 @@ type answer struct {
 // call is a request that the gate let through.
 type call struct {
 	*account.Account
-	ticket Ticket
+	ticket Admission
 	s      shipment
 }
 
@@ -176,7 +176,7 @@ func (d *Dispatcher) heed(ctx context.Context, a call, ans *answer) {
 		wide := row.Scope == classify.ScopeApp || row.Bucket != "" || parks(row.Row)
 		if wide && row.Class != classify.Success && !told[row] {
 			told[row] = true
-			d.answered(ctx, a, row, Said{Row: row.Row, RetryAfter: ans.retryAfter, Jobs: a.s.jobsOf(ans, row)})
+			d.answered(ctx, a, row, Finding{Row: row.Row, RetryAfter: ans.retryAfter, Jobs: a.s.jobsOf(ans, row)})
 		}
 	}
 }
@@ -300,12 +300,12 @@ func (d *Dispatcher) read(a call, ans *answer) {
 
 // tell tells the gate what all tokens of the request got.
 func (d *Dispatcher) tell(ctx context.Context, a call, ans *answer) {
-	d.answered(ctx, a, &ans.row, Said{
+	d.answered(ctx, a, &ans.row, Finding{
 		Row: ans.row.Row, RetryAfter: ans.retryAfter, Grant: ans.grant || ans.refused, Jobs: a.s.jobsOf(ans, &ans.row),
 	})
 }
 
 // answered tells the gate, and notes until when it parked the jobs.
-func (d *Dispatcher) answered(ctx context.Context, a call, row *verdictRow, s Said) {
+func (d *Dispatcher) answered(ctx context.Context, a call, row *verdictRow, s Finding) {
 	row.until = d.Gate.Answered(ctx, a.Account, a.ticket, s)
 }
