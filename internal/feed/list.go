@@ -10,6 +10,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/postrider/postrider/internal/accesstoken"
+	"github.com/postrider/postrider/internal/coord"
 	"github.com/postrider/postrider/internal/ledger"
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
@@ -86,7 +87,7 @@ func (p *Puller) Run(ctx context.Context) {
 		for _, a := range p.Accounts() {
 			p.Due(ctx, a)
 		}
-		restList(ctx, listLook)
+		coord.Sleep(ctx, listLook)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cenkalti/backoff/v4"
 
+	"github.com/postrider/postrider/internal/coord"
 	"github.com/postrider/postrider/internal/ledger"
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/push/wire"
@@ -35,7 +36,7 @@ func (p *Puller) keep(ctx context.Context, a ListAccount, got vendors.Pulled, si
 	go func() { // ends with ctx
 		select {
 		case <-p.Stopping:
-			restList(ctx, listKeepAtEnd)
+			coord.Sleep(ctx, listKeepAtEnd)
 			cancel()
 		case <-ctx.Done():
 		}
@@ -51,7 +52,7 @@ func (p *Puller) keep(ctx context.Context, a ListAccount, got vendors.Pulled, si
 		if !told {
 			p.Log.Error().Err(err).Str("app", a.App).Str("vendor", a.Vendor).Msg("pulled tokens cannot be kept: waiting for redis")
 		}
-		restList(ctx, b.NextBackOff())
+		coord.Sleep(ctx, b.NextBackOff())
 		if ctx.Err() != nil {
 			p.Meter.Lost(a.App, a.Vendor, len(got.Tokens))
 			return fmt.Errorf("keep %d tokens that the vendor's list has no more: %w", len(got.Tokens), err)
@@ -116,13 +117,4 @@ func (p *Puller) plan(ctx context.Context, a ListAccount, s listPlan) error {
 		return fmt.Errorf("note when a list is due: %w", err)
 	}
 	return nil
-}
-
-func restList(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
 }
