@@ -12,6 +12,7 @@ import (
 
 	"github.com/postrider/postrider/internal/accesstoken"
 	"github.com/postrider/postrider/internal/account"
+	"github.com/postrider/postrider/internal/coord"
 	"github.com/postrider/postrider/internal/ledger"
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
@@ -85,7 +86,7 @@ func (p *Puller) Run(ctx context.Context) {
 		for _, a := range p.lists() {
 			p.Due(ctx, a)
 		}
-		restList(ctx, listLook)
+		coord.Sleep(ctx, listLook)
 	}
 }
 

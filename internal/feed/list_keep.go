@@ -10,6 +10,7 @@ import (
 	"github.com/cenkalti/backoff/v4"
 
 	"github.com/postrider/postrider/internal/account"
+	"github.com/postrider/postrider/internal/coord"
 	"github.com/postrider/postrider/internal/ledger"
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/push/wire"
@@ -36,7 +37,7 @@ func (p *Puller) keep(ctx context.Context, a *account.Account, got vendors.ListP
 	go func() { // ends with ctx
 		select {
 		case <-p.Stopping:
-			restList(ctx, listKeepAtEnd)
+			coord.Sleep(ctx, listKeepAtEnd)
 			cancel()
 		case <-ctx.Done():
 		}
@@ -52,7 +53,7 @@ func (p *Puller) keep(ctx context.Context, a *account.Account, got vendors.ListP
 		if !told {
 			p.Log.Error().Err(err).Str("app", a.App).Str("vendor", a.Spec.Name).Msg("pulled tokens cannot be kept: waiting for redis")
 		}
-		restList(ctx, b.NextBackOff())
+		coord.Sleep(ctx, b.NextBackOff())
 		if ctx.Err() != nil {
 			p.Meter.Lost(a.App, a.Spec.Name, len(got.Tokens))
 			return fmt.Errorf("keep %d tokens that the vendor's list has no more: %w", len(got.Tokens), err)
@@ -117,13 +118,4 @@ func (p *Puller) plan(ctx context.Context, a *account.Account, s listPlan) error
 		return fmt.Errorf("note when a list is due: %w", err)
 	}
 	return nil
-}
-
-func restList(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
 }

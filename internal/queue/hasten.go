@@ -1,4 +1,4 @@
-package ledger
+package queue
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -15,22 +16,17 @@ import (
 // hastenPage is how many waiting tasks one command looks at, about.
 const hastenPage = 1000
 
-// hastenScript makes a task that waits for its time due now, as asynq does when
-// that time has come.
-//
-//	KEYS: asynq's set that the task waits in, asynq task, asynq pending
-//	ARGV: asynq task id, now (ns)
-var hastenScript = redis.NewScript(`
-if redis.call('ZREM', KEYS[1], ARGV[1]) == 0 then return 0 end
-redis.call('LPUSH', KEYS[3], ARGV[1])
-redis.call('HSET', KEYS[2], 'state', 'pending', 'pending_since', ARGV[2])
-return 1
-`)
+// Hasten makes waiting tasks due now. It is safe for concurrent use.
+type Hasten struct {
+	Redis redis.UniversalClient
+	// Now is the clock; nil: time.Now.
+	Now func() time.Time
+}
 
-// Hasten has the tasks of a canceled job come up now, so that its tokens are
-// counted at once and not when they would have been sent. Chunks that the job
-// shares with others keep their time. It looks through every task that waits.
-func (s *Store) Hasten(ctx context.Context, job string) error {
+// Job makes the tasks of a canceled job due now, so that its tokens are counted
+// at once and not when they would have been sent. Chunks that the job shares with
+// others keep their time. It looks through every task that waits.
+func (s Hasten) Job(ctx context.Context, job string) error {
 	lanes, err := s.Redis.SMembers(ctx, wire.AsynqQueues).Result()
 	if err != nil {
 		return fmt.Errorf("hasten tasks of job %s: %w", job, err)
@@ -41,7 +37,7 @@ func (s *Store) Hasten(ctx context.Context, job string) error {
 	}
 	for _, lane := range lanes {
 		for _, set := range []string{wire.ScheduledKey(lane), wire.RetryKey(lane)} {
-			if err := s.hasten(ctx, mine, lane, set); err != nil {
+			if err := s.tasks(ctx, mine, lane, set); err != nil {
 				return fmt.Errorf("hasten tasks of job %s: %w", job, err)
 			}
 		}
@@ -49,18 +45,18 @@ func (s *Store) Hasten(ctx context.Context, job string) error {
 	return nil
 }
 
-// HastenApp has the app's tasks that were put back in a lane come up now: what
-// they waited for has ended early. It looks through every task put back.
-func (s *Store) HastenApp(ctx context.Context, lane, app string) error {
+// App makes the app's tasks that were put back in a lane due now: what they
+// waited for has ended early. It looks through every task that was put back.
+func (s Hasten) App(ctx context.Context, lane, app string) error {
 	mine := waiting{pattern: "*", match: func(h wire.Header) bool { return h.App == app }}
-	if err := s.hasten(ctx, mine, lane, wire.RetryKey(lane)); err != nil {
+	if err := s.tasks(ctx, mine, lane, wire.RetryKey(lane)); err != nil {
 		return fmt.Errorf("hasten tasks of app %s: %w", app, err)
 	}
 	return nil
 }
 
-// waiting says which tasks are to come up: those whose id has the pattern and
-// whose header matches.
+// waiting says which tasks are made due: those whose id has the pattern and whose
+// header matches.
 type waiting struct {
 	pattern string
 	match   func(wire.Header) bool
@@ -75,14 +71,14 @@ func title(job string) string {
 // globs are the characters that a pattern of Redis gives a meaning.
 var globs = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`)
 
-func (s *Store) hasten(ctx context.Context, w waiting, lane, set string) error {
+func (s Hasten) tasks(ctx context.Context, w waiting, lane, set string) error {
 	for cursor := uint64(0); ; {
 		found, next, err := s.Redis.ZScan(ctx, set, cursor, w.pattern, hastenPage).Result()
 		if err != nil {
 			return err
 		}
 		for i := 0; i < len(found); i += 2 { // each id is followed by its score
-			if err := s.hastenTask(ctx, w, lane, set, found[i]); err != nil {
+			if err := s.task(ctx, w, lane, set, found[i]); err != nil {
 				return err
 			}
 		}
@@ -93,7 +89,7 @@ func (s *Store) hasten(ctx context.Context, w waiting, lane, set string) error {
 }
 
 // hastenTask makes one task due if its header matches.
-func (s *Store) hastenTask(ctx context.Context, w waiting, lane, set, id string) error {
+func (s Hasten) task(ctx context.Context, w waiting, lane, set, id string) error {
 	msg, err := s.Redis.HGet(ctx, wire.TaskKey(lane, id), "msg").Result()
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return err
@@ -101,8 +97,14 @@ func (s *Store) hastenTask(ctx context.Context, w waiting, lane, set, id string)
 	if h, ok := header(msg); !ok || !w.match(h) {
 		return nil
 	}
-	keys := []string{set, wire.TaskKey(lane, id), wire.PendingKey(lane)}
-	return hastenScript.Run(ctx, s.Redis, keys, id, s.now().UnixNano()).Err()
+	now := time.Now
+	if s.Now != nil {
+		now = s.Now
+	}
+	return hastenScript.Call().
+		Key("waiting", set).Key("task", wire.TaskKey(lane, id)).Key("list", wire.PendingKey(lane)).
+		Arg("id", id).Arg("nanos", now().UnixNano()).
+		Run(ctx, s.Redis).Err()
 }
 
 // header is that of a task in asynq's encoding, in which its payload stands as
