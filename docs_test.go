@@ -12,10 +12,10 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/registry"
 )
 
-var update = flag.Bool("update", false, "write the generated documents anew")
+var update = flag.Bool("update", false, "write the generated documents")
 
-// TestDocumentsFollowFromTheData holds docs/codes and docs/mapping.md against
-// the vendors' tables. make docs writes them.
+// TestDocumentsFollowFromTheData compares docs/codes and docs/mapping.md with the
+// vendors' tables. make docs writes them.
 func TestDocumentsFollowFromTheData(t *testing.T) {
 	t.Parallel()
 	want := map[string]string{"docs/mapping.md": mapping(), "docs/codes/README.md": codesIndex()}
@@ -52,7 +52,7 @@ func codesIndex() string {
 	for _, s := range registry.All() {
 		fmt.Fprintf(&b, "| [%s](%s.md) | %s | %d |\n", s.Name, s.Name, s.Title, len(s.Codes.Explain("")))
 	}
-	b.WriteString("\n`enqueue explain VENDOR [CODE]` prints the same. A code that no table has is tried once more and\nthen ends dead; it never deletes a token and is never a success.\n")
+	b.WriteString("\n`enqueue explain VENDOR [CODE]` prints the same. A code that is in no table is tried once more, and then the\ntoken ends dead. It never deletes a token and never counts as success.\n\n[concepts.md](../concepts.md#what-an-answer-means) explains the columns.\n")
 	return b.String()
 }
 
@@ -87,8 +87,8 @@ func buckets(s vendors.Spec) string {
 		return ""
 	}
 	var b strings.Builder
-	b.WriteString("\n## Quotas\n\nAn answer with a bucket stops what belongs to it, for every worker, until its window begins in Beijing: day is the\n" +
-		"next midnight, week the next Monday's. Everything else goes on.\n\n| bucket | counts |\n|---|---|\n")
+	b.WriteString("\n## Quotas\n\nAn answer with a bucket pauses what belongs to the bucket, for every worker, until the window begins in Beijing: day\n" +
+		"is the next midnight, week is the next Monday's midnight. Everything else continues.\n\n| bucket | counts |\n|---|---|\n")
 	for _, q := range s.Quotas {
 		fmt.Fprintf(&b, "| %s | %s |\n", q.Bucket, cell(q.Meaning))
 	}
@@ -97,9 +97,9 @@ func buckets(s vendors.Spec) string {
 
 func mapping() string {
 	var b strings.Builder
-	b.WriteString(generated + "# What becomes of a message's fields\n\n")
+	b.WriteString(generated + "# What each vendor receives for a message's fields\n\nA dash means that the vendor has no such field. `message.overrides` reaches fields that are not listed.\n\n")
 	for _, s := range registry.All() {
-		fmt.Fprintf(&b, "## %s (%s)\n\n| field | there |\n|---|---|\n", s.Title, s.Name)
+		fmt.Fprintf(&b, "## %s (%s)\n\n| field | at the vendor |\n|---|---|\n", s.Title, s.Name)
 		for _, m := range s.Mapping {
 			fmt.Fprintf(&b, "| %s | %s |\n", cell(m.Field), cell(m.To))
 		}
