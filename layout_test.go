@@ -23,14 +23,14 @@ const module = "github.com/postrider/postrider/"
 // new arrow a reason.
 var mayImport = map[string][]string{
 	"cmd/worker": {
-		"internal/buildinfo", "internal/config", "internal/demo", "internal/healthcheck", "internal/ledger", "internal/logging", "internal/preflight", "internal/worker",
+		"internal/buildinfo", "internal/cli", "internal/config", "internal/demo", "internal/healthcheck", "internal/ledger", "internal/logging", "internal/preflight", "internal/worker",
 		"pkg/push/text", "pkg/push/wire", "pkg/vendors", "pkg/vendors/registry",
 	},
 	"cmd/enqueue": {
-		"internal/account", "internal/buildinfo", "internal/config", "internal/deadletter", "internal/feed", "internal/intake", "internal/ledger", "internal/status",
+		"internal/account", "internal/buildinfo", "internal/cli", "internal/config", "internal/deadletter", "internal/feed", "internal/intake", "internal/ledger", "internal/status",
 		"pkg/classify", "pkg/push", "pkg/push/text", "pkg/push/wire", "pkg/vendors/registry",
 	},
-	"cmd/simulator": {"internal/buildinfo", "internal/healthcheck", "internal/simulator"},
+	"cmd/simulator": {"internal/buildinfo", "internal/cli", "internal/healthcheck", "internal/simulator"},
 
 	"internal/demo": {
 		"internal/config", "internal/ledger", "internal/simulator", "internal/worker",
@@ -62,6 +62,7 @@ var mayImport = map[string][]string{
 	"internal/coord":          {"pkg/push/wire"},
 	"internal/intake":         {"internal/coord", "pkg/push", "pkg/push/text", "pkg/push/wire"},
 	"internal/buildinfo":      {},
+	"internal/cli":            {"pkg/push/text"},
 	"internal/healthcheck":    {},
 	"internal/preflight":      {},
 	"internal/config":         {"pkg/classify", "pkg/push", "pkg/push/text", "pkg/vendors"}, // vendors are handed to it
@@ -101,10 +102,10 @@ var users = map[string][]string{
 	"github.com/zeebo/xxh3":               {"internal/ledger", "internal/receipt", "internal/simulator", "pkg/push"},
 	"google.golang.org/protobuf":          {"pkg/push/wire"},
 	"golang.org/x/sync":                   {"internal"},
-	"github.com/spf13/cobra":              {"cmd"},
-	"github.com/spf13/pflag":              {"cmd"},
+	"github.com/spf13/cobra":              {"cmd", "internal/cli"},
+	"github.com/spf13/pflag":              {"cmd", "internal/cli"},
 	"github.com/schollz/progressbar/v3":   {"cmd"},
-	"golang.org/x/term":                   {"cmd"},
+	"golang.org/x/term":                   {"cmd", "internal/cli"},
 	"go.uber.org/goleak":                  {"internal/redistest"},
 	"pgregory.net/rapid":                  {"internal/vendortest"},
 }
