@@ -126,7 +126,7 @@ func (p *program) work(ctx context.Context) error {
 		return usageError{err}
 	}
 	log := p.logger(cfg.Log)
-	redis.SetLogger(redisLog{log, &logging.Hush{}})
+	redis.SetLogger(redisLog{log, &logging.Limiter{}})
 	err = fit(ctx, o, log)
 	if ctx.Err() != nil {
 		return stoppedEarly(log)
@@ -188,12 +188,12 @@ func (p *program) reload(ctx context.Context, w *worker.Worker, log zerolog.Logg
 // is lost or cannot be had, as ours: each thing once in a while.
 type redisLog struct {
 	zerolog.Logger
-	hush *logging.Hush
+	hush *logging.Limiter
 }
 
 // Printf is what the client calls.
 func (l redisLog) Printf(_ context.Context, format string, v ...any) {
-	left, ok := l.hush.Say(format)
+	left, ok := l.hush.Allow(format)
 	if !ok {
 		return
 	}
