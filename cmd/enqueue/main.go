@@ -66,7 +66,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetErr(stderr)
 	cmd, err := root.ExecuteContextC(ctx)
 	if err != nil && !p.begun {
-		err = usage(fmt.Errorf("%w: see %s --help", err, cmd.CommandPath()))
+		err = usage(cli.SeeHelp(cmd, err))
 	}
 	if p.rdb != nil {
 		err = errors.Join(err, p.rdb.Close())

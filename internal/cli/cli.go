@@ -102,6 +102,14 @@ func Args(least, most int) cobra.PositionalArgs {
 	}
 }
 
+// SeeHelp adds to a usage error which help describes the command.
+func SeeHelp(c *cobra.Command, err error) error {
+	if c.Name() == "help" {
+		c = c.Root()
+	}
+	return fmt.Errorf("%w: see %s --help", err, c.CommandPath())
+}
+
 // FlagError says what is wrong with a flag and what it takes.
 func FlagError(err error) error {
 	if e, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
