@@ -23,16 +23,16 @@ const module = "github.com/postrider/postrider/"
 // new arrow a reason.
 var mayImport = map[string][]string{
 	"cmd/worker": {
-		"internal/buildinfo", "internal/config", "internal/demo", "internal/healthcheck", "internal/ledger",
-		"internal/logging", "internal/preflight", "internal/worker",
+		"internal/buildinfo", "internal/cli", "internal/config", "internal/demo", "internal/healthcheck",
+		"internal/ledger", "internal/logging", "internal/preflight", "internal/worker",
 		"pkg/push/text", "pkg/push/wire", "pkg/vendors", "pkg/vendors/httpx", "pkg/vendors/registry",
 	},
 	"cmd/enqueue": {
-		"internal/account", "internal/buildinfo", "internal/config", "internal/deadletter", "internal/feed",
-		"internal/intake", "internal/ledger", "internal/queue", "internal/status",
+		"internal/account", "internal/buildinfo", "internal/cli", "internal/config", "internal/deadletter",
+		"internal/feed", "internal/intake", "internal/ledger", "internal/queue", "internal/status",
 		"pkg/classify", "pkg/push", "pkg/push/text", "pkg/push/wire", "pkg/vendors/registry",
 	},
-	"cmd/simulator": {"internal/buildinfo", "internal/healthcheck", "internal/simulator"},
+	"cmd/simulator": {"internal/buildinfo", "internal/cli", "internal/healthcheck", "internal/simulator"},
 
 	"internal/demo": {"internal/config", "internal/ledger", "internal/simulator", "internal/worker", "pkg/push", "pkg/vendors/registry"},
 	"internal/worker": {
@@ -81,6 +81,7 @@ var mayImport = map[string][]string{
 	"internal/redistest":   {},
 	"internal/stalltest":   {},
 	"internal/vendortest":  {"pkg/classify", "pkg/push", "pkg/vendors", "pkg/vendors/httpx"}, // it reads what the adapters under test return
+	"internal/cli":         {"pkg/push/text"},
 
 	"test/bench":   {},
 	"test/e2e":     {},
@@ -120,10 +121,10 @@ var users = map[string][]string{
 	"github.com/zeebo/xxh3":               {"internal/ledger", "internal/receipt", "internal/simulator", "pkg/push"},
 	"google.golang.org/protobuf":          {"pkg/push/wire"},
 	"golang.org/x/sync":                   {"internal"},
-	"github.com/spf13/cobra":              {"cmd"},
-	"github.com/spf13/pflag":              {"cmd"},
+	"github.com/spf13/cobra":              {"cmd", "internal/cli"},
+	"github.com/spf13/pflag":              {"cmd", "internal/cli"},
 	"github.com/schollz/progressbar/v3":   {"cmd"},
-	"golang.org/x/term":                   {"cmd"},
+	"golang.org/x/term":                   {"cmd", "internal/cli"},
 	"go.uber.org/goleak":                  {"internal/redistest"},
 	"pgregory.net/rapid":                  {"internal/vendortest"},
 }

@@ -7,56 +7,57 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/postrider/postrider/internal/cli"
 	"github.com/postrider/postrider/internal/queue"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-func (a *app) cancel() *cobra.Command {
+func (p *program) cancel() *cobra.Command {
 	return &cobra.Command{
 		Use:   "cancel JOB",
-		Short: "Cancel what is not yet sent of a job",
-		Long: `cancel ends what is not yet sent of a job: nothing new of it is sent later than
-a second after this command returned. Workers count the tokens as canceled
-within ten seconds, but for those of requests that are in flight.
+		Short: "Cancel the tokens of a job that were not sent yet",
+		Long: `cancel stops a job: no new request for it starts later than a second after this
+command has returned. Workers count the remaining tokens as canceled within ten
+seconds, except those of requests that are in flight.
 
-It exits 0 also when the job was canceled before, and 1 when the job is finished
-or unknown.`,
-		Args: cobra.ExactArgs(1),
+It exits 0 also if the job was canceled before, and 1 if the job is finished or
+unknown.`,
+		Args: cli.Args(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			a.job = args[0]
-			if err := a.connect(); err != nil {
+			p.job = args[0]
+			if err := p.connect(); err != nil {
 				return err
 			}
-			return a.runCancel(cmd.Context())
+			return p.runCancel(cmd.Context())
 		},
 	}
 }
 
-func (a *app) runCancel(ctx context.Context) error {
-	if err := a.book().Cancel(ctx, a.job); err != nil {
+func (p *program) runCancel(ctx context.Context) error {
+	if err := p.book().Cancel(ctx, p.job); err != nil {
 		return err
 	}
-	if err := (queue.Hasten{Redis: a.book().Redis}).Job(ctx, a.job); err != nil {
-		return fmt.Errorf("job %s is canceled; its tokens may be pending for long: %w", a.job, err)
+	if err := (queue.Hasten{Redis: p.rdb}).Job(ctx, p.job); err != nil {
+		return fmt.Errorf("job %s is canceled, but its tokens may stay pending until their retry time: run enqueue cancel again: %w", p.job, err)
 	}
-	st, err := a.book().Status(ctx, a.job)
+	st, err := p.book().Status(ctx, p.job)
 	if err != nil {
 		return err
 	}
-	if a.json {
-		return a.print(st)
+	if p.json {
+		return p.print(st)
 	}
-	return a.tellStatus(st)
+	return p.printStatus(st)
 }
 
-// unlessCanceled says so when an enqueue found its id taken because the job was
-// canceled, meanwhile or before.
-func (a *app) unlessCanceled(ctx context.Context, err error) error {
-	if !errors.Is(err, push.ErrDuplicate) || a.job == "" {
+// unlessCanceled adds to a duplicate error that the job with this id was
+// canceled, if so: before, or while it was being enqueued.
+func (p *program) unlessCanceled(ctx context.Context, err error) error {
+	if !errors.Is(err, push.ErrDuplicate) || p.job == "" {
 		return err
 	}
-	if st, fault := a.book().Status(ctx, a.job); fault != nil || st.State != wire.Canceling {
+	if st, fault := p.book().Status(ctx, p.job); fault != nil || st.State != wire.Canceling {
 		return err
 	}
 	return fmt.Errorf("%w: that job was canceled", err)

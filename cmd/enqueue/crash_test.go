@@ -14,39 +14,39 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-// fuse stands between the command and Redis and burns through: from then on
-// nothing passes, as if the command had been killed. It cannot take anything back.
-type fuse struct {
+// cutter is a proxy between the command and Redis that cuts all connections at
+// one request, as if the command had been killed at that moment.
+type cutter struct {
 	redis    string
 	listener net.Listener
 
 	mu     sync.Mutex
 	passed int  // requests
-	at     int  // the request at which it burns through; 0: never
-	after  bool // Redis still gets that request, and its answer is lost
-	burnt  bool
+	at     int  // the request at which it cuts; 0: never
+	after  bool // Redis still gets that request, but the reply is lost
+	cut    bool
 	conns  []net.Conn
 	wg     sync.WaitGroup
 }
 
-func newFuse(t *testing.T, redis string, at int, after bool) *fuse {
+func newCutter(t *testing.T, redis string, at int, after bool) *cutter {
 	t.Helper()
 	var lc net.ListenConfig
 	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fuse{redis: redis, listener: l, at: at, after: after}
+	f := &cutter{redis: redis, listener: l, at: at, after: after}
 	f.wg.Go(f.accept)
 	t.Cleanup(func() {
 		_ = l.Close()
-		f.burn()
+		f.cutAll()
 		f.wg.Wait()
 	})
 	return f
 }
 
-func (f *fuse) accept() {
+func (f *cutter) accept() {
 	for {
 		client, err := f.listener.Accept()
 		if err != nil {
@@ -54,7 +54,7 @@ func (f *fuse) accept() {
 		}
 		var d net.Dialer
 		server, err := d.DialContext(context.Background(), "tcp", f.redis)
-		if err != nil || !f.keep(client, server) {
+		if err != nil || !f.register(client, server) {
 			_ = client.Close()
 			continue
 		}
@@ -63,30 +63,30 @@ func (f *fuse) accept() {
 	}
 }
 
-// keep remembers connections so that they can be cut; false: it is too late.
-func (f *fuse) keep(both ...net.Conn) bool {
+// register stores connections so that they can be cut; false: they were cut already.
+func (f *cutter) register(both ...net.Conn) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.conns = append(f.conns, both...)
-	if f.burnt {
+	if f.cut {
 		for _, c := range both {
 			_ = c.Close()
 		}
 	}
-	return !f.burnt
+	return !f.cut
 }
 
-func (f *fuse) burn() {
+func (f *cutter) cutAll() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.burnt = true
+	f.cut = true
 	for _, c := range f.conns {
 		_ = c.Close()
 	}
 }
 
-// requests passes what the client asks on, up to the fatal one.
-func (f *fuse) requests(client, server net.Conn) {
+// requests forwards the client's requests, up to the one at which it cuts.
+func (f *cutter) requests(client, server net.Conn) {
 	buf := make([]byte, 1<<20)
 	for {
 		n, err := client.Read(buf)
@@ -99,7 +99,7 @@ func (f *fuse) requests(client, server net.Conn) {
 		fatal := f.passed == f.at
 		f.mu.Unlock()
 		if fatal && !f.after {
-			f.burn()
+			f.cutAll()
 			return
 		}
 		if _, err := server.Write(buf[:n]); err != nil {
@@ -108,8 +108,8 @@ func (f *fuse) requests(client, server net.Conn) {
 	}
 }
 
-// answers passes what Redis says on, unless the fuse is to burn with it.
-func (f *fuse) answers(server, client net.Conn) {
+// answers forwards the replies of Redis, except the one that is to be lost.
+func (f *cutter) answers(server, client net.Conn) {
 	buf := make([]byte, 1<<20)
 	for {
 		n, err := server.Read(buf)
@@ -121,7 +121,7 @@ func (f *fuse) answers(server, client net.Conn) {
 		fatal := f.after && f.at > 0 && f.passed >= f.at
 		f.mu.Unlock()
 		if fatal {
-			f.burn()
+			f.cutAll()
 			return
 		}
 		if _, err := client.Write(buf[:n]); err != nil {
@@ -130,27 +130,27 @@ func (f *fuse) answers(server, client net.Conn) {
 	}
 }
 
-const half = 200 // tokens of a job that is cut into 20 chunks
+const campaignTokens = 200 // a job of this many tokens has 20 chunks
 
-func halfway(args ...string) []string {
+func campaign(args ...string) []string {
 	return notification(append([]string{"--targets", "-", "--id", "campaign"}, args...)...)
 }
 
-// requestsOfOneJob counts what the command asks of Redis; the most it asks is
-// of one that does not know its scripts yet.
+// requestsOfOneJob counts the requests of one enqueue. A new Redis gets the
+// most, since it does not know the scripts yet.
 func requestsOfOneJob(t *testing.T) int {
 	t.Helper()
-	d := &desk{rdb: redistest.Start(t).Client(t)}
-	f := newFuse(t, d.rdb.Options().Addr, 0, false)
-	(&desk{d.through(t, f), d.rdb}).good(t, csv(half), halfway()...)
-	d.whole(t, "campaign", "huawei:normal", half)
+	d := &deployment{rdb: redistest.Start(t).Client(t)}
+	f := newCutter(t, d.rdb.Options().Addr, 0, false)
+	(&deployment{d.through(t, f), d.rdb}).runOK(t, csv(campaignTokens), campaign()...)
+	d.checkComplete(t, "campaign", "huawei:normal", campaignTokens)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.passed
 }
 
-// through is a configuration for the desk's database behind a fuse.
-func (d *desk) through(t *testing.T, f *fuse) string {
+// through writes a configuration that reaches the deployment's database by a cutter.
+func (d *deployment) through(t *testing.T, f *cutter) string {
 	t.Helper()
 	return writeConfig(t, fmt.Sprintf("redis://%s/%d", f.listener.Addr(), d.rdb.Options().DB))
 }
@@ -160,76 +160,76 @@ func TestAJobThatACrashLeftHalfEnqueuedIsCompleted(t *testing.T) {
 	all := requestsOfOneJob(t)
 	for _, after := range []bool{false, true} {
 		for at := 1; at <= all; at++ {
-			t.Run(fmt.Sprintf("killed at request %d of %d, which redis got: %v", at, all, after), func(t *testing.T) {
+			t.Run(fmt.Sprintf("killed at request %d of %d, received by redis: %v", at, all, after), func(t *testing.T) {
 				t.Parallel()
-				d := newDesk(t)
+				d := newDeployment(t)
 				want := 0
 				if state := killedAt(t, d, at, after); state == wire.Running {
-					want = exitDuplicate // only the answer was lost
+					want = exitDuplicate // the job was complete, only the reply was lost
 				} else if tasks := len(d.tasks(t, "huawei:normal")); tasks > 0 && state != wire.Sealed {
-					t.Errorf("%d tasks wait while the ledger is %q, want none before all chunks are there", tasks, state)
+					t.Errorf("%d tasks wait while the ledger is %q, want none before all chunks are stored", tasks, state)
 				}
-				if again := d.run(t, csv(half), halfway()...); again.code != want {
-					t.Errorf("again: exit %d, %s, want %d", again.code, again.err, want)
+				if again := d.run(t, csv(campaignTokens), campaign()...); again.code != want {
+					t.Errorf("second run: exit %d, %s, want %d", again.code, again.err, want)
 				}
-				d.whole(t, "campaign", "huawei:normal", half)
-				if third := d.run(t, csv(half), halfway()...); third.code != exitDuplicate {
-					t.Errorf("a third time: exit %d, want 3", third.code)
+				d.checkComplete(t, "campaign", "huawei:normal", campaignTokens)
+				if third := d.run(t, csv(campaignTokens), campaign()...); third.code != exitDuplicate {
+					t.Errorf("third run: exit %d, want 3", third.code)
 				}
-				d.whole(t, "campaign", "huawei:normal", half)
+				d.checkComplete(t, "campaign", "huawei:normal", campaignTokens)
 			})
 		}
 	}
 }
 
-// killedAt sends the job through a fuse and returns the state in which it left the ledger.
-func killedAt(t *testing.T, d *desk, at int, after bool) string {
+// killedAt enqueues the job through a cutter and returns the resulting state of the ledger.
+func killedAt(t *testing.T, d *deployment, at int, after bool) string {
 	t.Helper()
-	f := newFuse(t, d.rdb.Options().Addr, at, after)
-	if got := (&desk{d.through(t, f), d.rdb}).run(t, csv(half), halfway()...); got.code != 0 && got.code != exitFailed {
-		t.Errorf("the killed one: exit %d, %s, want 1", got.code, got.err)
+	f := newCutter(t, d.rdb.Options().Addr, at, after)
+	if got := (&deployment{d.through(t, f), d.rdb}).run(t, csv(campaignTokens), campaign()...); got.code != 0 && got.code != exitFailed {
+		t.Errorf("killed run: exit %d, %s, want 1", got.code, got.err)
 	}
 	return d.rdb.HGet(t.Context(), wire.JobKey("campaign"), wire.FieldState).Val()
 }
 
-func TestAHalfEnqueuedJobIsNotCompletedWithSomethingElse(t *testing.T) {
+func TestAHalfEnqueuedJobIsNotCompletedWithOtherContent(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t)
-	at := 8 // some requests say who the command is
+	d := newDeployment(t)
+	at := 8 // the first requests open the connection
 	for killedAt(t, d, at, false) != wire.Staging {
 		if at++; at > 100 {
-			t.Fatal("it is never half-enqueued")
+			t.Fatal("no cut left the job half-enqueued")
 		}
 	}
 	for name, c := range map[string]struct {
 		stdin string
 		args  []string
 	}{
-		"another message": {csv(half), halfway("--title", "Other")},
-		"other targets":   {strings.ReplaceAll(csv(half), "t", "u"), halfway()},
+		"another message": {csv(campaignTokens), campaign("--title", "Other")},
+		"other targets":   {strings.ReplaceAll(csv(campaignTokens), "t", "u"), campaign()},
 	} {
 		got := d.run(t, c.stdin, c.args...)
 		if got.code != exitUsage || !strings.Contains(got.err, "job differs from its half-enqueued first part") {
-			t.Errorf("%s: exit %d, %s, want 2 and that it differs", name, got.code, got.err)
+			t.Errorf("%s: exit %d, %s, want 2 and an error that says it differs", name, got.code, got.err)
 		}
 	}
 	if n := len(d.tasks(t, "huawei:normal")); n != 0 {
 		t.Errorf("%d tasks wait, want none before the job is complete", n)
 	}
-	d.good(t, csv(half), halfway()...)
-	d.whole(t, "campaign", "huawei:normal", half)
+	d.runOK(t, csv(campaignTokens), campaign()...)
+	d.checkComplete(t, "campaign", "huawei:normal", campaignTokens)
 }
 
-// doomed is a reader during which the command is told to end.
-type doomed struct {
+// interruptedReader cancels the command's context while the command reads.
+type interruptedReader struct {
 	r      io.Reader
-	lines  int // after which it comes
+	lines  int // after this many lines it cancels
 	cancel context.CancelFunc
-	silent bool // nothing comes after it
+	silent bool // after that, reads block until closed
 	closed chan struct{}
 }
 
-func (s *doomed) Read(p []byte) (int, error) {
+func (s *interruptedReader) Read(p []byte) (int, error) {
 	if s.lines <= 0 && s.silent {
 		<-s.closed
 		return 0, io.EOF
@@ -241,26 +241,26 @@ func (s *doomed) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func TestAnEnqueueThatIsInterruptedLeavesNothingBehind(t *testing.T) {
+func TestAnInterruptedEnqueueLeavesNothingInRedis(t *testing.T) {
 	t.Parallel()
 	for _, silent := range []bool{false, true} {
 		for _, lines := range []int{0, 5, 100, 195} {
 			t.Run(fmt.Sprintf("after %d lines, silent: %v", lines, silent), func(t *testing.T) {
 				t.Parallel()
-				d := newDesk(t)
+				d := newDeployment(t)
 				ctx, cancel := context.WithCancel(t.Context())
-				in := &doomed{strings.NewReader(csv(half)), lines, cancel, silent, make(chan struct{})}
+				in := &interruptedReader{strings.NewReader(csv(campaignTokens)), lines, cancel, silent, make(chan struct{})}
 				defer close(in.closed)
 				if lines == 0 {
 					cancel()
 				}
-				got := d.runWith(ctx, in, halfway()...)
+				got := d.runWith(ctx, in, campaign()...)
 				if got.code != exitFailed || got.out != "" || !strings.Contains(got.err, "canceled") {
 					t.Errorf("exit %d, %s%s, want 1", got.code, got.out, got.err)
 				}
-				d.empty(t)
-				d.good(t, csv(half), halfway()...)
-				d.whole(t, "campaign", "huawei:normal", half)
+				d.checkEmpty(t)
+				d.runOK(t, csv(campaignTokens), campaign()...)
+				d.checkComplete(t, "campaign", "huawei:normal", campaignTokens)
 			})
 		}
 	}
@@ -273,7 +273,7 @@ func TestASilentStdinCanBeInterrupted(t *testing.T) {
 	} {
 		t.Run(strings.Join(args[len(args)-2:], " "), func(t *testing.T) {
 			t.Parallel()
-			d := newDesk(t)
+			d := newDeployment(t)
 			r, w := io.Pipe()
 			defer w.Close()
 			ctx, cancel := context.WithCancel(t.Context())
@@ -281,14 +281,14 @@ func TestASilentStdinCanBeInterrupted(t *testing.T) {
 			if got := d.runWith(ctx, r, args...); got.code != exitFailed || !strings.Contains(got.err, "canceled") {
 				t.Errorf("exit %d, %s, want 1", got.code, got.err)
 			}
-			d.empty(t)
+			d.checkEmpty(t)
 		})
 	}
 }
 
 func TestInterruptible(t *testing.T) {
 	t.Parallel()
-	t.Run("hands on what comes", func(t *testing.T) {
+	t.Run("passes the input through", func(t *testing.T) {
 		t.Parallel()
 		text := strings.Repeat("0123456789", 100_000)
 		got, err := io.ReadAll(&interruptible{ctx: t.Context(), r: strings.NewReader(text)})
@@ -296,7 +296,7 @@ func TestInterruptible(t *testing.T) {
 			t.Errorf("got %d bytes, %v, want %d", len(got), err, len(text))
 		}
 	})
-	t.Run("ends while nothing comes", func(t *testing.T) {
+	t.Run("ends while no input arrives", func(t *testing.T) {
 		t.Parallel()
 		r, w := io.Pipe()
 		defer w.Close()

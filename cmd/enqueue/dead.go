@@ -10,68 +10,69 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/postrider/postrider/internal/cli"
 	"github.com/postrider/postrider/internal/deadletter"
 	"github.com/postrider/postrider/pkg/push/text"
 )
 
-func (a *app) dead() *cobra.Command {
+func (p *program) dead() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "dead",
 		Short: "List, show, replay, export or purge dead letters",
-		Long: `A dead letter is the tokens of one chunk that were given up for one reason, with
-all that is needed to send them again.`,
-		Args: noArgs,
+		Long: `A dead letter holds the tokens of one chunk that ended dead for one reason, with
+everything that is needed to send them again.`,
+		Args: cli.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			return usage(errors.New("dead: say what to do with them: list, show, replay, export or purge"))
+			return usage(errors.New("dead: want a subcommand: list, show, replay, export or purge"))
 		},
 	}
-	c.AddCommand(a.deadList(), a.deadShow(), a.deadReplay(), a.deadExport(), a.deadPurge())
+	c.AddCommand(p.deadList(), p.deadShow(), p.deadReplay(), p.deadExport(), p.deadPurge())
 	return c
 }
 
-// letters connects and returns the dead letters with the filter that was asked for.
-func (a *app) letters(f *entryFlags) (*deadletter.Store, deadletter.Filter, error) {
+// deadLetters connects to Redis and returns the dead letters and the filter of the flags.
+func (p *program) deadLetters(f *entryFlags) (*deadletter.Store, deadletter.Filter, error) {
 	from, err := f.check()
 	filter := deadletter.Filter{App: f.app, Vendor: f.vendor, Code: f.code, Job: f.job, Since: from}
 	if err != nil {
 		return nil, filter, err
 	}
-	if err := a.connect(); err != nil {
+	if err := p.connect(); err != nil {
 		return nil, filter, err
 	}
-	return &deadletter.Store{Redis: a.rdb}, filter, nil
+	return &deadletter.Store{Redis: p.rdb}, filter, nil
 }
 
-func (a *app) deadList() *cobra.Command {
+func (p *program) deadList() *cobra.Command {
 	var f entryFlags
 	c := &cobra.Command{
 		Use:   "list",
-		Short: "List dead letters, the oldest first",
-		Long: `list prints a line for each dead letter, the oldest first. Tokens are cut short;
+		Short: "List dead letters, oldest first",
+		Long: `list prints a line for each dead letter, oldest first. Tokens are shortened;
 --json prints them in full, newline-separated.`,
-		Args: noArgs,
+		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, filter, err := a.letters(&f)
+			s, filter, err := p.deadLetters(&f)
 			if err != nil {
 				return err
 			}
-			return a.listDead(cmd.Context(), s, filter)
+			return p.listDead(cmd.Context(), s, filter)
 		},
 	}
 	f.register(c, "died")
 	return c
 }
 
-func (a *app) deadShow() *cobra.Command {
+func (p *program) deadShow() *cobra.Command {
 	return &cobra.Command{
 		Use:   "show ID",
-		Short: "Show everything of one dead letter",
-		Args:  cobra.ExactArgs(1),
+		Short: "Show all fields of one dead letter",
+		Args:  cli.Args(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := deadletter.CheckID(args[0]); err != nil {
 				return usage(err)
 			}
-			s, _, err := a.letters(&entryFlags{})
+			s, _, err := p.deadLetters(&entryFlags{})
 			if err != nil {
 				return err
 			}
@@ -79,57 +80,57 @@ func (a *app) deadShow() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if a.json {
-				return a.print(whole(&e))
+			if p.json {
+				return p.print(fullDeadLetterOf(&e))
 			}
-			return a.tellDead(&e)
+			return p.printDead(&e)
 		},
 	}
 }
 
-func (a *app) deadReplay() *cobra.Command {
+func (p *program) deadReplay() *cobra.Command {
 	var f entryFlags
 	var expires string
 	c := &cobra.Command{
 		Use:   "replay",
-		Short: "Send the tokens that died once more",
-		Long: `replay sends just the tokens that died, as their job had it and under the same
-job id: the ledger moves them from dead to pending, and the dead letters go. It
-may be interrupted and run again: each token is sent once. Without a filter it
-replays all.
+		Short: "Send the tokens of dead letters again",
+		Long: `replay enqueues the tokens of dead letters again, with the message, priority and
+id of their job: the ledger moves them from dead to pending, and the dead letters
+are deleted. It may be interrupted and run again: each token is enqueued once.
+Without a filter it replays all dead letters.
 
-A dead letter whose job has expired gets as long to live as the job had, from
-now; --expires says otherwise, for all that are replayed.`,
-		Args: noArgs,
+If a job has expired, its tokens get a new expiry: as far from now as the job's
+expiry was from its start. --expires sets the expiry of all replayed tokens.`,
+		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			until, err := moment("expires", expires, 1)
+			until, err := parseTime("expires", expires, 1)
 			if err == nil && expires != "" && !until.After(time.Now()) {
-				err = usage(errors.New("--expires: is over already"))
+				err = usage(errors.New("--expires: the time is in the past: give a later one, or a duration from now like 2h"))
 			}
 			if err != nil {
 				return err
 			}
-			s, filter, err := a.letters(&f)
+			s, filter, err := p.deadLetters(&f)
 			if err != nil {
 				return err
 			}
-			return a.replay(cmd.Context(), s, filter, until)
+			return p.replay(cmd.Context(), s, filter, until)
 		},
 	}
 	f.register(c, "died")
-	c.Flags().StringVar(&expires, "expires", "", "nothing is sent after this time: RFC 3339, or a duration from now")
+	c.Flags().StringVar(&expires, "expires", "", "do not send after this `TIME`: RFC 3339, or a duration from now like 2h")
 	return c
 }
 
-func (a *app) replay(ctx context.Context, s *deadletter.Store, f deadletter.Filter, expires time.Time) error {
+func (p *program) replay(ctx context.Context, s *deadletter.Store, f deadletter.Filter, expires time.Time) error {
 	sum, left, err := s.Replay(ctx, f, expires)
 	for _, l := range left {
-		text.Fprintf(a.err, "enqueue: dead letter %s of job %s stays: %s\n", l.ID, l.Job, l.Reason)
+		text.Fprintf(p.err, "enqueue: dead letter %s of job %s cannot be replayed: %s\n", l.ID, l.Job, l.Reason)
 	}
 	if err != nil {
-		return fmt.Errorf("%w: %d entries with %d tokens were replayed before: run it again for the rest", err, sum.Entries, sum.Tokens)
+		return fmt.Errorf("%w: before this error, %d entries with %d tokens were replayed: run it again for the rest", err, sum.Entries, sum.Tokens)
 	}
-	if err := a.tellSum("replayed", sum); err != nil {
+	if err := p.printSum("replayed", sum); err != nil {
 		return err
 	}
 	if len(left) > 0 {
@@ -138,26 +139,26 @@ func (a *app) replay(ctx context.Context, s *deadletter.Store, f deadletter.Filt
 	return nil
 }
 
-func (a *app) deadPurge() *cobra.Command {
+func (p *program) deadPurge() *cobra.Command {
 	var f entryFlags
 	var all bool
 	c := &cobra.Command{
 		Use:   "purge",
-		Short: "Delete dead letters for good",
-		Args:  noArgs,
+		Short: "Delete dead letters permanently",
+		Args:  cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if f.empty() != all {
-				return usage(errors.New("purge: give a filter, or --all alone to delete every dead letter"))
+				return usage(errors.New("dead purge: give a filter, or --all without a filter to delete every dead letter"))
 			}
-			s, filter, err := a.letters(&f)
+			s, filter, err := p.deadLetters(&f)
 			if err != nil {
 				return err
 			}
 			sum, err := s.Purge(cmd.Context(), filter)
 			if err != nil {
-				return fmt.Errorf("%w: %d entries with %d tokens were purged before", err, sum.Entries, sum.Tokens)
+				return fmt.Errorf("%w: before this error, %d entries with %d tokens were purged: run it again for the rest", err, sum.Entries, sum.Tokens)
 			}
-			return a.tellSum("purged", sum)
+			return p.printSum("purged", sum)
 		},
 	}
 	f.register(c, "died")
@@ -165,41 +166,41 @@ func (a *app) deadPurge() *cobra.Command {
 	return c
 }
 
-func (a *app) deadExport() *cobra.Command {
+func (p *program) deadExport() *cobra.Command {
 	var f entryFlags
 	var file string
 	c := &cobra.Command{
 		Use:   "export",
-		Short: "Write dead letters as JSON, one a line, with everything",
-		Args:  noArgs,
+		Short: "Write dead letters with all fields, one JSON object a line",
+		Args:  cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, filter, err := a.letters(&f)
+			s, filter, err := p.deadLetters(&f)
 			if err != nil {
 				return err
 			}
 			if file == "" {
-				_, err := export(cmd.Context(), s, filter, a.out)
+				_, err := export(cmd.Context(), s, filter, p.out)
 				return err
 			}
-			return a.exportTo(cmd.Context(), s, filter, file)
+			return p.exportTo(cmd.Context(), s, filter, file)
 		},
 	}
 	f.register(c, "died")
-	c.Flags().StringVar(&file, "out", "", "file to write to (default stdout); only its owner may read it")
+	c.Flags().StringVar(&file, "out", "", "`FILE` to write to (default stdout); it is created readable by its owner only")
 	return c
 }
 
-// exportTo writes a file, and tells what is in it.
-func (a *app) exportTo(ctx context.Context, s *deadletter.Store, f deadletter.Filter, file string) error {
-	out, err := os.OpenFile(file, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600) //nolint:gosec // the user names the file
+// exportTo writes a file and prints how many entries it has.
+func (p *program) exportTo(ctx context.Context, s *deadletter.Store, f deadletter.Filter, file string) error {
+	out, err := os.OpenFile(file, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
 		return usage(err)
 	}
 	sum, err := export(ctx, s, f, out)
 	if err = errors.Join(err, out.Close()); err != nil {
-		return fmt.Errorf("%s is not complete: %w", file, err)
+		return fmt.Errorf("%s is incomplete: %w", file, err)
 	}
-	return a.tellSum("exported", sum)
+	return p.printSum("exported", sum)
 }
 
 func export(ctx context.Context, s *deadletter.Store, f deadletter.Filter, w io.Writer) (deadletter.Sum, error) {
@@ -207,7 +208,7 @@ func export(ctx context.Context, s *deadletter.Store, f deadletter.Filter, w io.
 	out := newLines(w)
 	err := s.Each(ctx, f, func(e *deadletter.Entry) error {
 		sum.Entries, sum.Tokens = sum.Entries+1, sum.Tokens+e.Count()
-		return out.print(whole(e))
+		return out.print(fullDeadLetterOf(e))
 	})
 	return sum, errors.Join(err, out.flush())
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/postrider/postrider/pkg/push/text"
 )
 
-// deadLine is a dead letter as list prints it: the fields of the stream.
-type deadLine struct {
+// deadLetter is a dead letter as list prints it: the fields of the stream entry.
+type deadLetter struct {
 	ID       string    `json:"id"`
 	App      string    `json:"app"`
 	Vendor   string    `json:"vendor"`
@@ -27,9 +27,9 @@ type deadLine struct {
 	Tokens   string    `json:"tokens"` // newline-separated
 }
 
-// deadWhole is a dead letter with what its replay needs.
-type deadWhole struct {
-	deadLine
+// fullDeadLetter also has the fields that a replay needs.
+type fullDeadLetter struct {
+	deadLetter
 	Message  json.RawMessage `json:"message"`
 	Priority string          `json:"priority"`
 	Delivery string          `json:"delivery"`
@@ -38,31 +38,31 @@ type deadWhole struct {
 	Key      string          `json:"key,omitempty"`
 }
 
-func line(e *deadletter.Entry) deadLine {
-	return deadLine{e.ID, e.App, e.Vendor, e.Job, e.Code, string(e.Reason), e.Detail, e.Class, e.Attempts, e.At, e.Tokens}
+func deadLetterOf(e *deadletter.Entry) deadLetter {
+	return deadLetter{e.ID, e.App, e.Vendor, e.Job, e.Code, string(e.Reason), e.Detail, e.Class, e.Attempts, e.At, e.Tokens}
 }
 
-func whole(e *deadletter.Entry) deadWhole {
+func fullDeadLetterOf(e *deadletter.Entry) fullDeadLetter {
 	message := json.RawMessage(e.Message)
 	if !json.Valid(message) {
 		message, _ = json.Marshal(e.Message) // a string can always be encoded
 	}
-	return deadWhole{line(e), message, e.Priority, e.Delivery, e.Start, e.Expires, e.Key}
+	return fullDeadLetter{deadLetterOf(e), message, e.Priority, e.Delivery, e.Start, e.Expires, e.Key}
 }
 
-// listDead prints a line for each dead letter. The table is laid out anew every
-// so many lines, so that a long one is never held in memory.
-func (a *app) listDead(ctx context.Context, s *deadletter.Store, f deadletter.Filter) error {
-	const together = 500
-	out, n := newLines(a.out), 0
+// listDead prints a line for each dead letter. Column widths are computed again
+// every rowsPerTable lines, so that a long list does not have to fit in memory.
+func (p *program) listDead(ctx context.Context, s *deadletter.Store, f deadletter.Filter) error {
+	const rowsPerTable = 500
+	out, n := newLines(p.out), 0
 	w := tabwriter.NewWriter(out.b, 0, 0, 2, ' ', 0)
 	err := s.Each(ctx, f, func(e *deadletter.Entry) error {
-		if a.json {
-			return out.print(line(e))
+		if p.json {
+			return out.print(deadLetterOf(e))
 		}
 		if n == 0 {
 			fmt.Fprintln(w, "ID\tDIED\tAPP\tVENDOR\tJOB\tCODE\tATTEMPTS\tTOKENS\tFIRST\tREASON\tDETAIL")
-		} else if n%together == 0 {
+		} else if n%rowsPerTable == 0 {
 			if err := w.Flush(); err != nil {
 				return err
 			}
@@ -75,9 +75,9 @@ func (a *app) listDead(ctx context.Context, s *deadletter.Store, f deadletter.Fi
 	return errors.Join(err, w.Flush(), out.flush())
 }
 
-// tellDead shows one dead letter to a person.
-func (a *app) tellDead(e *deadletter.Entry) error {
-	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+// printDead prints one dead letter in human-readable form.
+func (p *program) printDead(e *deadletter.Entry) error {
+	w := tabwriter.NewWriter(p.out, 0, 0, 2, ' ', 0)
 	text.Fprintf(w, "dead letter %s\n", e.ID)
 	for _, f := range [][2]string{
 		{"app", e.App}, {"vendor", e.Vendor}, {"job", e.Job}, {"code", e.Code}, {"reason", string(e.Reason)}, {"detail", e.Detail}, {"class", e.Class},
@@ -90,7 +90,7 @@ func (a *app) tellDead(e *deadletter.Entry) error {
 	const shown = 10
 	for i, t := range e.List() {
 		if i == shown {
-			text.Fprintf(w, "  \t… and %d more: --json lists all\n", e.Count()-shown)
+			text.Fprintf(w, "  \t… and %d more: --json lists all of them\n", e.Count()-shown)
 			break
 		}
 		text.Fprintf(w, "  \t%s\n", text.Masked(t))
@@ -98,11 +98,11 @@ func (a *app) tellDead(e *deadletter.Entry) error {
 	return w.Flush()
 }
 
-// tellSum tells what became of dead letters.
-func (a *app) tellSum(what string, sum deadletter.Sum) error {
-	if a.json {
-		return a.print(sum)
+// printSum prints how many dead letters were handled.
+func (p *program) printSum(what string, sum deadletter.Sum) error {
+	if p.json {
+		return p.print(sum)
 	}
-	_, err := text.Fprintf(a.out, "%d dead letters with %d tokens %s\n", sum.Entries, sum.Tokens, what)
+	_, err := text.Fprintf(p.out, "%d dead letters with %d tokens %s\n", sum.Entries, sum.Tokens, what)
 	return err
 }

@@ -9,25 +9,25 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/registry"
 )
 
-// entryFlags choose entries of a stream: dead letters, or held invalid tokens.
+// entryFlags select entries of a stream: dead letters or quarantined feed entries.
 type entryFlags struct{ app, vendor, code, job, since string }
 
-// register adds the flags; happened is what befell an entry: "died".
+// register adds the flags. happened completes the help of --since: "died".
 func (f *entryFlags) register(c *cobra.Command, happened string) {
 	fl := c.Flags()
-	fl.StringVar(&f.app, "app", "", "only of this app")
-	fl.StringVar(&f.vendor, "vendor", "", "only of this vendor")
-	fl.StringVar(&f.code, "code", "", "only with this code: vendor/level/code, or the vendor's own code alone")
-	fl.StringVar(&f.job, "job", "", "only of this job")
-	fl.StringVar(&f.since, "since", "", "only what "+happened+" after this time: RFC 3339, or a duration before now like 2h")
+	fl.StringVar(&f.app, "app", "", "only of this `APP`")
+	fl.StringVar(&f.vendor, "vendor", "", "only of this `VENDOR`")
+	fl.StringVar(&f.code, "code", "", "only with this `CODE`: vendor/level/code, or only the vendor's own code")
+	fl.StringVar(&f.job, "job", "", "only of this `JOB`")
+	fl.StringVar(&f.since, "since", "", "only what "+happened+" after this `TIME`: RFC 3339, or a duration before now like 2h")
 }
 
 func (f *entryFlags) empty() bool { return *f == entryFlags{} }
 
-// check returns the time of --since.
+// check validates the flags and returns the time of --since.
 func (f *entryFlags) check() (time.Time, error) {
 	if _, ok := registry.Find(f.vendor); !ok && f.vendor != "" {
-		return time.Time{}, usage(fmt.Errorf("--vendor: %w", noVendor(f.vendor)))
+		return time.Time{}, usage(fmt.Errorf("--vendor: %w", unknownVendor(f.vendor)))
 	}
-	return moment("since", f.since, -1)
+	return parseTime("since", f.since, -1)
 }

@@ -7,90 +7,92 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/postrider/postrider/internal/cli"
 	"github.com/postrider/postrider/internal/feed"
 	"github.com/postrider/postrider/pkg/push/text"
 )
 
-func (a *app) invalidHeld() *cobra.Command {
+func (p *program) invalidHeld() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "held",
-		Short: "List, confirm or discard what the guard holds back",
-		Long: `When a vendor suddenly calls nearly every token invalid, which is more often a
-wrong app, wrong credentials or the vendor's own fault than the truth, entries of
-the feed are held until somebody has looked at them: confirm lets them into the
-feed, discard forgets them.`,
-		Args: noArgs,
+		Short: "List, confirm or discard quarantined feed entries",
+		Long: `When a vendor suddenly calls nearly every token invalid, the cause is more often
+a wrong app, wrong credentials or a fault at the vendor than invalid tokens. The
+guard then quarantines the feed entries until an operator decides: confirm moves
+them into the feed, discard deletes them.`,
+		Args: cli.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			return usage(errors.New("invalid held: say what to do with them: list, confirm or discard"))
+			return usage(errors.New("invalid held: want a subcommand: list, confirm or discard"))
 		},
 	}
-	c.AddCommand(a.heldList(), a.heldMove("confirm", "Let held entries into the feed", "confirmed", (*feed.Held).Confirm,
-		`confirm moves held entries into the feed, in their order: applications will
-delete the tokens, and postrider sends nothing more to them. It may be
+	c.AddCommand(p.heldList(), p.heldMove("confirm", "Move quarantined entries into the feed", "confirmed", (*feed.Held).Confirm,
+		`confirm moves quarantined entries into the feed, in their order: applications
+will delete the tokens, and postrider no longer sends to them. It may be
 interrupted and run again: each entry enters the feed once. Without a filter it
-confirms all.`))
-	c.AddCommand(a.heldMove("discard", "Forget held entries", "discarded", (*feed.Held).Discard,
-		`discard deletes held entries for good: nobody is told that the tokens are
-invalid. The ledgers stay as they are. Without a filter it discards all.`))
+confirms all entries.`))
+	c.AddCommand(p.heldMove("discard", "Delete quarantined entries", "discarded", (*feed.Held).Discard,
+		`discard deletes quarantined entries permanently: applications never learn that
+the vendor called these tokens invalid. The ledgers do not change. Without a
+filter it discards all entries.`))
 	return c
 }
 
-// held connects and returns the held entries with the filter that was asked for.
-func (a *app) held(f *entryFlags) (*feed.Held, feed.Filter, error) {
+// quarantine connects to Redis and returns the quarantine and the filter of the flags.
+func (p *program) quarantine(f *entryFlags) (*feed.Held, feed.Filter, error) {
 	from, err := f.check()
 	filter := feed.Filter{App: f.app, Vendor: f.vendor, Code: f.code, Job: f.job, Since: from}
 	if err == nil {
-		err = a.connect()
+		err = p.connect()
 	}
 	if err != nil {
 		return nil, filter, err
 	}
-	return &feed.Held{Redis: a.rdb, Keep: a.cfg.Ledger.Keep}, filter, nil
+	return &feed.Held{Redis: p.rdb, Keep: p.cfg.Ledger.Keep}, filter, nil
 }
 
-func (a *app) heldList() *cobra.Command {
+func (p *program) heldList() *cobra.Command {
 	var f entryFlags
 	c := &cobra.Command{
 		Use:   "list",
-		Short: "List held entries, the oldest first",
-		Long: `list prints a line for each held entry, the oldest first. Tokens are cut short;
---json prints them in full, as the feed would have them.`,
-		Args: noArgs,
+		Short: "List quarantined entries, oldest first",
+		Long: `list prints a line for each quarantined entry, oldest first. Tokens are
+shortened; --json prints them in full, in the form of feed entries.`,
+		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			h, filter, err := a.held(&f)
+			h, filter, err := p.quarantine(&f)
 			if err != nil {
 				return err
 			}
-			return h.Each(cmd.Context(), filter, a.tellInvalid)
+			return h.Each(cmd.Context(), filter, p.printInvalid)
 		},
 	}
-	f.register(c, "was held")
+	f.register(c, "was quarantined")
 	return c
 }
 
-// heldMove is the command that does one thing with held entries.
-func (a *app) heldMove(
+// heldMove returns the command that confirms or discards entries.
+func (p *program) heldMove(
 	name, short, done string, move func(*feed.Held, context.Context, feed.Filter) (int, error), long string,
 ) *cobra.Command {
 	var f entryFlags
 	c := &cobra.Command{
-		Use: name, Short: short, Long: long, Args: noArgs,
+		Use: name, Short: short, Long: long, Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			h, filter, err := a.held(&f)
+			h, filter, err := p.quarantine(&f)
 			if err != nil {
 				return err
 			}
 			n, err := move(h, cmd.Context(), filter)
 			if err != nil {
-				return fmt.Errorf("%w: %d entries were %s before: run it again for the rest", err, n, done)
+				return fmt.Errorf("%w: before this error, %d entries were %s: run it again for the rest", err, n, done)
 			}
-			if a.json {
-				return a.print(map[string]int{"entries": n})
+			if p.json {
+				return p.print(map[string]int{"entries": n})
 			}
-			_, err = text.Fprintf(a.out, "%d entries %s\n", n, done)
+			_, err = text.Fprintf(p.out, "%d entries %s\n", n, done)
 			return err
 		},
 	}
-	f.register(c, "was held")
+	f.register(c, "was quarantined")
 	return c
 }

@@ -5,19 +5,19 @@ import (
 	"io"
 )
 
-// longestRead bounds what is read at once, in bytes.
+// longestRead is the most that one read returns, in bytes.
 const longestRead = 256 << 10
 
-// interruptible reads until its context ends, even while nothing comes: a read
-// of a terminal or a pipe cannot be broken off, so a goroutine waits in it,
-// which is left behind if the context ends first. The program ends then too.
+// interruptible is a reader that returns when its context ends, even while no
+// input arrives. A read of a terminal or pipe cannot be aborted, so a goroutine
+// does the read. It leaks if the context ends first; the program then ends too.
 type interruptible struct {
 	ctx context.Context
 	r   io.Reader
 	buf []byte
 }
 
-// Read reads what comes, or fails with the context's error.
+// Read returns the next input, or the context's error.
 func (i *interruptible) Read(p []byte) (int, error) {
 	if err := i.ctx.Err(); err != nil {
 		return 0, err

@@ -6,67 +6,68 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/postrider/postrider/internal/cli"
 	"github.com/postrider/postrider/internal/feed"
 	"github.com/postrider/postrider/pkg/push/text"
 )
 
-func (a *app) invalid() *cobra.Command {
+func (p *program) invalid() *cobra.Command {
 	var follow bool
 	var from string
 	c := &cobra.Command{
 		Use:   "invalid",
 		Short: "Print the feed of invalid tokens",
-		Long: `invalid prints the feed of invalid tokens, the oldest first, and takes nothing
-out of it: applications read it with a consumer group and delete what is done.
-Tokens are cut short; --json prints them in full.`,
+		Long: `invalid prints the feed of invalid tokens, oldest first. It removes nothing:
+applications read the feed with a consumer group and delete handled entries.
+Tokens are shortened; --json prints them in full.`,
 		Example: `  enqueue invalid --since 24h
   enqueue invalid --follow --json | my-cleaner`,
-		Args: noArgs,
+		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			t, err := moment("since", from, -1)
+			t, err := parseTime("since", from, -1)
 			if err != nil {
 				return err
 			}
-			if err := a.connect(); err != nil {
+			if err := p.connect(); err != nil {
 				return err
 			}
-			return a.runInvalid(cmd.Context(), t, follow)
+			return p.runInvalid(cmd.Context(), t, follow)
 		},
 	}
-	c.AddCommand(a.invalidHeld())
-	c.Flags().BoolVar(&follow, "follow", false, "go on printing what comes, until interrupted")
-	c.Flags().StringVar(&from, "since", "", "only entries after this time: RFC 3339, or a duration before now like 2h")
+	c.AddCommand(p.invalidHeld())
+	c.Flags().BoolVar(&follow, "follow", false, "continue to print new entries until interrupted")
+	c.Flags().StringVar(&from, "since", "", "only entries after this `TIME`: RFC 3339, or a duration before now like 2h")
 	return c
 }
 
-func (a *app) runInvalid(ctx context.Context, from time.Time, follow bool) error {
-	feed := feed.Feed{Redis: a.rdb}
+func (p *program) runInvalid(ctx context.Context, from time.Time, follow bool) error {
+	feed := feed.Feed{Redis: p.rdb}
 	if follow {
-		return feed.Follow(ctx, from, a.tellInvalid)
+		return feed.Follow(ctx, from, p.printInvalid)
 	}
-	return feed.Each(ctx, from, a.tellInvalid)
+	return feed.Each(ctx, from, p.printInvalid)
 }
 
-// tellInvalid prints entries and holds nothing back: somebody may follow.
-func (a *app) tellInvalid(all []feed.Entry) error {
-	out := newLines(a.out)
+// printInvalid prints entries and flushes them, since --follow may be running.
+func (p *program) printInvalid(all []feed.Entry) error {
+	out := newLines(p.out)
 	for _, e := range all {
-		if err := a.tellToken(out, e); err != nil {
+		if err := p.printToken(out, e); err != nil {
 			return err
 		}
 	}
 	return out.flush()
 }
 
-func (a *app) tellToken(out *lines, e feed.Entry) error {
-	if a.json {
+func (p *program) printToken(out *lines, e feed.Entry) error {
+	if p.json {
 		return out.print(e)
 	}
 	what := e.Action
 	if e.Replacement != "" {
 		what += " by " + text.Masked(e.Replacement)
 	}
-	by := "no job's"
+	by := "no job"
 	if e.Job != "" {
 		by = "job " + e.Job
 	}

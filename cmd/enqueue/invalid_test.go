@@ -15,8 +15,8 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-// feed puts an entry into the feed of invalid tokens.
-func (d *desk) feed(t *testing.T, token, action, replacement string) {
+// feed adds an entry to the feed of invalid tokens.
+func (d *deployment) feed(t *testing.T, token, action, replacement string) {
 	t.Helper()
 	values := []any{
 		"app", "shop", "vendor", "huawei", "token", token, "code", "huawei/response/80300007", "reason", "all tokens are invalid",
@@ -34,7 +34,7 @@ var feedKeys = []string{"id", "app", "vendor", "token", "code", "reason", "job",
 
 func TestInvalidPrintsTheFeed(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t)
+	d := newDeployment(t)
 	if got := d.run(t, "", "invalid", "--json"); got.code != 0 || got.out != "" || got.err != "" {
 		t.Errorf("an empty feed: exit %d, %s%s", got.code, got.out, got.err)
 	}
@@ -67,7 +67,7 @@ func TestInvalidPrintsTheFeed(t *testing.T) {
 
 func TestInvalidSince(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t)
+	d := newDeployment(t)
 	d.rdb.XAdd(t.Context(), &redis.XAddArgs{Stream: wire.InvalidStream, ID: "1000-0", Values: []any{"token", "old"}})
 	d.feed(t, "new", "delete", "")
 	for since, want := range map[string]int{"1h": 1, "1970-01-01T00:00:01Z": 2, "1970-01-01T00:00:02Z": 1, "2199-01-01T00:00:00Z": 0} {
@@ -80,7 +80,7 @@ func TestInvalidSince(t *testing.T) {
 
 func TestInvalidFollowsUntilItIsInterrupted(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t)
+	d := newDeployment(t)
 	d.feed(t, "t0", "delete", "")
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -91,7 +91,7 @@ func TestInvalidFollowsUntilItIsInterrupted(t *testing.T) {
 		done <- run(ctx, []string{"invalid", "--follow", "--json", "--config", d.config}, strings.NewReader(""), w, &errs)
 		_ = w.Close()
 	}()
-	late := time.AfterFunc(20*time.Second, func() { _ = r.CloseWithError(fmt.Errorf("nothing came")) })
+	late := time.AfterFunc(20*time.Second, func() { _ = r.CloseWithError(fmt.Errorf("no line within 20 s")) })
 	defer late.Stop()
 	lines := bufio.NewScanner(r)
 	for i := range 4 {

@@ -10,7 +10,7 @@ import (
 )
 
 // listJobs runs enqueue jobs --json and returns the objects.
-func (d desk) listJobs(t *testing.T, args ...string) []map[string]any {
+func (d deployment) listJobs(t *testing.T, args ...string) []map[string]any {
 	t.Helper()
 	got := d.run(t, "", append([]string{"jobs", "--json"}, args...)...)
 	if got.code != 0 || got.err != "" {
@@ -36,16 +36,16 @@ func names(all []map[string]any) []string {
 	return out
 }
 
-func TestJobsTellsAPersonAndAProgram(t *testing.T) {
+func TestJobsPrintsATableAndJSON(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t)
+	d := newDeployment(t)
 	if all := d.listJobs(t); len(all) != 0 {
 		t.Fatalf("got %v, want nothing", all)
 	}
-	d.good(t, "", notification("--target", "huawei:t1", "--target", "huawei:t2", "--id", "several")...)
-	d.good(t, "", notification("--target", "huawei:t3", "--id", "single")...)
-	d.good(t, "", notification("--target", "huawei:t4", "--target", "huawei:t5", "--id", "canceled")...)
-	d.good(t, "", "cancel", "canceled")
+	d.runOK(t, "", notification("--target", "huawei:t1", "--target", "huawei:t2", "--id", "several")...)
+	d.runOK(t, "", notification("--target", "huawei:t3", "--id", "single")...)
+	d.runOK(t, "", notification("--target", "huawei:t4", "--target", "huawei:t5", "--id", "canceled")...)
+	d.runOK(t, "", "cancel", "canceled")
 	all := d.listJobs(t)
 	if got := names(all); !slices.Equal(got, []string{"canceled", "several", "single"}) {
 		t.Fatalf("got %q, want all three", got)
@@ -74,47 +74,47 @@ func TestJobsTellsAPersonAndAProgram(t *testing.T) {
 	got := d.run(t, "", "jobs")
 	lines := strings.Split(strings.TrimSpace(got.out), "\n")
 	if got.code != 0 || len(lines) != 4 || !strings.HasPrefix(lines[0], "JOB ") {
-		t.Errorf("exit %d, want a head and three lines:\n%s%s", got.code, got.out, got.err)
+		t.Errorf("exit %d, want a heading and three lines:\n%s%s", got.code, got.out, got.err)
 	}
 }
 
-func TestJobsTellsWhatIsStuck(t *testing.T) {
+func TestJobsShowsWhichJobsAreStuck(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t)
-	d.good(t, "", notification("--target", "huawei:t1", "--target", "huawei:t2", "--id", "several")...)
-	d.good(t, "", notification("--target", "huawei:t3", "--id", "single")...)
-	d.good(t, "", notification("--target", "huawei:t4", "--target", "huawei:t5", "--id", "well")...)
+	d := newDeployment(t)
+	d.runOK(t, "", notification("--target", "huawei:t1", "--target", "huawei:t2", "--id", "several")...)
+	d.runOK(t, "", notification("--target", "huawei:t3", "--id", "single")...)
+	d.runOK(t, "", notification("--target", "huawei:t4", "--target", "huawei:t5", "--id", "healthy")...)
 	lane := wire.Lane("huawei", "normal")
 	for _, id := range d.rdb.LRange(t.Context(), wire.PendingKey(lane), 0, -1).Val() {
-		if !strings.HasPrefix(id, "well") {
-			d.rdb.Del(t.Context(), wire.TaskKey(lane, id)) // no worker runs that would find them lost
+		if !strings.HasPrefix(id, "healthy") {
+			d.rdb.Del(t.Context(), wire.TaskKey(lane, id)) // no worker runs that would repair it
 		}
 	}
 	if got := names(d.listJobs(t, "--stuck")); !slices.Equal(got, []string{"several", "single"}) {
 		t.Errorf("got %q, want the two whose tasks are gone", got)
 	}
 	for _, j := range d.listJobs(t) {
-		if j["stuck"] != (j["job"] != "well") {
+		if j["stuck"] != (j["job"] != "healthy") {
 			t.Errorf("got %v", j)
 		}
 	}
 	if got := d.run(t, "", "jobs"); !strings.Contains(got.out, "running, stuck") {
-		t.Errorf("a person is not told:\n%s", got.out)
+		t.Errorf("the table does not show stuck jobs:\n%s", got.out)
 	}
 }
 
 func TestJobsRefusesWrongFlags(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t)
+	d := newDeployment(t)
 	for flags, want := range map[string]string{
-		"--state sleeping": "running, done, canceled", "--limit 0": "--limit", "--limit x": "--limit", "more": "unknown command",
+		"--state sleeping": "running, done, canceled", "--limit 0": "--limit", "--limit x": "--limit", "more": "takes no arguments",
 	} {
 		if got := d.run(t, "", append([]string{"jobs"}, strings.Fields(flags)...)...); got.code != 2 || !strings.Contains(got.err, want) {
 			t.Errorf("%s: exit %d, %s: want 2 and %q", flags, got.code, got.err, want)
 		}
 	}
-	away := desk{config: writeConfig(t, "redis://127.0.0.1:1/0")}
-	if got := away.run(t, "", "jobs"); got.code != 1 || !strings.Contains(got.err, "list jobs") {
+	unreachable := deployment{config: writeConfig(t, "redis://127.0.0.1:1/0")}
+	if got := unreachable.run(t, "", "jobs"); got.code != 1 || !strings.Contains(got.err, "list jobs") {
 		t.Errorf("without Redis: exit %d: %s", got.code, got.err)
 	}
 }

@@ -10,34 +10,36 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/postrider/postrider/internal/account"
+	"github.com/postrider/postrider/internal/cli"
 	"github.com/postrider/postrider/internal/status"
 	"github.com/postrider/postrider/pkg/push/text"
 	"github.com/postrider/postrider/pkg/vendors/registry"
 )
 
-func (a *app) lanes() *cobra.Command {
+func (p *program) lanes() *cobra.Command {
 	return &cobra.Command{
 		Use:   "lanes",
-		Short: "Show every lane: what waits, how fast it goes, what it waits for",
-		Long: `lanes shows every lane of the configured vendors: how many tasks wait (those
-that wait for a later time in brackets) and are in flight, how long the oldest
-that could go has waited, and for each app its rate, what slow-downs have left
-of it, what it is paused by until when, and which of its jobs are parked because
-of a configuration error of their own. It reads Redis only.`,
-		Args: noArgs,
+		Short: "Show every lane: waiting tasks, rates, pauses",
+		Long: `lanes shows every lane of the configured vendors: how many tasks wait (in
+brackets: how many of them for a later time) and are in flight, and how long the
+oldest task that is due has waited. For each app it shows the configured rate and
+the rate that slow-downs have left, what pauses the app until when, and which
+jobs are parked because of a configuration error that concerns only them. The
+command only reads Redis.`,
+		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := a.connect(); err != nil {
+			if err := p.connect(); err != nil {
 				return err
 			}
-			all, err := (&status.LaneReader{Redis: a.rdb}).Lanes(cmd.Context(), account.Open(a.cfg, registry.All(), nil).All())
+			all, err := (&status.LaneReader{Redis: p.rdb}).Lanes(cmd.Context(), account.Open(p.cfg, registry.All(), nil).All())
 			if err != nil {
 				return err
 			}
-			if !a.json {
-				return tellLanes(a.out, all, time.Now())
+			if !p.json {
+				return printLanes(p.out, all, time.Now())
 			}
 			for _, l := range all {
-				if err := a.print(l); err != nil {
+				if err := p.print(l); err != nil {
 					return err
 				}
 			}
@@ -46,9 +48,9 @@ of a configuration error of their own. It reads Redis only.`,
 	}
 }
 
-// tellLanes prints a line for each lane and app, and one more for each further
-// thing that the app waits for.
-func tellLanes(out io.Writer, all []status.Lane, now time.Time) error {
+// printLanes prints a line for each lane and app. An app with several pauses or
+// parked jobs has a line for each.
+func printLanes(out io.Writer, all []status.Lane, now time.Time) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "LANE\tWAITING\tIN FLIGHT\tOLDEST\tAPP\tRATE\tPAUSED\tUNTIL\tWHY")
 	for _, l := range all {
@@ -60,14 +62,14 @@ func tellLanes(out io.Writer, all []status.Lane, now time.Time) error {
 		for _, app := range l.Apps {
 			mid := app.App + "\t" + rate(app)
 			for _, h := range app.Holds {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", left, mid, held(h), until(h, now), text.Line(h.Why))
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", left, mid, pauseName(h), until(h, now), text.Line(h.Why))
 				left, mid = "\t\t\t", "\t"
 			}
-			for _, p := range app.Parked[:min(len(app.Parked), shownParked)] {
+			for _, p := range app.Parked[:min(len(app.Parked), maxParkedShown)] {
 				fmt.Fprintf(w, "%s\t%s\tparked\t%s\tjob %s: %s\n", left, mid, parkedUntil(p, now), text.Line(p.Job), text.Line(p.Code))
 				left, mid = "\t\t\t", "\t"
 			}
-			if more := app.AllParked - shownParked; more > 0 {
+			if more := app.AllParked - maxParkedShown; more > 0 {
 				fmt.Fprintf(w, "%s\t%s\tparked\t\t%d more jobs: see --json\n", left, mid, more)
 			}
 			if len(app.Holds)+app.AllParked == 0 {
@@ -82,10 +84,10 @@ func tellLanes(out io.Writer, all []status.Lane, now time.Time) error {
 	return w.Flush()
 }
 
-// shownParked is the most parked jobs of an app that a person is shown.
-const shownParked = 5
+// maxParkedShown is the most parked jobs of an app in the table.
+const maxParkedShown = 5
 
-// parkedUntil is when a job's next probe may go.
+// parkedUntil is the time at which a job's next probe is allowed.
 func parkedUntil(p status.Parked, now time.Time) string {
 	if !p.Until.After(now) {
 		return status.ProbeDue
@@ -118,14 +120,14 @@ func rate(a status.App) string {
 	return fmt.Sprintf("%s %s/s", number(a.Rate), a.Unit)
 }
 
-func held(h status.Hold) string {
+func pauseName(h status.Hold) string {
 	if h.Bucket != "" {
 		return h.Kind + " " + h.Bucket
 	}
 	return h.Kind
 }
 
-// until is the day only where it is not today.
+// until shows the date only if the pause is long.
 func until(h status.Hold, now time.Time) string {
 	if h.State != status.Paused {
 		return h.State

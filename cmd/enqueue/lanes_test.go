@@ -9,10 +9,10 @@ import (
 	"github.com/postrider/postrider/internal/limit"
 )
 
-func TestLanesTellsAPersonAndAProgram(t *testing.T) {
+func TestLanesPrintsATableAndJSON(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t)
-	d.good(t, "", notification("--target", "huawei:t1", "--id", "a", "--priority", "bulk")...)
+	d := newDeployment(t)
+	d.runOK(t, "", notification("--target", "huawei:t1", "--id", "a", "--priority", "bulk")...)
 	limiter, k := &limit.Limiter{Redis: d.rdb}, limit.Key{App: "shop", Vendor: "huawei"}
 	if _, _, err := limiter.Stop(t.Context(), k, limit.Halt{Kind: limit.TooFast, RetryAfter: time.Hour, Reason: "over the limit"}); err != nil {
 		t.Fatal(err)
@@ -30,12 +30,12 @@ func TestLanesTellsAPersonAndAProgram(t *testing.T) {
 		t.Fatalf("exit %d: %s", got.code, got.err)
 	}
 	lines := strings.Split(strings.TrimSpace(got.out), "\n")
-	if len(lines) != 10 { // a head, and three for each of three lanes
+	if len(lines) != 10 { // a heading, and three for each of three lanes
 		t.Errorf("got %d lines, want 10:\n%s", len(lines), got.out)
 	}
 	for _, want := range []string{"LANE", "huawei:bulk", "3000 of 6000 tokens/s", "slow-down", "over the limit", "quota test", "used up", "parked", "job bad-job: huawei/response/80300011"} {
 		if !strings.Contains(got.out, want) {
-			t.Errorf("it does not tell %q:\n%s", want, got.out)
+			t.Errorf("%q is missing in\n%s", want, got.out)
 		}
 	}
 	got = d.run(t, "", "lanes", "--json")
@@ -61,7 +61,7 @@ func TestLanesTellsAPersonAndAProgram(t *testing.T) {
 
 func TestLanesWithoutRedisFails(t *testing.T) {
 	t.Parallel()
-	d := desk{config: writeConfig(t, "redis://127.0.0.1:1/0")}
+	d := deployment{config: writeConfig(t, "redis://127.0.0.1:1/0")}
 	if got := d.run(t, "", "lanes"); got.code != 1 || !strings.Contains(got.err, "count tasks") {
 		t.Errorf("exit %d: %s", got.code, got.err)
 	}

@@ -1,4 +1,4 @@
-// Command enqueue hands push jobs to postrider and tells what becomes of them.
+// Command enqueue hands push jobs to postrider and shows what happens to them.
 package main
 
 import (
@@ -14,6 +14,7 @@ import (
 	"github.com/redis/go-redis/v9/logging"
 	"github.com/spf13/cobra"
 
+	"github.com/postrider/postrider/internal/cli"
 	"github.com/postrider/postrider/internal/config"
 	"github.com/postrider/postrider/internal/intake"
 	"github.com/postrider/postrider/pkg/push"
@@ -29,7 +30,7 @@ const (
 	exitNotDelivered = 4
 )
 
-// exitError ends the program with a code. A nil err was already told.
+// exitError ends the program with a code. A nil err: it was already printed.
 type exitError struct {
 	code int
 	err  error
@@ -44,11 +45,11 @@ func (e *exitError) Error() string {
 
 func (e *exitError) Unwrap() error { return e.err }
 
-// usage marks an error as the user's.
+// usage marks an error as a mistake of the user.
 func usage(err error) error { return &exitError{exitUsage, err} }
 
 func main() {
-	logging.Disable() // go-redis would tell of every dial; the command tells once
+	logging.Disable() // go-redis would log every failed dial; the command prints one error
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
@@ -56,25 +57,25 @@ func main() {
 	os.Exit(code)
 }
 
-// run is main without the process.
+// run is main without signals and os.Exit, so that tests can call it.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	a := &app{in: stdin, out: stdout, err: stderr}
-	root := a.root()
+	p := &program{in: stdin, out: stdout, err: stderr}
+	root := p.root()
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	cmd, err := root.ExecuteContextC(ctx)
-	if err != nil && !a.begun {
-		err = usage(fmt.Errorf("%w: see %s --help", err, cmd.CommandPath()))
+	if err != nil && !p.begun {
+		err = usage(cli.SeeHelp(cmd, err))
 	}
-	if a.rdb != nil {
-		err = errors.Join(err, a.rdb.Close())
+	if p.rdb != nil {
+		err = errors.Join(err, p.rdb.Close())
 	}
-	return a.exit(err)
+	return p.exit(err)
 }
 
-// exit tells an error and chooses the code.
-func (a *app) exit(err error) int {
+// exit prints an error and returns the exit code.
+func (p *program) exit(err error) int {
 	if err == nil {
 		return 0
 	}
@@ -83,14 +84,15 @@ func (a *app) exit(err error) int {
 	if errors.As(err, &e) && e.err == nil {
 		return code
 	}
-	text.Fprintf(a.err, "enqueue: %v\n", err)
-	if a.json {
-		_ = a.print(intake.Refused(a.job, err))
+	err = p.explainRedis(err)
+	text.Fprintf(p.err, "enqueue: %v\n", err)
+	if p.json {
+		_ = p.print(intake.Refused(p.job, err))
 	}
 	return code
 }
 
-// codeOf is the exit code of an error.
+// codeOf returns the exit code of an error.
 func codeOf(err error) int {
 	var e *exitError
 	var invalid *push.InvalidError
@@ -98,7 +100,7 @@ func codeOf(err error) int {
 	switch {
 	case errors.As(err, &e):
 		return e.code
-	case errors.Is(err, context.Canceled): // the input may be at fault only because it was not read on
+	case errors.Is(err, context.Canceled): // an input that was not read to its end may look wrong
 		return exitFailed
 	case errors.Is(err, push.ErrDuplicate):
 		return exitDuplicate
@@ -108,15 +110,15 @@ func codeOf(err error) int {
 	return exitFailed
 }
 
-// app is what the commands share.
-type app struct {
+// program is the state that the commands share.
+type program struct {
 	in       io.Reader
 	out, err io.Writer
 
 	file string
 	json bool
-	job  string // the job that is talked of, for errors
-	// begun: flags and arguments are right; a fault before that is the user's.
+	job  string // the job that an error refers to
+	// begun: flags and arguments are correct. An error before that is wrong usage.
 	begun   bool
 	version bool
 
@@ -124,87 +126,78 @@ type app struct {
 	rdb redis.UniversalClient
 }
 
-func (a *app) root() *cobra.Command {
+func (p *program) root() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "enqueue",
 		Short: "Enqueue push jobs and follow them",
-		Long: `enqueue hands push jobs to postrider's workers through Redis and tells what
-becomes of them.
+		Long: `enqueue hands push jobs to postrider's workers through Redis and shows what
+happens to them.
 
 Exit codes: 0 done; 1 failed; 2 wrong usage, job or configuration; 3 duplicate
 job id; 4 --wait ended with tokens that were not delivered.`,
 		SilenceUsage: true, SilenceErrors: true, DisableSuggestions: true,
-		Args: noArgs,
+		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if a.version {
-				return a.printVersion()
+			if p.version {
+				return p.printVersion()
 			}
 			return cmd.Help()
 		},
 	}
-	c.Flags().BoolVar(&a.version, "version", false, "print version, commit and Go version")
-	c.PersistentFlags().StringVar(&a.file, "config", "", "configuration file (default $POSTRIDER_CONFIG, else ./postrider.yaml)")
-	c.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON on stdout and nothing else there")
-	c.AddCommand(a.send(), a.status(), a.explain())
-	c.AddCommand(a.cancel(), a.dead(), a.invalid(), a.lanes(), a.jobs(), a.versionCommand())
-	c.SetFlagErrorFunc(flagError)
-	a.begin(c)
+	c.Flags().BoolVar(&p.version, "version", false, "print version, commit and Go version")
+	c.PersistentFlags().StringVar(&p.file, "config", "", "configuration `FILE` (default $POSTRIDER_CONFIG, else ./postrider.yaml)")
+	c.PersistentFlags().BoolVar(&p.json, "json", false, "print only JSON on stdout")
+	c.AddCommand(p.send(), p.status(), p.explain())
+	c.AddCommand(p.cancel(), p.dead(), p.invalid(), p.lanes(), p.jobs(), p.versionCommand())
+	cli.Prepare(c, p.out)
+	p.begin(c)
 	return c
 }
 
-// noArgs is cobra.NoArgs, which would print a push token that stands where a
-// command or flag belongs.
-func noArgs(c *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	return fmt.Errorf("unknown command %q for %q", text.Name(args[0]), c.CommandPath())
-}
-
-// begin has every command note that it runs.
-func (a *app) begin(c *cobra.Command) {
+// begin makes every command set p.begun when it runs.
+func (p *program) begin(c *cobra.Command) {
 	for _, sub := range c.Commands() {
-		a.begin(sub)
+		p.begin(sub)
 		if run := sub.RunE; run != nil {
 			sub.RunE = func(cmd *cobra.Command, args []string) error {
-				a.begun = true
+				p.begun = true
 				return run(cmd, args)
 			}
 		}
 	}
 }
 
-// load reads the configuration.
-func (a *app) load() error {
-	cfg, err := config.Load(config.Find(a.file, os.Getenv), registry.All(), os.LookupEnv)
+// load reads the configuration file.
+func (p *program) load() error {
+	cfg, err := config.Load(config.Find(p.file, os.Getenv), registry.All(), os.LookupEnv)
 	if err != nil {
 		return usage(err)
 	}
-	a.cfg = cfg
+	p.cfg = cfg
 	return nil
 }
 
 // connect reads the configuration and opens Redis.
-func (a *app) connect() error {
-	if err := a.load(); err != nil {
+func (p *program) connect() error {
+	if err := p.load(); err != nil {
 		return err
 	}
-	o, err := a.cfg.RedisOptions()
+	o, err := p.cfg.RedisOptions()
 	if err == nil && o.IsClusterMode {
 		err = errors.New("redis.url: a cluster is not supported yet: use one Redis, or Sentinel")
 	}
 	if err != nil {
 		return usage(err)
 	}
-	a.rdb = redis.NewUniversalClient(o)
+	p.rdb = redis.NewUniversalClient(o)
 	return nil
 }
 
-// client connects and returns what jobs are handed to.
-func (a *app) client(o push.Options) (*push.Client, error) {
-	if err := a.connect(); err != nil {
+// client connects to Redis and returns the client that enqueues jobs.
+func (p *program) client(o push.Options) (*push.Client, error) {
+	if err := p.connect(); err != nil {
 		return nil, err
 	}
-	o.Vendors, o.Apps = registry.ForClient(), a.cfg.ForClient()
-	return push.NewClient(a.rdb, o)
+	o.Vendors, o.Apps = registry.ForClient(), p.cfg.ForClient()
+	return push.NewClient(p.rdb, o)
 }

@@ -27,17 +27,17 @@ func TestMain(m *testing.M) {
 	redistest.Main(m)
 }
 
-// desk is a producer's place: a configuration with the app shop, and a Redis.
-type desk struct {
+// deployment is what a producer uses: a configuration with the app shop, and a Redis.
+type deployment struct {
 	config string
 	rdb    *redis.Client
 }
 
-// newDesk has an empty database and chunks of ten tokens.
-func newDesk(t *testing.T) *desk {
+// newDeployment returns one with an empty database and chunks of ten tokens.
+func newDeployment(t *testing.T) *deployment {
 	t.Helper()
 	rdb := redistest.Client(t)
-	return &desk{writeConfig(t, redistest.URL(rdb)), rdb}
+	return &deployment{writeConfig(t, redistest.URL(rdb)), rdb}
 }
 
 func writeConfig(t *testing.T, url string) string {
@@ -59,26 +59,26 @@ func write(t *testing.T, name, text string) string {
 	return path
 }
 
-// said is what a run of the command left.
-type said struct {
+// result is the outcome of a run of the command.
+type result struct {
 	code     int
 	out, err string
 }
 
-// run runs the command with the desk's configuration.
-func (d *desk) run(t *testing.T, stdin string, args ...string) said {
+// run runs the command with the deployment's configuration.
+func (d *deployment) run(t *testing.T, stdin string, args ...string) result {
 	t.Helper()
 	return d.runWith(t.Context(), strings.NewReader(stdin), args...)
 }
 
-func (d *desk) runWith(ctx context.Context, stdin io.Reader, args ...string) said {
+func (d *deployment) runWith(ctx context.Context, stdin io.Reader, args ...string) result {
 	var out, errs bytes.Buffer
 	code := run(ctx, append(args, "--config", d.config), stdin, &out, &errs)
-	return said{code, out.String(), errs.String()}
+	return result{code, out.String(), errs.String()}
 }
 
-// good runs the command, which has to succeed, with --json and decodes what it printed.
-func (d *desk) good(t *testing.T, stdin string, args ...string) map[string]any {
+// runOK runs the command with --json, demands success and decodes the output.
+func (d *deployment) runOK(t *testing.T, stdin string, args ...string) map[string]any {
 	t.Helper()
 	got := d.run(t, stdin, append(args, "--json")...)
 	if got.code != 0 || got.err != "" {
@@ -87,7 +87,7 @@ func (d *desk) good(t *testing.T, stdin string, args ...string) map[string]any {
 	return object(t, got.out)
 }
 
-// object decodes stdout, which has to be one JSON object on one line.
+// object decodes stdout, which must be one JSON object on one line.
 func object(t *testing.T, out string) map[string]any {
 	t.Helper()
 	var v map[string]any
@@ -105,16 +105,16 @@ func wantKeys(t *testing.T, v map[string]any, want ...string) {
 	}
 }
 
-// empty checks that nothing lies in Redis.
-func (d *desk) empty(t *testing.T) {
+// checkEmpty checks that Redis has no keys.
+func (d *deployment) checkEmpty(t *testing.T) {
 	t.Helper()
 	if keys := d.rdb.Keys(t.Context(), "*").Val(); len(keys) > 0 {
 		t.Errorf("redis holds %q, want nothing", keys)
 	}
 }
 
-// tasks are the headers of the tasks that wait in a lane.
-func (d *desk) tasks(t *testing.T, lane string) []wire.Header {
+// tasks returns the headers of the tasks that wait in a lane.
+func (d *deployment) tasks(t *testing.T, lane string) []wire.Header {
 	t.Helper()
 	var all []wire.Header
 	for _, id := range d.rdb.LRange(t.Context(), wire.PendingKey(lane), 0, -1).Val() {
@@ -133,8 +133,8 @@ func (d *desk) tasks(t *testing.T, lane string) []wire.Header {
 	return all
 }
 
-// tokens are all tokens that the tasks of a lane carry, each with how often.
-func (d *desk) tokens(t *testing.T, lane string) map[string]int {
+// tokens counts how often each token occurs in the chunks of a lane's tasks.
+func (d *deployment) tokens(t *testing.T, lane string) map[string]int {
 	t.Helper()
 	all := map[string]int{}
 	for _, h := range d.tasks(t, lane) {
@@ -151,7 +151,7 @@ func (d *desk) tokens(t *testing.T, lane string) map[string]int {
 	return all
 }
 
-// csv has n targets, a line each.
+// csv returns n targets, one a line.
 func csv(n int) string {
 	var b strings.Builder
 	for i := range n {
@@ -163,17 +163,17 @@ func csv(n int) string {
 func zipped(text string) string {
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
-	_, _ = z.Write([]byte(text)) // into memory
+	_, _ = z.Write([]byte(text)) // writes to memory cannot fail
 	_ = z.Close()
 	return b.String()
 }
 
-// notification are the flags of a message that is right.
+// notification returns the arguments that send a valid message.
 func notification(args ...string) []string {
 	return append([]string{"send", "--app", "shop", "--title", "Shipped", "--body", "It is on its way"}, args...)
 }
 
-func TestItTellsItsVersion(t *testing.T) {
+func TestItPrintsItsVersion(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{{"version"}, {"--version"}, {"version", "--json"}, {"--version", "--json"}} {
 		var out, errs bytes.Buffer

@@ -12,8 +12,8 @@ import (
 	"github.com/postrider/postrider/pkg/push/text"
 )
 
-// messageFlags describe a message; --message is its file, and the others say
-// more or otherwise.
+// messageFlags describe a message. --message is a file; the other flags add to
+// it or override it.
 type messageFlags struct {
 	flags                       *pflag.FlagSet
 	file                        string
@@ -33,27 +33,27 @@ var messageFlagNames = []string{
 
 func (f *messageFlags) register(fl *pflag.FlagSet) {
 	f.flags = fl
-	fl.StringVar(&f.file, "message", "", "file with the message as JSON; the flags below override it")
-	fl.StringVar(&f.title, "title", "", "title of the notification")
-	fl.StringVar(&f.body, "body", "", "text of the notification")
-	fl.StringVar(&f.kind, "kind", "", "notification or data (default notification)")
-	fl.StringVar(&f.class, "class", "", "service or marketing (default service)")
-	fl.StringVar(&f.category, "category", "", "message category, like ORDER or IM")
-	fl.StringVar(&f.channel, "channel", "", "Android notification channel")
-	fl.StringVar(&f.collapse, "collapse-id", "", "a later message with the same id replaces this one")
-	fl.StringVar(&f.image, "image", "", "https URL of an image")
-	fl.StringVar(&f.sound, "sound", "", "sound file of the application")
-	fl.StringVar(&f.click, "click", "", "what a tap opens: app, url:URL, intent:URI or activity:NAME")
-	fl.StringArrayVar(&f.data, "data", nil, "key=value for the application; may be repeated")
-	fl.DurationVar(&f.ttl, "ttl", 0, "how long the vendor may hold the message (default 24h)")
-	fl.IntVar(&f.badge, "badge", 0, "number on the application's icon")
-	fl.BoolVar(&f.test, "test", false, "a test message, on the vendor's test quota")
+	fl.StringVar(&f.file, "message", "", "`FILE` with the message as JSON; other flags override its fields")
+	fl.StringVar(&f.title, "title", "", "title `TEXT` of the notification")
+	fl.StringVar(&f.body, "body", "", "body `TEXT` of the notification")
+	fl.StringVar(&f.kind, "kind", "", "`KIND`: notification or data (default notification)")
+	fl.StringVar(&f.class, "class", "", "`CLASS`: service or marketing (default service)")
+	fl.StringVar(&f.category, "category", "", "message `CATEGORY`, like ORDER or IM")
+	fl.StringVar(&f.channel, "channel", "", "Android notification `CHANNEL`")
+	fl.StringVar(&f.collapse, "collapse-id", "", "a later message with the same `ID` replaces this one")
+	fl.StringVar(&f.image, "image", "", "https `URL` of an image")
+	fl.StringVar(&f.sound, "sound", "", "sound `FILE` inside the application")
+	fl.StringVar(&f.click, "click", "", "`ACTION` of a tap: app, url:URL, intent:URI or activity:NAME")
+	fl.StringArrayVar(&f.data, "data", nil, "`KEY=VALUE` for the application; may be repeated")
+	fl.DurationVar(&f.ttl, "ttl", 0, "how long the vendor keeps trying to deliver the message, a `DURATION` like 2h (default 24h)")
+	fl.IntVar(&f.badge, "badge", 0, "badge `NUMBER` on the application's icon")
+	fl.BoolVar(&f.test, "test", false, "send a test message, which counts against the vendor's test quota")
 }
 
-// message reads the file and lays the flags over it.
-func (f *messageFlags) message(ctx context.Context, a *app) (m push.Message, err error) {
+// message reads the file and applies the flags to it.
+func (f *messageFlags) message(ctx context.Context, p *program) (m push.Message, err error) {
 	if f.file != "" {
-		b, err := a.read(ctx, f.file)
+		b, err := p.read(ctx, f.file)
 		if err != nil {
 			return m, err
 		}
@@ -61,20 +61,20 @@ func (f *messageFlags) message(ctx context.Context, a *app) (m push.Message, err
 			return m, fmt.Errorf("%s: %w", f.file, err)
 		}
 	}
-	over := func(name string, to *string, v string) {
+	override := func(name string, to *string, v string) {
 		if f.flags.Changed(name) {
 			*to = v
 		}
 	}
-	over("title", &m.Title, f.title)
-	over("body", &m.Body, f.body)
-	over("kind", (*string)(&m.Kind), f.kind)
-	over("class", (*string)(&m.Class), f.class)
-	over("category", &m.Category, f.category)
-	over("channel", &m.Channel, f.channel)
-	over("collapse-id", &m.CollapseID, f.collapse)
-	over("image", &m.Image, f.image)
-	over("sound", &m.Sound, f.sound)
+	override("title", &m.Title, f.title)
+	override("body", &m.Body, f.body)
+	override("kind", (*string)(&m.Kind), f.kind)
+	override("class", (*string)(&m.Class), f.class)
+	override("category", &m.Category, f.category)
+	override("channel", &m.Channel, f.channel)
+	override("collapse-id", &m.CollapseID, f.collapse)
+	override("image", &m.Image, f.image)
+	override("sound", &m.Sound, f.sound)
 	if f.flags.Changed("ttl") {
 		m.TTL = push.Duration(f.ttl)
 	}
@@ -91,7 +91,7 @@ func (f *messageFlags) message(ctx context.Context, a *app) (m push.Message, err
 	for i, kv := range f.data {
 		k, v, ok := strings.Cut(kv, "=")
 		if !ok {
-			return m, usage(fmt.Errorf("--data number %d, %q, is not key=value", i+1, text.Name(kv)))
+			return m, usage(fmt.Errorf("--data number %d: %q is not KEY=VALUE, like order=42", i+1, text.Name(kv)))
 		}
 		if m.Data == nil {
 			m.Data = map[string]string{}

@@ -8,10 +8,10 @@ import (
 	"github.com/postrider/postrider/internal/redistest"
 )
 
-// longToken looks like a vendor's push token; nothing may repeat it.
+// longToken looks like a vendor's push token; no output may contain it.
 const longToken = "IQAAAACy0ZxVAADqRGJ2cGZ6ZmVkZmQ="
 
-// secret stands in tokens that are refused; nothing may repeat it.
+// secret is part of tokens that are refused; no output may contain it.
 const secret = "tok-3f9a"
 
 // refusal is an input that is refused.
@@ -19,28 +19,28 @@ type refusal struct {
 	name  string
 	args  []string
 	stdin string
-	want  string // the whole of stderr, after "enqueue: "; a final … leaves the rest open
+	want  string // stderr after "enqueue: "; with a final … only its beginning
 }
 
-// refused checks the exit code, that stderr is one line that says what is
-// wrong, that stdout is empty or, with --json, one object, and that nothing is in Redis.
-func refused(t *testing.T, all []refusal) {
+// checkRefused checks the exit code, that stderr is the one wanted line, that
+// stdout is empty or, with --json, one object, and that Redis is empty.
+func checkRefused(t *testing.T, all []refusal) {
 	t.Helper()
 	for _, r := range all {
 		t.Run(r.name, func(t *testing.T) {
 			t.Parallel()
-			d := newDesk(t)
+			d := newDeployment(t)
 			got := d.run(t, r.stdin, r.args...)
 			if got.code != exitUsage || got.out != "" {
 				t.Errorf("exit %d and stdout %q, want 2 and nothing", got.code, got.out)
 			}
-			if !says(got.err, r.want) {
+			if !matches(got.err, r.want) {
 				t.Errorf("stderr is\n %swant\n enqueue: %s", got.err, r.want)
 			}
 			if strings.Contains(got.err, secret) || strings.Contains(got.err, longToken) {
 				t.Errorf("stderr holds the token: %s", got.err)
 			}
-			d.empty(t)
+			d.checkEmpty(t)
 			asJSON := d.run(t, r.stdin, append([]string{"--json"}, r.args...)...)
 			if asJSON.code != exitUsage || asJSON.err != got.err {
 				t.Errorf("with --json exit %d and %s, want 2 and the same", asJSON.code, asJSON.err)
@@ -49,12 +49,12 @@ func refused(t *testing.T, all []refusal) {
 			if strings.Contains(asJSON.out, longToken) {
 				t.Errorf("stdout holds the token: %s", asJSON.out)
 			}
-			d.empty(t)
+			d.checkEmpty(t)
 		})
 	}
 }
 
-func says(stderr, want string) bool {
+func matches(stderr, want string) bool {
 	line, rest, whole := strings.Cut(stderr, "\n")
 	if !whole || rest != "" {
 		return false
@@ -67,49 +67,49 @@ func says(stderr, want string) bool {
 
 func TestWrongUsageIsRefused(t *testing.T) {
 	t.Parallel()
-	refused(t, []refusal{
-		{"an unknown command", []string{"sent"}, "", `unknown command "sent" for "enqueue": see enqueue --help`},
+	checkRefused(t, []refusal{
+		{"an unknown command", []string{"sent"}, "", `unknown command "sent" for "enqueue": did you mean send?: see enqueue --help`},
 		{"an unknown flag", notification("--target", "huawei:a", "--nothing"), "", "unknown flag: --nothing: see enqueue send --help"},
-		{"an argument", notification("--target", "huawei:a", "b"), "", `unknown command "b" for "enqueue send": see enqueue send --help`},
+		{"an argument", notification("--target", "huawei:a", "b"), "", `unexpected argument "b": enqueue send takes no arguments: see enqueue send --help`},
 		{"a flag that wants a duration", notification("--target", "huawei:a", "--ttl", "tomorrow"), "", `--ttl: "tomorrow" is not a duration like 2h: see enqueue send --help`},
 		{"a flag that wants a number", notification("--target", "huawei:a", "--badge", "many"), "", `--badge: "many" is not a whole number: see enqueue send --help`},
 		{"a flag that wants yes or no", notification("--target", "huawei:a", "--test=maybe"), "", `--test: "maybe" is not true or false: see enqueue send --help`},
 		{"a token for a duration", notification("--target", "huawei:a", "--ttl", longToken), "", `--ttl: "IQAA…Q= (32 characters)" is not a duration like 2h: see enqueue send --help`},
 		{"a token for a number", notification("--target", "huawei:a", "--badge", longToken), "", `--badge: "IQAA…Q= (32 characters)" is not a whole number: see enqueue send --help`},
-		{"a token for a start", notification("--target", "huawei:a", "--at", longToken), "", `--at: "IQAA…Q= (32 characters)" is neither a time…`},
-		{"a token for an end", notification("--target", "huawei:a", "--expires", longToken), "", `--expires: "IQAA…Q= (32 characters)" is neither a time…`},
-		{"a token for a time of dead letters", []string{"dead", "list", "--since", longToken}, "", `--since: "IQAA…Q= (32 characters)" is neither a time…`},
-		{"a token for a time of invalid tokens", []string{"invalid", "--since", longToken}, "", `--since: "IQAA…Q= (32 characters)" is neither a time…`},
-		{"a token for a time of held tokens", []string{"invalid", "held", "list", "--since", longToken}, "", `--since: "IQAA…Q= (32 characters)" is neither a time…`},
+		{"a token for a start", notification("--target", "huawei:a", "--at", longToken), "", `--at: "IQAA…Q= (32 characters)" is not a time: use RFC 3339…`},
+		{"a token for an end", notification("--target", "huawei:a", "--expires", longToken), "", `--expires: "IQAA…Q= (32 characters)" is not a time: use RFC 3339…`},
+		{"a token for a time of dead letters", []string{"dead", "list", "--since", longToken}, "", `--since: "IQAA…Q= (32 characters)" is not a time: use RFC 3339…`},
+		{"a token for a time of invalid tokens", []string{"invalid", "--since", longToken}, "", `--since: "IQAA…Q= (32 characters)" is not a time: use RFC 3339…`},
+		{"a token for a time of quarantined entries", []string{"invalid", "held", "list", "--since", longToken}, "", `--since: "IQAA…Q= (32 characters)" is not a time: use RFC 3339…`},
 		{"a token for a flag", []string{"send", "--" + longToken}, "", "unknown flag: --IQAA…mQ (31 characters): see enqueue send --help"},
 		{"a token for a short flag", []string{"send", "-" + longToken}, "", "unknown flag: -IQAA…"},
-		{"a time that does not exist", notification("--target", "huawei:a", "--at", "2026-13-45T25:00:00+08:00"), "", `--at: "2026-13-45T25:00:00+08:00" is neither a time…`},
-		{"a sequence for terminals as time", notification("--target", "huawei:a", "--at", "\x1b[31mnow"), "", `--at: "\\x1b[…w (8 characters)" is neither a time…`},
-		{"a value without end", notification("--target", "huawei:a", "--at", strings.Repeat("noon", 5000)), "", `--at: "noon…on (20000 characters)" is neither a time…`},
-		{"no targets at all", notification(), "", "at least one of the flags in the group [target targets job jobs] is required: see enqueue send --help"},
-		{"targets of two kinds", notification("--target", "huawei:a", "--targets", "-"), "huawei,b", "if any flags in the group [target targets job jobs] are set none of the others can be; [target targets] were all set: see enqueue send --help"},
+		{"a time that does not exist", notification("--target", "huawei:a", "--at", "2026-13-45T25:00:00+08:00"), "", `--at: "2026-13-45T25:00:00+08:00" is not a time: use RFC 3339…`},
+		{"a terminal control sequence as time", notification("--target", "huawei:a", "--at", "\x1b[31mnow"), "", `--at: "\\x1b[…w (8 characters)" is not a time: use RFC 3339…`},
+		{"a very long value", notification("--target", "huawei:a", "--at", strings.Repeat("noon", 5000)), "", `--at: "noon…on (20000 characters)" is not a time: use RFC 3339…`},
+		{"no targets at all", notification(), "", "nothing to send: give --target VENDOR:TOKEN, --targets FILE, --job FILE or --jobs FILE; see enqueue send --help"},
+		{"targets of two kinds", notification("--target", "huawei:a", "--targets", "-"), "huawei,b", "--target and --targets do not go together: give one of them"},
 		{"a target without a vendor", notification("--target", "huawei:a", "--target", secret), "", "--target number 2 is not VENDOR:TOKEN, like huawei:IQAAAA…"},
 		{"a target with an empty vendor", notification("--target", ":"+secret), "", "--target number 1 is not VENDOR:TOKEN, like huawei:IQAAAA…"},
-		{"a job and a flag that it says itself", []string{"send", "--job", "-", "--title", "x"}, "{}", "--title does not go with --job: the job says it itself"},
-		{"jobs and a flag that they say themselves", []string{"send", "--jobs", "-", "--app", "shop"}, "{}", "--app does not go with --jobs: the job says it itself"},
-		{"waiting for a stream", []string{"send", "--jobs", "-", "--wait"}, "{}", "--wait follows one job: it does not go with --jobs"},
-		{"no window for duplicates", notification("--target", "huawei:a", "--dedup-window", "0s"), "", "--dedup-window: want a duration over 0, like 24h"},
-		{"data that is no pair", notification("--target", "huawei:a", "--data", "order"), "", `--data number 1, "order", is not key=value`},
-		{"a start that is no time", notification("--target", "huawei:a", "--at", "noon"), "", `--at: "noon" is neither a time like 2026-11-21T09:00:00+08:00 nor a duration like 2h`},
-		{"an end that is no time", notification("--target", "huawei:a", "--expires", "2026-11-21"), "", `--expires: "2026-11-21" is neither a time…`},
+		{"a job and a flag whose value it contains", []string{"send", "--job", "-", "--title", "x"}, "{}", "--title does not go with --job: the job itself contains the value"},
+		{"jobs and a flag whose value they contain", []string{"send", "--jobs", "-", "--app", "shop"}, "{}", "--app does not go with --jobs: the job itself contains the value"},
+		{"waiting for a stream", []string{"send", "--jobs", "-", "--wait"}, "{}", "--wait waits for one job: it does not go with --jobs"},
+		{"no window for duplicates", notification("--target", "huawei:a", "--dedup-window", "0s"), "", "--dedup-window: want a duration longer than 0, like 24h"},
+		{"data that is not a pair", notification("--target", "huawei:a", "--data", "order"), "", `--data number 1: "order" is not KEY=VALUE, like order=42`},
+		{"a start that is not a time", notification("--target", "huawei:a", "--at", "noon"), "", `--at: "noon" is not a time: use RFC 3339 like 2026-11-21T09:00:00+08:00, or a duration from now like 2h`},
+		{"an end that is not a time", notification("--target", "huawei:a", "--expires", "2026-11-21"), "", `--expires: "2026-11-21" is not a time: use RFC 3339…`},
 		{"a file of targets that is not there", notification("--targets", "/nowhere/t.csv"), "", "open /nowhere/t.csv: no such file or directory"},
-		{"a token where a command belongs", []string{longToken}, "", `unknown command "IQAA…Q= (32 characters)" for "enqueue": see enqueue --help`},
-		{"a token where a flag belongs", []string{"send", "huawei:" + longToken}, "", `unknown command "huaw…Q= (39 characters)" for "enqueue send": see enqueue send --help`},
-		{"data that is a token", notification("--target", "huawei:a", "--data", longToken[:31]), "", `--data number 1, "IQAA…mQ (31 characters)", is not key=value`},
-		{"a folder of targets", notification("--targets", "/"), "", "/ is a directory: want a file"},
-		{"a folder as job", []string{"send", "--job", "/"}, "", "/ is a directory: want a file"},
-		{"a folder as jobs", []string{"send", "--jobs", "/"}, "", "/ is a directory: want a file"},
-		{"a folder as message", notification("--target", "huawei:a", "--message", "/"), "", "/ is a directory: want a file"},
+		{"a token in place of a command", []string{longToken}, "", `unknown command "IQAA…Q= (32 characters)" for "enqueue": see enqueue --help`},
+		{"a token in place of a flag", []string{"send", "huawei:" + longToken}, "", `unexpected argument "huaw…Q= (39 characters)": enqueue send takes no arguments: see enqueue send --help`},
+		{"data that is a token", notification("--target", "huawei:a", "--data", longToken[:31]), "", `--data number 1: "IQAA…mQ (31 characters)" is not KEY=VALUE, like order=42`},
+		{"a folder of targets", notification("--targets", "/"), "", "/ is a directory: name a file"},
+		{"a folder as job", []string{"send", "--job", "/"}, "", "/ is a directory: name a file"},
+		{"a folder as jobs", []string{"send", "--jobs", "/"}, "", "/ is a directory: name a file"},
+		{"a folder as message", notification("--target", "huawei:a", "--message", "/"), "", "/ is a directory: name a file"},
 		{"a job that is not there", []string{"send", "--job", "/nowhere/job.json"}, "", "open /nowhere/job.json: no such file or directory"},
 		{"jobs that are not there", []string{"send", "--jobs", "/nowhere/jobs.json"}, "", "open /nowhere/jobs.json: no such file or directory"},
 		{"a message that is not there", notification("--target", "huawei:a", "--message", "/nowhere/m.json"), "", "open /nowhere/m.json: no such file or directory"},
-		{"a status of nothing", []string{"status"}, "", "accepts 1 arg(s), received 0: see enqueue status --help"},
-		{"an explanation of nothing", []string{"explain"}, "", "accepts between 1 and 2 arg(s), received 0: see enqueue explain --help"},
+		{"a status without a job", []string{"status"}, "", "an argument is missing: want enqueue status JOB: see enqueue status --help"},
+		{"an explanation without a vendor", []string{"explain"}, "", "an argument is missing: want enqueue explain VENDOR [CODE]: see enqueue explain --help"},
 	})
 }
 
@@ -118,7 +118,7 @@ func TestAJobThatIsWrongIsRefusedWithItsField(t *testing.T) {
 	one := func(flags ...string) []string {
 		return append([]string{"send", "--app", "shop", "--target", "huawei:" + secret, "--title", "t", "--body", "b"}, flags...)
 	}
-	refused(t, []refusal{
+	checkRefused(t, []refusal{
 		{"no app", []string{"send", "--target", "huawei:a", "--title", "t", "--body", "b"}, "", "app: is missing: name the app that the job belongs to"},
 		{"an unknown app", one("--app", "shoe"), "", `app: "shoe" is not configured; configured are shop`},
 		{"an unknown vendor", one("--target", "nokia:b"), "", "targets.nokia: is not a vendor; vendors are …"},
@@ -128,7 +128,7 @@ func TestAJobThatIsWrongIsRefusedWithItsField(t *testing.T) {
 		{"a title in GBK", one("--title", "\xb7\xa2\xbb\xf5"), "", "message.title: is not UTF-8"},
 		{"data in GBK", one("--data", "k=\xb7\xa2\xbb\xf5"), "", "message.data.k: is not UTF-8"},
 		{"a click in GBK", one("--click", "url:https://shop.example/\xb7\xa2"), "", "message.click.target: is not UTF-8…"},
-		{"a sequence for terminals", one("--priority", "\x1b[31murgent"), "", `priority: is "\\x1b[3…t (11 characters)", want high, normal, bulk`},
+		{"a terminal control sequence", one("--priority", "\x1b[31murgent"), "", `priority: is "\\x1b[3…t (11 characters)", want high, normal, bulk`},
 		{"an id with a blank", one("--id", "order 42"), "", "id: may hold printable characters only, no white space and no { or }"},
 		{"an id with braces", one("--id", "{42}"), "", "id: may hold printable characters only, no white space and no { or }"},
 		{"an id that is too long", one("--id", strings.Repeat("x", 201)), "", "id: has 201 bytes, at most 200"},
@@ -172,15 +172,15 @@ func TestATokenThatCannotBeSentToIsRefused(t *testing.T) {
 	all = append(all,
 		refusal{"a file whose tokens are all refused", notification("--targets", "-"), "huawei,\nhuawei," + secret + ";\n", "targets: no token can be sent to: number 1 for huawei is empty"},
 		refusal{"an empty file", notification("--targets", "-"), "", "targets: no token can be sent to: none is given"},
-		refusal{"a file with a header alone", notification("--targets", "-"), "vendor,token\n", "targets: no token can be sent to: none is given"})
-	refused(t, all)
+		refusal{"a file with only a header", notification("--targets", "-"), "vendor,token\n", "targets: no token can be sent to: none is given"})
+	checkRefused(t, all)
 }
 
 func TestAFileThatIsWrongIsRefusedWholeWithItsLine(t *testing.T) {
 	t.Parallel()
-	many := csv(500) // 50 chunks, of which many are in Redis when the fault comes
+	many := csv(500) // 50 chunks, many of which are in Redis when the fault is found
 	z := zipped(many)
-	refused(t, []refusal{
+	checkRefused(t, []refusal{
 		{"a broken line at the end", notification("--targets", "-"), many + secret, "-: line 501: is not vendor,token"},
 		{"an unknown vendor at the end", notification("--targets", "-"), many + "nokia," + secret, "-: line 501: targets.nokia: is not a vendor; vendors are …"},
 		{"an unknown vendor with a token that is refused", notification("--targets", "-"), many + "nokia,", "-: line 501: targets.nokia: is not a vendor; vendors are …"},
@@ -193,9 +193,9 @@ func TestAFileThatIsWrongIsRefusedWholeWithItsLine(t *testing.T) {
 		{"an Excel file", notification("--targets", "-"), "PK\x03\x04\x14\x00", "-: is a zip archive or an Excel file: unpack it, or save the sheet as CSV in UTF-8"},
 		{"NDJSON with a token as key", notification("--targets", "-"), `{"` + longToken + `":"huawei"}`, `-: line 1: is not {"vendor":…,"token":…}: unknown field "IQAA…Q= (32 characters)"`},
 		{"NDJSON with its values swapped", notification("--targets", "-"), `{"vendor":"` + longToken + `","token":"huawei"}`, `-: line 1: targets.IQAA…Q=: is not a vendor, and its token is "huawei": are they swapped? The vendor comes first`},
-		{"gzip that breaks off", notification("--targets", "-"), z[:len(z)-8], "-: line 501: the gzip stream breaks off"},
-		{"gzip with a wrong sum", notification("--targets", "-"), z[:len(z)-8] + "12345678", "-: line 501: read: gzip: invalid checksum"},
-		{"gzip that is none", notification("--targets", "-"), "\x1f\x8bnot really", "-: read gzip: gzip: invalid header"},
+		{"gzip that is truncated", notification("--targets", "-"), z[:len(z)-8], "-: line 501: the gzip stream breaks off"},
+		{"gzip with a wrong checksum", notification("--targets", "-"), z[:len(z)-8] + "12345678", "-: line 501: read: gzip: invalid checksum"},
+		{"something that is not gzip", notification("--targets", "-"), "\x1f\x8bnot really", "-: read gzip: gzip: invalid header"},
 		{"an app that is unknown", []string{"send", "--app", "shoe", "--title", "t", "--body", "b", "--targets", "-"}, many, `app: "shoe" is not configured; configured are shop`},
 		{"an end in the past", notification("--targets", "-", "--expires", "2020-01-01T00:00:00Z"), many, "expires_at: 2020-01-01T00:00:00Z is in the past"},
 	})
@@ -207,29 +207,29 @@ func TestAWholeJobThatIsWrongIsRefused(t *testing.T) {
 		return `{"app":"shop","message":{"title":"t","body":"b"},"targets":{"huawei":["` + secret + `"]}` + rest
 	}
 	send := []string{"send", "--job", "-"}
-	refused(t, []refusal{
+	checkRefused(t, []refusal{
 		{"nothing", send, "", "is empty: want a JSON object"},
-		{"no JSON", send, secret, "is not JSON: …"},
-		{"a job that breaks off", send, job(""), "is not JSON: it breaks off"},
-		{"two jobs", send, job("}") + job("}"), "something follows the JSON object: want one object alone"},
+		{"a job that is not JSON", send, secret, "is not JSON: …"},
+		{"a job that is truncated", send, job(""), "is not JSON: it breaks off"},
+		{"two jobs", send, job("}") + job("}"), "something follows the JSON object: …"},
 		{"a list of jobs", send, "[" + job("}") + "]", "is a JSON array, want …"},
 		{"a misspelt field", send, job(`,"priorty":"high"}`), "priorty: is not a field: see docs/job.md for those that are"},
 		{"a misspelt field of the message", send, `{"app":"shop","message":{"titel":"t"}}`, "titel: is not a field: see docs/job.md for those that are"},
 		{"a number as app", send, `{"app":1}`, "app: is a JSON number, want a string"},
-		{"a ttl that is no duration", send, `{"app":"shop","message":{"ttl":"tomorrow"}}`, "message.ttl: …"},
+		{"a ttl that is not a duration", send, `{"app":"shop","message":{"ttl":"tomorrow"}}`, "message.ttl: …"},
 		{"UTF-16", send, "\xff\xfe{\x00}\x00", "-: is UTF-16: save it as UTF-8"},
 		{"a title in GBK", send, "{\"app\":\"shop\",\"message\":{\"title\":\"\xb7\xa2\xbb\xf5\"}}", "message.title: is not UTF-8, it looks like GBK: write UTF-8"},
-		{"half an emoji", send, `{"app":"shop","message":{"title":"\ud83d"}}`, `message.title: holds \ud83d, half of a surrogate pair, without the other half: …`},
+		{"half an emoji", send, `{"app":"shop","message":{"title":"\ud83d"}}`, `message.title: holds \ud83d, half of a surrogate pair, …`},
 		{"a token as vendor", send, `{"app":"shop","message":{"title":"t","body":"b"},"targets":{"` + longToken + `":["huawei"]}}`, `targets.IQAA…Q=: is not a vendor, and its token is "huawei": …`},
 		{"a token as field", send, `{"` + longToken + `":1}`, "IQAA…Q= (32 characters): is not a field: …"},
 		{"a message in GBK", notification("--target", "huawei:a", "--message", "-"), "{\"body\":\"\xb7\xa2\xbb\xf5\"}", "-: body: is not UTF-8, it looks like GBK: write UTF-8"},
-		{"gzip that breaks off", send, zipped(job("}"))[:30], "-: the gzip stream breaks off"},
+		{"gzip that is truncated", send, zipped(job("}"))[:30], "-: the gzip stream breaks off"},
 		{"no targets", send, `{"app":"shop","message":{"title":"t","body":"b"}}`, `targets: are missing: give at least one token, as {"<vendor>": ["<token>"]}`},
 		{"targets without a token", send, `{"app":"shop","message":{"title":"t","body":"b"},"targets":{"huawei":[]}}`, `targets: are missing: …`},
-		{"an unknown vendor beside a good one", send, `{"app":"shop","message":{"title":"t","body":"b"},"targets":{"huawei":["a"],"nokia":["b"]}}`, "targets.nokia: is not a vendor; vendors are …"},
+		{"an unknown vendor and a known one", send, `{"app":"shop","message":{"title":"t","body":"b"},"targets":{"huawei":["a"],"nokia":["b"]}}`, "targets.nokia: is not a vendor; vendors are …"},
 		{"an end in the past", send, job(`,"expires_at":"2020-01-01T00:00:00Z"}`), "expires_at: 2020-01-01T00:00:00Z is in the past"},
 		{"overrides for an unknown vendor", send, `{"app":"shop","message":{"title":"t","body":"b","overrides":{"nokia":{}}},"targets":{"huawei":["a"]}}`, "message.overrides.nokia: is not a vendor; vendors are …"},
-		{"overrides that are no object", send, `{"app":"shop","message":{"title":"t","body":"b","overrides":{"huawei":[1]}},"targets":{"huawei":["a"]}}`, "message.overrides.huawei: …"},
+		{"overrides that are not an object", send, `{"app":"shop","message":{"title":"t","body":"b","overrides":{"huawei":[1]}},"targets":{"huawei":["a"]}}`, "message.overrides.huawei: …"},
 		{"overridden tokens", send, `{"app":"shop","message":{"title":"t","body":"b","overrides":{"huawei":{"token":["x"]}}},"targets":{"huawei":["a"]}}`, "message.overrides.huawei.token: cannot be overridden: …"},
 		{"a message with a misspelt field", notification("--target", "huawei:a", "--message", "-"), `{"titel":"t"}`, "-: titel: is not a field: see docs/job.md for those that are"},
 	})
@@ -238,15 +238,15 @@ func TestAWholeJobThatIsWrongIsRefused(t *testing.T) {
 func TestAConfigurationThatIsWrongIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, config, want string }{
-		{"a file that is not there", "/nowhere/postrider.yaml", "read configuration: open /nowhere/postrider.yaml: no such file or directory"},
+		{"a missing file", "/nowhere/postrider.yaml", "read configuration: open /nowhere/postrider.yaml: no such file or directory"},
 		{"a misspelt key", write(t, "a.yaml", "redsi: {}\n"), "a.yaml:1: redsi: "},
 		{"a client id that is missing", write(t, "b.yaml", "apps:\n  shop:\n    huawei: {client_secret: x}\n"), "client_id"},
-		{"a password over plain http", write(t, "c.yaml", "apps:\n  shop:\n    huawei: {client_id: \"1\", client_secret: hidden, auth_url: \"http://push.example/token\"}\n"), "plain http is accepted for loopback hosts alone"},
+		{"a password over plain http", write(t, "c.yaml", "apps:\n  shop:\n    huawei: {client_id: \"1\", client_secret: hidden, auth_url: \"http://push.example/token\"}\n"), "plain http is accepted for loopback hosts"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			for _, args := range [][]string{notification("--target", "huawei:a"), {"status", "a"}} {
-				got := (&desk{config: c.config}).run(t, "", args...)
+				got := (&deployment{config: c.config}).run(t, "", args...)
 				if got.code != exitUsage || !strings.Contains(got.err, c.want) || strings.Contains(got.err, "hidden") || got.out != "" {
 					t.Errorf("%s: exit %d, %s, want 2 and %s", args[0], got.code, got.err, c.want)
 				}
@@ -255,10 +255,10 @@ func TestAConfigurationThatIsWrongIsRefused(t *testing.T) {
 	}
 }
 
-func TestARedisThatIsAwayIsNotTheUsersFault(t *testing.T) {
+func TestAnUnreachableRedisIsAFailureAndNotWrongUsage(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
-	d := &desk{config: writeConfig(t, "redis://"+server.Addr()+"/0")}
+	d := &deployment{config: writeConfig(t, "redis://"+server.Addr()+"/0")}
 	server.Kill()
 	for name, run := range map[string]struct {
 		args  []string
@@ -272,21 +272,43 @@ func TestARedisThatIsAwayIsNotTheUsersFault(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			got := d.run(t, run.stdin, run.args...)
-			if got.code != exitFailed || got.out != "" || !strings.Contains(got.err, "refused") {
-				t.Errorf("exit %d, %q, %s, want 1 and a refused connection", got.code, got.out, got.err)
+			const want = "connection refused (Redis cannot be reached: check that it runs, and redis.url in "
+			if got.code != exitFailed || got.out != "" || !strings.Contains(got.err, want) {
+				t.Errorf("exit %d, %q, %s, want 1 and %s", got.code, got.out, got.err, want)
 			}
 		})
 	}
 }
 
+func TestARefusedRedisLoginIsExplained(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	admin := server.Client(t)
+	for _, args := range [][]any{{"ACL", "SETUSER", "poor", "on", ">right", "~*", "+@connection"}, {"ACL", "SETUSER", "default", "off"}} {
+		if err := admin.Do(t.Context(), args...).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for login, want := range map[string]string{
+		"poor:wrong": "(Redis refuses the login: check user and password in redis.url in ",
+		"poor:right": "(the Redis user has too few rights: worker check-config lists the missing ones)",
+	} {
+		d := &deployment{config: writeConfig(t, "redis://"+login+"@"+server.Addr()+"/0")}
+		got := d.run(t, "", "status", "a")
+		if got.code != exitFailed || !strings.Contains(got.err, want) || strings.Contains(got.err, "wrong@") {
+			t.Errorf("%s: exit %d, %s, want 1 and %s", login, got.code, got.err, want)
+		}
+	}
+}
+
 func TestAfterAFaultTheSameJobCanBeSent(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t)
+	d := newDeployment(t)
 	args := notification("--targets", "-", "--id", "campaign")
 	if got := d.run(t, csv(500)+"broken", args...); got.code != exitUsage {
 		t.Fatalf("exit %d, want 2", got.code)
 	}
-	if got := d.good(t, csv(500), args...); got["accepted"] != 500.0 {
+	if got := d.runOK(t, csv(500), args...); got["accepted"] != 500.0 {
 		t.Errorf("got %v, want 500 accepted", got)
 	}
 	if n := len(d.tokens(t, "huawei:normal")); n != 500 {
@@ -294,10 +316,10 @@ func TestAfterAFaultTheSameJobCanBeSent(t *testing.T) {
 	}
 }
 
-func TestHelpIsNoFault(t *testing.T) {
+func TestHelpExitsWithZero(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{{"--help"}, {"send", "--help"}, {"help", "status"}} {
-		var d desk
+		var d deployment
 		if got := d.run(t, "", args...); got.code != 0 || got.err != "" || !strings.Contains(got.out, "Usage:") {
 			t.Errorf("%s: exit %d, %s%s", fmt.Sprint(args), got.code, got.out, got.err)
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/postrider/postrider/internal/cli"
 	"github.com/postrider/postrider/internal/intake"
 	"github.com/postrider/postrider/internal/ledger"
 	"github.com/postrider/postrider/pkg/push"
@@ -28,7 +29,7 @@ type sendFlags struct {
 	wait              bool
 }
 
-func (a *app) send() *cobra.Command {
+func (p *program) send() *cobra.Command {
 	var f sendFlags
 	c := &cobra.Command{
 		Use:   "send --app A (--target V:T)… | --targets FILE | --job FILE | --jobs FILE",
@@ -37,110 +38,132 @@ func (a *app) send() *cobra.Command {
   enqueue send --app shop --targets tokens.csv.gz --message message.json --priority bulk --wait
   enqueue send --job job.json
   generate-jobs | enqueue send --jobs -`,
-		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.runSend(cmd, &f) },
+		Args: cli.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return p.runSend(cmd, &f) },
 	}
 	fl := c.Flags()
-	fl.StringArrayVar(&f.targets, "target", nil, "a target as VENDOR:TOKEN; may be repeated")
-	fl.StringVar(&f.file, "targets", "", "file of targets, CSV (vendor,token) or NDJSON, gzip or not; - is stdin")
-	fl.StringVar(&f.job, "job", "", "file with one whole job as JSON; - is stdin")
-	fl.StringVar(&f.jobs, "jobs", "", "file with one whole job as JSON a line; - is stdin")
-	fl.StringVar(&f.id, "id", "", "the job's id, its idempotency key (default: one is made)")
-	fl.StringVar(&f.app, "app", "", "the app that the job belongs to")
-	fl.StringVar(&f.priority, "priority", "", "high, normal or bulk (default normal)")
-	fl.StringVar(&f.delivery, "delivery", "", "at-least-once or at-most-once")
-	fl.StringVar(&f.at, "at", "", "not before this time: RFC 3339, or a duration from now like 2h")
-	fl.StringVar(&f.expires, "expires", "", "nothing is sent after this time: RFC 3339, or a duration from now")
-	fl.DurationVar(&f.window, "dedup-window", push.DefaultDedupWindow, "how long a finished job's id stays taken")
-	fl.BoolVar(&f.wait, "wait", false, "follow the job to its end; exit 4 if not every token was delivered")
+	fl.StringArrayVar(&f.targets, "target", nil, "a target as `VENDOR:TOKEN`; may be repeated")
+	fl.StringVar(&f.file, "targets", "", "`FILE` of targets, CSV (vendor,token) or NDJSON, may be gzipped; - is stdin")
+	fl.StringVar(&f.job, "job", "", "`FILE` with one complete job as JSON; - is stdin")
+	fl.StringVar(&f.jobs, "jobs", "", "`FILE` with a complete job as JSON on each line; - is stdin")
+	fl.StringVar(&f.id, "id", "", "`ID` of the job, its idempotency key (default: a random one)")
+	fl.StringVar(&f.app, "app", "", "`APP` that the job belongs to")
+	fl.StringVar(&f.priority, "priority", "", "`PRIORITY`: high, normal or bulk (default normal)")
+	fl.StringVar(&f.delivery, "delivery", "", "`GUARANTEE`: at-least-once or at-most-once (default: the account's)")
+	fl.StringVar(&f.at, "at", "", "do not send before this `TIME`: RFC 3339, or a duration from now like 2h")
+	fl.StringVar(&f.expires, "expires", "", "do not send after this `TIME`: RFC 3339, or a duration from now like 2h")
+	fl.DurationVar(&f.window, "dedup-window", push.DefaultDedupWindow, "`DURATION` for which the id of a finished job is refused as a duplicate")
+	fl.BoolVar(&f.wait, "wait", false, "wait until the job has ended; exit 4 if not every token was delivered")
 	f.register(fl)
-	c.MarkFlagsMutuallyExclusive("target", "targets", "job", "jobs")
-	c.MarkFlagsOneRequired("target", "targets", "job", "jobs")
 	return c
 }
 
-func (a *app) runSend(cmd *cobra.Command, f *sendFlags) error {
-	ctx := cmd.Context()
-	if f.window <= 0 {
-		return usage(errors.New("--dedup-window: want a duration over 0, like 24h"))
+// sources are the flags that say what is sent.
+var sources = []string{"target", "targets", "job", "jobs"}
+
+// checkSource demands exactly one of the sources. Cobra's flag groups would
+// name their internals in the error.
+func checkSource(cmd *cobra.Command) error {
+	var given []string
+	for _, name := range sources {
+		if cmd.Flags().Changed(name) {
+			given = append(given, "--"+name)
+		}
 	}
-	if err := f.alone(cmd); err != nil {
+	switch len(given) {
+	case 0:
+		return errors.New("nothing to send: give --target VENDOR:TOKEN, --targets FILE, --job FILE or --jobs FILE; see enqueue send --help")
+	case 1:
+		return nil
+	}
+	return fmt.Errorf("%s do not go together: give one of them", strings.Join(given, " and "))
+}
+
+func (p *program) runSend(cmd *cobra.Command, f *sendFlags) error {
+	ctx := cmd.Context()
+	if err := checkSource(cmd); err != nil {
 		return usage(err)
 	}
-	client, err := a.client(push.Options{DedupWindow: f.window})
+	if f.window <= 0 {
+		return usage(errors.New("--dedup-window: want a duration longer than 0, like 24h"))
+	}
+	if err := f.checkExclusive(cmd); err != nil {
+		return usage(err)
+	}
+	client, err := p.client(push.Options{DedupWindow: f.window})
 	if err != nil {
 		return err
 	}
 	if f.jobs != "" {
-		return a.sendMany(ctx, client, f.jobs)
+		return p.sendMany(ctx, client, f.jobs)
 	}
 	var r push.Result
 	if f.file != "" {
-		r, err = a.sendFile(ctx, client, f)
+		r, err = p.sendFile(ctx, client, f)
 	} else {
-		r, err = a.sendJob(ctx, client, f)
+		r, err = p.sendJob(ctx, client, f)
 	}
 	if err != nil {
-		return a.unlessCanceled(ctx, err)
+		return p.unlessCanceled(ctx, err)
 	}
-	a.job = r.Job
-	return a.sent(ctx, r, f.wait)
+	p.job = r.Job
+	return p.sent(ctx, r, f.wait)
 }
 
-// alone refuses flags that a whole job already says.
-func (f *sendFlags) alone(cmd *cobra.Command) error {
-	whole := "--job"
+// checkExclusive refuses flags whose value a complete job already contains.
+func (f *sendFlags) checkExclusive(cmd *cobra.Command) error {
+	source := "--job"
 	if f.jobs != "" {
-		whole = "--jobs"
+		source = "--jobs"
 		if f.wait {
-			return errors.New("--wait follows one job: it does not go with --jobs")
+			return errors.New("--wait waits for one job: it does not go with --jobs")
 		}
 	} else if f.job == "" {
 		return nil
 	}
 	for _, name := range append([]string{"id", "app", "priority", "delivery", "at", "expires"}, messageFlagNames...) {
 		if cmd.Flags().Changed(name) {
-			return fmt.Errorf("--%s does not go with %s: the job says it itself", name, whole)
+			return fmt.Errorf("--%s does not go with %s: the job itself contains the value", name, source)
 		}
 	}
 	return nil
 }
 
-// header is the job that the flags describe, without its targets.
-func (f *sendFlags) header(ctx context.Context, a *app) (push.Job, error) {
-	m, err := f.message(ctx, a)
+// header returns the job that the flags describe, without its targets.
+func (f *sendFlags) header(ctx context.Context, p *program) (push.Job, error) {
+	m, err := f.message(ctx, p)
 	if err != nil {
 		return push.Job{}, err
 	}
 	j := push.Job{
 		ID: f.id, App: f.app, Priority: push.Priority(f.priority), Delivery: push.Delivery(f.delivery), Message: m,
 	}
-	if j.NotBefore, err = moment("at", f.at, 1); err != nil {
+	if j.NotBefore, err = parseTime("at", f.at, 1); err != nil {
 		return push.Job{}, err
 	}
-	j.ExpiresAt, err = moment("expires", f.expires, 1)
+	j.ExpiresAt, err = parseTime("expires", f.expires, 1)
 	return j, err
 }
 
-func (a *app) sendJob(ctx context.Context, client *push.Client, f *sendFlags) (push.Result, error) {
+func (p *program) sendJob(ctx context.Context, client *push.Client, f *sendFlags) (push.Result, error) {
 	var j push.Job
 	var err error
 	if f.job != "" {
 		var data []byte
-		if data, err = a.read(ctx, f.job); err == nil {
+		if data, err = p.read(ctx, f.job); err == nil {
 			j, err = push.DecodeJob(data)
 		}
-	} else if j, err = f.header(ctx, a); err == nil {
+	} else if j, err = f.header(ctx, p); err == nil {
 		j.Targets, err = f.split()
 	}
 	if err != nil {
 		return push.Result{}, err
 	}
-	a.job = j.ID
+	p.job = j.ID
 	return client.Enqueue(ctx, j)
 }
 
-// split reads the --target flags.
+// split reads the --target flags into tokens by vendor.
 func (f *sendFlags) split() (map[string][]string, error) {
 	all := map[string][]string{}
 	for i, t := range f.targets {
@@ -154,30 +177,30 @@ func (f *sendFlags) split() (map[string][]string, error) {
 }
 
 // sendFile streams a file of targets.
-func (a *app) sendFile(ctx context.Context, client *push.Client, f *sendFlags) (r push.Result, err error) {
-	j, err := f.header(ctx, a)
+func (p *program) sendFile(ctx context.Context, client *push.Client, f *sendFlags) (r push.Result, err error) {
+	j, err := f.header(ctx, p)
 	if err != nil {
 		return r, err
 	}
-	a.job = j.ID
+	p.job = j.ID
 	st, err := client.Open(j)
 	if err != nil {
 		return r, err
 	}
-	in, done, err := a.open(ctx, f.file)
+	in, done, err := p.open(ctx, f.file)
 	if err != nil {
 		return r, err
 	}
 	defer done()
 	last := ""
 	err = intake.Targets(in, func(line int, vendor, token []byte) error {
-		if string(vendor) != last { // the comparison copies nothing
+		if string(vendor) != last { // this comparison does not allocate
 			last = string(vendor)
 		}
 		return st.Add(ctx, line, last, token)
 	})
 	if err != nil {
-		// Also when ctx was canceled: nothing may stay behind.
+		// Also when ctx was canceled: no part of the job may remain in Redis.
 		return r, errors.Join(fmt.Errorf("%s: %w", f.file, err), st.Abort(context.WithoutCancel(ctx)))
 	}
 	if r, err = st.Commit(ctx); err != nil && st.Unsealed() {
@@ -187,15 +210,15 @@ func (a *app) sendFile(ctx context.Context, client *push.Client, f *sendFlags) (
 }
 
 // sendMany streams jobs and prints a result for each.
-func (a *app) sendMany(ctx context.Context, client *push.Client, file string) error {
-	in, done, err := a.open(ctx, file)
+func (p *program) sendMany(ctx context.Context, client *push.Client, file string) error {
+	in, done, err := p.open(ctx, file)
 	if err != nil {
 		return err
 	}
 	defer done()
-	sum := manySum{app: a, file: file}
+	sum := jobsSummary{program: p, file: file}
 	err = intake.Jobs(ctx, in, client, func(answers []intake.Answer) error {
-		out := newLines(a.out)
+		out := newLines(p.out)
 		for _, r := range answers {
 			if codeOf(r.Err) == exitFailed && r.Err != nil {
 				return errors.Join(fmt.Errorf("line %d: %w", r.Line, r.Err), out.flush())
@@ -207,7 +230,7 @@ func (a *app) sendMany(ctx context.Context, client *push.Client, file string) er
 		}
 		return out.flush()
 	})
-	sum.tell()
+	sum.report()
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
@@ -215,24 +238,24 @@ func (a *app) sendMany(ctx context.Context, client *push.Client, file string) er
 }
 
 // open opens a file, or stdin for "-". Reading it ends with ctx.
-func (a *app) open(ctx context.Context, file string) (io.Reader, func(), error) {
+func (p *program) open(ctx context.Context, file string) (io.Reader, func(), error) {
 	if file == "-" {
-		return &interruptible{ctx: ctx, r: a.in}, func() {}, nil
+		return &interruptible{ctx: ctx, r: p.in}, func() {}, nil
 	}
-	f, err := os.Open(file) //nolint:gosec // the user names the file
+	f, err := os.Open(file)
 	if err != nil {
 		return nil, nil, usage(err)
 	}
 	if info, err := f.Stat(); err == nil && info.IsDir() {
-		_ = f.Close() // it was only looked at
-		return nil, nil, usage(fmt.Errorf("%s is a directory: want a file", file))
+		_ = f.Close() // nothing was written
+		return nil, nil, usage(fmt.Errorf("%s is a directory: name a file", file))
 	}
 	return &interruptible{ctx: ctx, r: f}, func() { _ = f.Close() }, nil
 }
 
-// read reads a file whole.
-func (a *app) read(ctx context.Context, file string) ([]byte, error) {
-	r, done, err := a.open(ctx, file)
+// read reads a complete file.
+func (p *program) read(ctx context.Context, file string) ([]byte, error) {
+	r, done, err := p.open(ctx, file)
 	if err != nil {
 		return nil, err
 	}
@@ -244,35 +267,35 @@ func (a *app) read(ctx context.Context, file string) ([]byte, error) {
 	return b, nil
 }
 
-// sentResult is what send prints: with --wait, the job's end too.
-type sentResult struct {
+// sendResult is what send prints; with --wait also the final ledger.
+type sendResult struct {
 	push.Result
 	Status *ledger.Status `json:"status,omitempty"`
 }
 
-// sent tells the result and, if asked to, follows the job.
-func (a *app) sent(ctx context.Context, r push.Result, wait bool) error {
-	out := sentResult{Result: r}
-	if !a.json {
-		a.tellSent(r)
+// sent prints the result and, with --wait, follows the job to its end.
+func (p *program) sent(ctx context.Context, r push.Result, wait bool) error {
+	out := sendResult{Result: r}
+	if !p.json {
+		p.printSent(r)
 	}
 	if wait {
-		st, err := a.follow(ctx, r.Job, r.Accepted)
+		st, err := p.follow(ctx, r.Job, r.Accepted)
 		if err != nil {
 			return err
 		}
 		out.Status = &st
 	}
-	if a.json {
-		if err := a.print(out); err != nil {
+	if p.json {
+		if err := p.print(out); err != nil {
 			return err
 		}
 	}
 	if out.Status == nil {
 		return nil
 	}
-	if !a.json {
-		if err := a.tellStatus(*out.Status); err != nil {
+	if !p.json {
+		if err := p.printStatus(*out.Status); err != nil {
 			return err
 		}
 	}

@@ -12,10 +12,10 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-func TestSendPrintsWhatBecameOfTheJob(t *testing.T) {
+func TestSendPrintsAcceptedAndRefusedTokens(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t)
-	got := d.good(t, "", notification("--target", "huawei:a", "--target", "huawei:b", "--target", "huawei:a", "--target", "huawei:")...)
+	d := newDeployment(t)
+	got := d.runOK(t, "", notification("--target", "huawei:a", "--target", "huawei:b", "--target", "huawei:a", "--target", "huawei:")...)
 	wantKeys(t, got, "job", "accepted", "refused", "chunks")
 	if got["job"] == "" || got["accepted"] != 2.0 || got["chunks"] != 1.0 {
 		t.Errorf("got %v, want a job with 2 tokens in 1 chunk", got)
@@ -30,16 +30,16 @@ func TestSendPrintsWhatBecameOfTheJob(t *testing.T) {
 		t.Errorf("refused is %v, want number 4 for huawei", entry)
 	}
 	if got := d.tokens(t, "huawei:normal"); len(got) != 2 || got["a"] != 1 || got["b"] != 1 {
-		t.Errorf("the lane carries %v, want a and b once", got)
+		t.Errorf("the lane has tokens %v, want a and b once", got)
 	}
 }
 
-func TestSendTellsAPersonTheSame(t *testing.T) {
+func TestSendPrintsAHumanReadableResult(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t)
+	d := newDeployment(t)
 	got := d.run(t, "huawei,a\n"+strings.Repeat("huawei,\n", 12), notification("--targets", "-", "--id", "campaign")...)
 	for _, want := range []string{
-		"job campaign: 1 tokens accepted in 1 chunks, 12 refused\n", "  refused: number 2 (huawei) is empty\n", "  … and 2 more: --json lists all\n",
+		"job campaign: 1 tokens accepted in 1 chunks, 12 refused\n", "  refused: number 2 (huawei) is empty\n", "  … and 2 more: --json lists all of them\n",
 	} {
 		if got.code != 0 || !strings.Contains(got.out, want) {
 			t.Errorf("exit %d, %s, want 0 and %s", got.code, got.out, want)
@@ -71,12 +71,12 @@ func TestSendReadsTargetsOfEveryForm(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := newDesk(t)
+			d := newDeployment(t)
 			file, stdin := "-", c.text
 			if !c.stdin {
 				file, stdin = write(t, "targets", c.text), ""
 			}
-			got := d.good(t, stdin, notification("--targets", file)...)
+			got := d.runOK(t, stdin, notification("--targets", file)...)
 			if got["accepted"] != 2.0 || got["chunks"] != 1.0 {
 				t.Errorf("got %v, want 2 tokens in 1 chunk", got)
 			}
@@ -84,7 +84,7 @@ func TestSendReadsTargetsOfEveryForm(t *testing.T) {
 				t.Errorf("refused is %v, want line %v", list, c.line)
 			}
 			if all := d.tokens(t, "huawei:normal"); len(all) != 2 || all["a"] != 1 || all["b"] != 1 {
-				t.Errorf("the lane carries %v, want a and b once", all)
+				t.Errorf("the lane has tokens %v, want a and b once", all)
 			}
 		})
 	}
@@ -92,48 +92,48 @@ func TestSendReadsTargetsOfEveryForm(t *testing.T) {
 
 func TestALongFileIsCutIntoFullChunks(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t)
-	got := d.good(t, csv(1234), notification("--targets", "-", "--id", "campaign", "--priority", "bulk")...)
+	d := newDeployment(t)
+	got := d.runOK(t, csv(1234), notification("--targets", "-", "--id", "campaign", "--priority", "bulk")...)
 	if got["job"] != "campaign" || got["accepted"] != 1234.0 || got["chunks"] != 124.0 {
 		t.Errorf("got %v, want 1234 tokens in 124 chunks", got)
 	}
-	d.whole(t, "campaign", "huawei:bulk", 1234)
+	d.checkComplete(t, "campaign", "huawei:bulk", 1234)
 }
 
-// whole checks that a lane carries every token of csv(n) once, in full chunks,
-// and that nothing of the job is unfinished.
-func (d *desk) whole(t *testing.T, job, lane string, n int) {
+// checkComplete checks that a lane has every token of csv(n) once, in full
+// chunks, and that the job is completely enqueued.
+func (d *deployment) checkComplete(t *testing.T, job, lane string, n int) {
 	t.Helper()
 	all := d.tokens(t, lane)
 	for token, times := range all {
 		if times != 1 {
-			t.Errorf("token %s stands %d times", token, times)
+			t.Errorf("token %s occurs %d times", token, times)
 		}
 	}
 	if tasks := len(d.tasks(t, lane)); len(all) != n || tasks != (n+9)/10 {
 		t.Errorf("%d tokens wait in %d tasks, want %d in %d", len(all), tasks, n, (n+9)/10)
 	}
 	if keys := d.rdb.Keys(t.Context(), "postrider:chunk:*").Val(); len(keys) != (n+9)/10 {
-		t.Errorf("%d chunks lie in redis, want %d", len(keys), (n+9)/10)
+		t.Errorf("redis has %d chunks, want %d", len(keys), (n+9)/10)
 	}
 	ledger := d.rdb.HGetAll(t.Context(), wire.JobKey(job)).Val()
 	if ledger["state"] != wire.Running || ledger["accepted"] != fmt.Sprint(n) || ledger["digest"] != "" {
 		t.Errorf("the ledger is %v, want it running with %d tokens", ledger, n)
 	}
 	if left := d.rdb.Exists(t.Context(), wire.StagedKey(job)).Val(); left != 0 {
-		t.Error("what was staged is still there")
+		t.Error("the staged part of the job was not removed")
 	}
 }
 
-func TestSendTakesAWholeJob(t *testing.T) {
+func TestSendTakesACompleteJob(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t)
+	d := newDeployment(t)
 	job := `{"id":"order-42","app":"shop","priority":"high","delivery":"at-most-once","not_before":"2020-01-01T00:00:00+08:00",
 		"message":{"kind":"notification","class":"service","category":"ORDER","channel":"orders","title":"Shipped","body":"Your order",
 		"data":{"order":"42"},"click":{"action":"url","target":"https://shop.example/o/42"},"collapse_id":"order-42","ttl":"24h",
 		"image":"","sound":"","badge":1,"test":false,"overrides":{"huawei":{"android":{"urgency":"HIGH"}}}},
 		"targets":{"huawei":["t1","t2"]}}`
-	got := d.good(t, "", "send", "--job", write(t, "job.json", job))
+	got := d.runOK(t, "", "send", "--job", write(t, "job.json", job))
 	if got["job"] != "order-42" || got["accepted"] != 2.0 {
 		t.Errorf("got %v, want order-42 with 2 tokens", got)
 	}
@@ -143,15 +143,15 @@ func TestSendTakesAWholeJob(t *testing.T) {
 	}
 	c, err := wire.DecodeChunk(d.rdb.Get(t.Context(), wire.ChunkKey(tasks[0].Chunk)).Val())
 	if err != nil || !c.Entries[0].AtMostOnce || !strings.Contains(c.Messages[0], `"channel":"orders"`) {
-		t.Errorf("the chunk is %+v, %v, want it at most once with its message", c, err)
+		t.Errorf("the chunk is %+v, %v, want at-most-once delivery and the message", c, err)
 	}
 }
 
-func TestFlagsGoBeforeTheMessagesFile(t *testing.T) {
+func TestFlagsOverrideTheMessageFile(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t)
+	d := newDeployment(t)
 	file := write(t, "m.json", `{"title":"from the file","body":"from the file","data":{"a":"1"}}`)
-	d.good(t, "", "send", "--app", "shop", "--target", "huawei:a", "--message", file, "--title", "from the flag", "--data", "b=2=3",
+	d.runOK(t, "", "send", "--app", "shop", "--target", "huawei:a", "--message", file, "--title", "from the flag", "--data", "b=2=3",
 		"--badge", "0", "--ttl", "90m", "--click", "url:https://shop.example/o")
 	c, err := wire.DecodeChunk(d.rdb.Get(t.Context(), wire.ChunkKey(d.tasks(t, "huawei:normal")[0].Chunk)).Val())
 	if err != nil {
@@ -167,11 +167,11 @@ func TestFlagsGoBeforeTheMessagesFile(t *testing.T) {
 func TestAJobForLaterIsScheduled(t *testing.T) {
 	t.Parallel()
 	for _, at := range []string{"2h", "2099-01-01T00:00:00+08:00"} {
-		d := newDesk(t)
-		d.good(t, "", notification("--target", "huawei:a", "--at", at)...)
-		d.good(t, csv(20), notification("--targets", "-", "--at", at)...)
+		d := newDeployment(t)
+		d.runOK(t, "", notification("--target", "huawei:a", "--at", at)...)
+		d.runOK(t, csv(20), notification("--targets", "-", "--at", at)...)
 		if n := d.rdb.ZCard(t.Context(), wire.ScheduledKey("huawei:normal")).Val(); n != 3 || len(d.tasks(t, "huawei:normal")) != 0 {
-			t.Errorf("at %s: %d tasks are scheduled, want 3 and none that is due", at, n)
+			t.Errorf("at %s: %d tasks are scheduled, want 3 scheduled and none due", at, n)
 		}
 	}
 }
@@ -185,16 +185,16 @@ func TestAKnownIdIsADuplicate(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := newDesk(t)
+			d := newDeployment(t)
 			stdin := csv(30)
 			if name == "by a long job" {
 				stdin = longJob("once", 1200)
 			}
-			first := d.good(t, stdin, args...)
+			first := d.runOK(t, stdin, args...)
 			before := d.rdb.DBSize(t.Context()).Val()
 			got := d.run(t, stdin, append(args, "--json")...)
 			if got.code != exitDuplicate || got.err != "enqueue: job once: duplicate job id\n" {
-				t.Errorf("exit %d, %s, want 3 and that the id is known", got.code, got.err)
+				t.Errorf("exit %d, %s, want 3 and a duplicate error", got.code, got.err)
 			}
 			if v := object(t, got.out); v["job"] != "once" || v["field"] != "id" {
 				t.Errorf("got %v, want job once and field id", v)
@@ -209,13 +209,13 @@ func TestAKnownIdIsADuplicate(t *testing.T) {
 	}
 }
 
-// longJob is a job that does not go in one step.
+// longJob is a job with too many tokens for a single script call.
 func longJob(id string, n int) string {
 	tokens := make([]string, n)
 	for i := range tokens {
 		tokens[i] = fmt.Sprintf("t%05d", i)
 	}
-	list, _ := json.Marshal(tokens) // strings always can be
+	list, _ := json.Marshal(tokens) // encoding strings cannot fail
 	return fmt.Sprintf(`{"id":%q,"app":"shop","message":{"title":"t","body":"b"},"targets":{"huawei":%s}}`, id, list)
 }
 
@@ -235,7 +235,7 @@ func TestJobsAreAnsweredLineByLine(t *testing.T) {
 		{"nothing", "\n\n", 0, nil},
 		{"one is a duplicate", fine + job("a", "") + job("c", ""), exitDuplicate, []string{"a +1", "b +1", "a id", "c +1"}},
 		{"one is refused", fine + job("c", `,"priority":"urgent"`) + job("d", ""), exitUsage, []string{"a +1", "b +1", "c priority", "d +1"}},
-		{"one is no JSON", fine + "{\n" + job("d", ""), exitUsage, []string{"a +1", "b +1", " ", "d +1"}},
+		{"one is not JSON", fine + "{\n" + job("d", ""), exitUsage, []string{"a +1", "b +1", " ", "d +1"}},
 		{"one is misspelt", job("a", `,"ap":1`) + job("d", ""), exitUsage, []string{"a ap", "d +1"}},
 		{"a duplicate and then a refused one", job("a", "") + job("a", "") + "x\n", exitUsage, []string{"a +1", "a id", " "}},
 		{"a refused one and then a duplicate", "x\n" + job("a", "") + job("a", ""), exitUsage, []string{" ", "a +1", "a id"}},
@@ -245,7 +245,7 @@ func TestJobsAreAnsweredLineByLine(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			d := newDesk(t)
+			d := newDeployment(t)
 			got := d.run(t, c.text, "send", "--jobs", "-")
 			refused := 0
 			for _, w := range c.want {
@@ -253,8 +253,8 @@ func TestJobsAreAnsweredLineByLine(t *testing.T) {
 					refused++
 				}
 			}
-			if told := strings.Count(got.err, ": line "); got.code != c.code || told != refused {
-				t.Errorf("exit %d, %s, want %d and %d lines that were refused", got.code, got.err, c.code, refused)
+			if printed := strings.Count(got.err, ": line "); got.code != c.code || printed != refused {
+				t.Errorf("exit %d, %s, want %d and %d refused lines", got.code, got.err, c.code, refused)
 			}
 			if lines := answers(t, got.out); !slices.Equal(lines, c.want) {
 				t.Errorf("got %q, want %q", lines, c.want)
@@ -272,7 +272,7 @@ func TestJobsAreAnsweredLineByLine(t *testing.T) {
 	}
 }
 
-// answers are the lines that --jobs printed, cut short.
+// answers summarizes the lines that --jobs printed.
 func answers(t *testing.T, out string) []string {
 	t.Helper()
 	var all []string
@@ -289,9 +289,9 @@ func answers(t *testing.T, out string) []string {
 	return all
 }
 
-func TestAStreamOfJobsThatBreaksOffIsSentUpToThere(t *testing.T) {
+func TestATruncatedStreamOfJobsIsSentUpToItsEnd(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t)
+	d := newDeployment(t)
 	z := zipped(job("a", "") + job("b", ""))
 	got := d.run(t, z[:len(z)-4], "send", "--jobs", "-", "--json")
 	if got.code != exitUsage || got.err != "enqueue: -: line 3: the gzip stream breaks off\n" {
@@ -302,19 +302,19 @@ func TestAStreamOfJobsThatBreaksOffIsSentUpToThere(t *testing.T) {
 	}
 }
 
-func TestRefusedJobsOfAStreamAreToldOnStderr(t *testing.T) {
+func TestRefusedJobsOfAStreamArePrintedOnStderr(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t)
+	d := newDeployment(t)
 	text := job("a", "") + job("a", "") + strings.Repeat("x\n", 20)
 	got := d.run(t, text, "send", "--jobs", write(t, "jobs.ndjson", text))
 	lines := strings.Split(strings.TrimSuffix(got.err, "\n"), "\n")
 	if got.code != exitUsage || len(lines) != 11 {
-		t.Fatalf("exit %d, %s, want 2, ten lines and a sum", got.code, got.err)
+		t.Fatalf("exit %d, %s, want 2, ten lines and the totals", got.code, got.err)
 	}
 	for i, want := range map[int]string{
 		0:  "/jobs.ndjson: line 2: job a: duplicate job id",
 		1:  "/jobs.ndjson: line 3: is not JSON: invalid character 'x' looking for beginning of value at byte 1",
-		10: "enqueue: of 22 jobs 20 were refused and 1 were duplicates: stdout has a line for each",
+		10: "enqueue: of 22 jobs, 20 were refused and 1 were duplicates: stdout has a line for each",
 	} {
 		if !strings.HasSuffix(lines[i], want) {
 			t.Errorf("line %d is\n%s, want\n… %s", i+1, lines[i], want)
@@ -324,7 +324,7 @@ func TestRefusedJobsOfAStreamAreToldOnStderr(t *testing.T) {
 
 func TestAByteOrderMarkIsAccepted(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t)
+	d := newDeployment(t)
 	const mark = "\ufeff"
 	message := write(t, "m.json", mark+`{"title":"t","body":"b"}`)
 	for name, c := range map[string]struct {
@@ -347,18 +347,18 @@ func TestAByteOrderMarkIsAccepted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := (&desk{config: write(t, "marked.yaml", mark+string(text))}).run(t, "", "invalid")
+	got := (&deployment{config: write(t, "marked.yaml", mark+string(text))}).run(t, "", "invalid")
 	if got.code != 0 {
 		t.Errorf("configuration: exit %d, %s", got.code, got.err)
 	}
 }
 
-func TestAJobOverSeveralLinesIsToldOnce(t *testing.T) {
+func TestAJobOverSeveralLinesIsRefusedOnce(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t)
+	d := newDeployment(t)
 	got := d.run(t, "{\n  \"id\": \"a\",\n  \"app\": \"shop\"\n}\n", "send", "--jobs", "-")
 	want := "enqueue: -: line 1: is not a whole job: in --jobs one line is one job (NDJSON); --job takes one that goes over several lines\n" +
-		"enqueue: of 1 jobs 1 were refused and 0 were duplicates: stdout has a line for each\n"
+		"enqueue: of 1 jobs, 1 were refused and 0 were duplicates: stdout has a line for each\n"
 	if got.code != exitUsage || got.err != want || strings.Count(got.out, "\n") != 1 {
 		t.Errorf("exit %d, stdout %q and stderr\n%s, want 2, one line and\n%s", got.code, got.out, got.err, want)
 	}
@@ -366,7 +366,7 @@ func TestAJobOverSeveralLinesIsToldOnce(t *testing.T) {
 
 func TestManyJobsShareChunks(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t)
+	d := newDeployment(t)
 	var b strings.Builder
 	for i := range 300 {
 		b.WriteString(job(fmt.Sprint("j", i), ""))
@@ -383,7 +383,7 @@ func TestManyJobsShareChunks(t *testing.T) {
 
 func TestAFileThatCannotBeReadIsNamed(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t)
+	d := newDeployment(t)
 	dir := t.TempDir()
 	for _, kind := range []string{"--targets", "--job", "--jobs"} {
 		args := []string{"send", kind, dir}
@@ -394,5 +394,5 @@ func TestAFileThatCannotBeReadIsNamed(t *testing.T) {
 			t.Errorf("%s: exit %d, %s, want that it is a directory", kind, got.code, got.err)
 		}
 	}
-	d.empty(t)
+	d.checkEmpty(t)
 }

@@ -11,15 +11,15 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-// hostile is what a terminal would act on: colours, a title, a second line.
+// hostile has characters that a terminal would act on: colours, a title, a second line.
 const hostile = "\x1b[31mred\x1b]0;title\a\u009b31m\x00\u202e\tcolumn\nline"
 
-// Whatever vendors said and others wrote into Redis, people get to see it only.
-func TestNothingThatATerminalObeysIsPrinted(t *testing.T) {
+// Texts from vendors and from Redis are printed without control characters.
+func TestNoTerminalControlSequenceIsPrinted(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t)
-	d.good(t, csv(3), notification("--targets", "-", "--id", "many")...)
-	d.ended(t, "many", map[string]any{"delivered": 3, "huawei/response/" + hostile: 3, wire.FieldApp: hostile})
+	d := newDeployment(t)
+	d.runOK(t, csv(3), notification("--targets", "-", "--id", "many")...)
+	d.endJob(t, "many", map[string]any{"delivered": 3, "huawei/response/" + hostile: 3, wire.FieldApp: hostile})
 	for stream, fields := range map[string][]string{
 		wire.InvalidStream: {"app", "vendor", "token", "code", "reason", "job", "at", "action", "replacement"},
 		wire.HeldStream:    {"app", "vendor", "token", "code", "reason", "job", "at", "action", "replacement"},
@@ -49,20 +49,20 @@ func TestNothingThatATerminalObeysIsPrinted(t *testing.T) {
 	} {
 		args = slices.DeleteFunc(slices.Clone(args), func(a string) bool { return a == "" })
 		for i, a := range args {
-			args[i] = strings.ReplaceAll(a, "\x00", "") // no argument can hold one
+			args[i] = strings.ReplaceAll(a, "\x00", "") // an argument cannot contain it
 		}
 		got := d.run(t, "", args...)
-		for _, said := range []string{got.out, got.err} {
-			if i := strings.IndexFunc(said, obeyed); i >= 0 {
-				t.Errorf("%q prints %q", args, said[i:])
+		for _, printed := range []string{got.out, got.err} {
+			if i := strings.IndexFunc(printed, controls); i >= 0 {
+				t.Errorf("%q prints %q", args, printed[i:])
 			}
 		}
 		if got.out+got.err == "" {
-			t.Errorf("%q printed nothing: the test proves nothing", args)
+			t.Errorf("%q printed nothing, want some output to check", args)
 		}
 	}
 }
 
-func obeyed(r rune) bool {
+func controls(r rune) bool {
 	return r != '\n' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r))
 }

@@ -4,15 +4,16 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/postrider/postrider/internal/buildinfo"
+	"github.com/postrider/postrider/internal/cli"
 )
 
-func (a *app) versionCommand() *cobra.Command {
+func (p *program) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print version, commit and Go version",
-		Args:  noArgs,
-		RunE:  func(*cobra.Command, []string) error { return a.printVersion() },
+		Args:  cli.NoArgs,
+		RunE:  func(*cobra.Command, []string) error { return p.printVersion() },
 	}
 }
 
-func (a *app) printVersion() error { return buildinfo.Read().Print(a.out, "enqueue", a.json) }
+func (p *program) printVersion() error { return buildinfo.Read().Print(p.out, "enqueue", p.json) }

@@ -1,5 +1,5 @@
-// Command simulator plays the push vendors on this machine, with faults on
-// demand. It knows flags and signals only; what it plays is internal/simulator.
+// Command simulator imitates the push vendors on this machine, with faults on
+// demand. It knows only flags and signals; the vendors are in internal/simulator.
 package main
 
 import (
@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/signal"
 	"slices"
@@ -18,12 +19,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/postrider/postrider/internal/buildinfo"
+	"github.com/postrider/postrider/internal/cli"
 	"github.com/postrider/postrider/internal/healthcheck"
 	"github.com/postrider/postrider/internal/simulator"
 )
 
-// patience is how long requests in flight may take at the end.
-const patience = 5 * time.Second
+// shutdownTimeout is how long requests in flight may take after a signal.
+const shutdownTimeout = 5 * time.Second
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -33,8 +35,11 @@ func main() {
 	os.Exit(code)
 }
 
-// errServe marks a failure to serve: everything else is wrong usage.
-var errServe = errors.New("serve")
+// failure marks an error of the server or of a health check; every other error
+// is wrong usage.
+type failure struct{ error }
+
+func (f failure) Unwrap() error { return f.error }
 
 // run returns the exit code: 0 after a signal, 1 when serving failed, 2 for
 // wrong flags or rules.
@@ -48,7 +53,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 0
 	}
 	fmt.Fprintln(stderr, "simulator:", err)
-	if errors.Is(err, errServe) {
+	if _, ok := errors.AsType[failure](err); ok {
 		return 1
 	}
 	return 2
@@ -67,16 +72,17 @@ func command(stdout, stderr io.Writer) *cobra.Command {
 	demo := simulator.DemoCredential()
 	cmd := &cobra.Command{
 		Use:   "simulator",
-		Short: "Play the push vendors on this machine",
-		Long: "Play the push vendors on this machine, on one address for all.\n\n" +
+		Short: "Imitate the push vendors on this machine",
+		Long: "simulator imitates the push vendors on this machine, all on one address.\n\n" +
 			fmt.Sprintf("Without --any-credentials every vendor knows one app: id %s, secret %s, project %s.\n", demo.App, demo.Secret, demo.Project) +
 			"Tokens that begin with \"bad-\" are invalid.\n" +
-			"Vendors send receipts once PUT /_simulator/receipts says where, like\n" +
-			"{\"huawei\": {\"url\": \"http://127.0.0.1:8080/receipts/shop/huawei\", \"secret\": \"s\", \"late\": \"1s\"}}:\n" +
-			"tokens that begin with \"lost-\" turn out to be gone.",
-		Args:          cobra.NoArgs,
-		SilenceUsage:  true,
-		SilenceErrors: true,
+			"To receive receipts, PUT their addresses to /_simulator/receipts, like\n" +
+			"{\"huawei\": {\"url\": \"http://127.0.0.1:8080/receipts/shop/huawei\", \"secret\": \"s\", \"late\": \"1s\"}}.\n" +
+			"Receipts for tokens that begin with \"lost-\" say that the token is invalid.",
+		Args:               cli.NoArgs,
+		SilenceUsage:       true,
+		SilenceErrors:      true,
+		DisableSuggestions: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if f.version {
 				return buildinfo.Read().Print(stdout, "simulator", f.json)
@@ -85,29 +91,30 @@ func command(stdout, stderr io.Writer) *cobra.Command {
 		},
 	}
 	cmd.AddCommand(healthcheckCommand(&f))
+	cli.Prepare(cmd, stdout)
 	all := cmd.PersistentFlags()
-	all.StringVar(&f.listen, "listen", "127.0.0.1:8081", "address to listen on")
-	all.StringVar(&f.tlsDir, "tls-dir", "", "serve https, with the certificate in this folder; it is made there if it is missing or expires within 30 days.\nClients trust the folder's ca.pem, whose private key is thrown away")
-	all.StringSliceVar(&f.tlsNames, "tls-names", []string{"simulator", "localhost"}, "host names and IP addresses that the certificate is for")
+	all.StringVar(&f.listen, "listen", "127.0.0.1:8081", "`ADDRESS` to listen on, as host:port")
+	all.StringVar(&f.tlsDir, "tls-dir", "", "serve https with the certificate in this `FOLDER`; it is created if it is missing or expires within 30 days.\nClients trust the folder's ca.pem, whose private key is not stored")
+	all.StringSliceVar(&f.tlsNames, "tls-names", []string{"simulator", "localhost"}, "host `NAMES` and IP addresses that the certificate is for")
 	fs := cmd.Flags()
-	fs.StringVar(&f.faults, "faults", "", "JSON file of fault rules to begin with")
-	fs.Float64Var(&f.opt.Invalid, "invalid", 0, "share of push tokens that are invalid, 0 to 1")
-	fs.DurationVar(&f.opt.Latency, "latency", 0, "how long every answer takes")
-	fs.Float64Var(&f.opt.Rate, "rate", 0, "what an app may send in a second, in the vendor's unit; 0 is no limit")
-	fs.Uint64Var(&f.opt.Seed, "seed", 1, "seed of all chances")
+	fs.StringVar(&f.faults, "faults", "", "JSON `FILE` of fault rules that are active from the start")
+	fs.Float64Var(&f.opt.Invalid, "invalid", 0, "`SHARE` of push tokens that are invalid, 0 to 1")
+	fs.DurationVar(&f.opt.Latency, "latency", 0, "`DURATION` of every answer")
+	fs.Float64Var(&f.opt.Rate, "rate", 0, "`NUMBER` of requests or tokens (the vendor's unit) that an app may send per second; 0 is no limit")
+	fs.Uint64Var(&f.opt.Seed, "seed", 1, "`SEED` of all random decisions")
 	fs.BoolVar(&f.opt.AnyCredentials, "any-credentials", false, "accept any id and secret")
-	fs.BoolVar(&f.opt.Sink, "sink", false, "answer sends with success, unread and uncounted")
+	fs.BoolVar(&f.opt.Sink, "sink", false, "answer every send with success, without reading or counting it")
 	fs.BoolVar(&f.json, "json", false, "print the address, or the version, as JSON")
 	fs.BoolVar(&f.version, "version", false, "print version, commit and Go version")
 	return cmd
 }
 
-// healthcheckCommand asks a simulator that runs with the same flags.
+// healthcheckCommand checks the simulator that runs with the same flags.
 func healthcheckCommand(f *flags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "healthcheck",
-		Short: "Exit 0 when the simulator with this --listen and --tls-dir answers; for containers",
-		Args:  cobra.NoArgs,
+		Short: "Exit 0 if the simulator with these flags answers; for containers",
+		Args:  cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := f.checkNames(); err != nil {
 				return err
@@ -116,12 +123,12 @@ func healthcheckCommand(f *flags) *cobra.Command {
 			if f.tlsDir != "" {
 				ca, err := simulator.Authority(f.tlsDir)
 				if err != nil {
-					return fmt.Errorf("%w: --tls-dir: %w", errServe, err)
+					return failure{fmt.Errorf("--tls-dir: %w", err)}
 				}
 				s.TLS = &tls.Config{RootCAs: ca, ServerName: f.tlsNames[0], MinVersion: tls.VersionTLS12}
 			}
 			if err := s.Check(cmd.Context(), "/_simulator/faults"); err != nil {
-				return fmt.Errorf("%w: %w", errServe, err)
+				return failure{fmt.Errorf("health check of %s: %w", f.listen, err)}
 			}
 			return nil
 		},
@@ -141,15 +148,15 @@ func serve(ctx context.Context, f flags, stdout, stderr io.Writer) error {
 	if err == nil {
 		<-ctx.Done()
 	}
-	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
 	if err = errors.Join(err, stop(bounded)); err != nil {
-		return fmt.Errorf("%w: %w", errServe, err)
+		return failure{fmt.Errorf("serve: %w", err)}
 	}
 	return nil
 }
 
-// listen serves over TLS where there is a folder for the certificate.
+// listen serves over TLS if there is a folder for the certificate.
 func listen(sim *simulator.Simulator, f flags) (url string, stop func(context.Context) error, err error) {
 	if f.tlsDir == "" {
 		url, stop, err = sim.Listen(f.listen)
@@ -159,20 +166,20 @@ func listen(sim *simulator.Simulator, f flags) (url string, stop func(context.Co
 			return "", nil, err
 		}
 		if cert, err = simulator.Certificate(f.tlsDir, f.tlsNames, time.Now()); err != nil {
-			return "", nil, fmt.Errorf("%w: --tls-dir: %w", errServe, err)
+			return "", nil, failure{fmt.Errorf("--tls-dir: %w", err)}
 		}
 		url, stop, err = sim.ListenTLS(f.listen, cert)
 	}
 	if err != nil {
-		return "", nil, fmt.Errorf("%w: %w", errServe, err)
+		return "", nil, failure{fmt.Errorf("serve: %w", err)}
 	}
 	return url, stop, nil
 }
 
-// checkNames refuses names that no certificate can be for.
+// checkNames refuses an empty list and empty names.
 func (f flags) checkNames() error {
 	if len(f.tlsNames) == 0 || slices.Contains(f.tlsNames, "") {
-		return errors.New("--tls-names: wants names, like simulator,localhost")
+		return errors.New("--tls-names: want names, like simulator,localhost")
 	}
 	return nil
 }
@@ -180,11 +187,14 @@ func (f flags) checkNames() error {
 func open(f flags) (*simulator.Simulator, error) {
 	switch {
 	case !(f.opt.Invalid >= 0 && f.opt.Invalid <= 1):
-		return nil, errors.New("--invalid: must be between 0 and 1")
+		return nil, errors.New("--invalid: want a share between 0 and 1")
 	case !(f.opt.Rate >= 0):
-		return nil, errors.New("--rate: must not be negative")
+		return nil, errors.New("--rate: want 0 or more; 0 is no limit")
 	case f.opt.Latency < 0:
-		return nil, errors.New("--latency: must not be negative")
+		return nil, errors.New("--latency: want a duration of 0 or more, like 50ms")
+	}
+	if _, _, err := net.SplitHostPort(f.listen); err != nil {
+		return nil, fmt.Errorf("--listen: %q is not host:port, like 127.0.0.1:8081", f.listen)
 	}
 	sim := simulator.New(f.opt)
 	if f.faults == "" {
@@ -205,7 +215,7 @@ func open(f flags) (*simulator.Simulator, error) {
 }
 
 func announce(f flags, url string, stdout, stderr io.Writer) error {
-	if _, err := fmt.Fprintf(stderr, "faults: POST %[1]s/_simulator/faults; what was seen: GET %[1]s/_simulator/report\n", url); err != nil {
+	if _, err := fmt.Fprintf(stderr, "set faults: POST %[1]s/_simulator/faults; see the requests: GET %[1]s/_simulator/report\n", url); err != nil {
 		return fmt.Errorf("write: %w", err)
 	}
 	if f.json {

@@ -31,18 +31,20 @@ func TestWrongUsageIsRefused(t *testing.T) {
 	}{
 		{"an unknown flag", []string{"--nothing"}, 2, "unknown flag"},
 		{"an argument", []string{"x"}, 2, "unknown command"},
-		{"a share over 1", []string{"--invalid", "2"}, 2, "--invalid: must be between 0 and 1"},
-		{"a share that is no number", []string{"--invalid", "NaN"}, 2, "--invalid: must be between 0 and 1"},
-		{"a negative rate", []string{"--rate", "-1"}, 2, "--rate: must not be negative"},
-		{"a negative latency", []string{"--latency", "-1s"}, 2, "--latency: must not be negative"},
-		{"a file that is missing", []string{"--faults", bad + "x"}, 2, "--faults: open"},
+		{"a share over 1", []string{"--invalid", "2"}, 2, "--invalid: want a share between 0 and 1"},
+		{"a share that is not a number", []string{"--invalid", "NaN"}, 2, "--invalid: want a share between 0 and 1"},
+		{"a negative rate", []string{"--rate", "-1"}, 2, "--rate: want 0 or more"},
+		{"a negative latency", []string{"--latency", "-1s"}, 2, "--latency: want a duration of 0 or more"},
+		{"a missing file", []string{"--faults", bad + "x"}, 2, "--faults: open"},
 		{"a bad rule", []string{"--faults", bad}, 2, "--faults: faults[0].status: must be between 200 and 599"},
-		{"no names", []string{"--tls-dir", t.TempDir(), "--tls-names", ""}, 2, "--tls-names: wants names"},
+		{"no names", []string{"--tls-dir", t.TempDir(), "--tls-names", ""}, 2, "--tls-names: want names"},
 		{"a file in place of a folder", []string{"--tls-dir", filepath.Join(bad, "x")}, 1, "--tls-dir: store the certificate"},
-		{"a check without names", []string{"healthcheck", "--tls-names", ""}, 2, "--tls-names: wants names"},
-		{"a check that finds nobody", []string{"healthcheck", "--listen", "127.0.0.1:1"}, 1, "connection refused"},
+		{"a check without names", []string{"healthcheck", "--tls-names", ""}, 2, "--tls-names: want names"},
+		{"a check without a simulator", []string{"healthcheck", "--listen", "127.0.0.1:1"}, 1, "connection refused"},
 		{"a check without a certificate", []string{"healthcheck", "--tls-dir", filepath.Dir(bad)}, 1, "--tls-dir: open"},
-		{"an address that is none", []string{"--listen", "256.0.0.1:1"}, 1, "serve: listen"},
+		{"an address that does not exist", []string{"--listen", "256.0.0.1:1"}, 1, "serve: listen"},
+		{"an address without a port", []string{"--listen", "localhost"}, 2, `--listen: "localhost" is not host:port`},
+		{"a word for a number", []string{"--invalid", "many"}, 2, `--invalid: "many" is not a number`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -58,7 +60,7 @@ func TestWrongUsageIsRefused(t *testing.T) {
 	}
 }
 
-func TestItServesOverTLSAndIsWell(t *testing.T) {
+func TestItServesOverTLSAndItsHealthCheckSucceeds(t *testing.T) {
 	t.Parallel()
 	ctx, signal := context.WithCancel(t.Context())
 	defer signal()
@@ -94,7 +96,7 @@ func TestItServesOverTLSAndIsWell(t *testing.T) {
 	}
 }
 
-func TestItTellsItsVersion(t *testing.T) {
+func TestItPrintsItsVersion(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{{"--version"}, {"--version", "--json"}} {
 		var out bytes.Buffer
@@ -104,7 +106,7 @@ func TestItTellsItsVersion(t *testing.T) {
 	}
 }
 
-func TestItServesUntilTheSignal(t *testing.T) {
+func TestItServesUntilASignal(t *testing.T) {
 	t.Parallel()
 	faults := filepath.Join(t.TempDir(), "faults.json")
 	if err := os.WriteFile(faults, []byte(`[{"name":"from a file","status":503}]`), 0o600); err != nil {

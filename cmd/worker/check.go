@@ -23,18 +23,18 @@ import (
 func (p *program) checkConfig() *cobra.Command {
 	return &cobra.Command{
 		Use:   "check-config",
-		Short: "Read the configuration, look at Redis, try each credential, report all faults",
-		Long: `check-config reads the configuration, looks at Redis (version, role, rights of
-the user, and what would lose jobs: eviction, no persistence), and asks each
-vendor that has a harmless call for it, such as granting an access token, whether
-it accepts the credentials. Nothing is written and no message is sent. It exits 2
-if anything is wrong; with warnings only it exits 0.`,
+		Short: "Check the configuration, Redis and the vendors' credentials",
+		Long: `check-config reads the configuration, checks Redis (version, role, the user's
+rights, and what would lose jobs: eviction, no persistence), and tries the
+credentials at each vendor that has a harmless call for it, such as granting an
+access token. It writes nothing to Redis and sends no message. It exits 2 if any
+check fails, and 0 if there are only warnings.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := p.load()
 			if err != nil {
 				return err
 			}
-			return p.report(p.try(cmd.Context(), cfg))
+			return p.report(p.checkAll(cmd.Context(), cfg))
 		},
 	}
 }
@@ -43,17 +43,18 @@ if anything is wrong; with warnings only it exits 0.`,
 type finding struct {
 	What    string `json:"what"`
 	Fault   string `json:"fault,omitempty"`
-	Warning string `json:"warning,omitempty"` // jobs may get lost
-	Note    string `json:"note,omitempty"`    // what could not be looked at
+	Warning string `json:"warning,omitempty"` // jobs may be lost
+	Note    string `json:"note,omitempty"`    // what could not be checked
 }
 
-// try checks what the file alone cannot tell.
-func (p *program) try(ctx context.Context, cfg *config.Config) []finding {
+// checkAll checks the configuration as a worker uses it, Redis, and each
+// account's credentials.
+func (p *program) checkAll(ctx context.Context, cfg *config.Config) []finding {
 	found := []finding{{What: cfg.File}}
 	if err := cfg.CheckWorker(); err != nil {
 		found[0].Fault = err.Error()
 	}
-	found = append(found, tryRedis(ctx, cfg)...)
+	found = append(found, checkRedis(ctx, cfg)...)
 	client := httpx.NewClient(1)
 	for _, app := range slices.Sorted(maps.Keys(cfg.Apps)) {
 		accounts := cfg.Apps[app].Vendors
@@ -61,9 +62,9 @@ func (p *program) try(ctx context.Context, cfg *config.Config) []finding {
 			f := finding{What: "apps." + app + "." + vendor}
 			g, ok := accounts[vendor].Settings.Open(client).(vendors.Granter)
 			if ok {
-				f.Fault = tryGrant(ctx, g, accounts[vendor].Timeout)
+				f.Fault = checkCredentials(ctx, g, accounts[vendor].Timeout)
 			} else {
-				f.Note = "the vendor has no call that would try the credentials without a message"
+				f.Note = "not checked: the vendor has no call that tries the credentials without sending a message"
 			}
 			found = append(found, f)
 		}
@@ -71,19 +72,19 @@ func (p *program) try(ctx context.Context, cfg *config.Config) []finding {
 	return found
 }
 
-// redisTime bounds the look at Redis.
-const redisTime = 5 * time.Second
+// redisTimeoutout bounds the checks of Redis.
+const redisTimeout = 5 * time.Second
 
-func tryRedis(ctx context.Context, cfg *config.Config) []finding {
+func checkRedis(ctx context.Context, cfg *config.Config) []finding {
 	o, err := cfg.RedisOptions()
 	var found []preflight.Finding
 	if err == nil {
-		ctx, cancel := context.WithTimeout(ctx, redisTime)
+		ctx, cancel := context.WithTimeout(ctx, redisTimeout)
 		defer cancel()
 		found, err = preflight.Check(ctx, o)
 	}
 	if err != nil {
-		return []finding{{What: "redis.url", Fault: err.Error()}}
+		return []finding{{What: "redis.url", Fault: unreachable(err).Error()}}
 	}
 	all := make([]finding, len(found))
 	for i, f := range found {
@@ -92,14 +93,19 @@ func tryRedis(ctx context.Context, cfg *config.Config) []finding {
 	return all
 }
 
-// fit looks at Redis before a worker starts: it logs what would lose jobs, and
-// the error is what the worker could not work with.
-func fit(ctx context.Context, o *redis.UniversalOptions, log zerolog.Logger) error {
-	ctx, cancel := context.WithTimeout(ctx, redisTime)
+// unreachable adds what to do to an error of preflight.Check.
+func unreachable(err error) error {
+	return fmt.Errorf("%w: check that Redis runs, and redis.url in the configuration", err)
+}
+
+// requireRedis checks Redis before a worker starts. It logs what would lose
+// jobs, and returns an error if the worker cannot work with this Redis.
+func requireRedis(ctx context.Context, o *redis.UniversalOptions, log zerolog.Logger) error {
+	ctx, cancel := context.WithTimeout(ctx, redisTimeout)
 	defer cancel()
 	found, err := preflight.Check(ctx, o)
 	if err != nil {
-		return fmt.Errorf("%w: check redis.url", err)
+		return unreachable(err)
 	}
 	for _, f := range found {
 		if f.Warning != "" {
@@ -115,7 +121,7 @@ func fit(ctx context.Context, o *redis.UniversalOptions, log zerolog.Logger) err
 	return nil
 }
 
-func tryGrant(ctx context.Context, g vendors.Granter, timeout time.Duration) string {
+func checkCredentials(ctx context.Context, g vendors.Granter, timeout time.Duration) string {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	if _, err := g.Grant(ctx, time.Now()); err != nil {
@@ -124,7 +130,7 @@ func tryGrant(ctx context.Context, g vendors.Granter, timeout time.Duration) str
 	return ""
 }
 
-// report prints the findings; any fault is the user's.
+// report prints the findings. A fault is a usage error: exit code 2.
 func (p *program) report(found []finding) error {
 	faults := 0
 	for _, f := range found {
@@ -150,8 +156,11 @@ func (p *program) report(found []finding) error {
 			}
 		}
 	}
-	if faults > 0 {
-		return usageError{fmt.Errorf("%d faults in the configuration", faults)}
+	switch faults {
+	case 0:
+		return nil
+	case 1:
+		return usageError{errors.New("1 check failed")}
 	}
-	return nil
+	return usageError{fmt.Errorf("%d checks failed", faults)}
 }

@@ -28,10 +28,10 @@ func (p *program) demo() *cobra.Command {
 	var exit bool
 	c := &cobra.Command{
 		Use:   "demo",
-		Short: "Run everything in this process and send a job, with nothing installed",
+		Short: "Run everything in one process and send a job; needs no Redis",
 		Long: `demo starts an embedded Redis, the vendor simulator with some faults switched
-on, a worker and its UI, all in this process, and sends a job over all vendors.
-Nothing of it survives the process.`,
+on, a worker and its UI, all in this process, and sends a job to all vendors.
+When the process ends, everything is gone.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if tokens < 1 {
 				return usageError{errors.New("--tokens: want at least 1")}
@@ -39,13 +39,13 @@ Nothing of it survives the process.`,
 			return p.runDemo(cmd.Context(), demo.Options{Listen: listen, Log: p.demoLog()}, tokens, exit)
 		},
 	}
-	c.Flags().IntVar(&tokens, "tokens", 20000, "how many tokens the job has")
-	c.Flags().StringVar(&listen, "listen", "127.0.0.1:0", "address of the UI; port 0 takes a free one")
-	c.Flags().BoolVar(&exit, "exit", false, "end when the job has ended")
+	c.Flags().IntVar(&tokens, "tokens", 20000, "`NUMBER` of tokens in the job")
+	c.Flags().StringVar(&listen, "listen", "127.0.0.1:0", "`ADDRESS` of the UI as host:port; port 0 takes a free one")
+	c.Flags().BoolVar(&exit, "exit", false, "exit when the job has ended")
 	return c
 }
 
-// demoLog shows what a person should see beside the progress bar: errors.
+// demoLog shows only errors, next to the progress bar.
 func (p *program) demoLog() zerolog.Logger {
 	return zerolog.New(zerolog.ConsoleWriter{Out: p.err, TimeFormat: "15:04:05"}).Level(zerolog.ErrorLevel).With().Timestamp().Logger()
 }
@@ -56,7 +56,7 @@ func (p *program) runDemo(ctx context.Context, o demo.Options, tokens int, exit 
 		return err
 	}
 	defer func() { err = errors.Join(err, d.Stop()) }()
-	fmt.Fprintf(p.err, "embedded redis, simulator and worker are running; nothing of them survives this process\n  UI         %s\n  metrics    %s/metrics\n  simulator  %s/_simulator/report\n",
+	fmt.Fprintf(p.err, "embedded redis, simulator and worker are running in this process\n  UI         %s\n  metrics    %s/metrics\n  simulator  %s/_simulator/report\n",
 		d.UI, d.UI, d.Simulator)
 	start := time.Now()
 	r, err := d.Send(ctx, tokens)
@@ -68,16 +68,16 @@ func (p *program) runDemo(ctx context.Context, o demo.Options, tokens int, exit 
 	if err != nil {
 		return err
 	}
-	if err := p.tellDemo(d, st, time.Since(start)); err != nil {
+	if err := p.printDemo(d, st, time.Since(start)); err != nil {
 		return err
 	}
 	if seen := d.Report(); st.Delivered == 0 || seen.Violations() > 0 {
-		return fmt.Errorf("the simulator saw %d violations of the vendors' protocols, and %d tokens were delivered", seen.Violations(), st.Delivered)
+		return fmt.Errorf("the demo failed: %d requests violated a vendor's protocol, %d tokens were delivered", seen.Violations(), st.Delivered)
 	}
 	if exit {
 		return nil
 	}
-	fmt.Fprintln(p.err, "Ctrl-C ends the demo")
+	fmt.Fprintln(p.err, "press Ctrl-C to end the demo")
 	<-ctx.Done()
 	return nil
 }
@@ -86,7 +86,7 @@ func (p *program) runDemo(ctx context.Context, o demo.Options, tokens int, exit 
 func (p *program) watch(ctx context.Context, d *demo.Demo, job string, accepted int) (ledger.Status, error) {
 	bar := progressbar.NewOptions(accepted, progressbar.OptionSetWriter(p.err), progressbar.OptionSetDescription("tokens"),
 		progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString("tokens"),
-		progressbar.OptionThrottle(200*time.Millisecond), progressbar.OptionSetVisibility(terminal(p.err)))
+		progressbar.OptionThrottle(200*time.Millisecond), progressbar.OptionSetVisibility(isTerminal(p.err)))
 	t := time.NewTicker(100 * time.Millisecond)
 	defer t.Stop()
 	for {
@@ -102,14 +102,14 @@ func (p *program) watch(ctx context.Context, d *demo.Demo, job string, accepted 
 		}
 		select {
 		case <-ctx.Done():
-			return st, errors.New("the demo was stopped before its job ended")
+			return st, errors.New("the demo was interrupted before its job ended")
 		case <-t.C:
 		}
 	}
 }
 
-// tellDemo prints the job's ledger.
-func (p *program) tellDemo(d *demo.Demo, st ledger.Status, took time.Duration) error {
+// printDemo prints the job's ledger.
+func (p *program) printDemo(d *demo.Demo, st ledger.Status, took time.Duration) error {
 	if p.json {
 		return json.NewEncoder(p.out).Encode(struct {
 			ledger.Status
@@ -133,8 +133,8 @@ func (p *program) tellDemo(d *demo.Demo, st ledger.Status, took time.Duration) e
 	return w.Flush()
 }
 
-// terminal tells whether somebody looks at w.
-func terminal(w io.Writer) bool {
+// isTerminal reports whether w is a terminal.
+func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }

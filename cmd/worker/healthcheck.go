@@ -12,11 +12,11 @@ import (
 func (p *program) healthcheck() *cobra.Command {
 	return &cobra.Command{
 		Use:   "healthcheck",
-		Short: "Exit 0 when the worker of this configuration is ready; for containers",
-		Long: `healthcheck asks the worker that listens on http.listen of this configuration,
-on this machine, whether it is ready (GET /readyz): Redis is reachable, the lanes
-run, and it does not drain. It exits 0 if so, 1 if not, and 2 if the configuration
-is wrong. It talks to the worker only, not to Redis.`,
+		Short: "Exit 0 if the worker with this configuration is ready; for containers",
+		Long: `healthcheck asks the worker on this machine that listens on the configuration's
+http.listen whether it is ready (GET /readyz): Redis is reachable, the lanes run,
+and it is not draining. It exits 0 if it is ready, 1 if not, and 2 if the
+configuration is wrong. It does not connect to Redis itself.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := p.load()
 			if err != nil {

@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// listening is a configuration whose worker listens at an address; its Redis is away.
+// listening writes a configuration with an http.listen address and an unreachable Redis.
 func listening(t *testing.T, address string) string {
 	t.Helper()
 	return write(t, strings.Replace(shop("redis://127.0.0.1:1/0", "http://127.0.0.1:1", ""), "127.0.0.1:0", address, 1))
@@ -24,7 +24,7 @@ func TestHealthcheckAsksTheWorkerOfTheConfiguration(t *testing.T) {
 	worker := func(status int, text string) string {
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path != "/readyz" {
-				t.Errorf("%s was asked for, want /readyz", r.URL.Path)
+				t.Errorf("got a request for %s, want /readyz", r.URL.Path)
 			}
 			w.WriteHeader(status)
 			_, _ = fmt.Fprintln(w, text)
@@ -40,7 +40,7 @@ func TestHealthcheckAsksTheWorkerOfTheConfiguration(t *testing.T) {
 		{"ready", listening(t, worker(200, "ready")), 0, ""},
 		{"draining", listening(t, worker(503, "draining")), exitFailed, "503 Service Unavailable: draining"},
 		{"no worker", listening(t, "127.0.0.1:1"), exitFailed, "not ready: http.listen 127.0.0.1:1: Get"},
-		{"no fixed port", listening(t, "127.0.0.1:0"), exitFailed, "port 0 is another one at each start"},
+		{"no fixed port", listening(t, "127.0.0.1:0"), exitFailed, "port 0 changes at each start"},
 		{"a bad configuration", write(t, "htpp: {}\n"), exitUsage, "htpp"},
 		{"no configuration", filepath.Join(t.TempDir(), "none.yaml"), exitUsage, "no such file"},
 	} {
@@ -67,7 +67,7 @@ func TestHealthcheckAsksTheWorkerOfTheConfiguration(t *testing.T) {
 	}
 }
 
-func TestItTellsItsVersion(t *testing.T) {
+func TestItPrintsItsVersion(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{{"version"}, {"--version"}, {"version", "--json"}, {"--version", "--json"}} {
 		var out, errs bytes.Buffer

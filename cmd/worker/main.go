@@ -1,4 +1,4 @@
-// Command worker takes push jobs off Redis and sends them to the vendors.
+// Command worker takes push jobs from Redis and sends them to the vendors.
 package main
 
 import (
@@ -8,12 +8,15 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/redis/go-redis/v9"
+	goredis "github.com/redis/go-redis/v9/logging"
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
+	"github.com/postrider/postrider/internal/cli"
 	"github.com/postrider/postrider/internal/config"
 	"github.com/postrider/postrider/internal/logging"
 	"github.com/postrider/postrider/internal/worker"
@@ -28,6 +31,7 @@ const (
 )
 
 func main() {
+	goredis.Disable() // until work sets a logger; the other commands report errors themselves
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
@@ -35,21 +39,24 @@ func main() {
 	os.Exit(code)
 }
 
-// usageError marks an error as the user's.
+// usageError marks an error as a mistake of the user: exit code 2.
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
-// run is main without the process.
+// run is main without signals and os.Exit, so that tests can call it.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	p := &program{out: stdout, err: stderr}
 	root := p.root()
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return 0
+	}
+	if !p.begun {
+		err = usageError{cli.SeeHelp(cmd, err)}
 	}
 	text.Fprintf(stderr, "worker: %v\n", err)
 	if _, ok := errors.AsType[usageError](err); ok {
@@ -58,23 +65,27 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return exitFailed
 }
 
-// program is what the commands share.
+// program is the state that the commands share.
 type program struct {
 	out, err io.Writer
 	file     string
 	json     bool
 	version  bool
+	// begun: flags and arguments are correct. An error before that is wrong usage.
+	begun bool
 }
 
 func (p *program) root() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "worker",
 		Short: "Send push jobs to the vendors until SIGTERM",
-		Long: `worker takes push jobs off Redis, sends them to the vendors and records what
-became of every token. On SIGTERM it takes nothing new, finishes what is in
-flight and gives the rest back. On SIGHUP it reads credentials and rates anew.`,
-		Args:         cobra.NoArgs,
-		SilenceUsage: true, SilenceErrors: true,
+		Long: `worker takes push jobs from Redis, sends them to the vendors and records the
+outcome of every token. On SIGTERM it takes no new tasks, finishes the requests
+in flight and requeues the rest. On SIGHUP it reads credentials and rates again.
+
+Exit codes: 0 stopped by a signal, or done; 1 failed; 2 wrong usage or
+configuration.`,
+		SilenceUsage: true, SilenceErrors: true, DisableSuggestions: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if p.version {
 				return p.printVersion()
@@ -83,24 +94,30 @@ flight and gives the rest back. On SIGHUP it reads credentials and rates anew.`,
 		},
 	}
 	c.Flags().BoolVar(&p.version, "version", false, "print version, commit and Go version")
-	c.PersistentFlags().StringVar(&p.file, "config", "", "configuration file (default $POSTRIDER_CONFIG, else ./postrider.yaml)")
-	c.PersistentFlags().BoolVar(&p.json, "json", false, "print JSON on stdout and nothing else there")
-	c.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageError{fmt.Errorf("%w: see %s --help", err, cmd.CommandPath())}
-	})
+	c.PersistentFlags().StringVar(&p.file, "config", "", "configuration `FILE` (default $POSTRIDER_CONFIG, else ./postrider.yaml)")
+	c.PersistentFlags().BoolVar(&p.json, "json", false, "print only JSON on stdout")
 	c.AddCommand(p.demo(), p.checkConfig(), p.healthcheck(), p.versionCommand())
 	for _, sub := range append(c.Commands(), c) {
-		sub.Args = func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return usageError{fmt.Errorf("%q is not a command: see %s --help", text.Name(args[0]), cmd.CommandPath())}
-			}
-			return nil
-		}
+		sub.Args = cli.NoArgs
 	}
+	cli.Prepare(c, p.out)
+	p.begin(c)
 	return c
 }
 
-// load reads the configuration; whatever is wrong with it is the user's.
+// begin makes every command set p.begun when it runs.
+func (p *program) begin(c *cobra.Command) {
+	for _, cmd := range append(c.Commands(), c) {
+		if run := cmd.RunE; run != nil {
+			cmd.RunE = func(cmd *cobra.Command, args []string) error {
+				p.begun = true
+				return run(cmd, args)
+			}
+		}
+	}
+}
+
+// load reads the configuration. An error in it is a usage error.
 func (p *program) load() (*config.Config, error) {
 	cfg, err := config.Load(config.Find(p.file, os.Getenv), registry.All(), os.LookupEnv)
 	if err != nil {
@@ -126,8 +143,8 @@ func (p *program) work(ctx context.Context) error {
 		return usageError{err}
 	}
 	log := p.logger(cfg.Log)
-	redis.SetLogger(redisLog{log, &logging.Hush{}})
-	err = fit(ctx, o, log)
+	redis.SetLogger(redisLog{log, &logging.Limiter{}})
+	err = requireRedis(ctx, o, log)
 	if ctx.Err() != nil {
 		return stoppedEarly(log)
 	}
@@ -154,7 +171,7 @@ func (p *program) work(ctx context.Context) error {
 		case <-hup:
 			p.reload(ctx, w, log)
 		case <-ctx.Done():
-			log.Info().Msg("stopping: what is in flight is finished first")
+			log.Info().Msg("stopping: requests in flight are finished first")
 			err := w.Stop()
 			log.Info().Msg("stopped")
 			return err
@@ -162,46 +179,46 @@ func (p *program) work(ctx context.Context) error {
 	}
 }
 
-// stoppedEarly is what becomes of a worker that is told to stop before it works.
+// stoppedEarly ends a worker that gets a signal before it has started; no error.
 func stoppedEarly(log zerolog.Logger) error {
-	log.Info().Msg("stopped before it began to work")
+	log.Info().Msg("stopped before it had started")
 	return nil
 }
 
-// reload puts a changed configuration in force, unless it is a bad one.
+// reload applies a changed configuration. If it is wrong, the old one stays in force.
 func (p *program) reload(ctx context.Context, w *worker.Worker, log zerolog.Logger) {
 	cfg, err := p.load()
 	if err == nil {
 		err = cfg.CheckWorker()
 	}
 	if err != nil {
-		log.Error().Err(err).Msg("the new configuration is bad: the old one stays in force")
+		log.Error().Err(err).Msg("the new configuration is wrong: the old one stays in force")
 		return
 	}
 	if err := w.Reload(ctx, cfg); err != nil {
-		log.Error().Err(err).Msg("pauses cannot be ended")
+		log.Error().Err(err).Msg("end the stops of changed accounts")
 	}
-	log.Info().Int("apps", len(cfg.Apps)).Msg("credentials and rates were read anew")
+	log.Info().Int("apps", len(cfg.Apps)).Msg("credentials and rates were read again")
 }
 
-// redisLog writes the Redis client's log, which tells of every connection that
-// is lost or cannot be had, as ours: each thing once in a while.
+// redisLog writes the log of the Redis client, which reports every lost or
+// failed connection, to the worker's log, and limits repeated lines.
 type redisLog struct {
 	zerolog.Logger
-	hush *logging.Hush
+	limiter *logging.Limiter
 }
 
-// Printf is what the client calls.
+// Printf is called by the Redis client.
 func (l redisLog) Printf(_ context.Context, format string, v ...any) {
-	left, ok := l.hush.Say(format)
+	omitted, ok := l.limiter.Allow(format)
 	if !ok {
 		return
 	}
 	e := l.Warn()
-	if left > 0 {
-		e = e.Int("left_out", left)
+	if omitted > 0 {
+		e = e.Int("left_out", omitted)
 	}
-	e.Msg(text.Line(fmt.Sprintf("redis: "+format, v...)))
+	e.Msg(text.Line("redis client: " + strings.TrimPrefix(fmt.Sprintf(format, v...), "redis: ")))
 }
 
 // logger writes to stderr in the configured format.

@@ -21,7 +21,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	logging.Disable() // a Redis that is away on purpose would be told of
+	logging.Disable() // as main does
 	redistest.Main(m)
 }
 
@@ -29,19 +29,19 @@ func TestMain(m *testing.M) {
 type buffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
-	// said gets the text after every write, for somebody who waits for a part of it.
-	said chan string
+	// written gets the text after every write, for a test that waits for a part of it.
+	written chan string
 }
 
-func newBuffer() *buffer { return &buffer{said: make(chan string, 10_000)} }
+func newBuffer() *buffer { return &buffer{written: make(chan string, 10_000)} }
 
 func (b *buffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	n, err := b.b.Write(p)
 	select {
-	case b.said <- b.b.String():
-	default: // nobody waits for so long
+	case b.written <- b.b.String():
+	default: // no test waits any longer
 	}
 	return n, err
 }
@@ -61,24 +61,24 @@ func write(t *testing.T, text string) string {
 	return path
 }
 
-// shop is a configuration with one app; base is where its vendor is, and more
-// goes into the file as it stands.
+// shop returns a configuration with one app. base is the vendor's address; more
+// is appended to the file.
 func shop(redis, base, more string) string {
 	return fmt.Sprintf(`
 redis: {url: %q}
 http: {listen: "127.0.0.1:0"}
 apps:
   shop:
-    huawei: {client_id: "100001", client_secret: hush-3f9a, base_url: %q, auth_url: %q}
+    huawei: {client_id: "100001", client_secret: secret-3f9a, base_url: %q, auth_url: %q}
 %s`, redis, base, base+"/oauth2/v3/token", more)
 }
 
-// vendor answers every request for an access token with what the vendor's document shows.
+// vendor answers every request for an access token with an answer from the vendor's documentation.
 func vendor(t *testing.T, status int, contentType, answer string) string {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/oauth2/v3/token" {
-			t.Errorf("%s was asked for, want nothing but an access token", r.URL.Path)
+			t.Errorf("got a request for %s, want only access token requests", r.URL.Path)
 		}
 		w.Header().Set("Content-Type", contentType)
 		w.WriteHeader(status)
@@ -105,17 +105,17 @@ func TestWrongUsageIsRefused(t *testing.T) {
 		args []string
 		want string
 	}{
-		{"an unknown command", []string{"dmeo"}, `worker: "dmeo" is not a command: see worker --help`},
+		{"a misspelt command", []string{"chek-config"}, `worker: unknown command "chek-config" for "worker": did you mean check-config?: see worker --help`},
 		{"an unknown flag", []string{"--nothing"}, "worker: unknown flag: --nothing: see worker --help"},
 		{"an unknown flag of a command", []string{"demo", "--nothing"}, "worker: unknown flag: --nothing: see worker demo --help"},
-		{"an argument", []string{"check-config", "x"}, `worker: "x" is not a command: see worker check-config --help`},
-		{"a demo of nothing", []string{"demo", "--tokens", "0"}, "worker: --tokens: want at least 1"},
-		{"a demo of no number", []string{"demo", "--tokens", "many"}, `worker: invalid argument "many" for "--tokens" flag`},
-		{"a configuration that is not there", []string{"--config", "/nowhere/p.yaml"}, "worker: read configuration: open /nowhere/p.yaml: no such file"},
-		{"the same to be checked", []string{"check-config", "--config", "/nowhere/p.yaml"}, "worker: read configuration: open /nowhere/p.yaml: no such file"},
+		{"an argument", []string{"check-config", "x"}, `worker: unexpected argument "x": worker check-config takes no arguments: see worker check-config --help`},
+		{"a demo without tokens", []string{"demo", "--tokens", "0"}, "worker: --tokens: want at least 1"},
+		{"a word for a number", []string{"demo", "--tokens", "many"}, `worker: --tokens: "many" is not a whole number: see worker demo --help`},
+		{"a missing configuration", []string{"--config", "/nowhere/p.yaml"}, "worker: read configuration: open /nowhere/p.yaml: no such file"},
+		{"a missing configuration to check", []string{"check-config", "--config", "/nowhere/p.yaml"}, "worker: read configuration: open /nowhere/p.yaml: no such file"},
 		{"a misspelt key", []string{"--config", misspelt}, "workr"},
 		{"no app", []string{"--config", noApps}, "apps: a worker needs at least one app"},
-		{"no app for the vendors that it is to serve", []string{"--config", elsewhere}, "worker.vendors: no app configures any of harmony"},
+		{"no app for the vendors that it serves", []string{"--config", elsewhere}, "worker.vendors: no app configures any of harmony"},
 		{"a shutdown that is shorter than a request", []string{"--config", short}, "worker.shutdown_timeout: must be longer than every request timeout"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -123,14 +123,14 @@ func TestWrongUsageIsRefused(t *testing.T) {
 			var out bytes.Buffer
 			errs := newBuffer() // the redis client may log late
 			code := run(t.Context(), c.args, &out, errs)
-			if code != exitUsage || out.Len() != 0 || !strings.Contains(errs.String(), c.want) || strings.Contains(errs.String(), "hush") {
+			if code != exitUsage || out.Len() != 0 || !strings.Contains(errs.String(), c.want) || strings.Contains(errs.String(), "secret-") {
 				t.Errorf("exit %d, %q, %s, want 2 and %s", code, &out, errs, c.want)
 			}
 		})
 	}
 }
 
-func TestARedisThatIsAwayIsNotTheUsersFault(t *testing.T) {
+func TestAnUnreachableRedisIsAFailureAndNotWrongUsage(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	file := write(t, shop("redis://"+server.Addr()+"/0", "http://127.0.0.1:1", ""))
@@ -138,7 +138,7 @@ func TestARedisThatIsAwayIsNotTheUsersFault(t *testing.T) {
 	var out bytes.Buffer
 	errs := newBuffer() // the redis client may log late
 	if code := run(t.Context(), []string{"--config", file}, &out, errs); code != exitFailed || !strings.Contains(errs.String(), "reach redis: ") {
-		t.Errorf("exit %d, %s, want 1 and that redis is away", code, errs)
+		t.Errorf("exit %d, %s, want 1 and an error that redis cannot be reached", code, errs)
 	}
 }
 
@@ -153,45 +153,45 @@ func TestItWorksUntilTheSignal(t *testing.T) {
 	go func() { ended <- run(ctx, []string{"--config", file}, out, errs) }()
 	for !strings.Contains(errs.String(), `"message":"working"`) {
 		select {
-		case <-errs.said:
+		case <-errs.written:
 		case code := <-ended:
 			t.Fatalf("it ended with %d, %s", code, errs)
 		}
 	}
 	signal()
 	if code := <-ended; code != 0 || out.String() != "" || !strings.Contains(errs.String(), `"message":"stopped"`) {
-		t.Errorf("exit %d, %q, %s, want 0 after it stopped", code, out, errs)
+		t.Errorf("exit %d, %q, %s, want 0 and a log of the stop", code, out, errs)
 	}
-	if strings.Contains(errs.String(), "hush") {
+	if strings.Contains(errs.String(), "secret-") {
 		t.Errorf("the log holds a secret: %s", errs)
 	}
 }
 
-// A worker may be told to stop before it works: that is no failure.
-func TestItMayBeStoppedWhileItStarts(t *testing.T) {
+// A signal before the worker has started is not a failure.
+func TestASignalDuringTheStartEndsItWithoutAnError(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.Client(t)
 	file := write(t, shop(redistest.URL(rdb), "http://127.0.0.1:1", ""))
 	ctx, signal := context.WithCancel(t.Context())
 	signal()
 	out, errs := newBuffer(), newBuffer()
-	if code := run(ctx, []string{"--config", file}, out, errs); code != 0 || !strings.Contains(errs.String(), `"message":"stopped before it began to work"`) {
-		t.Errorf("exit %d, %s, want 0 and that it did not begin", code, errs)
+	if code := run(ctx, []string{"--config", file}, out, errs); code != 0 || !strings.Contains(errs.String(), `"message":"stopped before it had started"`) {
+		t.Errorf("exit %d, %s, want 0 and a log that it had not started", code, errs)
 	}
 }
 
-func TestCheckConfigTriesEverythingOnce(t *testing.T) {
+func TestCheckConfigReportsOneFindingPerCheck(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name   string
 		base   string
 		more   string
 		code   int
-		faults map[string]string // by what was checked; the rest has none
+		faults map[string]string // by subject; other subjects have none
 	}{
-		{"all is right", vendor(t, 200, "application/json;charset=UTF-8", granted), "", 0, nil},
+		{"everything is correct", vendor(t, 200, "application/json;charset=UTF-8", granted), "", 0, nil},
 		{"a secret is wrong", vendor(t, 400, "text/html;charset=UTF-8", wrongSecret), "", exitUsage, map[string]string{"apps.shop.huawei": "auth/1101"}},
-		{"the vendor is away", "http://127.0.0.1:1", "", exitUsage, map[string]string{"apps.shop.huawei": "transport/dial"}},
+		{"the vendor is unreachable", "http://127.0.0.1:1", "", exitUsage, map[string]string{"apps.shop.huawei": "transport/dial"}},
 		{"no app is served", vendor(t, 200, "application/json", granted), "worker: {vendors: [harmony]}\n", exitUsage, map[string]string{"FILE": "no app configures any of harmony"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -200,7 +200,7 @@ func TestCheckConfigTriesEverythingOnce(t *testing.T) {
 			var out bytes.Buffer
 			errs := newBuffer() // the redis client may log late
 			code := run(t.Context(), []string{"check-config", "--json", "--config", file}, &out, errs)
-			if code != c.code || strings.Contains(out.String()+errs.String(), "hush") || strings.Contains(out.String(), "CV0kkX7y") {
+			if code != c.code || strings.Contains(out.String()+errs.String(), "secret-") || strings.Contains(out.String(), "CV0kkX7y") {
 				t.Errorf("exit %d, %s%s, want %d and no secret", code, &out, errs, c.code)
 			}
 			var found []finding
@@ -217,7 +217,7 @@ func TestCheckConfigTriesEverythingOnce(t *testing.T) {
 					t.Errorf("finding %d is %+v, want %s with fault %q", i, f, what, fault)
 				}
 			}
-			// The tests' Redis saves nothing: that is a warning, and no fault.
+			// The tests' Redis has no persistence: a warning, not a fault.
 			if !strings.Contains(found[5].Warning, "a restart of Redis loses every job") {
 				t.Errorf("got %+v, want a warning", found[5])
 			}
@@ -225,28 +225,28 @@ func TestCheckConfigTriesEverythingOnce(t *testing.T) {
 	}
 }
 
-// few is a URL for a user who may not run BLMOVE.
-func few(t *testing.T, s *redistest.Server) string {
+// withoutBLMove returns a URL with a user who may not run BLMOVE.
+func withoutBLMove(t *testing.T, s *redistest.Server) string {
 	t.Helper()
 	admin := redis.NewClient(&redis.Options{Addr: s.Addr()})
 	defer admin.Close()
-	if err := admin.Do(t.Context(), "ACL", "SETUSER", "few", "on", ">hush-pass", "~*", "&*", "+@all", "-blmove").Err(); err != nil {
+	if err := admin.Do(t.Context(), "ACL", "SETUSER", "few", "on", ">secret-pass", "~*", "&*", "+@all", "-blmove").Err(); err != nil {
 		t.Fatal(err)
 	}
-	return "redis://few:hush-pass@" + s.Addr() + "/0"
+	return "redis://few:secret-pass@" + s.Addr() + "/0"
 }
 
-func TestARedisThatIsNotFitIsRefused(t *testing.T) {
+func TestAnUnusableRedisIsRefused(t *testing.T) {
 	t.Parallel()
 	s := redistest.Start(t, redistest.Args("--maxmemory-policy", "allkeys-lru"))
-	const rights = "are too few for user few: ACL SETUSER few +blmove"
-	file := write(t, shop(few(t, s), vendor(t, 200, "application/json", granted), ""))
+	const rights = "are too few for user few: run ACL SETUSER few +blmove"
+	file := write(t, shop(withoutBLMove(t, s), vendor(t, 200, "application/json", granted), ""))
 	t.Run("by check-config", func(t *testing.T) {
 		t.Parallel()
 		var out bytes.Buffer
 		errs := newBuffer()
 		code := run(t.Context(), []string{"check-config", "--config", file}, &out, errs)
-		if code != exitUsage || errs.String() != "worker: 1 faults in the configuration\n" {
+		if code != exitUsage || errs.String() != "worker: 1 check failed\n" {
 			t.Errorf("exit %d, %s, want 2 and one fault", code, errs)
 		}
 		for _, want := range []string{"fault  redis rights: " + rights + "\n", "warn   redis memory: has maxmemory-policy allkeys-lru", "warn   redis persistence: is off"} {
@@ -260,8 +260,8 @@ func TestARedisThatIsNotFitIsRefused(t *testing.T) {
 		var out bytes.Buffer
 		errs := newBuffer()
 		code := run(t.Context(), []string{"--config", file}, &out, errs)
-		if code != exitUsage || !strings.HasSuffix(errs.String(), "\nworker: redis rights "+rights+"\n") || strings.Contains(errs.String(), "hush") {
-			t.Errorf("exit %d, %s, want 2 and the right that is missing", code, errs)
+		if code != exitUsage || !strings.HasSuffix(errs.String(), "\nworker: redis rights "+rights+"\n") || strings.Contains(errs.String(), "secret-") {
+			t.Errorf("exit %d, %s, want 2 and the missing right", code, errs)
 		}
 		for _, want := range []string{"redis memory has maxmemory-policy allkeys-lru", "redis persistence is off"} {
 			if !strings.Contains(errs.String(), `"level":"warn"`) || !strings.Contains(errs.String(), want) {
@@ -271,7 +271,7 @@ func TestARedisThatIsNotFitIsRefused(t *testing.T) {
 	})
 }
 
-func TestCheckConfigTellsAPersonEveryFault(t *testing.T) {
+func TestCheckConfigPrintsEveryFault(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	file := write(t, shop("redis://"+server.Addr()+"/0", vendor(t, 400, "text/html;charset=UTF-8", wrongSecret), ""))
@@ -279,7 +279,7 @@ func TestCheckConfigTellsAPersonEveryFault(t *testing.T) {
 	var out bytes.Buffer
 	errs := newBuffer() // the redis client may log late
 	code := run(t.Context(), []string{"check-config", "--config", file}, &out, errs)
-	if code != exitUsage || errs.String() != "worker: 2 faults in the configuration\n" {
+	if code != exitUsage || errs.String() != "worker: 2 checks failed\n" {
 		t.Errorf("exit %d, %s, want 2 and two faults", code, errs)
 	}
 	for _, want := range []string{"ok     " + file + "\n", "fault  redis.url: reach redis: dial tcp", "fault  apps.shop.huawei: fetch access token: auth/1101"} {
@@ -289,7 +289,7 @@ func TestCheckConfigTellsAPersonEveryFault(t *testing.T) {
 	}
 }
 
-func TestCheckConfigSendsNothing(t *testing.T) {
+func TestCheckConfigWritesNothingToRedis(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.Client(t)
 	file := write(t, shop(redistest.URL(rdb), vendor(t, 200, "application/json", granted), ""))
@@ -312,7 +312,7 @@ func TestTheDemoEndsWithABalancedLedger(t *testing.T) {
 	}
 	var got map[string]any
 	if err := json.Unmarshal(out.Bytes(), &got); err != nil || strings.Count(out.String(), "\n") != 1 {
-		t.Fatalf("stdout is %s: %v, want one JSON object alone", &out, err)
+		t.Fatalf("stdout is %s: %v, want one JSON object and nothing else", &out, err)
 	}
 	sum := 0.0
 	for _, o := range append(wire.Outcomes(), wire.Pending) {
@@ -326,7 +326,7 @@ func TestTheDemoEndsWithABalancedLedger(t *testing.T) {
 		t.Errorf("got %v, want 400 tokens done and balanced", got)
 	}
 	if delivered := got["delivered"].(float64); delivered < 300 || delivered >= 400 {
-		t.Errorf("%v tokens were delivered, want most of them and not the invalid ones", delivered)
+		t.Errorf("%v tokens were delivered, want most tokens but not the invalid ones", delivered)
 	}
 	if codes, ok := got["codes"].(map[string]any); !ok || len(codes) == 0 {
 		t.Errorf("codes are %v, want what the vendors answered", got["codes"])
@@ -345,9 +345,9 @@ func TestTheDemoCanBeInterrupted(t *testing.T) {
 	out, errs := newBuffer(), newBuffer()
 	ended := make(chan int, 1)
 	go func() { ended <- run(ctx, []string{"demo", "--tokens", "400"}, out, errs) }()
-	for !strings.Contains(errs.String(), "Ctrl-C ends the demo") {
+	for !strings.Contains(errs.String(), "press Ctrl-C to end the demo") {
 		select {
-		case <-errs.said:
+		case <-errs.written:
 		case code := <-ended:
 			t.Fatalf("it ended with %d, %s", code, errs)
 		}

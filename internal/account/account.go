@@ -1,6 +1,6 @@
 // Package account holds the accounts in force. An account is an app at a vendor:
 // its settings, its adapter, its limits. The package builds them from the
-// configuration; it does not know who sends what with them.
+// configuration; it does not know what is sent with them.
 package account
 
 import (
@@ -32,18 +32,18 @@ type Account struct {
 	Shared bool
 	// Fingerprint is a hash of Settings, secrets included.
 	Fingerprint string
-	// Receipts says how the vendor's receipts prove themselves. Without a secret
-	// the account takes none.
+	// Receipts says how the vendor's receipts are authenticated. Without a secret
+	// the account accepts no receipts.
 	Receipts config.Receipts
-	// ReceiptURL is sent with every request to vendors that learn it that way; "":
-	// none is sent.
+	// ReceiptURL is sent with every request, to vendors that learn it that way; "":
+	// it is not sent.
 	ReceiptURL string
 }
 
-// TakesReceipts tells whether the vendor's delivery receipts are accepted.
+// TakesReceipts reports whether the vendor's delivery receipts are accepted.
 func (a *Account) TakesReceipts() bool { return !a.Receipts.Secret.Empty() && a.Spec.Receipts != nil }
 
-// Granter returns the adapter's side that grants access tokens; nil: it needs none.
+// Granter returns the adapter as a source of access tokens; nil: the vendor needs none.
 func (a *Account) Granter() vendors.Granter {
 	g, _ := a.Vendor.(vendors.Granter)
 	return g

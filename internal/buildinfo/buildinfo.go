@@ -1,5 +1,5 @@
-// Package buildinfo knows which build this program is: its version, its commit
-// and the Go version that compiled it.
+// Package buildinfo describes the build of this program: its version, its commit
+// and the Go version that compiled it. It knows nothing else of the program.
 package buildinfo
 
 import (
@@ -21,8 +21,8 @@ type Info struct {
 	Go       string `json:"goversion"` // like "go1.26.8"
 }
 
-// Read returns what the linker was told. For the rest it returns what the go
-// command recorded.
+// Read returns the values that the linker set, and for the others those that the
+// go command recorded.
 func Read() Info {
 	built, _ := debug.ReadBuildInfo()
 	return complete(Info{Version: version, Revision: revision, Go: runtime.Version()}, built)
@@ -44,7 +44,7 @@ func complete(i Info, built *debug.BuildInfo) Info {
 	return i
 }
 
-// commit is the commit that was checked out, with "-dirty" if files differed from it.
+// commit returns the commit that was checked out, with "-dirty" if files differed from it.
 func commit(settings []debug.BuildSetting) string {
 	name, dirty := "", ""
 	for _, s := range settings {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestTheLinkersValuesGoBeforeTheGoCommands(t *testing.T) {
+func TestTheLinkersValuesOverrideTheGoCommands(t *testing.T) {
 	t.Parallel()
 	vcs := func(version string, dirty string) *debug.BuildInfo {
 		return &debug.BuildInfo{
@@ -21,11 +21,11 @@ func TestTheLinkersValuesGoBeforeTheGoCommands(t *testing.T) {
 		built *debug.BuildInfo
 		want  Info
 	}{
-		{"the linker said both", Info{Version: "1.2.0", Revision: "def"}, vcs("v9", "true"), Info{Version: "1.2.0", Revision: "def"}},
-		{"it said nothing", Info{}, vcs("v1.3.0", "false"), Info{Version: "v1.3.0", Revision: "abc"}},
+		{"the linker set both", Info{Version: "1.2.0", Revision: "def"}, vcs("v9", "true"), Info{Version: "1.2.0", Revision: "def"}},
+		{"the linker set nothing", Info{}, vcs("v1.3.0", "false"), Info{Version: "v1.3.0", Revision: "abc"}},
 		{"files differed", Info{}, vcs("v1.3.0", "true"), Info{Version: "v1.3.0", Revision: "abc-dirty"}},
 		{"a build of a working copy", Info{}, vcs("(devel)", "false"), Info{Version: "dev", Revision: "abc"}},
-		{"nobody knows", Info{}, &debug.BuildInfo{}, Info{Version: "dev", Revision: "unknown"}},
+		{"nothing is recorded", Info{}, &debug.BuildInfo{}, Info{Version: "dev", Revision: "unknown"}},
 		{"no build information", Info{}, nil, Info{Version: "dev", Revision: "unknown"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

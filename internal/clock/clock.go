@@ -1,7 +1,7 @@
-// Package clock tells the time that all workers share, which is Redis's, and
-// whether this machine's own clock is right enough to work by.
+// Package clock provides the time that all workers share, which is Redis's, and
+// checks whether this machine's own clock is accurate enough to work with.
 //
-// It knows Redis's TIME. It does not know what the time is used for.
+// It knows the TIME command. It does not know what the time is used for.
 package clock
 
 import (
@@ -16,15 +16,16 @@ import (
 )
 
 const (
-	// Every is how often Redis is asked.
+	// Every is the time between two questions to Redis.
 	Every = 5 * time.Second
-	// Trusted is how far this machine's clock may be from Redis's and still be
-	// used as it is. Beyond it, Now tells Redis's time.
+	// Trusted is how far this machine's clock may differ from Redis's and still be
+	// used. Beyond it, Now returns Redis's time.
 	Trusted = 2 * time.Second
-	// Limit is how far it may be before Err says that a worker must not work:
-	// vendors check the times in what is signed, and peers those of certificates.
+	// Limit is how far it may differ before Err says that a worker must not take
+	// tasks: vendors check the times in signed requests, and TLS those of
+	// certificates.
 	Limit = 30 * time.Second
-	// slow is the longest reply that tells the time.
+	// slow is the longest round trip whose reply is precise enough.
 	slow = time.Second
 )
 
@@ -36,13 +37,14 @@ type Clock struct {
 	Wall func() time.Time
 
 	anchor atomic.Pointer[anchor]
-	told   atomic.Int32 // the last state that was logged
+	logged atomic.Int32 // the last state that was logged
 }
 
-// anchor is Redis's time at a moment of this process's own.
+// anchor is Redis's time at a moment of this process's monotonic clock.
 type anchor struct{ redis, at time.Time }
 
-// now goes on from the anchor without the machine's clock, which may be set.
+// now adds the monotonic time since the anchor: the machine's wall clock may be
+// set in between.
 func (a *anchor) now() time.Time { return a.redis.Add(time.Since(a.at)) }
 
 func (c *Clock) wall() time.Time {
@@ -52,8 +54,8 @@ func (c *Clock) wall() time.Time {
 	return c.Wall()
 }
 
-// Now is the time by this machine's clock if that is right, else by Redis's.
-// Until Redis was asked, it is by this machine's.
+// Now returns the time of this machine's clock if that agrees with Redis's, else
+// Redis's time. Before the first Check it returns this machine's.
 func (c *Clock) Now() time.Time {
 	wall, a := c.wall(), c.anchor.Load()
 	if a == nil || wall.Sub(a.now()).Abs() <= Trusted {
@@ -62,8 +64,8 @@ func (c *Clock) Now() time.Time {
 	return a.now()
 }
 
-// Err says what is wrong when this machine's clock is so far from Redis's that a
-// worker must not work.
+// Err returns an error if this machine's clock differs so much from Redis's that
+// a worker must not take tasks.
 func (c *Clock) Err() error {
 	off := c.off()
 	if off.Abs() <= Limit {
@@ -72,7 +74,7 @@ func (c *Clock) Err() error {
 	return fmt.Errorf("this machine's clock is %s Redis's: no task is taken until they agree within %v", describe(off), Limit)
 }
 
-// off is how far this machine's clock is ahead of Redis's.
+// off returns how far this machine's clock is ahead of Redis's.
 func (c *Clock) off() time.Duration {
 	a := c.anchor.Load()
 	if a == nil {
@@ -88,8 +90,8 @@ func describe(off time.Duration) string {
 	return off.Round(time.Second).String() + " ahead of"
 }
 
-// errSlow says that a reply took too long to tell the time.
-var errSlow = errors.New("compare clocks: Redis answers too slowly to tell the time")
+// errSlow: the reply took too long to be precise.
+var errSlow = errors.New("compare clocks: Redis takes too long to answer TIME")
 
 // Check asks Redis for its time, and logs when the clocks no longer agree, or
 // agree again.
@@ -104,18 +106,20 @@ func (c *Clock) Check(ctx context.Context) error {
 		return errSlow
 	}
 	c.anchor.Store(&anchor{redis: t.Add(took / 2), at: time.Now()})
-	c.tell()
+	c.logChange()
 	return nil
 }
 
-// What was logged.
+// States of this machine's clock.
 const (
 	right int32 = iota
 	corrected
 	wrong
 )
 
-func (c *Clock) tell() {
+// logChange logs the state of this machine's clock if it differs from the state
+// that was logged before.
+func (c *Clock) logChange() {
 	off, now := c.off(), right
 	switch {
 	case off.Abs() > Limit:
@@ -123,20 +127,20 @@ func (c *Clock) tell() {
 	case off.Abs() > Trusted:
 		now = corrected
 	}
-	before := c.told.Swap(now)
+	before := c.logged.Swap(now)
 	switch {
 	case before == now:
 	case now == wrong:
-		c.Log.Error().Err(c.Err()).Msg("set this machine's clock: it takes no tasks")
+		c.Log.Error().Err(c.Err()).Msg("this machine's clock is wrong and the worker takes no tasks: set the clock")
 	case now == corrected:
-		c.Log.Warn().Msgf("this machine's clock is %s Redis's: Redis's time is used", describe(off))
+		c.Log.Warn().Msgf("this machine's clock is %s Redis's: the worker uses Redis's time", describe(off))
 	default:
 		c.Log.Info().Msg("this machine's clock agrees with Redis's again")
 	}
 }
 
-// Run checks again and again until ctx ends. While Redis is away the time goes
-// on from the last check.
+// Run calls Check every Every until ctx ends. While Redis cannot be reached, the
+// time continues from the last check.
 func (c *Clock) Run(ctx context.Context) {
 	t := time.NewTicker(Every)
 	defer t.Stop()
@@ -145,7 +149,7 @@ func (c *Clock) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-t.C:
-			_ = c.Check(ctx) // others say that Redis is away
+			_ = c.Check(ctx) // other components log that Redis cannot be reached
 		}
 	}
 }

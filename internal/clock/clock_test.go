@@ -18,14 +18,14 @@ func TestAClockThatIsOff(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		off     time.Duration
-		redis   bool   // Redis's time is told
+		redis   bool   // Now returns Redis's time
 		fault   string // what Err says
 		message string // what is logged
 	}{
 		"right":                {0, false, "", ""},
 		"1.5 s ahead":          {3 * time.Second / 2, false, "", ""},
-		"twenty seconds ahead": {20 * time.Second, true, "", "20s ahead of Redis's: Redis's time is used"},
-		"twenty behind":        {-20 * time.Second, true, "", "20s behind Redis's: Redis's time is used"},
+		"twenty seconds ahead": {20 * time.Second, true, "", "20s ahead of Redis's: the worker uses Redis's time"},
+		"twenty behind":        {-20 * time.Second, true, "", "20s behind Redis's: the worker uses Redis's time"},
 		"hours ahead":          {3 * time.Hour, true, "3h0m0s ahead of Redis's: no task is taken until they agree within 30s", "takes no tasks"},
 		"hours behind":         {-3 * time.Hour, true, "3h0m0s behind Redis's", "takes no tasks"},
 	} {
@@ -38,13 +38,13 @@ func TestAClockThatIsOff(t *testing.T) {
 			if err := k.Err(); err != nil {
 				t.Errorf("before Redis was asked: %v", err)
 			}
-			for range 2 { // it is said once
+			for range 2 { // it is logged once
 				if err := k.Check(t.Context()); err != nil {
 					t.Fatal(err)
 				}
 			}
 			if got := time.Until(k.Now()).Abs() < time.Second; got != (c.redis || c.off == 0) {
-				t.Errorf("it tells %v, Redis has about %v", k.Now(), time.Now())
+				t.Errorf("Now is %v, want about %v", k.Now(), time.Now())
 			}
 			if err := k.Err(); (err == nil) != (c.fault == "") || err != nil && !strings.Contains(err.Error(), c.fault) {
 				t.Errorf("got error %v, want %q", err, c.fault)
@@ -57,8 +57,8 @@ func TestAClockThatIsOff(t *testing.T) {
 }
 
 // A clock that is set wrong between two checks is noticed at once, and one that
-// is set right again is believed.
-func TestAClockThatIsSetMeanwhile(t *testing.T) {
+// is corrected is used again.
+func TestAClockThatIsSetBetweenTwoChecks(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	off := time.Duration(0)
@@ -68,7 +68,7 @@ func TestAClockThatIsSetMeanwhile(t *testing.T) {
 	}
 	off = 5 * time.Hour
 	if err := k.Err(); err == nil || time.Until(k.Now()).Abs() > time.Second {
-		t.Errorf("after it was set: %v, it tells %v", err, k.Now())
+		t.Errorf("after it was set wrong: %v, Now is %v", err, k.Now())
 	}
 	if err := k.Check(t.Context()); err != nil {
 		t.Fatal(err)

@@ -24,21 +24,22 @@ const (
 	Base64 KeyEncoding = "base64" // standard base64 with padding
 )
 
-// Receipts says how a vendor's delivery receipts prove themselves.
+// Receipts says how a vendor's delivery receipts are authenticated.
 type Receipts struct {
-	// User is the name that the vendor signs with; empty: any.
+	// User is the user name that the vendor signs with; empty: any.
 	User string `yaml:"user"`
 	// Secret is the key of the signature and the last part of the path; empty:
-	// the account takes no receipts.
+	// the account accepts no receipts.
 	Secret vendors.Secret `yaml:"secret"`
 	// Key is never empty.
 	Key KeyEncoding `yaml:"key"`
-	// URL is where the vendor reaches the worker, without /receipts; for vendors
-	// that are told with every request. Empty: they are asked for no receipts.
+	// URL is where the vendor reaches the worker, without /receipts. It is for
+	// vendors that get the address with every request. Empty: no receipts are
+	// requested from them.
 	URL string `yaml:"url"`
 }
 
-// Address is what the vendor is told, secret included; "" without a URL.
+// Address is the address that the vendor gets, secret included; "" without a URL.
 func (r Receipts) Address(app, vendor string) string {
 	if r.URL == "" || r.Secret.Empty() {
 		return ""
@@ -91,7 +92,7 @@ func (d *decoder) app(path string, n ast.Node) *App {
 	return app
 }
 
-// account reads one block: the keys that every vendor's has, and its own.
+// account reads one block: the keys that all vendors share, and the vendor's own.
 func (d *decoder) account(path string, n ast.Node, spec vendors.Spec) *Account {
 	a := &Account{
 		Settings: spec.Settings(),
@@ -104,7 +105,7 @@ func (d *decoder) account(path string, n ast.Node, spec vendors.Spec) *Account {
 	maps.Copy(keys, d.bind(a))
 	d.mapping(path, n, keys)
 	for _, f := range a.Settings.Faults() {
-		d.foreign(join(path, f.Field), f.Reason)
+		d.redactedFault(join(path, f.Field), f.Reason)
 	}
 	d.checkAccount(path, a, spec)
 	return a
@@ -114,33 +115,33 @@ func (d *decoder) checkAccount(path string, a *Account, spec vendors.Spec) {
 	if a.Batch == 0 {
 		a.Batch = spec.Batch
 	}
-	d.want(a.Batch >= 1 && a.Batch <= spec.Batch, path+".batch", fmt.Sprintf("wants 1 to %d, the vendor's limit", spec.Batch))
-	d.want(a.RateOf(spec) >= 0, path+".rate", fmt.Sprintf("wants 0 or more %s per second; 0 is no limit", spec.Unit))
-	d.want(a.Timeout > 0, path+".timeout", "wants a duration over 0")
-	d.want(a.Delivery == push.AtLeastOnce || a.Delivery == push.AtMostOnce, path+".delivery",
-		fmt.Sprintf("wants %s or %s", push.AtLeastOnce, push.AtMostOnce))
+	d.require(a.Batch >= 1 && a.Batch <= spec.Batch, path+".batch", fmt.Sprintf("must be 1 to %d, the vendor's limit", spec.Batch))
+	d.require(a.RateOf(spec) >= 0, path+".rate", fmt.Sprintf("must be 0 or more %s per second; 0 is no limit", spec.Unit))
+	d.require(a.Timeout > 0, path+".timeout", "must be a duration longer than 0, like 10s")
+	d.require(a.Delivery == push.AtLeastOnce || a.Delivery == push.AtMostOnce, path+".delivery",
+		fmt.Sprintf("must be %s or %s", push.AtLeastOnce, push.AtMostOnce))
 	d.checkReceipts(path+".receipts", a.Receipts)
 	d.checkReceiptURL(path, a.Receipts, spec)
 }
 
 func (d *decoder) checkReceipts(path string, r Receipts) {
-	d.want(r.Key == UTF8 || r.Key == Base64, path+".key", fmt.Sprintf("wants %s or %s", UTF8, Base64))
-	d.want(!r.Secret.Empty() || r.User == "" && r.Key == UTF8 && r.URL == "", path+".secret",
-		"is missing: without it the account takes no receipts, and user, key and url say nothing")
-	d.want(r.Secret.Empty() || len(r.HMACKey()) > 0, path+".secret", "is not standard base64, as receipts.key says it is")
+	d.require(r.Key == UTF8 || r.Key == Base64, path+".key", fmt.Sprintf("must be %s or %s", UTF8, Base64))
+	d.require(!r.Secret.Empty() || r.User == "" && r.Key == UTF8 && r.URL == "", path+".secret",
+		"is missing: without it the account accepts no receipts, and user, key and url have no effect")
+	d.require(r.Secret.Empty() || len(r.HMACKey()) > 0, path+".secret", "is not standard base64, but receipts.key is base64")
 }
 
-// checkReceiptURL measures the address in bytes, since vendors refuse whole
-// requests for one that is too long. path is apps.<app>.<vendor>.
+// checkReceiptURL measures the address in bytes, since vendors refuse every
+// request with an address that is too long. path is apps.<app>.<vendor>.
 func (d *decoder) checkReceiptURL(path string, r Receipts, spec vendors.Spec) {
 	for _, f := range httpx.CheckAddress("url", r.URL, true) {
-		d.foreign(path+".receipts.url", f.Reason)
+		d.redactedFault(path+".receipts.url", f.Reason)
 	}
 	if spec.Receipts == nil || spec.Receipts.LongestURL == 0 {
 		return
 	}
 	app := strings.TrimSuffix(strings.TrimPrefix(path, "apps."), "."+spec.Name)
 	n, most := len(r.Address(app, spec.Name)), spec.Receipts.LongestURL
-	d.want(n <= most, path+".receipts.url",
-		fmt.Sprintf("makes an address of %d bytes with the app, the vendor and the secret: %s takes %d", n, spec.Title, most))
+	d.require(n <= most, path+".receipts.url",
+		fmt.Sprintf("with the app, the vendor and the secret the address has %d bytes: %s takes %d", n, spec.Title, most))
 }

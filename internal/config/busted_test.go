@@ -11,14 +11,14 @@ import (
 	"github.com/postrider/postrider/internal/config"
 )
 
-var update = flag.Bool("update", false, "write the golden messages of testdata/busted_*.yaml anew")
+var update = flag.Bool("update", false, "rewrite the golden messages of testdata/busted_*.yaml")
 
-// Every file breaks one rule; beside it stands the whole message.
+// Every file breaks one rule; the golden file next to it has the complete message.
 func TestBustedFilesSayWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	paths, err := filepath.Glob("testdata/busted_*.yaml")
 	if err != nil || len(paths) < 40 {
-		t.Fatalf("got %d files (%v), want the 40 and more that there are", len(paths), err)
+		t.Fatalf("got %d files (%v), want at least 40", len(paths), err)
 	}
 	for _, path := range paths {
 		name := strings.TrimSuffix(filepath.Base(path), ".yaml")
@@ -31,7 +31,7 @@ func TestBustedFilesSayWhatIsWrong(t *testing.T) {
 			}
 			golden(t, strings.TrimSuffix(path, ".yaml")+".golden", err.Error()+"\n")
 			if strings.Contains(err.Error(), "hunter2") {
-				t.Errorf("a secret of the file stands in %q", err)
+				t.Errorf("a secret of the file is in %q", err)
 			}
 		})
 	}

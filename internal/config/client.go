@@ -2,7 +2,7 @@ package config
 
 import "github.com/postrider/postrider/pkg/push"
 
-// ForClient returns what a push.Client has to know of the apps. Never nil.
+// ForClient returns the apps in the form that a push.Client needs. It is never nil.
 func (c *Config) ForClient() map[string]push.App {
 	apps := make(map[string]push.App, len(c.Apps))
 	for name, a := range c.Apps {

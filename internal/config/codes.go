@@ -11,8 +11,8 @@ import (
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
-// override is one row of the block codes. It begins as the table's row, so that
-// what is left out stays.
+// override is one row of the codes block. It starts as a copy of the table's row,
+// so that omitted keys do not change it.
 type override struct {
 	Class   classify.Class  `yaml:"class"`
 	Remedy  classify.Remedy `yaml:"remedy"`
@@ -24,7 +24,7 @@ type override struct {
 	Meaning string          `yaml:"meaning"`
 }
 
-// codes reads an operator's own rules into the vendors' tables:
+// codes reads the operator's rules into the vendors' tables:
 //
 //	codes:
 //	  huawei:
@@ -47,11 +47,11 @@ func (d *decoder) table(path string, n ast.Node, spec vendors.Spec, t *classify.
 		at := join(path, p.key)
 		level, code, ok := strings.Cut(p.key, "/")
 		if !ok || level == "" || code == "" {
-			d.fault(at, "wants a key like response/80100003: the code's level, a slash, the code")
+			d.fault(at, "must be a level, a slash and a code, like response/80100003")
 			continue
 		}
 		row := d.row(at, p.value, known(t, classify.Level(level), code))
-		d.want(spec.HasBucket(row.Bucket), at+".bucket", "is none of the vendor's: see docs/codes/"+spec.Name+".md")
+		d.require(spec.HasBucket(row.Bucket), at+".bucket", "is not one of the vendor's buckets: see docs/codes/"+spec.Name+".md")
 		rows = append(rows, row)
 	}
 	if t == nil || len(rows) == 0 || len(d.faults) > 0 {
@@ -59,12 +59,12 @@ func (d *decoder) table(path string, n ast.Node, spec vendors.Spec, t *classify.
 	}
 	t, err := t.Override(rows...)
 	if err != nil {
-		d.foreign(path, err.Error())
+		d.redactedFault(path, err.Error())
 	}
 	return t
 }
 
-// known returns the row that an override begins with.
+// known returns the row that an override starts from.
 func known(t *classify.Table, level classify.Level, code string) classify.Row {
 	if t != nil {
 		if row, ok := t.Lookup(level, code); ok {
@@ -78,30 +78,30 @@ func known(t *classify.Table, level classify.Level, code string) classify.Row {
 }
 
 func (d *decoder) row(path string, n ast.Node, row classify.Row) classify.Row {
-	o := override{Class: row.Class, Remedy: row.Remedy, Scope: row.Scope, Tries: unsaid, Action: row.Action, Bucket: row.Bucket, Window: row.Window, Meaning: row.Meaning}
+	o := override{Class: row.Class, Remedy: row.Remedy, Scope: row.Scope, Tries: notSet, Action: row.Action, Bucket: row.Bucket, Window: row.Window, Meaning: row.Meaning}
 	before := len(d.faults)
 	d.mapping(path, n, d.bind(&o))
 	if o.Action == "none" {
 		o.Action = classify.NoAction
 	}
 	o.inherit(row)
-	d.want(o.Tries >= 0, path+".tries", "wants a number of requests, or 0 for no limit of its own")
+	d.require(o.Tries >= 0, path+".tries", "must be a number of requests, or 0 for only the general limit")
 	row.Class, row.Remedy, row.Scope, row.Tries, row.Action, row.Meaning = o.Class, o.Remedy, o.Scope, o.Tries, o.Action, o.Meaning
 	row.Bucket, row.Window = o.Bucket, o.Window
 	row.Source = fmt.Sprintf("%s:%d", d.file, d.line(path, nil))
 	if err := row.Check(); err != nil && len(d.faults) == before {
-		d.foreign(path, err.Error())
+		d.redactedFault(path, err.Error())
 	}
 	return row
 }
 
-// unsaid is the Tries of an override that does not mention them.
-const unsaid = math.MinInt
+// notSet is the Tries of an override without the key tries.
+const notSet = math.MinInt
 
-// inherit completes the override with the table's row where the two agree, and
-// removes what it has from that row although its own remedy takes none of it.
+// inherit takes tries from the table's row if the remedy is the same, and removes
+// the row's bucket and window if the new remedy does not use them.
 func (o *override) inherit(from classify.Row) {
-	if o.Tries == unsaid {
+	if o.Tries == notSet {
 		o.Tries = 0
 		if o.Remedy == from.Remedy {
 			o.Tries = from.Tries

@@ -1,10 +1,10 @@
 // Package config reads the one YAML file that a worker and a producer share.
 //
-// It knows every key of the file, its default and what is right for it; where
-// in the file a fault stands; and how secrets come in from the environment and
-// from files. It knows the vendors only as specs that are handed to it, opens
-// no connection, and refuses to guess: what it does not know is a fault. No
-// fault and no print of a Config holds a secret.
+// It knows every key of the file, its default and its valid values; the line of
+// every fault; and how secrets are read from the environment and from files. It
+// knows the vendors only as the specs that it is given, and opens no connection.
+// It never guesses: anything unknown is a fault. No fault and no printed Config
+// contains a secret.
 package config
 
 import (
@@ -19,8 +19,8 @@ import (
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
-// Config is a file that was read, with every default filled in and every rule
-// of this package fulfilled. It is not changed after Load and may be shared.
+// Config is a valid file with every default filled in. It does not change after
+// Load and may be shared.
 type Config struct {
 	// File is the path that it was read from.
 	File string `json:"-" yaml:"-"`
@@ -32,7 +32,7 @@ type Config struct {
 	Retry    Retry    `yaml:"retry"`
 	Ledger   Ledger   `yaml:"ledger"`
 	Feedback Feedback `yaml:"feedback"`
-	// Apps are the tenants by name; none is right for a producer, not for a worker.
+	// Apps are the tenants by name. A producer may have none, a worker may not.
 	Apps map[string]*App `yaml:"-"`
 	// Tables holds every vendor's codes with the file's overrides in them.
 	Tables map[string]*classify.Table `json:"-" yaml:"-"`
@@ -40,17 +40,17 @@ type Config struct {
 
 // Redis says where the queue is.
 type Redis struct {
-	// URL may hold a password; RedisOptions takes it apart.
+	// URL may contain a password; RedisOptions parses it.
 	URL vendors.Secret `yaml:"url"`
-	// EncryptionKey is 32 random bytes in base64; empty: access tokens lie in
-	// Redis as they are. Every worker has the same.
+	// EncryptionKey is 32 random bytes in base64; empty: access tokens are stored
+	// in Redis unencrypted. It must be the same for all workers.
 	EncryptionKey vendors.Secret `yaml:"encryption_key"`
 }
 
-// keySize is that of AES-256, in bytes.
+// keySize is the key size of AES-256, in bytes.
 const keySize = 32
 
-// Key is what access tokens are encrypted with; nil: nothing.
+// Key is the key that encrypts access tokens; nil: they are not encrypted.
 func (r Redis) Key() []byte {
 	if r.EncryptionKey.Empty() {
 		return nil
@@ -62,7 +62,7 @@ func (r Redis) Key() []byte {
 // HTTP is the worker's own server: UI, metrics, health and receipts.
 type HTTP struct {
 	Listen string `yaml:"listen"` // host:port
-	// Username and Password guard the UI; both are empty only on a loopback address.
+	// Username and Password protect the UI; they may be empty only on a loopback address.
 	Username string         `yaml:"username"`
 	Password vendors.Secret `yaml:"password"`
 }
@@ -79,7 +79,7 @@ type Worker struct {
 	Vendors []string `yaml:"vendors"`
 	// Concurrency is the number of requests in flight for each vendor.
 	Concurrency int `yaml:"concurrency"`
-	// Linger is how long small tasks wait for each other; 0: not at all.
+	// Linger is how long a small task waits for others to share its request; 0: not at all.
 	Linger time.Duration `yaml:"linger"`
 	// ShutdownTimeout is longer than every account's Timeout.
 	ShutdownTimeout time.Duration `yaml:"shutdown_timeout"`
@@ -104,21 +104,21 @@ type Feedback struct {
 	Guard   Guard   `yaml:"guard"`
 }
 
-// Webhook gets the feed as signed POST requests; an empty URL: nobody does.
+// Webhook receives the feed as signed POST requests; an empty URL: it is off.
 type Webhook struct {
-	// URL is a Secret since such addresses often carry a key.
+	// URL is a Secret since such addresses often contain a key.
 	URL vendors.Secret `yaml:"url"`
 	// Secret is the key of the signature; set whenever URL is.
 	Secret vendors.Secret `yaml:"secret"`
 }
 
-// Guard holds feed entries back when a vendor calls nearly everything invalid.
+// Guard quarantines feed entries when a vendor calls nearly every token invalid.
 type Guard struct {
-	Min   int     `yaml:"min"`   // answers before a judgement, at least 1
+	Min   int     `yaml:"min"`   // answers before the guard decides, at least 1
 	Ratio float64 `yaml:"ratio"` // over 0, at most 1
 }
 
-// defaults returns what holds where the file says nothing.
+// defaults returns the configuration of an empty file.
 func defaults(file string) *Config {
 	return &Config{
 		File:     file,
@@ -142,7 +142,7 @@ type App struct {
 
 // Account is one app's block for one vendor.
 type Account struct {
-	// Settings are the vendor's own: credentials and addresses, without faults.
+	// Settings are the vendor's own: credentials and addresses. They are valid.
 	Settings vendors.Settings `yaml:"-"`
 	// Rate is in the vendor's unit per second, over all workers; nil: the
 	// vendor's documented floor, 0: no limit. RateOf resolves it.
@@ -151,7 +151,7 @@ type Account struct {
 	Batch int `yaml:"batch"`
 	// Timeout bounds one request.
 	Timeout time.Duration `yaml:"timeout"`
-	// Delivery holds for jobs that do not say; never empty.
+	// Delivery is the default for jobs that do not set it; never empty.
 	Delivery push.Delivery `yaml:"delivery"`
 	Receipts Receipts      `yaml:"receipts"`
 }
@@ -178,17 +178,17 @@ func (c *Config) Served() []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-// CheckWorker reports why a worker cannot run with this configuration although
-// a producer can: there is no app, or none for the vendors that it is to
-// serve. The error is an *Error.
+// CheckWorker returns an error if a producer can use this configuration but a
+// worker cannot: there is no app, or none for the vendors that the worker serves.
+// The error is an *Error.
 func (c *Config) CheckWorker() error {
 	switch {
 	case len(c.Apps) == 0:
-		return &Error{Faults: []Fault{{File: c.File, Key: "apps", Reason: "a worker needs at least one app: see the example for its block"}}}
+		return &Error{Faults: []Fault{{File: c.File, Key: "apps", Reason: "a worker needs at least one app: add one with a vendor's credentials, like apps: {shop: {meizu: {app_id: …, app_secret: …}}}"}}}
 	case len(c.Served()) == 0:
 		return &Error{Faults: []Fault{{
 			File: c.File, Key: "worker.vendors",
-			Reason: "no app configures any of " + strings.Join(c.Worker.Vendors, ", ") + ": name one that does, or leave it empty",
+			Reason: "no app configures any of " + strings.Join(c.Worker.Vendors, ", ") + ": list a vendor that an app configures, or remove the key to serve all of them",
 		}}}
 	}
 	return nil

@@ -20,7 +20,7 @@ import (
 func TestFind(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, flag, env, want string }{
-		{"the flag wins", "a.yaml", "b.yaml", "a.yaml"},
+		{"the flag comes first", "a.yaml", "b.yaml", "a.yaml"},
 		{"then the environment", "", "b.yaml", "b.yaml"},
 		{"then the working folder", "", "", "./postrider.yaml"},
 	} {
@@ -114,12 +114,12 @@ func parseFull(t *testing.T) *config.Config {
 	return cfg
 }
 
-func TestAFullFileIsReadAsItStands(t *testing.T) {
+func TestAllSettingsOfAFullFileAreRead(t *testing.T) {
 	t.Parallel()
 	cfg := parseFull(t)
 	wantHTTP := config.HTTP{Listen: "0.0.0.0:8080", Username: "ops", Password: vendors.NewSecret("a: ${b}\n- c")}
 	if !reflect.DeepEqual(cfg.HTTP, wantHTTP) {
-		t.Error("a variable's value was taken for YAML or expanded again")
+		t.Error("a variable's value was parsed as YAML or expanded again")
 	}
 	wantWorker := config.Worker{Vendors: []string{"huawei", "vivo"}, Concurrency: 7, ShutdownTimeout: time.Minute}
 	if !reflect.DeepEqual(cfg.Worker, wantWorker) {
@@ -136,7 +136,7 @@ func TestAFullFileIsReadAsItStands(t *testing.T) {
 	}
 }
 
-func TestAccountsAreReadAsTheyStand(t *testing.T) {
+func TestAllSettingsOfAccountsAreRead(t *testing.T) {
 	t.Parallel()
 	cfg := parseFull(t)
 	for _, app := range []string{"shop", "news_2"} {
@@ -152,7 +152,7 @@ func TestAccountsAreReadAsTheyStand(t *testing.T) {
 		if key := string(got.Receipts.HMACKey()); key != "secret-key" {
 			t.Errorf("%s: got a key of %d bytes, want the decoded one", app, len(key))
 		}
-		pem := cfg.Apps[app].Vendors["harmony"].Settings.(*harmonySettings).PrivateKey //nolint:forcetypeassert // a panic fails the test as well
+		pem := cfg.Apps[app].Vendors["harmony"].Settings.(*harmonySettings).PrivateKey
 		if pem.Reveal() != "-----BEGIN PRIVATE KEY-----\nline\n-----END PRIVATE KEY-----\n" {
 			t.Errorf("%s: the private key lost its lines", app)
 		}
@@ -160,7 +160,7 @@ func TestAccountsAreReadAsTheyStand(t *testing.T) {
 	if cfg.Apps["shop"].Vendors["huawei"] == cfg.Apps["news_2"].Vendors["huawei"] {
 		t.Error("two apps share one account")
 	}
-	vivo := cfg.Apps["v.1"].Vendors["vivo"].Settings.(*vivoSettings) //nolint:forcetypeassert // a panic fails the test as well
+	vivo := cfg.Apps["v.1"].Vendors["vivo"].Settings.(*vivoSettings)
 	if vivo.AppSecret.Reveal() != "s$$s${x}" || vivo.AppID != 10004 {
 		t.Error("dollar signs changed")
 	}
@@ -201,8 +201,8 @@ func TestServed(t *testing.T) {
 		problem    string
 	}{
 		{"without a list it is every vendor of any app", apps, []string{"meizu", "xiaomi"}, ""},
-		{"a list chooses among them", apps + "worker: {vendors: [xiaomi, huawei]}", []string{"xiaomi"}, ""},
-		{"a list of others serves nothing", apps + "worker: {vendors: [huawei]}", nil, "worker.vendors"},
+		{"a list selects some of them", apps + "worker: {vendors: [xiaomi, huawei]}", []string{"xiaomi"}, ""},
+		{"a list of other vendors serves nothing", apps + "worker: {vendors: [huawei]}", nil, "worker.vendors"},
 		{"a file without an app is for producers", "", nil, "apps"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -272,7 +272,7 @@ codes:
 	}
 }
 
-func TestLoadReadsSecretsBesideTheFile(t *testing.T) {
+func TestLoadReadsSecretsRelativeToTheFile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "pw"), "from-a-file\n")
@@ -284,11 +284,11 @@ func TestLoadReadsSecretsBesideTheFile(t *testing.T) {
 	}
 }
 
-func TestLoadOfNoFileSaysWhich(t *testing.T) {
+func TestLoadOfAMissingFileNamesItAndTheWaysToNameAnother(t *testing.T) {
 	t.Parallel()
 	_, err := config.Load(filepath.Join(t.TempDir(), "none.yaml"), specs(), os.LookupEnv)
-	if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "none.yaml") {
-		t.Errorf("got %v, want one that wraps fs.ErrNotExist and names the file", err)
+	if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "none.yaml") || !strings.Contains(err.Error(), "--config or $POSTRIDER_CONFIG") {
+		t.Errorf("got %v, want an error that wraps fs.ErrNotExist, names the file and --config", err)
 	}
 }
 
@@ -329,21 +329,21 @@ func TestTheExampleLoads(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := cfg.Served(); !slices.Equal(got, []string{"huawei"}) {
-		t.Errorf("as it stands it serves %v, want huawei", got)
+		t.Errorf("unchanged, it serves %v, want huawei", got)
 	}
 	cfg, err = parse(uncomment(config.Example()), env, files)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got := cfg.Served(); len(got) != len(specs()) {
-		t.Errorf("with all of it, it serves %v, want every vendor", got)
+		t.Errorf("with all optional keys it serves %v, want every vendor", got)
 	}
 	if row, _ := cfg.Tables["huawei"].Lookup(classify.Response, "80100003"); row.Tries != 2 {
 		t.Errorf("got %+v, want the example's override", row)
 	}
 }
 
-// uncomment takes the # off optional lines, but for the second way to give a secret.
+// uncomment removes the # of optional lines, except the second way to give a secret.
 func uncomment(text string) string {
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {

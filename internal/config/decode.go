@@ -17,9 +17,9 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
-// decoder goes through a file once and gathers every fault on its way. It
-// binds keys to fields itself: the YAML library's strict mode stops at the
-// first fault, and quotes the source, which may hold a secret.
+// decoder reads a file once and collects all faults. It binds keys to fields
+// itself: the YAML library's strict mode stops at the first fault, and quotes the
+// source, which may contain a secret.
 type decoder struct {
 	file    string
 	src     Source
@@ -28,7 +28,7 @@ type decoder struct {
 	lines   map[string]int // of every key, by its path
 	faults  []Fault
 	faulted map[string]bool // the paths in faults
-	hidden  []string        // secrets and variables: cut out of what others say
+	hidden  []string        // values of secrets and variables: redacted in reasons of other packages
 }
 
 // faultAt adds a fault.
@@ -37,22 +37,22 @@ func (d *decoder) faultAt(line int, path, reason string) {
 	d.faulted[path] = true
 }
 
-// fault adds a fault at the path's own line, or at that of the block it is
-// missing from. A second fault of one path follows from the first: it is left out.
+// fault adds a fault at the path's line, or at the line of the block that lacks
+// it. A second fault of the same path follows from the first and is omitted.
 func (d *decoder) fault(path, reason string) {
 	if !d.faulted[path] {
 		d.faultAt(d.line(path, nil), path, reason)
 	}
 }
 
-// foreign is fault with words of another package, which may hold values, as
-// they are or quoted.
-func (d *decoder) foreign(path, reason string) {
+// redactedFault is fault with a reason from another package, which may contain
+// values of the file, plain or quoted.
+func (d *decoder) redactedFault(path, reason string) {
 	slices.SortFunc(d.hidden, func(a, b string) int { return len(b) - len(a) })
 	d.fault(path, httpx.Redact(reason, d.hidden...))
 }
 
-// hide notes a value that no fault may hold.
+// hide stores a value that no fault may contain.
 func (d *decoder) hide(value string) {
 	d.hidden = append(d.hidden, value, strings.Trim(strconv.Quote(value), `"`))
 }
@@ -69,10 +69,10 @@ func (d *decoder) line(path string, n ast.Node) int {
 	return 0
 }
 
-// key is what a mapping may hold under one name.
+// key is a key that a mapping may have.
 type key struct {
 	read func(path string, n ast.Node)
-	// instead is the key of which this one is the …_file; "" for others.
+	// instead is "password" for the key "password_file"; "" for other keys.
 	instead string
 }
 
@@ -98,7 +98,7 @@ func (d *decoder) bind(target any) map[string]key {
 	return keys
 }
 
-// mapping hands each key's value to its reader.
+// mapping calls the reader of each key.
 func (d *decoder) mapping(path string, n ast.Node, keys map[string]key) {
 	pairs := d.pairs(path, n)
 	given := func(name string) bool {
@@ -111,15 +111,15 @@ func (d *decoder) mapping(path string, n ast.Node, keys map[string]key) {
 		case !known:
 			d.unknown(path, p, slices.Sorted(maps.Keys(keys)))
 		case k.instead != "" && given(k.instead):
-			d.fault(at, k.instead+" is given too: keep one of the two")
+			d.fault(at, k.instead+" is set too: keep only one of the two")
 		default:
 			k.read(at, p.value)
 		}
 	}
 }
 
-// unknown reports a key that does not exist. It may be a secret or a token in
-// the wrong place.
+// unknown adds a fault for a key that does not exist. The key may be a secret or
+// a token in the wrong place.
 func (d *decoder) unknown(path string, p pair, known []string) {
 	d.faultAt(p.line, join(path, text.Name(p.key)), "unknown key"+suggest(p.key, known))
 }
@@ -150,7 +150,7 @@ func isSecret(field reflect.Value) bool { return field.Type() == reflect.TypeFor
 func (d *decoder) list(path string, n ast.Node, field reflect.Value) {
 	s, ok := n.(*ast.SequenceNode)
 	if !ok {
-		d.fault(path, "wants a list: write [a, b]")
+		d.fault(path, "must be a list, like [a, b]")
 		return
 	}
 	for i, item := range s.Values {
@@ -177,8 +177,8 @@ func (d *decoder) scalar(path string, n ast.Node, field reflect.Value) {
 	}
 }
 
-// text returns a plain value as it stands in the file, so that an identifier
-// such as 0123 or 1e5 is not read as a number, with ${VAR} replaced.
+// text returns a scalar exactly as the file has it, so that an identifier such as
+// 0123 or 1e5 is not converted to a number, with ${VAR} replaced.
 func (d *decoder) text(path string, n ast.Node) (string, bool) {
 	switch n := n.(type) {
 	case *ast.StringNode:
@@ -188,11 +188,11 @@ func (d *decoder) text(path string, n ast.Node) (string, bool) {
 	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
 		return n.GetToken().Value, true
 	}
-	d.fault(path, "wants a single value, without a tag")
+	d.fault(path, "must be a single value, without a tag")
 	return "", false
 }
 
-// set stores text in a field and returns what is wrong with it, or "".
+// set stores text in a field, or returns what is wrong with it.
 func set(field reflect.Value, text string) string {
 	switch {
 	case field.Type() == reflect.TypeFor[time.Duration]():
@@ -206,19 +206,19 @@ func set(field reflect.Value, text string) string {
 		field.SetString(text)
 	case reflect.Bool:
 		if text != "true" && text != "false" {
-			return "wants true or false"
+			return "must be true or false"
 		}
 		field.SetBool(text == "true")
 	case reflect.Int, reflect.Int64:
 		n, err := strconv.ParseInt(text, 10, field.Type().Bits())
 		if err != nil {
-			return "wants a whole number"
+			return "must be a whole number"
 		}
 		field.SetInt(n)
 	case reflect.Float64:
 		n, err := strconv.ParseFloat(text, 64)
 		if err != nil || math.IsNaN(n) || math.IsInf(n, 0) {
-			return "wants a number"
+			return "must be a number"
 		}
 		field.SetFloat(n)
 	default:
@@ -227,7 +227,7 @@ func set(field reflect.Value, text string) string {
 	return ""
 }
 
-// setDuration takes a bare 0 as well: it needs no unit to be understood.
+// setDuration also accepts 0 without a unit.
 func setDuration(field reflect.Value, text string) string {
 	t, err := time.ParseDuration(text)
 	if err == nil {
@@ -235,7 +235,7 @@ func setDuration(field reflect.Value, text string) string {
 		return ""
 	}
 	if _, err := strconv.ParseFloat(text, 64); err == nil {
-		return "is a bare number: write its unit, like 500ms, 10s, 15m or 24h"
+		return "has no unit: write a duration like 500ms, 10s, 15m or 24h"
 	}
-	return "wants a duration, like 500ms, 10s, 15m or 24h"
+	return "must be a duration, like 500ms, 10s, 15m or 24h"
 }

@@ -5,6 +5,6 @@ import _ "embed" // for the example below
 //go:embed postrider.example.yaml
 var example string
 
-// Example returns a complete configuration with comments. What is commented
-// out as "#key" without a space is optional and valid as it stands.
+// Example returns a complete configuration with comments. Keys that are commented
+// out as "#key", without a space, are optional, and valid when uncommented.
 func Example() string { return example }

@@ -12,8 +12,8 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
-// The settings of the vendors, with the keys that users are promised. They
-// stand here again so that a change of a vendor's package shows up as one.
+// The settings of the vendors, with the keys that are documented to users. They
+// are repeated here so that a change of them in a vendor's package is noticed.
 type (
 	huaweiSettings struct {
 		ClientID     string         `yaml:"client_id"`
@@ -105,8 +105,8 @@ func (s *xiaomiSettings) Faults() []push.Fault {
 }
 func (s *meizuSettings) Faults() []push.Fault { return required("app_secret", s.AppSecret.Reveal()) }
 
-// Faults of this one quote values, as a vendor's package must not: what the
-// configuration hides all the same is under test.
+// Faults quotes values, which a vendor's package must not do, to test that the
+// configuration redacts them.
 func (s *timSettings) Faults() []push.Fault {
 	if s.Identifier == "administrator" {
 		return nil
@@ -160,7 +160,7 @@ func (e environ) lookup(name string) (string, bool) {
 	return v, ok
 }
 
-// parse reads a file that the test wrote, without any file of the machine.
+// parse parses text without reading any file.
 func parse(text string, env environ, files map[string]string) (*config.Config, error) {
 	return config.Parse("conf/postrider.yaml", []byte(text), specs(), config.Source{Env: env.lookup, ReadFile: disk(files).read})
 }

@@ -7,12 +7,12 @@ import (
 	"strings"
 )
 
-// Fault is one thing wrong with a file. It never holds a value of the file or
-// of the environment, since any of them may be a secret in the wrong place.
+// Fault is one mistake in a file. It never contains a value of the file or of the
+// environment, since any value may be a secret in the wrong place.
 type Fault struct {
 	File string
-	// Line counts from 1 and is the key's; for a missing key that of the block
-	// which lacks it. 0: the file says nothing of it.
+	// Line is the line of the key, counted from 1, or of the block that lacks the
+	// key. 0: no line of the file is at fault.
 	Line int
 	// Key is the path to it: "apps.shop.huawei.client_id"; empty for the whole file.
 	Key    string
@@ -32,7 +32,7 @@ func (f Fault) Error() string {
 	return b.String() + ": " + f.Reason
 }
 
-// Error reports everything wrong with a file at once, in the file's order.
+// Error is every fault of a file, in the file's order.
 type Error struct {
 	Faults []Fault
 }

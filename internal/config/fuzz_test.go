@@ -9,7 +9,7 @@ import (
 	"github.com/postrider/postrider/internal/config"
 )
 
-// Parse gives a usable configuration or names the faults, whatever it reads.
+// Parse returns a usable configuration or an *Error for any input.
 func FuzzParse(f *testing.F) {
 	paths, err := filepath.Glob("testdata/busted_*.yaml")
 	if err != nil {
@@ -36,12 +36,12 @@ func FuzzParse(f *testing.F) {
 		case err != nil && (cfg != nil || !errors.As(err, &faults) || len(faults.Faults) == 0):
 			t.Fatalf("got %v and %v, want an *Error with faults and nothing else", cfg, err)
 		case err == nil:
-			usable(t, cfg)
+			checkUsable(t, cfg)
 		}
 	})
 }
 
-func usable(t *testing.T, cfg *config.Config) {
+func checkUsable(t *testing.T, cfg *config.Config) {
 	t.Helper()
 	if _, err := cfg.RedisOptions(); err != nil {
 		t.Errorf("got %v after the file was accepted", err)

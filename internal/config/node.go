@@ -16,8 +16,8 @@ type pair struct {
 	value ast.Node
 }
 
-// pairs returns a mapping's keys in the file's order and notes their lines.
-// Nothing at all (null) is an empty mapping; anything else is a fault.
+// pairs returns a mapping's keys in the file's order and stores their lines.
+// null is an empty mapping; anything else is a fault.
 func (d *decoder) pairs(path string, n ast.Node) []pair {
 	var values []*ast.MappingValueNode
 	switch n := d.resolve(n).(type) {
@@ -28,7 +28,7 @@ func (d *decoder) pairs(path string, n ast.Node) []pair {
 	case *ast.MappingValueNode:
 		values = []*ast.MappingValueNode{n}
 	default:
-		d.faultAt(d.line(path, n), path, "wants a block of keys, not a single value or a list")
+		d.faultAt(d.line(path, n), path, "must be a block of keys, not a single value or a list")
 		return nil
 	}
 	return d.distinct(path, values)
@@ -44,7 +44,7 @@ func (d *decoder) distinct(path string, values []*ast.MappingValueNode) []pair {
 		}
 		at := join(path, key)
 		if first, twice := seen[key]; twice {
-			d.faultAt(line, at, fmt.Sprintf("stands twice: remove this one or the one in line %d", first))
+			d.faultAt(line, at, fmt.Sprintf("is a duplicate: remove this one or the one in line %d", first))
 			continue
 		}
 		seen[key] = line
@@ -54,7 +54,7 @@ func (d *decoder) distinct(path string, values []*ast.MappingValueNode) []pair {
 	return list
 }
 
-// keyOf returns a key's words as they stand in the file: 0815 stays 0815.
+// keyOf returns a key exactly as the file has it: 0815 is not converted to a number.
 func (d *decoder) keyOf(path string, v *ast.MappingValueNode) (key string, line int, ok bool) {
 	if v.Key == nil || v.Key.GetToken() == nil {
 		return "", 0, false
@@ -69,12 +69,12 @@ func (d *decoder) keyOf(path string, v *ast.MappingValueNode) (key string, line 
 	case *ast.MergeKeyNode:
 		d.faultAt(line, path, "merging with << is not supported: write the keys, or reuse a whole block with an alias")
 	default:
-		d.faultAt(line, path, "holds a key that is no plain word")
+		d.faultAt(line, path, "contains a key that is not a plain word")
 	}
 	return "", line, false
 }
 
-// resolve follows aliases and anchors to the node itself; nil for an alias without one.
+// resolve follows aliases and anchors to the node itself; nil for an alias without an anchor.
 func (d *decoder) resolve(n ast.Node) ast.Node {
 	const deepest = 8 // an alias of an alias of …; a loop ends here too
 	for range deepest {
@@ -90,7 +90,7 @@ func (d *decoder) resolve(n ast.Node) ast.Node {
 	return nil
 }
 
-// collectAnchors notes every anchor, and faults aliases that have none.
+// collectAnchors stores every anchor, and adds a fault for each alias without one.
 func (d *decoder) collectAnchors(root ast.Node) {
 	if root == nil {
 		return
@@ -103,19 +103,19 @@ func (d *decoder) collectAnchors(root ast.Node) {
 		}
 		name := a.Name.GetToken()
 		if _, twice := d.anchors[name.Value]; twice {
-			d.faultAt(name.Position.Line, "", "this anchor's name stands twice: choose another")
+			d.faultAt(name.Position.Line, "", "this anchor's name is used twice: choose another")
 		}
 		d.anchors[name.Value] = a.Value
 	}
 	for _, n := range ast.Filter(ast.AliasType, root) {
 		if a, ok := n.(*ast.AliasNode); ok && d.resolve(a) == nil {
-			d.faultAt(a.GetToken().Position.Line, "", "this alias has no anchor")
+			d.faultAt(a.GetToken().Position.Line, "", "this alias has no anchor: define it with & before it is used with *")
 		}
 	}
 }
 
-// join appends a key to a path. What a terminal might act on is taken out of
-// it, so that a fault stays one line.
+// join appends a key to a path. Control characters are removed, so that a fault
+// stays one line.
 func join(path, key string) string {
 	key = httpx.Redact(key)
 	if path == "" {

@@ -9,7 +9,7 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/registry"
 )
 
-// blocks are those of the vendors that are told the address with every request.
+// blocks are the settings of the vendors that get the address with every request.
 var blocks = map[string]string{
 	"oppo":   "app_key: k, master_secret: s",
 	"vivo":   "app_id: 1, app_key: k, app_secret: s",
@@ -17,7 +17,7 @@ var blocks = map[string]string{
 	"meizu":  "app_id: '1', app_secret: s",
 }
 
-// limits are the vendors' documented ones, in bytes; Xiaomi's is our own.
+// limits are the vendors' documented limits in bytes; Xiaomi's is our own.
 var limits = map[string]int{"oppo": 200, "vivo": 128, "xiaomi": 256, "meizu": 128}
 
 func TestAReceiptAddressThatIsTooLongForTheVendorIsRefused(t *testing.T) {
@@ -39,7 +39,7 @@ func TestAReceiptAddressThatIsTooLongForTheVendorIsRefused(t *testing.T) {
 				return err
 			}
 			if err := parse(limit); err != nil {
-				t.Errorf("%d bytes: %v, want them taken", limit, err)
+				t.Errorf("%d bytes: %v, want no error", limit, err)
 			}
 			err := parse(limit + 1)
 			for _, want := range []string{"own.yaml:1", "apps.shop." + vendor + ".receipts.url", fmt.Sprintf("%d bytes", limit+1), fmt.Sprintf("takes %d", limit)} {

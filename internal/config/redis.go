@@ -11,7 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// RedisOptions takes redis.url apart:
+// RedisOptions parses redis.url:
 //
 //	redis://[user:password@]host[:port][/db]           one server
 //	rediss://…                                         the same with TLS
@@ -19,11 +19,11 @@ import (
 //	redis+sentinel://[user:password@]h1[:port],h2/master[/db]
 //	redis+cluster://[user:password@]h1[:port],h2
 //
-// The last two take rediss as well. Ports are 6379, of sentinels 26379. User
-// and password are the servers'; those of sentinels are the query's
-// sentinel_username and sentinel_password. Parts with special characters are
-// percent-encoded. Certificates are always verified. An error names redis.url
-// and holds nothing of its value; after Load there is none.
+// The last two also exist with rediss. The default port is 6379, of sentinels
+// 26379. User and password are those of the servers; those of the sentinels are
+// sentinel_username and sentinel_password in the query. Parts with special
+// characters are percent-encoded. Certificates are always verified. An error
+// names redis.url and contains no part of its value; after Load there is no error.
 func (c *Config) RedisOptions() (*redis.UniversalOptions, error) {
 	o, reason := parseRedis(c.Redis.URL.Reveal())
 	if reason != "" {
@@ -32,11 +32,11 @@ func (c *Config) RedisOptions() (*redis.UniversalOptions, error) {
 	return o, nil
 }
 
-const redisForm = "wants redis://host:6379/0, rediss://…, unix:///path, redis+sentinel://h1,h2/master/0 or redis+cluster://h1,h2"
+const redisForm = "must look like redis://host:6379/0, rediss://…, unix:///path, redis+sentinel://h1,h2/master/0 or redis+cluster://h1,h2"
 
-// parseRedis takes the URL apart by hand: net/url refuses several hosts with
-// ports and quotes the password in its errors, and the client library's own
-// parser has an option that switches certificate checks off.
+// parseRedis does not use net/url, which refuses several hosts with ports and
+// quotes the password in its errors, nor the client library's parser, which has an
+// option that switches certificate checks off.
 func parseRedis(address string) (o *redis.UniversalOptions, reason string) {
 	scheme, rest, ok := strings.Cut(address, "://")
 	if !ok {
@@ -69,7 +69,7 @@ func parseRedis(address string) (o *redis.UniversalOptions, reason string) {
 	return nil, redisForm
 }
 
-// authority splits user:password@hosts/path and stores the first two.
+// authority splits user:password@hosts/path and stores user and password.
 func authority(o *redis.UniversalOptions, rest string) (hosts, path, reason string) {
 	hosts, path, _ = strings.Cut(rest, "/")
 	at := strings.LastIndexByte(hosts, '@')
@@ -81,7 +81,7 @@ func authority(o *redis.UniversalOptions, rest string) (hosts, path, reason stri
 	o.Username, userErr = url.PathUnescape(user)
 	o.Password, passErr = url.PathUnescape(password)
 	if userErr != nil || passErr != nil {
-		return "", "", "user and password are percent-encoded: write %25 for a percent sign"
+		return "", "", "has a wrong percent-encoding in user or password: write %25 for a percent sign"
 	}
 	return hosts[at+1:], path, ""
 }
@@ -89,9 +89,9 @@ func authority(o *redis.UniversalOptions, rest string) (hosts, path, reason stri
 func single(o *redis.UniversalOptions, scheme, hosts, path, query string) string {
 	switch {
 	case strings.Contains(hosts, ","):
-		return "several hosts need " + scheme + "+sentinel:// or " + scheme + "+cluster://"
+		return "has several hosts: use " + scheme + "+sentinel:// or " + scheme + "+cluster://"
 	case query != "":
-		return "takes no options after ?"
+		return "takes no options after ?: end the URL before it"
 	}
 	if reason := addresses(o, hosts, "6379"); reason != "" {
 		return reason
@@ -101,11 +101,11 @@ func single(o *redis.UniversalOptions, scheme, hosts, path, query string) string
 
 func socket(o *redis.UniversalOptions, host, path, query string) string {
 	if host != "" || path == "" {
-		return "wants an absolute path: unix:///path/to/redis.sock"
+		return "must have an absolute path: unix:///path/to/redis.sock"
 	}
 	file, err := url.PathUnescape("/" + path)
 	if err != nil {
-		return "a path is percent-encoded: write %25 for a percent sign"
+		return "has a wrong percent-encoding in the path: write %25 for a percent sign"
 	}
 	o.Addrs = []string{file}
 	values, reason := options(query, "db")
@@ -118,11 +118,11 @@ func socket(o *redis.UniversalOptions, host, path, query string) string {
 func sentinel(o *redis.UniversalOptions, hosts, path, query string) string {
 	master, db, _ := strings.Cut(path, "/")
 	if master == "" {
-		return "wants the master's name after the hosts: redis+sentinel://h1,h2/master/0"
+		return "lacks the master's name after the hosts: redis+sentinel://h1,h2/master/0"
 	}
 	name, err := url.PathUnescape(master)
 	if err != nil {
-		return "the master's name is percent-encoded: write %25 for a percent sign"
+		return "has a wrong percent-encoding in the master's name: write %25 for a percent sign"
 	}
 	o.MasterName = name
 	values, reason := options(query, "sentinel_username", "sentinel_password")
@@ -138,13 +138,13 @@ func sentinel(o *redis.UniversalOptions, hosts, path, query string) string {
 
 func cluster(o *redis.UniversalOptions, hosts, path, query string) string {
 	if path != "" || query != "" {
-		return "a cluster has no databases and takes no options: end the URL after the hosts"
+		return "names a database or options, which a cluster does not have: end the URL after the hosts"
 	}
 	o.IsClusterMode = true
 	return addresses(o, hosts, "6379")
 }
 
-// addresses stores the hosts, each with its port or the usual one.
+// addresses stores the hosts, each with its port or the default one.
 func addresses(o *redis.UniversalOptions, hosts, port string) string {
 	for host := range strings.SplitSeq(hosts, ",") {
 		name, own, err := net.SplitHostPort(host)
@@ -153,7 +153,7 @@ func addresses(o *redis.UniversalOptions, hosts, port string) string {
 		}
 		n, err := strconv.ParseUint(own, 10, 16)
 		if err != nil || n == 0 || !hostName(name) {
-			return "wants hosts like 10.0.0.1, redis.example:6379 or [::1]:6379"
+			return "must have hosts like 10.0.0.1, redis.example:6379 or [::1]:6379"
 		}
 		o.Addrs = append(o.Addrs, net.JoinHostPort(name, own))
 	}
@@ -173,17 +173,17 @@ func database(o *redis.UniversalOptions, db string) string {
 	}
 	n, err := strconv.ParseUint(db, 10, 16)
 	if err != nil {
-		return "wants the database's number at its end, like /0"
+		return "must end with the database's number, like /0"
 	}
 	o.DB = int(n)
 	return ""
 }
 
-// options reads a query that may hold only the known names.
+// options parses a query that may contain only the known names.
 func options(query string, known ...string) (url.Values, string) {
 	values, err := url.ParseQuery(query)
 	if err != nil {
-		return nil, "the part after ? is not name=value"
+		return nil, "has a part after ? that is not name=value"
 	}
 	count := 0
 	for _, k := range known {
@@ -193,7 +193,7 @@ func options(query string, known ...string) (url.Values, string) {
 		count -= len(v)
 	}
 	if count != 0 {
-		return nil, "takes no options but " + strings.Join(known, ", ") + " after ?"
+		return nil, "takes only the options " + strings.Join(known, ", ") + " after ?"
 	}
 	return values, ""
 }

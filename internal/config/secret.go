@@ -13,9 +13,9 @@ import (
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
-// expand replaces ${NAME} from the environment, in a value that was parsed
-// already: so what a variable holds cannot become YAML, nor another variable.
-// "$${" stands for "${"; every other "$" for itself, since passwords have them.
+// expand replaces ${NAME} with the variable's value after YAML was parsed, so that
+// the value is never parsed as YAML or expanded again. "$${" becomes "${"; any
+// other "$" is literal, since passwords contain it.
 func (d *decoder) expand(path, s string) (string, bool) {
 	var b strings.Builder
 	ok := true
@@ -32,7 +32,7 @@ func (d *decoder) expand(path, s string) (string, bool) {
 		}
 		name, after, closed := strings.Cut(rest, "}")
 		if !closed || !variable(name) {
-			d.fault(path, "holds a ${ without a variable's name: write ${NAME}, or $${ for the two characters themselves")
+			d.fault(path, "contains ${ without a variable's name: write ${NAME}, or $${ for a literal ${")
 			return "", false
 		}
 		value, set := d.lookup(path, name)
@@ -53,7 +53,7 @@ func (d *decoder) lookup(path, name string) (value string, set bool) {
 	return value, true
 }
 
-// variable tells whether a shell could have set a variable of this name.
+// variable reports whether name is a valid name of a shell variable.
 func variable(name string) bool {
 	for i, r := range name {
 		letter := r == '_' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z'
@@ -64,9 +64,9 @@ func variable(name string) bool {
 	return name != ""
 }
 
-// secretFile reads the secret that a key such as password_file names. A
-// relative path starts at the configuration's folder; line ends at the
-// secret's end are the editor's, not the secret's. Nothing in it is expanded.
+// secretFile reads the secret from the file that a key such as password_file
+// names. A relative path starts at the configuration's folder. Line ends at the
+// end of the file are removed, since editors add them. Variables are not expanded.
 func (d *decoder) secretFile(path string, n ast.Node, field reflect.Value) {
 	if n == nil || n.Type() == ast.NullType {
 		return
@@ -80,7 +80,7 @@ func (d *decoder) secretFile(path string, n ast.Node, field reflect.Value) {
 		field.Set(reflect.ValueOf(vendors.NewSecret(secret)))
 	}
 	if !ok || reason != "" {
-		// The secret is not missing as well: that follows from this fault.
+		// Do not report the secret as missing too: that follows from this fault.
 		d.faulted[strings.TrimSuffix(path, "_file")] = true
 	}
 	if reason != "" {
@@ -90,13 +90,13 @@ func (d *decoder) secretFile(path string, n ast.Node, field reflect.Value) {
 
 func (d *decoder) readSecret(name string) (secret, reason string) {
 	if name == "" {
-		return "", "names no file"
+		return "", "is empty: name a file"
 	}
 	if !filepath.IsAbs(name) {
 		name = filepath.Join(filepath.Dir(d.file), name)
 	}
 	if d.src.ReadFile == nil {
-		return "", "no file can be read here"
+		return "", "files cannot be read here: set the secret itself"
 	}
 	data, err := d.src.ReadFile(name)
 	if err != nil {
@@ -111,8 +111,8 @@ func (d *decoder) readSecret(name string) (secret, reason string) {
 	return secret, ""
 }
 
-// cause leaves the path out of an error: someone may have written the secret
-// itself where its file's name belongs.
+// cause returns an error without its path: the user may have written the secret
+// itself in place of the file's name.
 func cause(err error) string {
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		return p.Err.Error()

@@ -11,8 +11,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// secretFile has every secret key of the file, each given in another way, and
-// the secret in places where it does not belong.
+// secretFile has every secret key of the file, each set in another way, and the
+// secret in wrong places.
 const secretFile = `
 redis: {url_file: redis.txt}
 http: {username: ops, password: %[1]s, listen: "%[2]s"}
@@ -32,18 +32,18 @@ codes:
   huawei: {response/80300007: {class: "%[9]s"}}
 `
 
-// Whatever the secret is and wherever the file is wrong, no error and no print
-// of the configuration holds it.
+// For any secret and any mistake in the file, no error and no printed
+// configuration contains the secret.
 func TestSecretsNeverShow(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		// The letters make sure that no word of ours is part of it.
+		// The letters make sure that the secret is not part of a message.
 		secret := "Zq" + rapid.StringMatching(`[A-Za-z0-9 :{}\[\]#&*!|>'"%@\\$\n/-]{6,40}`).Draw(t, "secret") + "qZ"
-		or := func(label, right string) string {
+		valueOrSecret := func(label, right string) string {
 			return rapid.SampledFrom([]string{right, right, right, right, "${S}"}).Draw(t, label)
 		}
-		text := fmt.Sprintf(secretFile, strconv.Quote(strings.ReplaceAll(secret, "${", "$${")), or("listen", "127.0.0.1:1"), or("level", "info"),
-			or("attempts", "3"), or("base url", ""), or("key", "utf8"), or("identifier", "administrator"), or("sandbox", "true"), or("class", "token-invalid"))
+		text := fmt.Sprintf(secretFile, strconv.Quote(strings.ReplaceAll(secret, "${", "$${")), valueOrSecret("listen", "127.0.0.1:1"), valueOrSecret("level", "info"),
+			valueOrSecret("attempts", "3"), valueOrSecret("base url", ""), valueOrSecret("key", "utf8"), valueOrSecret("identifier", "administrator"), valueOrSecret("sandbox", "true"), valueOrSecret("class", "token-invalid"))
 		if rapid.IntRange(0, 9).Draw(t, "cut") == 0 {
 			text = text[:rapid.IntRange(0, len(text)-1).Draw(t, "at")]
 		}
@@ -66,7 +66,7 @@ func TestSecretsNeverShow(t *testing.T) {
 	})
 }
 
-// prints returns v in every way that a log or a page might print it.
+// prints returns v in every form in which a log or a page might print it.
 func prints(t *rapid.T, v any) []string {
 	j, err := json.Marshal(v)
 	if err != nil {
@@ -99,7 +99,7 @@ func TestTheKeyOfAccessTokensHas32Bytes(t *testing.T) {
 			cfg, err := parse(c.text, nil, map[string]string{"conf/k.txt": good + "\n"})
 			switch {
 			case !c.right:
-				if err == nil || !strings.Contains(err.Error(), "redis.encryption_key: wants 32 random bytes") || strings.Contains(err.Error(), "hunter2") {
+				if err == nil || !strings.Contains(err.Error(), "redis.encryption_key: must be 32 random bytes") || strings.Contains(err.Error(), "hunter2") {
 					t.Errorf("got %v", err)
 				}
 			case err != nil || len(cfg.Redis.Key()) != c.bytes:

@@ -6,8 +6,8 @@ import (
 	"github.com/postrider/postrider/pkg/push/text"
 )
 
-// suggest returns how a message about an unknown word goes on: with the known
-// word that it is a misspelling of, or with all of them.
+// suggest returns the end of a message about an unknown word: the known word that
+// was probably meant, or all known words.
 func suggest(word string, known []string) string {
 	if near := text.Nearest(word, known); near != "" {
 		return ": did you mean " + near + "?"

@@ -1,8 +1,8 @@
-// Package healthcheck asks a server of this machine whether it is well, for
-// commands that a container's runtime runs beside the server.
+// Package healthcheck asks a server on this machine whether it is healthy, for
+// commands that a container runtime runs next to the server.
 //
-// It knows how to reach a server by the address that it listens on. It refuses
-// to know what the server needs to be well.
+// It knows how to reach a server by the address that it listens on. It does not
+// know what makes the server healthy.
 package healthcheck
 
 import (
@@ -20,7 +20,7 @@ import (
 // timeout bounds one check.
 const timeout = 5 * time.Second
 
-// Server is whom to ask.
+// Server is the server to ask.
 type Server struct {
 	// Listen is the address that it listens on, as host:port. A server on all
 	// addresses is asked on a loopback address.
@@ -66,14 +66,14 @@ func (s Server) Check(ctx context.Context, path string) error {
 	return nil
 }
 
-// address is where to reach the server from this machine.
+// address returns where this machine reaches the server.
 func (s Server) address() (string, error) {
 	host, port, err := net.SplitHostPort(s.Listen)
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("%q is not host:port, like 127.0.0.1:8080", s.Listen)
 	}
 	if port == "0" {
-		return "", errors.New("port 0 is another one at each start: a check needs a fixed port")
+		return "", errors.New("port 0 changes at each start: set a fixed port")
 	}
 	if host == "" {
 		host = "localhost"

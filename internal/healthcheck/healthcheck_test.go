@@ -19,7 +19,7 @@ func answer(status int, body string) http.Handler {
 	})
 }
 
-func TestOnlyA200IsWell(t *testing.T) {
+func TestOnlyStatus200IsHealthy(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name   string
@@ -27,11 +27,11 @@ func TestOnlyA200IsWell(t *testing.T) {
 		body   string
 		want   string // in the error; "" for none
 	}{
-		{"well", 200, "ready\n", ""},
+		{"healthy", 200, "ready\n", ""},
 		{"not ready", 503, "redis is not reachable\nmore", "503 Service Unavailable: redis is not reachable"},
-		{"something else listens there", 404, "404 page not found", "404 Not Found: 404 page not found"},
+		{"another server listens there", 404, "404 page not found", "404 Not Found: 404 page not found"},
 		{"a redirect", 302, "", "302 Found"},
-		{"a success that is none of ours", 204, "", "204 No Content"},
+		{"a success status other than 200", 204, "", "204 No Content"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -52,8 +52,8 @@ func TestAServerOnAllAddressesIsAskedOnALoopbackAddress(t *testing.T) {
 		{"[::]:8080", "[::1]:8080", ""},
 		{":8080", "localhost:8080", ""},
 		{"10.0.0.7:8080", "10.0.0.7:8080", ""},
-		{"127.0.0.1:0", "", "port 0 is another one at each start"},
-		{"8080", "", "missing port"},
+		{"127.0.0.1:0", "", "port 0 changes at each start"},
+		{"8080", "", `"8080" is not host:port`},
 	} {
 		got, err := Server{Listen: c.listen}.address()
 		if got != c.want || (err == nil) != (c.wrong == "") || err != nil && !strings.Contains(err.Error(), c.wrong) {
@@ -75,14 +75,14 @@ func TestTheServersCertificateIsVerified(t *testing.T) {
 		t.Error(err)
 	}
 	if check(x509.NewCertPool(), "example.com") == nil || check(good, "simulator") == nil {
-		t.Error("a stranger's certificate was accepted")
+		t.Error("a certificate of an unknown authority or for another name was accepted")
 	}
 }
 
-func TestNobodyListens(t *testing.T) {
+func TestAPortWithoutAServerIsUnhealthy(t *testing.T) {
 	t.Parallel()
 	err := Server{Listen: "127.0.0.1:1"}.Check(t.Context(), "/readyz")
 	if err == nil || !strings.Contains(err.Error(), "connection refused") {
-		t.Errorf("got %v, want that the connection is refused", err)
+		t.Errorf("got %v, want a refused connection", err)
 	}
 }

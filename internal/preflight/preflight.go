@@ -1,9 +1,10 @@
-// Package preflight looks at a Redis before jobs are entrusted to it: what makes
-// it unfit (an old version, a Cluster, a replica, missing rights) and what would
+// Package preflight checks a Redis before jobs are stored in it: what makes it
+// unusable (an old version, a Cluster, a replica, missing rights) and what would
 // lose jobs (eviction, no persistence).
 //
-// It changes nothing in Redis, and a server that forbids CONFIG, INFO or ACL, as
-// managed ones do, is only looked at less closely.
+// It knows the commands that the programs and asynq run. It changes nothing in
+// Redis. If a server forbids CONFIG, INFO or ACL, as managed ones do, the checks
+// that need them become notes.
 package preflight
 
 import (
@@ -14,17 +15,17 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Finding is what was found out about one subject.
+// Finding is the result of one check.
 type Finding struct {
 	// What is the subject: "redis.url", or "redis " and a word.
 	What string
-	// At most one is set: why postrider cannot work, what would lose jobs, or
-	// what could not be looked at; each with what to do. None: it is right.
+	// At most one is set: why postrider cannot work, what would lose jobs, or what
+	// could not be checked; each says what to do. None: the check passed.
 	Fault, Warning, Note string
 }
 
-// Check looks at the Redis that the options lead to. The error is that it cannot
-// be reached, or is loading its data.
+// Check checks the Redis that the options name. The error is that it cannot be
+// reached, refuses the login, or is loading its data.
 func Check(ctx context.Context, o *redis.UniversalOptions) ([]Finding, error) {
 	if o.IsClusterMode || len(o.Addrs) > 1 && o.MasterName == "" {
 		return []Finding{{What: "redis.url", Fault: noCluster}}, nil
@@ -48,7 +49,7 @@ func check(ctx context.Context, rdb redis.UniversalClient, user string) ([]Findi
 	found := []Finding{{What: "redis.url"}}
 	all, err := readInfo(ctx, rdb)
 	if err != nil {
-		found = append(found, Finding{What: "redis version, memory, persistence, role", Note: "could not be looked at: INFO: " + err.Error()})
+		found = append(found, Finding{What: "redis version, memory, persistence, role", Note: "could not be checked: INFO: " + err.Error()})
 	} else {
 		found = append(found, version(all), role(all), memory(all), persistence(ctx, rdb, all))
 	}
@@ -62,7 +63,7 @@ func check(ctx context.Context, rdb redis.UniversalClient, user string) ([]Findi
 	return found, nil
 }
 
-// Faults joins the faults, one a line; "" if there is none.
+// Faults joins the faults, one a line; "" without a fault.
 func Faults(all []Finding) string {
 	var lines []string
 	for _, f := range all {

@@ -9,9 +9,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// keyed are commands that are run on keys of ours and of asynq's, by the
-// programs or inside their scripts, with arguments of the right number. K is
-// the key.
+// keyed are the commands that the programs or their scripts run on keys of
+// postrider and asynq, with the right number of arguments. K is the key.
 const keyed = `
 	GET K|SET K v|DEL K|UNLINK K|EXISTS K|TYPE K|STRLEN K|INCR K|GETRANGE K 0 0|SETRANGE K 0 v|SETEX K 1 v|SETNX K v
 	EXPIRE K 1|EXPIREAT K 1|PEXPIRE K 1|TTL K|PTTL K
@@ -23,20 +22,20 @@ const keyed = `
 	XAUTOCLAIM K g c 0 0|XGROUP CREATE K g 0|XGROUP DELCONSUMER K g c|XINFO CONSUMERS K g
 	EVAL x 1 K|EVALSHA x 1 K`
 
-// keyless are the others. Workers are told by asynq's channel to cancel a task.
+// keyless are the other commands. asynq's channel tells workers to cancel a task.
 const keyless = `SCRIPT LOAD x|TIME|SCAN 0|PUBLISH asynq:cancel x|SUBSCRIBE asynq:cancel`
 
 // prefixes begin the names of all keys.
 func prefixes() []string { return []string{"postrider:", "asynq:"} }
 
-// probe is one command that the user has to be allowed.
-type probe struct {
+// trial is one command that the user must be allowed to run.
+type trial struct {
 	words  []string
 	prefix string // of its key, "" for none
 }
 
-func probes() []probe {
-	var all []probe
+func trials() []trial {
+	var all []trial
 	split := func(list, prefix string) {
 		for _, command := range strings.FieldsFunc(list, func(r rune) bool { return r == '|' || r == '\n' }) {
 			words := strings.Fields(command)
@@ -45,7 +44,7 @@ func probes() []probe {
 					words[i] = prefix + "preflight"
 				}
 			}
-			all = append(all, probe{words, prefix})
+			all = append(all, trial{words, prefix})
 		}
 	}
 	split(keyless, "")
@@ -55,9 +54,9 @@ func probes() []probe {
 	return all
 }
 
-// checkRights asks Redis to queue every command in a transaction, which it
-// refuses where the user has no right to it, and discards the transaction: so
-// nothing is run, and the user needs no right to look at rights.
+// checkRights queues every command in a transaction, which Redis refuses if the
+// user lacks the right, and discards the transaction. So nothing is executed, and
+// the user needs no right to read ACLs.
 func checkRights(ctx context.Context, rdb *redis.Client, user string) (Finding, error) {
 	const what = "redis rights"
 	if user == "" {
@@ -67,11 +66,11 @@ func checkRights(ctx context.Context, rdb *redis.Client, user string) (Finding, 
 	defer conn.Close() //nolint:errcheck // the client is closed after it
 	if err := conn.Do(ctx, "MULTI").Err(); err != nil {
 		if redis.HasErrorPrefix(err, "NOPERM") {
-			return Finding{What: what, Fault: fmt.Sprintf("are too few: user %s may not run MULTI: ACL SETUSER %[1]s +multi +exec +discard", user)}, nil
+			return Finding{What: what, Fault: fmt.Sprintf("are too few: user %s may not run MULTI: run ACL SETUSER %[1]s +multi +exec +discard", user)}, nil
 		}
 		return Finding{}, err
 	}
-	all := probes()
+	all := trials()
 	cmds := make([]*redis.Cmd, len(all))
 	_, err := conn.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, pr := range all {
@@ -94,29 +93,29 @@ func checkRights(ctx context.Context, rdb *redis.Client, user string) (Finding, 
 	return Finding{What: what, Fault: m.fault(user)}, nil
 }
 
-// missing are rights that a user lacks, and commands that the server does not have.
+// missing are rights that the user lacks and commands that the server lacks.
 type missing struct{ commands, prefixes, unknown []string }
 
 func (m *missing) empty() bool { return len(m.commands)+len(m.prefixes)+len(m.unknown) == 0 }
 
-func (m *missing) add(p probe, err error) {
+func (m *missing) add(p trial, err error) {
 	if err == nil {
 		return
 	}
-	said := err.Error()
+	reply := err.Error()
 	switch {
-	case redis.HasErrorPrefix(err, "NOPERM") && strings.Contains(said, "channel"):
+	case redis.HasErrorPrefix(err, "NOPERM") && strings.Contains(reply, "channel"):
 		m.prefixes = once(m.prefixes, "&asynq:cancel")
-	case redis.HasErrorPrefix(err, "NOPERM") && strings.Contains(said, "key"):
+	case redis.HasErrorPrefix(err, "NOPERM") && strings.Contains(reply, "key"):
 		m.prefixes = once(m.prefixes, "~"+p.prefix+"*")
 	case redis.HasErrorPrefix(err, "NOPERM"):
 		m.commands = once(m.commands, "+"+command(p.words))
-	case strings.Contains(said, "unknown command"):
+	case strings.Contains(reply, "unknown command"):
 		m.unknown = once(m.unknown, p.words[0])
 	}
 }
 
-// command is the name of a command as ACL writes it, with its subcommand.
+// command returns a command's name in ACL form, with its subcommand.
 func command(words []string) string {
 	name := strings.ToLower(words[0])
 	switch name {
@@ -133,14 +132,14 @@ func once(list []string, s string) []string {
 	return append(list, s)
 }
 
-// fault says what is missing and how it is granted; "" for nothing.
+// fault says what is missing and how to grant it; "" if nothing is missing.
 func (m *missing) fault(user string) string {
 	var parts []string
 	if rights := append(m.prefixes, m.commands...); len(rights) > 0 {
-		parts = append(parts, fmt.Sprintf("are too few for user %s: ACL SETUSER %[1]s %s", user, strings.Join(rights, " ")))
+		parts = append(parts, fmt.Sprintf("are too few for user %s: run ACL SETUSER %[1]s %s", user, strings.Join(rights, " ")))
 	}
 	if len(m.unknown) > 0 {
-		parts = append(parts, "do not help: the server does not know "+strings.Join(m.unknown, ", ")+": use Redis 6.2 or later, or Valkey, with no command renamed")
+		parts = append(parts, "cannot be granted: the server does not know "+strings.Join(m.unknown, ", ")+": use Redis 6.2 or later, or Valkey, with no command renamed")
 	}
 	return strings.Join(parts, "; ")
 }

@@ -24,7 +24,7 @@ type logger struct {
 
 // trouble is what the lanes of a worker have with Redis.
 type trouble struct {
-	hush logging.Hush
+	hush logging.Limiter
 
 	mu    sync.Mutex
 	since time.Time // zero: there is none
@@ -65,7 +65,7 @@ func (l logger) Error(args ...any) {
 	// What is wrong stands behind the colon, and ids in brackets.
 	name, _, _ := strings.Cut(text, ":")
 	name, _, _ = strings.Cut(name, "[")
-	left, ok := l.trouble.hush.Say(name)
+	left, ok := l.trouble.hush.Allow(name)
 	if !ok {
 		return
 	}

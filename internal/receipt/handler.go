@@ -46,12 +46,12 @@ const sayAgain = 10 * time.Second
 type Handler struct {
 	Config
 
-	hush logging.Hush
+	hush logging.Limiter
 }
 
 // NewHandler returns a Handler.
 func NewHandler(c Config) *Handler {
-	return &Handler{Config: c, hush: logging.Hush{Again: sayAgain, Now: c.Now}}
+	return &Handler{Config: c, hush: logging.Limiter{Interval: sayAgain, Now: c.Now}}
 }
 
 // ServeHTTP answers one call.
@@ -124,7 +124,7 @@ func (h *Handler) take(r *http.Request, a *account.Account, c *vendors.ReceiptCa
 // was told a moment ago. left_out is how many were not told since then.
 func (h *Handler) refused(a *account.Account, reason string, err error) {
 	h.Meter.Refused(a.Spec.Name, reason)
-	left, ok := h.hush.Say(a.App + ":" + a.Spec.Name + ":" + reason)
+	left, ok := h.hush.Allow(a.App + ":" + a.Spec.Name + ":" + reason)
 	if !ok {
 		return
 	}

@@ -1,5 +1,5 @@
 // Package stalltest measures how busy the machine is while a test measures
-// something else. It knows no more than this process's own timers.
+// something else. It knows only the timers of this process.
 package stalltest
 
 import (
@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// tick is how often the process means to wake up.
+// tick is the planned time between two wake-ups.
 const tick = 2 * time.Millisecond
 
-// Watch measures how late this process wakes up until stop is called or the test
-// ends; stop answers the worst.
+// Watch measures how late this process wakes up, until stop is called or the test
+// ends; stop returns the longest delay.
 func Watch(tb testing.TB) (stop func() time.Duration) {
 	tb.Helper()
 	ctx, cancel := context.WithCancel(tb.Context())

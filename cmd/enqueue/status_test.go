@@ -17,31 +17,31 @@ var statusKeys = []string{
 
 func TestStatusShowsTheLedger(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t)
-	d.good(t, csv(20), notification("--targets", "-", "--id", "many")...)
-	d.good(t, "", notification("--target", "huawei:a", "--id", "one")...)
-	got := d.good(t, "", "status", "many")
+	d := newDeployment(t)
+	d.runOK(t, csv(20), notification("--targets", "-", "--id", "many")...)
+	d.runOK(t, "", notification("--target", "huawei:a", "--id", "one")...)
+	got := d.runOK(t, "", "status", "many")
 	wantKeys(t, got, statusKeys...)
 	if got["job"] != "many" || got["app"] != "shop" || got["state"] != "running" || got["accepted"] != 20.0 || got["pending"] != 20.0 {
 		t.Errorf("got %v, want many of shop running with 20 pending", got)
 	}
-	d.ended(t, "many", map[string]any{
+	d.endJob(t, "many", map[string]any{
 		"delivered": 12, "invalid": 3, "dropped": 2, "expired": 1, "dead": 2, "huawei/response/80000000": 12, "huawei/response/80300007": 3,
 	})
-	got = d.good(t, "", "status", "many")
+	got = d.runOK(t, "", "status", "many")
 	codes := got["codes"].(map[string]any)
 	if got["state"] != "done" || got["pending"] != 0.0 || got["invalid"] != 3.0 || codes["huawei/response/80300007"] != 3.0 {
 		t.Errorf("got %v, want it done with its codes", got)
 	}
-	got = d.good(t, "", "status", "one")
+	got = d.runOK(t, "", "status", "one")
 	wantKeys(t, got, statusKeys...)
 	if got["accepted"] != 1.0 || got["pending"] != 1.0 || len(got["codes"].(map[string]any)) != 0 {
 		t.Errorf("got %v, want one pending and codes empty", got)
 	}
 }
 
-// ended writes outcomes of a job of many tokens into its ledger and ends it.
-func (d *desk) ended(t *testing.T, job string, fields map[string]any) {
+// endJob writes outcomes into the ledger of a job of many tokens and ends it.
+func (d *deployment) endJob(t *testing.T, job string, fields map[string]any) {
 	t.Helper()
 	fields[wire.FieldState], fields[wire.FieldEnded] = wire.Done, time.Now().Unix()
 	if err := d.rdb.HSet(t.Context(), wire.JobKey(job), fields).Err(); err != nil {
@@ -49,11 +49,11 @@ func (d *desk) ended(t *testing.T, job string, fields map[string]any) {
 	}
 }
 
-func TestStatusTellsAPerson(t *testing.T) {
+func TestStatusPrintsATable(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t)
-	d.good(t, csv(3), notification("--targets", "-", "--id", "many")...)
-	d.ended(t, "many", map[string]any{"delivered": 3, "huawei/response/80000000": 3})
+	d := newDeployment(t)
+	d.runOK(t, csv(3), notification("--targets", "-", "--id", "many")...)
+	d.endJob(t, "many", map[string]any{"delivered": 3, "huawei/response/80000000": 3})
 	got := d.run(t, "", "status", "many")
 	words := strings.Join(strings.Fields(got.out), " ")
 	want := "job many of app shop: done accepted 3 delivered 3 invalid 0 dropped 0 expired 0 dead 0 canceled 0 pending 0 answers, by token: huawei/response/80000000 3"
@@ -64,14 +64,14 @@ func TestStatusTellsAPerson(t *testing.T) {
 
 func TestStatusOfAnUnknownJobFails(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t)
+	d := newDeployment(t)
 	got := d.run(t, "", "status", "nobody", "--json")
-	want := "enqueue: job nobody: no such job: it was never enqueued, or finished longer ago than ledgers are kept\n"
+	want := "enqueue: job nobody: no such job: it was never enqueued, or its ledger was deleted 168h0m0s after its end (ledger.keep)\n"
 	if got.code != exitFailed || got.err != want {
 		t.Errorf("exit %d, %s, want 1 and %s", got.code, got.err, want)
 	}
 	wantKeys(t, object(t, got.out), "job", "error", "field")
-	d.empty(t)
+	d.checkEmpty(t)
 }
 
 func TestWaitFollowsTheJobToItsEnd(t *testing.T) {
@@ -79,31 +79,31 @@ func TestWaitFollowsTheJobToItsEnd(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		args []string
-		end  func(d *desk) error
+		end  func(d *deployment) error
 		code int
 	}{
-		{"all delivered", notification("--target", "huawei:a", "--target", "huawei:b", "--id", "x", "--wait"), func(d *desk) error {
+		{"all delivered", notification("--target", "huawei:a", "--target", "huawei:b", "--id", "x", "--wait"), func(d *deployment) error {
 			return d.rdb.HSet(context.Background(), wire.JobKey("x"), "delivered", 2, "state", "done").Err()
 		}, 0},
-		{"one ended dead", notification("--target", "huawei:a", "--target", "huawei:b", "--id", "x", "--wait"), func(d *desk) error {
+		{"one ended dead", notification("--target", "huawei:a", "--target", "huawei:b", "--id", "x", "--wait"), func(d *deployment) error {
 			return d.rdb.HSet(context.Background(), wire.JobKey("x"), "delivered", 1, "dead", 1, "state", "done").Err()
 		}, exitNotDelivered},
-		{"all canceled", notification("--target", "huawei:a", "--target", "huawei:b", "--id", "x", "--wait"), func(d *desk) error {
+		{"all canceled", notification("--target", "huawei:a", "--target", "huawei:b", "--id", "x", "--wait"), func(d *deployment) error {
 			return d.rdb.HSet(context.Background(), wire.JobKey("x"), "canceled", 2, "state", "canceled").Err()
 		}, exitNotDelivered},
-		{"the only one delivered", notification("--target", "huawei:a", "--id", "x", "--wait"), func(d *desk) error {
+		{"the only one delivered", notification("--target", "huawei:a", "--id", "x", "--wait"), func(d *deployment) error {
 			return d.rdb.Set(context.Background(), wire.JobKey("x"), wire.Single{App: "shop", Outcome: wire.Delivered, Ended: time.Now()}.Encode(), 0).Err()
 		}, 0},
-		{"the only one invalid", notification("--target", "huawei:a", "--id", "x", "--wait"), func(d *desk) error {
+		{"the only one invalid", notification("--target", "huawei:a", "--id", "x", "--wait"), func(d *deployment) error {
 			return d.rdb.Set(context.Background(), wire.JobKey("x"), wire.Single{App: "shop", Outcome: wire.Invalid, Ended: time.Now()}.Encode(), 0).Err()
 		}, exitNotDelivered},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			d := newDesk(t)
-			done := make(chan said, 1)
+			d := newDeployment(t)
+			done := make(chan result, 1)
 			go func() { done <- d.runWith(t.Context(), strings.NewReader(""), append(c.args, "--json")...) }()
-			d.until(t, func() bool { return len(d.tasks(t, "huawei:normal")) == 1 })
+			d.waitUntil(t, func() bool { return len(d.tasks(t, "huawei:normal")) == 1 })
 			if err := c.end(d); err != nil {
 				t.Fatal(err)
 			}
@@ -118,30 +118,30 @@ func TestWaitFollowsTheJobToItsEnd(t *testing.T) {
 	}
 }
 
-// until waits until something holds.
-func (d *desk) until(t *testing.T, holds func() bool) {
+// waitUntil polls until the condition holds.
+func (d *deployment) waitUntil(t *testing.T, condition func() bool) {
 	t.Helper()
 	again := time.NewTicker(5 * time.Millisecond)
 	defer again.Stop()
 	late := time.After(20 * time.Second)
-	for !holds() {
+	for !condition() {
 		select {
 		case <-again.C:
 		case <-late:
-			t.Fatal("it never came to that")
+			t.Fatal("the condition did not hold within 20 s")
 		}
 	}
 }
 
-func TestWaitingCanBeBrokenOffAndTheJobGoesOn(t *testing.T) {
+func TestInterruptingWaitDoesNotStopTheJob(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t)
+	d := newDeployment(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan said, 1)
+	done := make(chan result, 1)
 	go func() {
 		done <- d.runWith(ctx, strings.NewReader(""), notification("--target", "huawei:a", "--id", "x", "--wait")...)
 	}()
-	d.until(t, func() bool { return len(d.tasks(t, "huawei:normal")) == 1 })
+	d.waitUntil(t, func() bool { return len(d.tasks(t, "huawei:normal")) == 1 })
 	cancel()
 	got := <-done
 	if got.code != exitFailed || !strings.Contains(got.err, "job x") {
@@ -162,7 +162,7 @@ func TestExplainPrintsAList(t *testing.T) {
 		{"one code", []string{"huawei", "80300007"}, map[string]string{
 			"vendor": "huawei", "level": "response", "code": "80300007", "class": "token-invalid", "remedy": "drop-token", "scope": "token",
 		}},
-		{"a status that every vendor shares", []string{"huawei", "429"}, map[string]string{
+		{"an HTTP status that all vendors share", []string{"huawei", "429"}, map[string]string{
 			"vendor": "huawei", "level": "http", "code": "429", "class": "retryable", "remedy": "slow-down", "scope": "app",
 		}},
 		{"all of a vendor", []string{"huawei"}, map[string]string{
@@ -171,7 +171,7 @@ func TestExplainPrintsAList(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			var d desk // it needs no configuration
+			var d deployment // explain needs no configuration
 			got := d.run(t, "", append([]string{"explain", "--json"}, c.args...)...)
 			var rows []map[string]any
 			if err := json.Unmarshal([]byte(got.out), &rows); err != nil || got.code != 0 || got.err != "" {
@@ -179,9 +179,9 @@ func TestExplainPrintsAList(t *testing.T) {
 			}
 			found := false
 			for _, r := range rows {
-				delete(r, "tries")  // where a code has a cap of its own
-				delete(r, "action") // of dead tokens
-				delete(r, "bucket") // of quotas, with their window
+				delete(r, "tries")  // only codes with their own cap
+				delete(r, "action") // only codes of invalid tokens
+				delete(r, "bucket") // only quotas, with their window
 				delete(r, "window")
 				wantKeys(t, r, "vendor", "level", "code", "class", "remedy", "scope", "meaning", "source")
 				same := r["meaning"] != "" && r["source"] != ""
@@ -197,9 +197,9 @@ func TestExplainPrintsAList(t *testing.T) {
 	}
 }
 
-func TestExplainTellsAPerson(t *testing.T) {
+func TestExplainPrintsOneRowInFullAndSeveralAsATable(t *testing.T) {
 	t.Parallel()
-	var d desk
+	var d deployment
 	one := d.run(t, "", "explain", "huawei", "80300007")
 	if one.code != 0 || !strings.HasPrefix(one.out, "huawei/response/80300007\n") || !strings.Contains(one.out, "remedy   drop-token") {
 		t.Errorf("exit %d, %s", one.code, one.out)
@@ -210,9 +210,9 @@ func TestExplainTellsAPerson(t *testing.T) {
 	}
 }
 
-func TestExplainTellsWhatTheConfigurationOverrides(t *testing.T) {
+func TestExplainShowsWhatTheConfigurationOverrides(t *testing.T) {
 	t.Parallel()
-	d := desk{config: write(t, "own.yaml", `
+	d := deployment{config: write(t, "own.yaml", `
 codes:
   huawei:
     response/80300007: {class: permanent, remedy: drop-token, action: none}
@@ -242,15 +242,15 @@ codes:
 	}
 }
 
-func TestExplainNeedsTheConfigurationThatWasAskedFor(t *testing.T) {
+func TestExplainFailsWithoutTheConfigurationThatWasNamed(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ config, want string }{
-		"one that is not there": {filepath.Join(t.TempDir(), "none.yaml"), "none.yaml"},
-		"one that is not right": {write(t, "own.yaml", "codes: {huawei: {response/1: {class: perhaps}}}"), "perhaps"},
+		"a missing file":  {filepath.Join(t.TempDir(), "none.yaml"), "none.yaml"},
+		"an invalid file": {write(t, "own.yaml", "codes: {huawei: {response/1: {class: perhaps}}}"), "perhaps"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := desk{config: c.config}
+			d := deployment{config: c.config}
 			if got := d.run(t, "", "explain", "huawei", "80300007"); got.code != exitUsage || got.out != "" || !strings.Contains(got.err, c.want) {
 				t.Errorf("exit %d, %s%s, want %d and %s", got.code, got.out, got.err, exitUsage, c.want)
 			}
@@ -264,8 +264,8 @@ func TestExplainOfWhatIsUnknownFails(t *testing.T) {
 		`"nokia" is not a vendor; vendors are `: {"explain", "nokia"},
 		"huawei has no documented code 4711":    {"explain", "huawei", "4711"},
 	} {
-		var d desk
-		if got := d.run(t, "", args...); got.code != exitFailed || got.out != "" || !says(got.err, want+"…") {
+		var d deployment
+		if got := d.run(t, "", args...); got.code != exitFailed || got.out != "" || !matches(got.err, want+"…") {
 			t.Errorf("%q: exit %d, %s%s, want 1 and %s", args, got.code, got.out, got.err, want)
 		}
 	}
