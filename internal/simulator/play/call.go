@@ -1,0 +1,138 @@
+package play
+
+import (
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// longestBody is the most that a request may hold, in bytes: 1,000 tokens of
+// 4,096 bytes and a message.
+const LongestBody = 8 << 20
+
+// call is one request while a vendor handles it. Its memory is reused for later
+// requests: nothing may keep its body or tokens.
+type Call struct {
+	server   *Server
+	player   *player
+	endpoint *Endpoint
+	batch    batch
+	// counted: the tokens of the batch that were not rejected were accepted.
+	counted bool
+	// swallowed is how many tokens had the message before.
+	swallowed int
+
+	Request *http.Request
+	Now     time.Time
+	Body    []byte
+
+	// An endpoint's open sets these.
+	App    string   // the app that the request is for, "" when it does not say
+	Tokens [][]byte // the push tokens, in order
+	Parsed any      // what open keeps for handle
+
+	// receipt is what the request says about receipts for all of its tokens.
+	Receipt ReceiptRequest
+}
+
+func (s *Server) begin(r *http.Request, p *player, e *Endpoint) *Call {
+	c := s.calls.Get().(*Call)
+	c.server, c.player, c.endpoint, c.Request, c.Now = s, p, e, r, s.opt.Now()
+	return c
+}
+
+func (s *Server) end(c *Call) {
+	const keep = 1 << 20 // a rare giant must not stay in memory for ever
+	body, tokens, b := c.Body[:0], c.Tokens[:0], c.batch
+	if cap(body) > keep {
+		body = nil
+	}
+	clear(tokens[:cap(tokens)])
+	*c = Call{Body: body, Tokens: tokens, batch: b}
+	s.calls.Put(c)
+}
+
+// read takes the whole body.
+func (c *Call) read(w http.ResponseWriter) error {
+	if n := c.Request.ContentLength; n >= 0 && n <= LongestBody {
+		c.Body = slices.Grow(c.Body[:0], int(n))[:n]
+		_, err := io.ReadFull(c.Request.Body, c.Body)
+		return err
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, c.Request.Body, LongestBody))
+	c.Body = body
+	return err
+}
+
+// endpointName is the name of the endpoint that was called.
+func (c *Call) EndpointName() string { return c.endpoint.Name }
+
+// success is what the endpoint that was called says when all is well.
+func (c *Call) Success() Answer { return c.endpoint.Success(c) }
+
+// serial returns a number that the server has not returned before, for ids.
+func (c *Call) Serial() uint64 { return c.server.lastID.Add(1) }
+
+// violate records something that the client did wrong. what must not contain
+// push tokens or secrets.
+func (c *Call) Violate(what string) {
+	c.player.stats.violations.Add(Violation{Vendor: c.player.Name, Endpoint: c.endpoint.Name, What: what})
+}
+
+// violatef is violate with a format.
+func (c *Call) Violatef(format string, args ...any) { c.Violate(fmt.Sprintf(format, args...)) }
+
+// recordFindings records all findings as violations and returns the code of the
+// first one that the vendor does not forgive, or "".
+func (c *Call) RecordFindings(findings []Finding) (code string) {
+	for _, f := range findings {
+		c.Violate(f.What)
+		if code == "" {
+			code = f.code
+		}
+	}
+	return code
+}
+
+// hasContentType tells whether the request's content type is want, in UTF-8.
+func (c *Call) HasContentType(want string) bool {
+	t, params, err := mime.ParseMediaType(c.Request.Header.Get("Content-Type"))
+	charset, named := params["charset"]
+	return err == nil && t == want && (!named || strings.EqualFold(charset, "utf-8"))
+}
+
+// overRate tells whether the app is over its rate; if it is not, n of the rate
+// are used up.
+func (c *Call) OverRate(n int) bool {
+	return c.player.stats.OverRate(c.App, c.Now, n, c.player.opt.rate(c.player.Name))
+}
+
+// wait waits for d, or until the server stops waiting. It is false when the
+// client left.
+func (c *Call) wait(d time.Duration) bool {
+	if d <= 0 {
+		return true
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-c.Request.Context().Done():
+		return false
+	case <-c.server.closing:
+		return true
+	}
+}
+
+// hang waits until the client leaves or the server stops waiting.
+func (c *Call) hang() {
+	select {
+	case <-c.Request.Context().Done():
+	case <-c.server.closing:
+	}
+}
