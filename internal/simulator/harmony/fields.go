@@ -23,7 +23,7 @@ const (
 	pushBackground = "6"
 )
 
-// harmonyForms are the checks of a body by the header push-type. The payloads of
+// bodyChecks are the checks of a body by the header push-type. The payloads of
 // form updates, voice messages, live views and calls are not checked.
 var bodyChecks = map[string]play.Check{
 	pushAlert:      bodyFields(play.Object(play.Field("notification", notificationFields))),
@@ -37,7 +37,7 @@ var bodyChecks = map[string]play.Check{
 	"10": bodyFields(play.Anything),
 }
 
-// harmonyRoot checks a body with a kind of payload.
+// bodyFields checks a body with a kind of payload.
 func bodyFields(payload play.Check) play.Check {
 	return play.Object(
 		play.Field("payload", payload),
@@ -99,7 +99,7 @@ func checkMessageID(p *play.Probe, path string, v any) {
 	}
 }
 
-// harmonyTTL checks a number of seconds. API v1 has a string instead.
+// checkTTL checks a number of seconds. API v1 has a string instead.
 func checkTTL(p *play.Probe, path string, v any) {
 	number, ok := v.(json.Number)
 	if !ok {
@@ -115,7 +115,7 @@ func checkTTL(p *play.Probe, path string, v any) {
 	}
 }
 
-// harmonyMeaning checks which fields are required and how they depend on each other.
+// checkMeaning checks which fields are required and how they depend on each other.
 func checkMeaning(p *play.Probe, kind string, root map[string]any) {
 	payload := play.Inside(root, "payload")
 	switch {

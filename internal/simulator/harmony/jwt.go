@@ -14,12 +14,12 @@ import (
 const (
 	jwtAudience = "https://oauth-login.cloud.huawei.com/oauth2/v3/token"
 	longestJWT  = 24 * time.Hour
-	// harmonySkew is how far in the future a JWT may have been signed. No document
+	// jwtSkew is how far in the future a JWT may have been signed. No document
 	// says it.
 	jwtSkew = time.Minute
 )
 
-// harmonyTimes are when a JWT was signed and when it expires.
+// jwtTimes are when a JWT was signed and when it expires.
 type jwtTimes struct{ issued, expires time.Time }
 
 // authorize returns the code that refuses the caller, if any. A JWT that was

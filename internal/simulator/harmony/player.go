@@ -35,7 +35,7 @@ type Options struct {
 	UnverifiedImages bool
 }
 
-// harmonyCodes are HTTP statuses and texts by code, the texts as the document
+// codes are HTTP statuses and texts by code, the texts as the document
 // quotes them.
 var codes = map[string]struct {
 	status int
@@ -69,7 +69,7 @@ func New(o Options) play.Vendor {
 		Receipts: receipts,
 		Endpoints: []play.Endpoint{{
 			Name: "send", Pattern: "/v3/{project}/messages:send",
-			Open: h.openSend, Handle: h.send, Success: h.Success, Sink: true,
+			Open: h.openSend, Handle: h.send, Success: h.success, Sink: true,
 		}},
 	}
 }
@@ -83,13 +83,13 @@ type player struct {
 	since map[string]time.Time // first use of an appMessageId, by app and id
 }
 
-// harmonyMemory is how long a device gets no second message with the same
+// messageIDLife is how long a device gets no second message with the same
 // appMessageId.
 // https://developer.huawei.com/consumer/cn/doc/harmonyos-references/push-scenariozed-api-request-param
 const messageIDLife = 24 * time.Hour
 
 // mark is the same for all messages of which a device gets only one: those of the
-// same app with the same appMessageId, until harmonyMemory after its first use.
+// same app with the same appMessageId, until messageIDLife after its first use.
 // It is "" for a message without appMessageId.
 func (h *player) mark(c *play.Call, messageID string) string {
 	if messageID == "" {
@@ -135,7 +135,7 @@ func (h *player) status(code string) int {
 	return http.StatusBadRequest
 }
 
-func (h *player) Success(c *play.Call) play.Answer { return h.envelope(c, "80000000") }
+func (h *player) success(c *play.Call) play.Answer { return h.envelope(c, "80000000") }
 
 // testsUsedUp tells whether the app has sent all test messages of the day; if not,
 // it counts one.
@@ -143,7 +143,7 @@ func (h *player) testsUsedUp(c *play.Call) bool {
 	return !h.tests.Take(c.App, c.Now, cmp.Or(h.TestMessages, 1000))
 }
 
-// harmonyRequestID has the form of the document's: 24 digits that begin with a time.
+// requestID has the form of the document's: 24 digits that begin with a time.
 func requestID(c *play.Call) string {
 	return fmt.Sprintf("%d%08d", c.Now.UnixMilli()*1000, c.Serial()%1e8)
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/postrider/postrider/internal/simulator/playtest"
 )
 
-// harmonyKey is made once: making one takes longer than a test.
+// signingKey is made once: making one takes longer than a test.
 var signingKey = sync.OnceValue(func() *rsa.PrivateKey {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -28,7 +28,7 @@ var signingKey = sync.OnceValue(func() *rsa.PrivateKey {
 	return key
 })
 
-// harmonyApps are two projects with the same key.
+// apps are two projects with the same key.
 func apps(t *testing.T) map[string][]play.Credential {
 	t.Helper()
 	der, err := x509.MarshalPKIXPublicKey(&signingKey().PublicKey)
@@ -42,7 +42,7 @@ func apps(t *testing.T) map[string][]play.Credential {
 	}}
 }
 
-// harmonyJWT signs by the document, but for what change does.
+// signedJWT signs by the document, but for what change does.
 func signedJWT(t *testing.T, now time.Time, change func(header, claims map[string]any) (method jwt.SigningMethod)) string {
 	t.Helper()
 	header := map[string]any{"kid": "k1", "typ": "JWT"}
@@ -67,7 +67,7 @@ func sendHeader(access, kind string) map[string]string {
 	return map[string]string{"Content-Type": "application/json", "Authorization": "Bearer " + access, "push-type": kind}
 }
 
-// harmonyGood is a right message to some tokens, by the document's example,
+// goodBody is a right message to some tokens, by the document's example,
 // with more members in the notification and the options.
 func goodBody(notification, options string, tokens ...string) string {
 	list, _ := json.Marshal(append([]string{}, tokens...)) // a list, also when empty

@@ -15,7 +15,7 @@ const (
 	maxBytes      = 4096 // of the body without its tokens
 )
 
-// harmonyReasons are the reasons for which a token is refused. A token that begins
+// reasons are the reasons for which a token is refused. A token that begins
 // with one of them and a dash, like "noRight-1", is refused for it; other invalid
 // tokens are refused for the first one.
 var reasons = []string{
@@ -24,7 +24,7 @@ var reasons = []string{
 	"differentImgVerifyPolicy", "notSupportPlayVoice", "appinfoError",
 }
 
-// harmonyBody is a send.
+// sendBody is a send.
 type sendBody struct {
 	play.TokenList
 	messageID string // appMessageId
@@ -84,7 +84,7 @@ func (h *player) check(c *play.Call, cred play.Credential) (code, text string) {
 	c.Receipt.Tag, _ = play.Inside(root, "pushOptions")["biTag"].(string)
 	b := c.Parsed.(*sendBody)
 	b.messageID, _ = play.Inside(root, "payload", "notification")["appMessageId"].(string)
-	if code := h.Targets(c, kind, test); code != "" {
+	if code := h.targets(c, kind, test); code != "" {
 		return say(code)
 	}
 	if n := b.Size(c); n > maxBytes {
@@ -126,7 +126,7 @@ func (h *player) shape(c *play.Call) map[string]any {
 	return root
 }
 
-func (h *player) Targets(c *play.Call, kind string, test bool) (code string) {
+func (h *player) targets(c *play.Call, kind string, test bool) (code string) {
 	most, n := maxTokens, len(c.Tokens)
 	if kind == pushFormUpdate {
 		most = 1
@@ -148,7 +148,7 @@ func (h *player) Targets(c *play.Call, kind string, test bool) (code string) {
 
 // push accepts the valid tokens and lists the others by reason.
 func (h *player) push(c *play.Call) play.Answer {
-	lists, invalid := h.FindInvalid(c)
+	lists, invalid := h.findInvalid(c)
 	if n := c.Duplicates(); n > 0 {
 		c.Violatef("target.token: %d tokens are there twice", n)
 	}
@@ -163,7 +163,7 @@ func (h *player) push(c *play.Call) play.Answer {
 	c.SendReceipts(c.Receipt)
 	switch {
 	case invalid == 0:
-		return h.Success(c)
+		return h.success(c)
 	case invalid < len(c.Tokens):
 		return h.say(c, "80100000", partialText(lists, len(c.Tokens)-invalid, invalid))
 	case h.PlainInvalid:
@@ -173,7 +173,7 @@ func (h *player) push(c *play.Call) play.Answer {
 }
 
 // findInvalid rejects the invalid tokens and lists them by reason.
-func (h *player) FindInvalid(c *play.Call) (lists map[string][]string, invalid int) {
+func (h *player) findInvalid(c *play.Call) (lists map[string][]string, invalid int) {
 	c.HashTokens()
 	lists = map[string][]string{}
 	for i, t := range c.Tokens {
@@ -194,7 +194,7 @@ func (h *player) FindInvalid(c *play.Call) (lists map[string][]string, invalid i
 	return lists, invalid
 }
 
-// harmonyReason is the reason with which a token begins, or "".
+// reasonOf is the reason with which a token begins, or "".
 func reasonOf(token []byte) string {
 	for _, reason := range reasons {
 		if len(token) > len(reason) && token[len(reason)] == '-' && strings.HasPrefix(string(token), reason) {
@@ -204,7 +204,7 @@ func reasonOf(token []byte) string {
 	return ""
 }
 
-// harmonyPartial and harmonyNone are the msg of a failure as in the document's
+// partialText and allInvalidText are the msg of a failure as in the document's
 // examples: "success" is missing when there is none.
 func partialText(lists map[string][]string, success, failure int) string {
 	text, _ := json.Marshal(struct { // strings and numbers always marshal

@@ -70,7 +70,7 @@ var notificationFields = play.Object(
 
 var secondsForm = regexp.MustCompile(`^[0-9]{1,10}s$`)
 
-// honorTTL checks a string of seconds with an s at its end.
+// checkTTL checks a string of seconds with an s at its end.
 func checkTTL(p *play.Probe, path string, v any) {
 	s, ok := v.(string)
 	if !ok {
@@ -83,7 +83,7 @@ func checkTTL(p *play.Probe, path string, v any) {
 	}
 }
 
-// honorMeaning checks which fields are required and how they depend on each other.
+// checkMeaning checks which fields are required and how they depend on each other.
 func checkMeaning(p *play.Probe, root map[string]any) {
 	plain, rich := play.Inside(root, "notification"), play.Inside(root, "android", "notification")
 	_, data := root["data"]

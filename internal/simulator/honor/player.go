@@ -35,7 +35,7 @@ type Options struct {
 	ListsUnderAllInvalid bool
 }
 
-// honorTexts are texts by code. Texts that no document quotes are our own.
+// codeTexts are texts by code. Texts that no document quotes are our own.
 var codeTexts = map[string]string{
 	"200":      "Success",
 	"400":      "bad request",
@@ -75,7 +75,7 @@ func New(o Options) play.Vendor {
 			token("/auth/realms/developer/protocol/openid-connect/token"),
 			{
 				Name: "send", Pattern: "/api/v1/{app}/sendMessage",
-				Open: h.openSend, Handle: h.send, Success: h.Success, Sink: true,
+				Open: h.openSend, Handle: h.send, Success: h.success, Sink: true,
 			},
 		},
 	}
@@ -83,7 +83,7 @@ func New(o Options) play.Vendor {
 
 type player struct{ Options }
 
-// honorData is the part of an answer that failures may lack.
+// answerData is the part of an answer that failures may lack.
 type answerData struct {
 	SendResult   bool     `json:"sendResult"`
 	RequestID    string   `json:"requestId"`
@@ -99,7 +99,7 @@ func (h player) envelope(c *play.Call, code string) play.Answer {
 		return h.denied(code)
 	}
 	if code == "200" {
-		return h.Success(c)
+		return h.success(c)
 	}
 	return h.say(code, nil)
 }
@@ -129,7 +129,7 @@ func (h player) status(code string) int {
 	return http.StatusOK
 }
 
-func (h player) Success(c *play.Call) play.Answer { return h.say("200", h.data(c, true, nil, nil)) }
+func (h player) success(c *play.Call) play.Answer { return h.say("200", h.data(c, true, nil, nil)) }
 
 func (h player) data(c *play.Call, sent bool, fail, expire []string) *answerData {
 	return &answerData{
@@ -138,5 +138,5 @@ func (h player) data(c *play.Call, sent bool, fail, expire []string) *answerData
 	}
 }
 
-// honorGrants have no documented limit. Answers said that they are valid for an hour.
+// grants have no documented limit. Answers said that they are valid for an hour.
 var grants = play.GrantLimit{Most: 0, Every: 5 * time.Minute, Life: time.Hour}

@@ -21,7 +21,7 @@ func sendHeader(access string, now time.Time) map[string]string {
 	}
 }
 
-// honorGood is a right message to some tokens, by the blog's example, with
+// goodBody is a right message to some tokens, by the blog's example, with
 // more members in the notification and in android.
 func goodBody(notification, android string, tokens ...string) string {
 	list, _ := json.Marshal(append([]string{}, tokens...)) // a list, also when empty
@@ -29,7 +29,7 @@ func goodBody(notification, android string, tokens ...string) string {
 		`},"token":` + string(list) + `}`
 }
 
-// honorSend is a send whose credentials are right; the answer's code comes as text.
+// sendTo is a send whose credentials are right; the answer's code comes as text.
 func sendTo(t *testing.T, s *play.Server, clk *playtest.Clock, body string) (status int, code string) {
 	t.Helper()
 	w := playtest.Record(s, playtest.Post("/api/v1/1/sendMessage", []byte(body), sendHeader("x", clk.Now())))
@@ -169,7 +169,7 @@ func TestHonorWantsMillisecondsOfNow(t *testing.T) {
 	}
 }
 
-// honorToken asks for an access token.
+// askToken asks for an access token.
 func askToken(s *play.Server, form url.Values) (status int, body string) {
 	header := map[string]string{"Content-Type": "application/x-www-form-urlencoded"}
 	w := playtest.Record(s, playtest.Post("/auth/token", []byte(form.Encode()), header))

@@ -29,7 +29,7 @@ func (h player) send(c *play.Call) play.Answer {
 		c.Violate("method is " + c.Request.Method + ", not POST")
 		return play.Answer{Status: http.StatusMethodNotAllowed}
 	}
-	for _, check := range []func(*play.Call) string{h.authorize, h.timestamp, h.appExists, h.Targets, h.structure} {
+	for _, check := range []func(*play.Call) string{h.authorize, h.timestamp, h.appExists, h.targets, h.structure} {
 		if code := check(c); code != "" {
 			return h.envelope(c, code)
 		}
@@ -67,7 +67,7 @@ func (h player) authorize(c *play.Call) string {
 
 var millisForm = regexp.MustCompile(`^[0-9]{13}$`)
 
-// honorSkew is how far the header timestamp may be from now. No document says it.
+// timestampSkew is how far the header timestamp may be from now. No document says it.
 const timestampSkew = 5 * time.Minute
 
 // timestamp checks the header timestamp, which is in milliseconds.
@@ -98,7 +98,7 @@ func (h player) appExists(c *play.Call) string {
 }
 
 // targets checks the tokens. One that is there twice refuses all of them.
-func (h player) Targets(c *play.Call) string {
+func (h player) targets(c *play.Call) string {
 	l := c.Parsed.(play.TokenList)
 	if l.Broken || l.NotStrings {
 		return "" // structure reports it
@@ -156,12 +156,12 @@ func (h player) structure(c *play.Call) string {
 // push accepts the valid tokens and lists the others: those that begin with
 // "fail-" failed, other invalid ones have expired.
 func (h player) push(c *play.Call) play.Answer {
-	fail, expire := h.FindInvalid(c)
+	fail, expire := h.findInvalid(c)
 	c.Accept()
 	c.SendReceipts(c.Receipt)
 	switch {
 	case len(fail)+len(expire) == 0:
-		return h.Success(c)
+		return h.success(c)
 	case len(expire) == len(c.Tokens) && h.ListsUnderAllInvalid:
 		return h.say("80300007", h.data(c, false, nil, expire))
 	case len(expire) == len(c.Tokens):
@@ -172,7 +172,7 @@ func (h player) push(c *play.Call) play.Answer {
 	return h.say("80100000", h.data(c, !h.NotSent, fail, expire))
 }
 
-func (h player) FindInvalid(c *play.Call) (fail, expire []string) {
+func (h player) findInvalid(c *play.Call) (fail, expire []string) {
 	for _, t := range c.FindInvalid() {
 		expire = append(expire, string(t))
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/postrider/postrider/internal/simulator/play"
 )
 
-// honorDenials are the errors of a refused access token, from answers that were
+// denials are the errors of a refused access token, from answers that were
 // seen and RFC 6749.
 var denials = map[string]string{
 	"unauthorized_client":    "Invalid client or Invalid client credentials",
@@ -68,7 +68,7 @@ func (h player) identify(c *play.Call, form url.Values) (app, denial string) {
 	return cred.App, ""
 }
 
-// honorAccessToken has the form of the document's.
+// newAccessToken has the form of the document's.
 func newAccessToken(random []byte) string {
 	return "CF3X" + base64.StdEncoding.EncodeToString(random[:46])
 }

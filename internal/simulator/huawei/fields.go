@@ -105,7 +105,7 @@ var notificationFields = play.Object(
 	))),
 )
 
-// huaweiImportance forgives HIGH, which older documents list.
+// checkImportance forgives HIGH, which older documents list.
 func checkImportance(p *play.Probe, path string, v any) {
 	code := codeParam
 	if v == "HIGH" {
@@ -116,7 +116,7 @@ func checkImportance(p *play.Probe, path string, v any) {
 
 var secondsForm = regexp.MustCompile(`^-?\d+(\.\d{1,9})?s?$`)
 
-// huaweiTTL checks a string of seconds, with or without an s at its end.
+// checkTTL checks a string of seconds, with or without an s at its end.
 func checkTTL(p *play.Probe, path string, v any) {
 	s, ok := v.(string)
 	if !ok {
@@ -134,7 +134,7 @@ func checkTTL(p *play.Probe, path string, v any) {
 	}
 }
 
-// huaweiMeaning checks which fields are required and how they depend on each other.
+// checkMeaning checks which fields are required and how they depend on each other.
 func checkMeaning(p *play.Probe, message map[string]any) {
 	plain, rich := play.Inside(message, "notification"), play.Inside(message, "android", "notification")
 	_, data := message["data"]

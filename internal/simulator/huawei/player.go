@@ -28,7 +28,7 @@ type Options struct {
 	AuthStatus int
 }
 
-// huaweiCodes are HTTP statuses and texts by code. Texts that no document quotes
+// codes are HTTP statuses and texts by code. Texts that no document quotes
 // are our own.
 var codes = map[string]struct {
 	status int
@@ -60,7 +60,7 @@ var codes = map[string]struct {
 func New(o Options) play.Vendor {
 	h := player{o}
 	send := func(name, pattern string) play.Endpoint {
-		return play.Endpoint{Name: name, Pattern: pattern, Open: h.openSend, Handle: h.send, Success: h.Success, Sink: true}
+		return play.Endpoint{Name: name, Pattern: pattern, Open: h.openSend, Handle: h.send, Success: h.success, Sink: true}
 	}
 	token := func(pattern string) play.Endpoint {
 		return play.Endpoint{
@@ -107,7 +107,7 @@ func (h player) say(c *play.Call, code, text string) play.Answer {
 	return play.Answer{Status: h.status(code), ContentType: "application/json;charset=UTF-8", Body: body}
 }
 
-// huaweiRequestID has the form of the document's: 24 digits that begin with a time.
+// requestID has the form of the document's: 24 digits that begin with a time.
 func requestID(c *play.Call) string {
 	return fmt.Sprintf("%d%08d", c.Now.UnixMilli()*1000, c.Serial()%1e8)
 }
@@ -125,7 +125,7 @@ func (h player) status(code string) int {
 	return http.StatusBadRequest
 }
 
-func (h player) Success(c *play.Call) play.Answer { return h.envelope(c, "80000000") }
+func (h player) success(c *play.Call) play.Answer { return h.envelope(c, "80000000") }
 
-// huaweiGrants are 1,000 access tokens in 5 minutes, each valid for an hour.
+// grants are 1,000 access tokens in 5 minutes, each valid for an hour.
 var grants = play.GrantLimit{Most: 1000, Every: 5 * time.Minute, Life: time.Hour}

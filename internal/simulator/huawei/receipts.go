@@ -22,7 +22,7 @@ func receipts(r play.Receipts, app string, now time.Time, outcomes []play.Outcom
 	return one
 }
 
-// huaweiCallbackID signs a call: its time, a nonce and the user.
+// callbackID signs a call: its time, a nonce and the user.
 func callbackID(r play.Receipts, now time.Time) http.Header {
 	const nonce = "83ddc4a2-1a2c-4d2e-9a1c-1f2ab3f0e1a7"
 	ms := strconv.FormatInt(now.UnixMilli(), 10)

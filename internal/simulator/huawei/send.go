@@ -15,7 +15,7 @@ const (
 	maxBytes  = 4096 // of the message without its tokens
 )
 
-// huaweiBody says where the parts of a send are, as the scanner found them.
+// sendBody says where the parts of a send are, as the scanner found them.
 type sendBody struct {
 	message, token play.Span
 	broken         bool // not JSON as far as the scanner looked
@@ -50,13 +50,13 @@ func (b *sendBody) scanMessage(c *play.Call, i int) (int, error) {
 		if string(key) != "token" {
 			return play.Skip(c.Body, i)
 		}
-		end, err := b.ScanTokens(c, i)
+		end, err := b.scanTokens(c, i)
 		b.token = play.Span{Start: i, End: end}
 		return end, err
 	})
 }
 
-func (b *sendBody) ScanTokens(c *play.Call, i int) (end int, err error) {
+func (b *sendBody) scanTokens(c *play.Call, i int) (end int, err error) {
 	c.Tokens, end, err = play.Texts(c.Body, i, c.Tokens[:0])
 	if b.notStrings = err != nil; b.notStrings {
 		return play.Skip(c.Body, i)
@@ -165,10 +165,10 @@ func (h player) check(c *play.Call, b sendBody, cred play.Credential, root map[s
 		return c.RecordFindings(p.Shape)
 	}
 	message := play.Inside(root, "message")
-	if code := h.Targets(c, message); code != "" {
+	if code := h.targets(c, message); code != "" {
 		return code
 	}
-	if n := b.Size(); n > maxBytes {
+	if n := b.size(); n > maxBytes {
 		c.Violatef("the message without its tokens has %d bytes, more than %d", n, maxBytes)
 		return "80300008"
 	}
@@ -180,7 +180,7 @@ func (h player) check(c *play.Call, b sendBody, cred play.Credential, root map[s
 }
 
 // size is the length of the message without the member token, in bytes.
-func (b sendBody) Size() int {
+func (b sendBody) size() int {
 	n := b.message.End - b.message.Start
 	if b.token.Empty() {
 		return n
@@ -188,7 +188,7 @@ func (b sendBody) Size() int {
 	return n - (b.token.End - b.token.Start) - len(`"token":,`)
 }
 
-func (h player) Targets(c *play.Call, message map[string]any) string {
+func (h player) targets(c *play.Call, message map[string]any) string {
 	kinds := 0
 	for _, kind := range []string{"token", "topic", "condition"} {
 		if _, ok := message[kind]; ok {
@@ -237,14 +237,14 @@ func (h player) push(c *play.Call, root map[string]any) play.Answer {
 	}
 	switch {
 	case len(invalid) == 0:
-		return h.Success(c)
+		return h.success(c)
 	case len(invalid) == len(c.Tokens):
 		return h.envelope(c, "80300007")
 	}
 	return h.say(c, "80100000", partialText(len(c.Tokens)-len(invalid), invalid))
 }
 
-// huaweiPartial is the text of a partial success.
+// partialText is the text of a partial success.
 func partialText(success int, invalid [][]byte) string {
 	list := make([]string, len(invalid))
 	for i, t := range invalid {

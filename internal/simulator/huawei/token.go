@@ -12,7 +12,7 @@ import (
 	"github.com/postrider/postrider/internal/simulator/play"
 )
 
-// huaweiDenials are the pairs of error and sub_error, from "Obtaining an app-level access token"
+// denials are the pairs of error and sub_error, from "Obtaining an app-level access token"
 // of Huawei's account service. 12304 and 57303 are quoted with these texts.
 var denials = map[string]string{
 	"1101/12304": "invalid client_secret",
@@ -90,7 +90,7 @@ func (h player) identify(c *play.Call, form url.Values) (app, denial string) {
 	return "", "1101/12304"
 }
 
-// huaweiAccessToken contains each of the characters that careless clients damage.
+// newAccessToken contains each of the characters that careless clients damage.
 func newAccessToken(random []byte) string {
 	return "CV0/+" + base64.StdEncoding.EncodeToString(random[:46])
 }

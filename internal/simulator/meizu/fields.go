@@ -62,7 +62,7 @@ var passThroughFields = play.Object(
 	play.Field("extra", extraFields),
 )
 
-// meizuNotification checks a notification.
+// checkNotification checks a notification.
 func checkNotification(p *play.Probe, root map[string]any, callbacks []string) {
 	notificationFields(p, "", root)
 	for _, name := range []string{"title", "content"} {
@@ -86,7 +86,7 @@ func checkNotification(p *play.Probe, root map[string]any, callbacks []string) {
 	checkTogether(p, root, callbacks)
 }
 
-// meizuPassThrough checks a pass-through message.
+// checkPassThrough checks a pass-through message.
 func checkPassThrough(p *play.Probe, root map[string]any, callbacks []string) {
 	passThroughFields(p, "", root)
 	if !play.Filled(root, "content") {
@@ -95,7 +95,7 @@ func checkPassThrough(p *play.Probe, root map[string]any, callbacks []string) {
 	checkTogether(p, root, callbacks)
 }
 
-// meizuTogether checks what all messages have.
+// checkTogether checks what all messages have.
 func checkTogether(p *play.Probe, root map[string]any, callbacks []string) {
 	waiting := play.Inside(root, "pushTimeInfo")
 	if off := waiting["offLine"]; (off == json.Number("1") || off == true) && waiting["validTime"] == nil {

@@ -34,7 +34,7 @@ type Options struct {
 	Callbacks []string
 }
 
-// meizuCodes are texts by the answer's code, from the document's table.
+// codeTexts are texts by the answer's code, from the document's table.
 var codeTexts = map[string]string{
 	"500":    "其他异常",
 	"1001":   "系统错误",
@@ -56,7 +56,7 @@ var codeTexts = map[string]string{
 	"110053": "透传超过限制",
 }
 
-// meizuPrefixes are the codes of push ids by their prefix, in addition to "bad-".
+// tokenPrefixes are the codes of push ids by their prefix, in addition to "bad-".
 var tokenPrefixes = []struct{ prefix, code string }{
 	{"malformed-", "110003"},
 	{"mute-", "110010"}, // switched off; as the answer's code it is flow control
@@ -74,7 +74,7 @@ func New(o Options) play.Vendor {
 	m := player{o}
 	send := func(path string, check func(*play.Probe, map[string]any, []string)) play.Endpoint {
 		return play.Endpoint{
-			Name: "send", Pattern: "/garcia/api/server/push/" + path + "/pushByPushId", Open: m.open, Success: m.Success, Sink: true,
+			Name: "send", Pattern: "/garcia/api/server/push/" + path + "/pushByPushId", Open: m.open, Success: m.success, Sink: true,
 			Handle: func(c *play.Call) play.Answer { return m.send(c, check) },
 		}
 	}
@@ -92,7 +92,7 @@ type player struct{ Options }
 // there is no message id.
 func (m player) envelope(c *play.Call, code string) play.Answer {
 	if code == "200" {
-		return m.Success(c)
+		return m.success(c)
 	}
 	return m.say(struct {
 		Code     any    `json:"code"`
@@ -102,7 +102,7 @@ func (m player) envelope(c *play.Call, code string) play.Answer {
 	}{m.code(code), codeTexts[code], "", ""})
 }
 
-func (m player) Success(c *play.Call) play.Answer { return m.partial(c, nil) }
+func (m player) success(c *play.Call) play.Answer { return m.partial(c, nil) }
 
 // partial is a success with the push ids that failed, by code.
 func (m player) partial(c *play.Call, failed map[string][]string) play.Answer {
@@ -129,13 +129,13 @@ func (m player) code(code string) any {
 	return code
 }
 
-// meizuMessageID has the form of one that was seen: NS20190704153256153_0_11579908_1_3.
+// messageID has the form of one that was seen: NS20190704153256153_0_11579908_1_3.
 func messageID(c *play.Call) string {
 	at := c.Now.UTC()
 	return fmt.Sprintf("NS%s%03d_0_%d_1_3", at.Format("20060102150405"), at.Nanosecond()/1e6, c.Serial())
 }
 
-// meizuOnly returns the code if there is only one.
+// onlyCode returns the code if there is only one.
 func onlyCode(failed map[string][]string) (code string, only bool) {
 	codes := slices.Collect(maps.Keys(failed))
 	if len(codes) != 1 {

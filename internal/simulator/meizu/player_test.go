@@ -16,7 +16,7 @@ const (
 	goodMessage      = `{"noticeBarInfo":{"noticeMsgType":1,"title":"t","content":"b"},"clickTypeInfo":{"clickType":0},"pushTimeInfo":{"offLine":1,"validTime":24},"advanceInfo":{"notifyKey":"AVJ8lzHw"}}`
 )
 
-// meizuForm is a right form of the demo app, or with another secret a wrong one.
+// signedForm is a right form of the demo app, or with another secret a wrong one.
 func signedForm(message, secret string, ids ...string) url.Values {
 	f := url.Values{"appId": {"100001"}, "pushIds": {strings.Join(ids, ",")}, "messageJson": {message}}
 	f.Set("sign", signature(f, secret))

@@ -8,7 +8,7 @@ import (
 	"github.com/postrider/postrider/internal/simulator/play"
 )
 
-// meizuReceipts reports only devices that were reached: the vendor has no type for
+// receipts reports only devices that were reached: the vendor has no type for
 // others. https://github.com/MEIZUPUSH/PushAPI
 func receipts(r play.Receipts, _ string, now time.Time, outcomes []play.Outcome) play.ReceiptCall {
 	messages := map[string]any{}

@@ -47,7 +47,7 @@ func (m player) send(c *play.Call, check func(*play.Probe, map[string]any, []str
 		code = "110053"
 	}
 	if code == "" {
-		code = m.Targets(c)
+		code = m.targets(c)
 	}
 	if code == "" {
 		code = m.message(c, form.Get("messageJson"), check)
@@ -97,7 +97,7 @@ func (m player) admit(c *play.Call, form url.Values) string {
 	return ""
 }
 
-// meizuSign is the MD5 of the other parameters in the order of their names, not
+// signature is the MD5 of the other parameters in the order of their names, not
 // URL-encoded, and the secret.
 func signature(form url.Values, secret string) string {
 	var text strings.Builder
@@ -110,7 +110,7 @@ func signature(form url.Values, secret string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-func (m player) Targets(c *play.Call) string {
+func (m player) targets(c *play.Call) string {
 	if n := len(c.Tokens); n > maxTokens {
 		c.Violatef("pushIds: %d, not 1 to %d", n, maxTokens)
 		return codeParam

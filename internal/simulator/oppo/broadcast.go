@@ -9,7 +9,7 @@ import (
 )
 
 // save stores a message.
-func (o *player) Save(c *play.Call) play.Answer {
+func (o *player) save(c *play.Call) play.Answer {
 	if code := o.admit(c); code != "" {
 		return o.envelope(c, code)
 	}

@@ -16,11 +16,11 @@ type feedback struct {
 	pending []string
 }
 
-// oppoMaxFeedback is how many ids one answer holds.
+// maxFeedback is how many ids one answer holds.
 const maxFeedback = 500
 
 // invalid returns invalid ids and forgets them.
-func (o *player) Invalid(c *play.Call) play.Answer {
+func (o *player) invalid(c *play.Call) play.Answer {
 	if code := o.query(c); code != "" {
 		return o.envelope(c, code)
 	}

@@ -24,7 +24,7 @@ var (
 	marketingCategories = []string{"NEWS", "CONTENT", "MARKETING", "SOCIAL"}
 )
 
-// oppoFields are the fields of a unicast and of a saved message.
+// messageFields are the fields of a unicast and of a saved message.
 var messageFields = []play.Member{
 	play.Field("app_message_id", play.Text(0, "")),
 	play.Field("style", play.Integer(1, 3, codeIllegal)),
@@ -52,7 +52,7 @@ var messageFields = []play.Member{
 	play.Field("auditResponse", play.Anything),
 }
 
-// oppoBroadcastFields are the fields that only saved messages have.
+// broadcastFields are the fields that only saved messages have.
 var broadcastFields = []play.Member{
 	play.Field("show_time_type", play.Integer(0, 1, codeIllegal)),
 	play.Field("show_start_time", play.Integer(0, 1<<53, codeIllegal)),
@@ -68,7 +68,7 @@ var (
 	savedFields        = play.Object(slices.Concat(messageFields, broadcastFields)...)
 )
 
-// oppoClickType checks 0, 1, 2, 4 or 5: there is no 3.
+// checkClickType checks 0, 1, 2, 4 or 5: there is no 3.
 func checkClickType(p *play.Probe, path string, v any) {
 	if v == json.Number("3") {
 		p.Wrong(path, "3 does not exist", codeIllegal)
@@ -82,7 +82,7 @@ func checkLevel(p *play.Probe, path string, v any) {
 	}
 }
 
-// oppoParameters checks a string that holds a JSON object.
+// checkParameters checks a string that holds a JSON object.
 func checkParameters(p *play.Probe, path string, v any) {
 	play.Text(4000, codeIllegal)(p, path, v)
 	if s, ok := v.(string); ok {
@@ -92,7 +92,7 @@ func checkParameters(p *play.Probe, path string, v any) {
 	}
 }
 
-// oppoMeaning checks which fields are required and how they depend on each other.
+// checkMeaning checks which fields are required and how they depend on each other.
 func checkMeaning(p *play.Probe, path string, n map[string]any) {
 	for _, name := range []string{"title", "content"} {
 		if !play.Filled(n, name) {
@@ -135,7 +135,7 @@ func typed(form url.Values) map[string]any {
 	return n
 }
 
-// oppoText are the fields that are strings even if they look like numbers.
+// textFields are the fields that are strings even if they look like numbers.
 var textFields = func() map[string]bool {
 	is := map[string]bool{}
 	for _, name := range []string{

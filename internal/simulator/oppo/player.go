@@ -39,7 +39,7 @@ type Options struct {
 	InvalidIDs []string
 }
 
-// oppoCodes are texts by code. Texts that no document quotes are our own.
+// codeTexts are texts by code. Texts that no document quotes are our own.
 var codeTexts = map[string]string{
 	"-2":    "Service in Flow Control",
 	"-1":    "Service Currently Unavailable",
@@ -83,15 +83,15 @@ func New(o Options) play.Vendor {
 			{Name: "token", Pattern: base + "auth", Secret: true, Open: p.openToken, Handle: p.token, Success: func(*play.Call) play.Answer { return p.granted("none", time.Time{}) }},
 			{Name: "unicast", Pattern: message + "unicast", Open: p.openUnicast, Handle: p.unicast, Success: p.unicastDone, Sink: true},
 			{Name: "unicast_batch", Pattern: message + "unicast_batch", Open: p.openBatch, Handle: p.batch, Success: p.batchDone, Sink: true},
-			{Name: "save", Pattern: message + "save_message_content", Open: p.openForm, Handle: p.Save, Success: p.saveDone},
+			{Name: "save", Pattern: message + "save_message_content", Open: p.openForm, Handle: p.save, Success: p.saveDone},
 			{Name: "broadcast", Pattern: message + "broadcast", Open: p.openBroadcast, Handle: p.broadcast, Success: p.broadcastDone, Sink: true},
-			{Name: "invalid", Pattern: base + "feedback/fetch_invalid_regidList", Open: p.openQuery, Handle: p.Invalid, Success: p.invalidDone},
+			{Name: "invalid", Pattern: base + "feedback/fetch_invalid_regidList", Open: p.openQuery, Handle: p.invalid, Success: p.invalidDone},
 			{Name: "permit", Pattern: base + "feedback/fetch_push_permit", Open: p.openQuery, Handle: p.permit, Success: p.permit},
 		},
 	}
 }
 
-// oppoPlayer is OPPO with what it remembers.
+// player is OPPO with what it remembers.
 type player struct {
 	Options
 	saved     *play.StoredMessages
@@ -126,17 +126,17 @@ func (o *player) say(code, message string, data any) play.Answer {
 	return play.Answer{ContentType: "application/json;charset=UTF-8", Body: body}
 }
 
-// oppoGrants have no limit: no document says how many access tokens an app gets.
+// grants have no limit: no document says how many access tokens an app gets.
 var grants = play.GrantLimit{Life: 24 * time.Hour}
 
 func (o *player) savedLife() time.Duration {
 	return cmp.Or(o.SavedLife, 24*time.Hour)
 }
 
-// oppoTooFast answers an app that is over its rate. -2 and 55 were seen too.
+// codeTooFast answers an app that is over its rate. -2 and 55 were seen too.
 const codeTooFast = "13"
 
-// oppoID has the form of the document's: 24 hex digits, each time different.
+// newID has the form of the document's: 24 hex digits, each time different.
 func newID(c *play.Call) string {
 	return fmt.Sprintf("%08x%016x", uint32(c.Now.Unix()), c.Serial()) //nolint:gosec // only the form matters
 }

@@ -46,7 +46,7 @@ func accessToken(r *playtest.Rig) string {
 	return a.Data.AuthToken
 }
 
-// oppoCode is the code of an answer, which always comes with HTTP 200.
+// answerCode is the code of an answer, which always comes with HTTP 200.
 func answerCode(t *testing.T, got playtest.Reply) string {
 	t.Helper()
 	var a struct{ Code json.Number }
@@ -103,7 +103,7 @@ func TestOppoRefusesGrants(t *testing.T) {
 	}
 }
 
-// oppoMessage is a right unicast whose notification has more members.
+// messageJSON is a right unicast whose notification has more members.
 func messageJSON(more string) string {
 	return `{"target_type":2,"target_value":"CN_a","notification":{"app_message_id":"1","title":"t","content":"b","click_action_type":0` + more + `}}`
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/postrider/postrider/internal/simulator/play"
 )
 
-// oppoReceiptRequest reads how a notification asks for receipts.
+// receiptRequest reads how a notification asks for receipts.
 func receiptRequest(n map[string]any) (r play.ReceiptRequest) {
 	r.URL, _ = n["call_back_url"].(string)
 	r.Tag, _ = n["call_back_parameter"].(string)

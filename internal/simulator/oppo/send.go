@@ -17,7 +17,7 @@ const (
 	codeSilenced = "10001"
 )
 
-// oppoForm is a decoded POST.
+// requestForm is a decoded POST.
 type requestForm struct {
 	form    url.Values
 	broken  bool // not a form
@@ -25,7 +25,7 @@ type requestForm struct {
 	notList bool // messages is not a JSON array of objects
 }
 
-// oppoTarget is one message to one device.
+// messageTarget is one message to one device.
 type messageTarget struct {
 	members      map[string]json.RawMessage
 	notification map[string]any
@@ -143,7 +143,7 @@ func (o *player) batchDone(c *play.Call) play.Answer {
 	return o.items(c, make([]string, len(c.Tokens)))
 }
 
-// oppoItem is the answer for one message of a batch. In newer documents a failed
+// batchItem is the answer for one message of a batch. In newer documents a failed
 // one has a messageId too.
 type batchItem struct {
 	MessageID      string      `json:"messageId"`
@@ -226,7 +226,7 @@ var targetFields = map[string]play.Check{
 	"verify_registration_id": play.Boolean,
 }
 
-// oppoReceiver checks that a target is exactly one registration id.
+// checkReceiver checks that a target is exactly one registration id.
 func checkReceiver(c *play.Call, path string, members map[string]json.RawMessage, token []byte) string {
 	switch {
 	case members["target_type"] == nil || members["target_value"] == nil || members["notification"] == nil:

@@ -14,7 +14,7 @@ import (
 
 const (
 	formType = "application/x-www-form-urlencoded"
-	// oppoSkew is how far a timestamp may be off, either way.
+	// timestampSkew is how far a timestamp may be off, either way.
 	timestampSkew = 10 * time.Minute
 )
 
@@ -71,7 +71,7 @@ func (o *player) identify(c *play.Call, form url.Values) (app, code string) {
 	return cred.App, ""
 }
 
-// oppoSign is the lower-case hex SHA-256 of the three strings, concatenated.
+// signature is the lower-case hex SHA-256 of the three strings, concatenated.
 func signature(key, timestamp, masterSecret string) string {
 	sum := sha256.Sum256([]byte(key + timestamp + masterSecret))
 	return hex.EncodeToString(sum[:])
@@ -129,7 +129,7 @@ func (o *player) authorize(c *play.Call, token string) string {
 	return "11"
 }
 
-// oppoValue decodes any JSON value. Numbers are json.Number.
+// jsonValue decodes any JSON value. Numbers are json.Number.
 func jsonValue(text string) (v any, err error) {
 	var raw json.RawMessage
 	if err := json.Unmarshal([]byte(text), &raw); err != nil {

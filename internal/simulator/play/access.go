@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// accessState tells whether an access token may be used.
-type accessState int
+// AccessState tells whether an access token may be used.
+type AccessState int
 
 const (
-	AccessUnknown accessState = iota // never issued
+	AccessUnknown AccessState = iota // never issued
 	AccessValid
 	AccessExpired
 	AccessRevoked
@@ -61,7 +61,7 @@ func (a *auth) issue(by appKey, token string, expires time.Time, only bool) bool
 }
 
 // check tells whose a token is and whether it may be used now.
-func (a *auth) check(vendor, token string, now time.Time) (app string, s accessState) {
+func (a *auth) check(vendor, token string, now time.Time) (app string, s AccessState) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	g := a.tokens[accessToken{vendor, token}]
@@ -111,7 +111,7 @@ func (s *Server) RevokeAccessTokens(vendor string) int {
 	return s.auth.revoke(func(t accessToken, _ *grant) bool { return vendor == "" || t.vendor == vendor })
 }
 
-// grantAccess gives an app an access token, which form makes from 48 random bytes.
+// GrantAccess gives an app an access token, which form makes from 48 random bytes.
 // ok is false when the app may have no more in its window.
 func (c *Call) GrantAccess(app string, window GrantLimit, form func(random []byte) string) (token string, life time.Duration, ok bool) {
 	o := c.server.opt
@@ -128,19 +128,19 @@ func (c *Call) GrantAccess(app string, window GrantLimit, form func(random []byt
 	return token, life, true
 }
 
-// grantLimit is what a vendor's documents say about access tokens.
+// GrantLimit is what a vendor's documents say about access tokens.
 type GrantLimit struct {
 	Most  int           // grants in a window; 0 means no limit is documented
 	Every time.Duration // the window, which begins with its first grant
 	Life  time.Duration
 }
 
-// checkAccess tells whose an access token is and whether it may be used now.
-func (c *Call) CheckAccess(token string) (app string, s accessState) {
+// CheckAccess tells whose an access token is and whether it may be used now.
+func (c *Call) CheckAccess(token string) (app string, s AccessState) {
 	return c.server.auth.check(c.player.Name, token, c.Now)
 }
 
-// rememberAccess adds an access token that the client made itself. A token that
+// RememberAccess adds an access token that the client made itself. A token that
 // is known already is left as it is.
 func (c *Call) RememberAccess(app, token string, expires time.Time) {
 	if c.server.auth.issue(appKey{c.player.Name, app}, token, expires, false) {

@@ -7,7 +7,7 @@ import (
 	"strconv"
 )
 
-// answer is what a vendor answers. A status of 0 means 200.
+// Answer is what a vendor answers. A status of 0 means 200.
 type Answer struct {
 	Status      int
 	ContentType string // empty means none
@@ -56,7 +56,7 @@ func reset(w http.ResponseWriter) {
 	_ = conn.Close() // nothing depends on it
 }
 
-// overloaded is the page of a gateway that is overloaded: a status and HTML that
+// Overloaded is the page of a gateway that is overloaded: a status and HTML that
 // no document describes.
 func Overloaded() Answer {
 	return Answer{

@@ -38,10 +38,10 @@ func (b *batch) load(tokens [][]byte) {
 }
 
 // reject leaves token i out of what counts.add counts.
-func (b *batch) Reject(i int) { b.rejected[i] = true }
+func (b *batch) reject(i int) { b.rejected[i] = true }
 
 // duplicates counts the tokens that are in the batch a second time or more.
-func (b *batch) Duplicates() (n int) {
+func (b *batch) duplicates() (n int) {
 	size := 1 << bits.Len(uint(2*len(b.hashes)))
 	b.table = slices.Grow(b.table[:0], size)[:size]
 	clear(b.table)

@@ -12,9 +12,9 @@ import (
 
 // longestBody is the most that a request may hold, in bytes: 1,000 tokens of
 // 4,096 bytes and a message.
-const LongestBody = 8 << 20
+const longestBody = 8 << 20
 
-// call is one request while a vendor handles it. Its memory is reused for later
+// Call is one request while a vendor handles it. Its memory is reused for later
 // requests: nothing may keep its body or tokens.
 type Call struct {
 	server   *Server
@@ -35,7 +35,7 @@ type Call struct {
 	Tokens [][]byte // the push tokens, in order
 	Parsed any      // what open keeps for handle
 
-	// receipt is what the request says about receipts for all of its tokens.
+	// Receipt is what the request says about receipts for all of its tokens.
 	Receipt ReceiptRequest
 }
 
@@ -58,35 +58,35 @@ func (s *Server) end(c *Call) {
 
 // read takes the whole body.
 func (c *Call) read(w http.ResponseWriter) error {
-	if n := c.Request.ContentLength; n >= 0 && n <= LongestBody {
+	if n := c.Request.ContentLength; n >= 0 && n <= longestBody {
 		c.Body = slices.Grow(c.Body[:0], int(n))[:n]
 		_, err := io.ReadFull(c.Request.Body, c.Body)
 		return err
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, c.Request.Body, LongestBody))
+	body, err := io.ReadAll(http.MaxBytesReader(w, c.Request.Body, longestBody))
 	c.Body = body
 	return err
 }
 
-// endpointName is the name of the endpoint that was called.
+// EndpointName is the name of the endpoint that was called.
 func (c *Call) EndpointName() string { return c.endpoint.Name }
 
-// success is what the endpoint that was called says when all is well.
+// Success is what the endpoint that was called says when all is well.
 func (c *Call) Success() Answer { return c.endpoint.Success(c) }
 
-// serial returns a number that the server has not returned before, for ids.
+// Serial returns a number that the server has not returned before, for ids.
 func (c *Call) Serial() uint64 { return c.server.lastID.Add(1) }
 
-// violate records something that the client did wrong. what must not contain
+// Violate records something that the client did wrong. what must not contain
 // push tokens or secrets.
 func (c *Call) Violate(what string) {
-	c.player.stats.violations.Add(Violation{Vendor: c.player.Name, Endpoint: c.endpoint.Name, What: what})
+	c.player.stats.violations.add(Violation{Vendor: c.player.Name, Endpoint: c.endpoint.Name, What: what})
 }
 
-// violatef is violate with a format.
+// Violatef is violate with a format.
 func (c *Call) Violatef(format string, args ...any) { c.Violate(fmt.Sprintf(format, args...)) }
 
-// recordFindings records all findings as violations and returns the code of the
+// RecordFindings records all findings as violations and returns the code of the
 // first one that the vendor does not forgive, or "".
 func (c *Call) RecordFindings(findings []Finding) (code string) {
 	for _, f := range findings {
@@ -98,17 +98,17 @@ func (c *Call) RecordFindings(findings []Finding) (code string) {
 	return code
 }
 
-// hasContentType tells whether the request's content type is want, in UTF-8.
+// HasContentType tells whether the request's content type is want, in UTF-8.
 func (c *Call) HasContentType(want string) bool {
 	t, params, err := mime.ParseMediaType(c.Request.Header.Get("Content-Type"))
 	charset, named := params["charset"]
 	return err == nil && t == want && (!named || strings.EqualFold(charset, "utf-8"))
 }
 
-// overRate tells whether the app is over its rate; if it is not, n of the rate
+// OverRate tells whether the app is over its rate; if it is not, n of the rate
 // are used up.
 func (c *Call) OverRate(n int) bool {
-	return c.player.stats.OverRate(c.App, c.Now, n, c.player.opt.rate(c.player.Name))
+	return c.player.stats.overRate(c.App, c.Now, n, c.player.opt.rate(c.player.Name))
 }
 
 // wait waits for d, or until the server stops waiting. It is false when the

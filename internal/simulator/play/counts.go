@@ -7,7 +7,7 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
-// counts counts how often each token was accepted. Of a token it keeps 112 bits
+// Counts counts how often each token was accepted. Of a token it keeps 112 bits
 // of its hash and a counter of 16 bits: 16 bytes a slot, 19 to 27 bytes a token.
 // Two of 10 million tokens share a hash once in 10^20 runs. The zero value is
 // ready to use, by many goroutines at once.
@@ -30,12 +30,12 @@ type slot struct{ hi, lo uint64 }
 
 const counterBits = 0xffff
 
-// add counts every token of a batch that was not rejected. fresh is how many were
+// Add counts every token of a batch that was not rejected. fresh is how many were
 // never counted before.
 func (c *Counts) Add(b *batch) (added, fresh int) {
 	for s := range b.head {
 		if b.head[s] >= 0 {
-			n, f := c.shards[s].Add(b, b.head[s])
+			n, f := c.shards[s].add(b, b.head[s])
 			added, fresh = added+n, fresh+f
 		}
 	}
@@ -51,10 +51,10 @@ func (c *Counts) of(token string) int {
 	if len(s.slots) == 0 {
 		return 0
 	}
-	return int(s.Find(h.Hi&^counterBits, h.Lo).hi & counterBits) //nolint:gosec // 16 bits fit
+	return int(s.find(h.Hi&^counterBits, h.Lo).hi & counterBits) //nolint:gosec // 16 bits fit
 }
 
-// first counts a token together with a mark (an idempotency key, say), and tells
+// First counts a token together with a mark (an idempotency key, say), and tells
 // whether it is the first time for the two.
 func (c *Counts) First(token xxh3.Uint128, mark string) bool {
 	m := xxh3.HashString128(mark)
@@ -74,7 +74,7 @@ func (c *Counts) reset() {
 	}
 }
 
-func (s *shard) Add(b *batch, head int32) (added, fresh int) {
+func (s *shard) add(b *batch, head int32) (added, fresh int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.warm(b, head)
@@ -112,7 +112,7 @@ func (s *shard) count(h xxh3.Uint128) (first bool) {
 		s.grow()
 	}
 	key := h.Hi &^ counterBits
-	at := s.Find(key, h.Lo)
+	at := s.find(key, h.Lo)
 	switch at.hi & counterBits {
 	case 0:
 		*at = slot{hi: key | 1, lo: h.Lo}
@@ -126,7 +126,7 @@ func (s *shard) count(h xxh3.Uint128) (first bool) {
 }
 
 // find returns the slot of a hash, or the empty slot where it belongs.
-func (s *shard) Find(key, lo uint64) *slot {
+func (s *shard) find(key, lo uint64) *slot {
 	n := uint64(len(s.slots))
 	for i, _ := bits.Mul64(key, n); ; {
 		at := &s.slots[i]
@@ -144,7 +144,7 @@ func (s *shard) grow() {
 	s.slots = make([]slot, max(len(old)*3/2, 64))
 	for _, o := range old {
 		if o.hi&counterBits != 0 {
-			*s.Find(o.hi&^counterBits, o.lo) = o
+			*s.find(o.hi&^counterBits, o.lo) = o
 		}
 	}
 }

@@ -65,7 +65,7 @@ func TestDuplicatesAreThoseAfterTheFirst(t *testing.T) {
 	t.Parallel()
 	var b batch
 	b.load([][]byte{[]byte("a"), []byte("b"), []byte("a"), []byte("a"), []byte("c")})
-	if got := b.Duplicates(); got != 2 {
+	if got := b.duplicates(); got != 2 {
 		t.Errorf("got %d, want 2", got)
 	}
 }
@@ -110,7 +110,7 @@ func TestAWindowAgreesWithAList(t *testing.T) {
 		for range rapid.IntRange(1, 60).Draw(t, "events") {
 			at = at.Add(time.Duration(rapid.IntRange(0, 1500).Draw(t, "ms")) * time.Millisecond)
 			n := rapid.Int64Range(1, 1000).Draw(t, "n")
-			w.Add(at, n)
+			w.add(at, n)
 			now := at.UnixMilli() / 10
 			events = append(events, event{now, n})
 			var want int64
@@ -131,9 +131,9 @@ func TestAWindowOutlivesAClockThatGoesBack(t *testing.T) {
 	t.Parallel()
 	var w window
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	w.Add(at, 1)
-	w.Add(at.Add(-time.Hour), 2)
-	w.Add(time.Time{}, 3)
+	w.add(at, 1)
+	w.add(at.Add(-time.Hour), 2)
+	w.add(time.Time{}, 3)
 	if got := w.last(at); got != 6 {
 		t.Errorf("got %d, want 6", got)
 	}

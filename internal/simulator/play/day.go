@@ -9,7 +9,7 @@ import (
 // daylight saving time.
 const beijing = 8 * time.Hour
 
-// dayCounter counts something by key and by day in Beijing, for quotas that begin
+// DayCounter counts something by key and by day in Beijing, for quotas that begin
 // anew at midnight there. The zero value is ready to use, by many goroutines at
 // once.
 type DayCounter struct {
@@ -23,21 +23,21 @@ type dayCount struct {
 	n   int
 }
 
-// used returns what was counted for a key on the day of now.
+// Used returns what was counted for a key on the day of now.
 func (d *DayCounter) Used(key string, now time.Time) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.today(key, now).n
 }
 
-// add counts n more.
+// Add counts n more.
 func (d *DayCounter) Add(key string, now time.Time, n int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.put(key, now, n)
 }
 
-// take counts one more, unless most are counted already: then it is false. A most
+// Take counts one more, unless most are counted already: then it is false. A most
 // of 0 is no limit.
 func (d *DayCounter) Take(key string, now time.Time, most int) bool {
 	d.mu.Lock()
@@ -66,5 +66,5 @@ func (d *DayCounter) put(key string, now time.Time, n int) {
 	d.days[key] = c
 }
 
-// hourInBeijing is the hour of the day there, 0 to 23.
+// HourInBeijing is the hour of the day there, 0 to 23.
 func HourInBeijing(now time.Time) int { return now.UTC().Add(beijing).Hour() }

@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// decodeObject decodes text that is one JSON object. Numbers are json.Number.
+// DecodeObject decodes text that is one JSON object. Numbers are json.Number.
 func DecodeObject(text []byte) (map[string]any, error) { return DecodeWithout(text, Span{}) }
 
-// decodeWithout decodes a body as if the array at tokens were empty.
+// DecodeWithout decodes a body as if the array at tokens were empty.
 func DecodeWithout(body []byte, tokens Span) (map[string]any, error) {
 	parts := io.Reader(bytes.NewReader(body))
 	if !tokens.Empty() {
@@ -28,7 +28,7 @@ func DecodeWithout(body []byte, tokens Span) (map[string]any, error) {
 	return root, nil
 }
 
-// inside returns the object to which keys lead through objects, or nil.
+// Inside returns the object to which keys lead through objects, or nil.
 func Inside(m map[string]any, keys ...string) map[string]any {
 	for _, k := range keys {
 		m, _ = m[k].(map[string]any)
@@ -36,7 +36,7 @@ func Inside(m map[string]any, keys ...string) map[string]any {
 	return m
 }
 
-// filled tells whether a member is a string that is not empty.
+// Filled tells whether a member is a string that is not empty.
 func Filled(m map[string]any, key string) bool {
 	s, _ := m[key].(string)
 	return s != ""

@@ -30,12 +30,12 @@ func newDirectory(o Options, vendor string) directory {
 	return d
 }
 
-func (d *directory) app(id string) (Credential, bool)     { return d.Find(d.appIDs, id) }
-func (d *directory) client(id string) (Credential, bool)  { return d.Find(d.clients, id) }
-func (d *directory) project(id string) (Credential, bool) { return d.Find(d.projectIDs, id) }
+func (d *directory) app(id string) (Credential, bool)     { return d.find(d.appIDs, id) }
+func (d *directory) client(id string) (Credential, bool)  { return d.find(d.clients, id) }
+func (d *directory) project(id string) (Credential, bool) { return d.find(d.projectIDs, id) }
 
 // find invents an app for every id when any credentials will do.
-func (d *directory) Find(in map[string]Credential, id string) (Credential, bool) {
+func (d *directory) find(in map[string]Credential, id string) (Credential, bool) {
 	c, ok := in[id]
 	if !ok && d.any && id != "" {
 		return Credential{App: id, Client: id, Project: id}, true
@@ -53,17 +53,17 @@ func (d *directory) bySecret(secret string) (Credential, bool) {
 	return Credential{App: "any"}, d.any
 }
 
-// anyCredentials tells whether any id and secret will do.
+// AnyCredentials tells whether any id and secret will do.
 func (c *Call) AnyCredentials() bool { return c.player.apps.any }
 
-// appByID finds an app by the id that sends name.
+// AppByID finds an app by the id that sends name.
 func (c *Call) AppByID(id string) (Credential, bool) { return c.player.apps.app(id) }
 
-// appByClient finds an app by the id that asks for access tokens.
+// AppByClient finds an app by the id that asks for access tokens.
 func (c *Call) AppByClient(id string) (Credential, bool) { return c.player.apps.client(id) }
 
-// appByProject finds an app by its project.
+// AppByProject finds an app by its project.
 func (c *Call) AppByProject(id string) (Credential, bool) { return c.player.apps.project(id) }
 
-// appBySecret finds an app by its secret.
+// AppBySecret finds an app by its secret.
 func (c *Call) AppBySecret(secret string) (Credential, bool) { return c.player.apps.bySecret(secret) }

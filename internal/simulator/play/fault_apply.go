@@ -15,12 +15,12 @@ func (s *Server) applyFault(w http.ResponseWriter, c *Call, f *Fault) {
 		before, after = after, before
 	}
 	if !c.wait(before) {
-		s.journal.Add(c, 0, f.Name)
+		s.journal.add(c, 0, f.Name)
 		s.notifyWatch(c, f.Name)
 		panic(http.ErrAbortHandler)
 	}
 	a := f.answer(c)
-	s.journal.Add(c, f.journalStatus(a), f.Name)
+	s.journal.add(c, f.journalStatus(a), f.Name)
 	s.notifyWatch(c, f.Name)
 	if !c.wait(after) {
 		panic(http.ErrAbortHandler)

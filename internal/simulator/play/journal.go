@@ -44,7 +44,7 @@ type entry struct {
 	body []byte
 }
 
-func (j *journal) Add(c *Call, status int, fault string) {
+func (j *journal) add(c *Call, status int, fault string) {
 	if status == 0 && fault == "" {
 		status = http.StatusOK
 	}

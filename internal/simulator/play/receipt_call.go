@@ -16,10 +16,10 @@ type outcomeGroup struct {
 	Tokens []string
 }
 
-// targets lists the tokens with commas.
+// Targets lists the tokens with commas.
 func (g outcomeGroup) Targets() string { return strings.Join(g.Tokens, ",") }
 
-// groupOutcomes makes groups, in the order of their first tokens.
+// GroupOutcomes makes groups, in the order of their first tokens.
 func GroupOutcomes(outcomes []Outcome) []outcomeGroup {
 	var groups []outcomeGroup
 	for _, o := range outcomes {
@@ -33,7 +33,7 @@ func GroupOutcomes(outcomes []Outcome) []outcomeGroup {
 	return groups
 }
 
-// eitherValue is one of a vendor's two values for the outcomes.
+// EitherValue is one of a vendor's two values for the outcomes.
 func EitherValue[T any](lost bool, ifReached, ifLost T) T {
 	if lost {
 		return ifLost
@@ -41,13 +41,13 @@ func EitherValue[T any](lost bool, ifReached, ifLost T) T {
 	return ifReached
 }
 
-// jsonReceipts is a call whose body is JSON.
+// JSONReceipts is a call whose body is JSON.
 func JSONReceipts(v any) ReceiptCall {
 	body, _ := json.Marshal(v) // strings, numbers, lists and objects always marshal
 	return ReceiptCall{contentType: "application/json", body: body}
 }
 
-// statusReceipts is a call whose body is {"statuses": [...]} with one object for
+// StatusReceipts is a call whose body is {"statuses": [...]} with one object for
 // each token.
 func StatusReceipts(outcomes []Outcome, status func(Outcome) map[string]any) ReceiptCall {
 	all := make([]map[string]any, len(outcomes))
@@ -57,7 +57,7 @@ func StatusReceipts(outcomes []Outcome, status func(Outcome) map[string]any) Rec
 	return JSONReceipts(map[string]any{"statuses": all})
 }
 
-// formReceipts is a call whose body is a form with JSON in one field, and more
+// FormReceipts is a call whose body is a form with JSON in one field, and more
 // fields.
 func FormReceipts(field string, v any, more url.Values) ReceiptCall {
 	text, _ := json.Marshal(v) // strings, numbers, lists and objects always marshal

@@ -34,13 +34,13 @@ type Receipts struct {
 // mostReceipts is how many tokens there are in one call at most.
 const mostReceipts = 100
 
-// receiptRequest is what a request says about its receipts.
+// ReceiptRequest is what a request says about its receipts.
 type ReceiptRequest struct {
 	URL string // where to send them; "" means Receipts.URL
 	Tag string // what they repeat, so that the client knows which push they are for
 }
 
-// callbackIn reads the members callback and callback.param of an object. Several
+// CallbackIn reads the members callback and callback.param of an object. Several
 // vendors ask in this form.
 func CallbackIn(extra map[string]any) (r ReceiptRequest) {
 	r.URL, _ = extra["callback"].(string)
@@ -48,14 +48,14 @@ func CallbackIn(extra map[string]any) (r ReceiptRequest) {
 	return r
 }
 
-// outcome is what became of one token.
+// Outcome is what became of one token.
 type Outcome struct {
 	ReceiptRequest
 	Token string
 	Lost  bool // the app was removed
 }
 
-// receiptCall is one call with receipts in the vendor's own form. A nil body
+// ReceiptCall is one call with receipts in the vendor's own form. A nil body
 // means that there is nothing to send.
 type ReceiptCall struct {
 	Header      http.Header
@@ -77,7 +77,7 @@ func (s *Server) SetReceipts(vendor string, r *Receipts) error {
 	return nil
 }
 
-// sendReceipts sends receipts for every token that was accepted, if the vendor is
+// SendReceipts sends receipts for every token that was accepted, if the vendor is
 // set to send them. requests holds one element for all tokens, or one for each.
 // It does not wait for them.
 func (c *Call) SendReceipts(requests ...ReceiptRequest) {
@@ -140,7 +140,7 @@ func (s *Server) post(p *player, address string, one ReceiptCall) {
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(one.body))
 	if err != nil {
-		p.stats.violations.Add(Violation{Vendor: p.Name, Endpoint: "receipts", What: "the address is not a URL"})
+		p.stats.violations.add(Violation{Vendor: p.Name, Endpoint: "receipts", What: "the address is not a URL"})
 		return
 	}
 	if one.Header != nil {
@@ -157,5 +157,5 @@ func (s *Server) post(p *player, address string, one ReceiptCall) {
 		}
 		what = "answered with HTTP " + resp.Status
 	}
-	p.stats.violations.Add(Violation{Vendor: p.Name, Endpoint: "receipts", What: what})
+	p.stats.violations.add(Violation{Vendor: p.Name, Endpoint: "receipts", What: what})
 }

@@ -15,7 +15,7 @@ func TestTheShareOfInvalidTokensFollowsFromTheSeed(t *testing.T) {
 		for i := range n {
 			token := fmt.Appendf(nil, "token-%d", i)
 			b.load([][]byte{token})
-			if s.Invalid(token, b.hashes[0]) {
+			if s.invalid(token, b.hashes[0]) {
 				which[i] = true
 			}
 		}

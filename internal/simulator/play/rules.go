@@ -39,7 +39,7 @@ func (s *Server) AddFaults(faults ...Fault) error {
 	if err := checkFaults(faults, s.players); err != nil {
 		return err
 	}
-	s.rules.Add(faults)
+	s.rules.add(faults)
 	return nil
 }
 
@@ -61,7 +61,7 @@ func (rs *rules) set(faults []Fault) {
 	rs.append(faults)
 }
 
-func (rs *rules) Add(faults []Fault) {
+func (rs *rules) add(faults []Fault) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	rs.append(faults)

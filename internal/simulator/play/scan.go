@@ -14,7 +14,7 @@ import (
 // errJSON is the scanner's only error.
 var errJSON = errors.New("not JSON")
 
-// span is a part of a body, from start up to end. The zero value is no part.
+// Span is a part of a body, from start up to end. The zero value is no part.
 type Span struct{ Start, End int }
 
 func (s Span) Empty() bool { return s.End == 0 }
@@ -23,7 +23,7 @@ func (s Span) Empty() bool { return s.End == 0 }
 // quotes, and the offset of its value. It returns the offset after the value.
 type visitor func(key []byte, i int) (int, error)
 
-// members visits the members of the object that begins at i, in order, and
+// Members visits the members of the object that begins at i, in order, and
 // returns the offset after the object.
 func Members(b []byte, i int, visit visitor) (int, error) {
 	i, err := open(b, i, '{')
@@ -46,7 +46,7 @@ func Members(b []byte, i int, visit visitor) (int, error) {
 	return closed(b, i, err)
 }
 
-// texts appends the strings of the array that begins at i to list, and returns
+// Texts appends the strings of the array that begins at i to list, and returns
 // the offset after the array. Strings without escapes share b's memory. The error
 // is errJSON when an element is not a string.
 func Texts(b []byte, i int, list [][]byte) ([][]byte, int, error) {
@@ -124,7 +124,7 @@ func blank(b []byte, i int) int {
 	return i
 }
 
-// skip returns the offset after the value at i. It balances brackets and passes
+// Skip returns the offset after the value at i. It balances brackets and passes
 // strings; it does not check that the rest is JSON.
 func Skip(b []byte, i int) (int, error) {
 	start, depth := i, 0

@@ -10,26 +10,26 @@ import (
 	"unicode/utf8"
 )
 
-// check tests one decoded JSON value (numbers as json.Number) against what a
+// Check tests one decoded JSON value (numbers as json.Number) against what a
 // vendor's document says about the field at path. What is wrong goes to the probe.
 type Check func(p *Probe, path string, v any)
 
-// member is a member that an object may have.
+// Member is a member that an object may have.
 type Member struct {
 	name  string
 	check Check
 }
 
-// field returns a member that an object may have.
+// Field returns a member that an object may have.
 func Field(name string, c Check) Member { return Member{name, c} }
 
-// finding is something wrong in a request.
+// Finding is something wrong in a request.
 type Finding struct {
 	What string
 	code string // what the vendor answers; "" means that it forgives this
 }
 
-// probe collects findings: those about the types of JSON values, and those about
+// Probe collects findings: those about the types of JSON values, and those about
 // the values themselves, since vendors check the types first.
 type Probe struct {
 	ShapeCode string // the code for every finding in shape
@@ -37,18 +37,18 @@ type Probe struct {
 	Values    []Finding
 }
 
-// mustBe records that the value at path is not of the type that want names.
+// MustBe records that the value at path is not of the type that want names.
 func (p *Probe) MustBe(path, want string) {
 	p.Shape = append(p.Shape, Finding{path + ": must be " + want, p.ShapeCode})
 }
 
-// wrong records what is wrong with the value at path. An empty code means that
+// Wrong records what is wrong with the value at path. An empty code means that
 // the vendor forgives it.
 func (p *Probe) Wrong(path, what, code string) {
 	p.Values = append(p.Values, Finding{path + ": " + what, code})
 }
 
-// object checks an object's members in the order given. A member that is not
+// Object checks an object's members in the order given. A member that is not
 // listed is recorded and, as vendors do, forgiven.
 func Object(fields ...Member) Check {
 	return func(p *Probe, path string, v any) {
@@ -78,7 +78,7 @@ func (p *Probe) unlisted(path string, m map[string]any, fields []Member) {
 	}
 }
 
-// joinPath is the path of a member of the object at path; the root is "".
+// JoinPath is the path of a member of the object at path; the root is "".
 func JoinPath(path, name string) string {
 	if path == "" {
 		return name
@@ -86,7 +86,7 @@ func JoinPath(path, name string) string {
 	return path + "." + name
 }
 
-// text checks a string of at most most characters; 0 is no limit.
+// Text checks a string of at most most characters; 0 is no limit.
 func Text(most int, code string) Check {
 	return func(p *Probe, path string, v any) {
 		s, ok := v.(string)
@@ -98,7 +98,7 @@ func Text(most int, code string) Check {
 	}
 }
 
-// word checks a string that must be one of some words.
+// Word checks a string that must be one of some words.
 func Word(code string, words ...string) Check {
 	return func(p *Probe, path string, v any) {
 		s, ok := v.(string)
@@ -110,7 +110,7 @@ func Word(code string, words ...string) Check {
 	}
 }
 
-// integer checks a whole number from lowest to highest.
+// Integer checks a whole number from lowest to highest.
 func Integer(lowest, highest int64, code string) Check {
 	return func(p *Probe, path string, v any) {
 		number, ok := v.(json.Number)
@@ -125,14 +125,14 @@ func Integer(lowest, highest int64, code string) Check {
 	}
 }
 
-// boolean checks true or false.
+// Boolean checks true or false.
 func Boolean(p *Probe, path string, v any) {
 	if _, ok := v.(bool); !ok {
 		p.MustBe(path, "true or false")
 	}
 }
 
-// list checks an array of at most most elements (0 is no limit), and each element.
+// List checks an array of at most most elements (0 is no limit), and each element.
 func List(most int, code string, each Check) Check {
 	return func(p *Probe, path string, v any) {
 		elements, ok := v.([]any)
@@ -149,7 +149,7 @@ func List(most int, code string, each Check) Check {
 	}
 }
 
-// bytesAtMost checks a string of at most most bytes.
+// BytesAtMost checks a string of at most most bytes.
 func BytesAtMost(most int, code string) Check {
 	return func(p *Probe, path string, v any) {
 		s, ok := v.(string)
@@ -161,7 +161,7 @@ func BytesAtMost(most int, code string) Check {
 	}
 }
 
-// httpsURL checks a URL that must be https, or empty.
+// HTTPSURL checks a URL that must be https, or empty.
 func HTTPSURL(code string) Check {
 	return func(p *Probe, path string, v any) {
 		s, ok := v.(string)
@@ -173,10 +173,10 @@ func HTTPSURL(code string) Check {
 	}
 }
 
-// anything accepts every value, where a document does not describe it.
+// Anything accepts every value, where a document does not describe it.
 func Anything(*Probe, string, any) {}
 
-// anyObject accepts an object whose members a document does not describe.
+// AnyObject accepts an object whose members a document does not describe.
 func AnyObject(p *Probe, path string, v any) {
 	if _, ok := v.(map[string]any); !ok {
 		p.MustBe(path, "an object")

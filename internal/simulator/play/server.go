@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// server answers the requests to all vendors that it was given, on one handler.
+// Server answers the requests to all vendors that it was given, on one handler.
 // The host of a request does not matter, its path does. It is safe for
 // concurrent use.
 type Server struct {
@@ -42,7 +42,7 @@ type player struct {
 	receiptsSent atomic.Int64             // receipt calls that were answered with 200
 }
 
-// newServer returns a server for some vendors. It panics when two of them have
+// NewServer returns a server for some vendors. It panics when two of them have
 // the same name or path.
 func NewServer(o Options, vendors ...Vendor) *Server {
 	if o.Now == nil {
@@ -54,13 +54,13 @@ func NewServer(o Options, vendors ...Vendor) *Server {
 	s.rules = &rules{rng: newRNG(o.Seed)}
 	s.calls.New = func() any { return new(Call) }
 	for _, v := range vendors {
-		s.Add(v)
+		s.add(v)
 	}
 	s.mux.HandleFunc("/", s.stray)
 	return s
 }
 
-func (s *Server) Add(v Vendor) {
+func (s *Server) add(v Vendor) {
 	if s.players[v.Name] != nil {
 		panic("two vendors have the name " + v.Name)
 	}
@@ -72,14 +72,14 @@ func (s *Server) Add(v Vendor) {
 	}
 }
 
-// handle adds a path that belongs to no vendor. It must not be called while the
+// Handle adds a path that belongs to no vendor. It must not be called while the
 // server is in use.
 func (s *Server) Handle(pattern string, h http.HandlerFunc) { s.mux.HandleFunc(pattern, h) }
 
-// now returns the time by Options.Now.
+// Now returns the time by Options.Now.
 func (s *Server) Now() time.Time { return s.opt.Now() }
 
-// plays tells whether the server has a vendor of that name.
+// Plays tells whether the server has a vendor of that name.
 func (s *Server) Plays(vendor string) bool { return s.players[vendor] != nil }
 
 // ServeHTTP answers a vendor's client.
@@ -87,7 +87,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.Serve
 
 // stray answers a path that no vendor has.
 func (s *Server) stray(w http.ResponseWriter, r *http.Request) {
-	s.strays.Add(Violation{Endpoint: r.URL.Path, What: r.Method + " to a path that no vendor has"})
+	s.strays.add(Violation{Endpoint: r.URL.Path, What: r.Method + " to a path that no vendor has"})
 	http.NotFound(w, r)
 }
 
@@ -122,12 +122,12 @@ func (s *Server) unread(w http.ResponseWriter, c *Call, err error) {
 	if _, tooLong := errors.AsType[*http.MaxBytesError](err); !tooLong {
 		panic(http.ErrAbortHandler)
 	}
-	c.Violatef("the body is longer than %d bytes", LongestBody)
+	c.Violatef("the body is longer than %d bytes", longestBody)
 	s.finish(w, c, Answer{Status: http.StatusRequestEntityTooLarge})
 }
 
 func (s *Server) finish(w http.ResponseWriter, c *Call, a Answer) {
-	s.journal.Add(c, a.Status, "")
+	s.journal.add(c, a.Status, "")
 	s.notifyWatch(c, "")
 	if !c.wait(s.opt.Latency) {
 		panic(http.ErrAbortHandler)
@@ -135,10 +135,10 @@ func (s *Server) finish(w http.ResponseWriter, c *Call, a Answer) {
 	a.write(w)
 }
 
-// stopWaiting ends all delays and hangs, those of later requests too.
+// StopWaiting ends all delays and hangs, those of later requests too.
 func (s *Server) StopWaiting() { s.closeOnce.Do(func() { close(s.closing) }) }
 
-// waitForReceipts returns when no receipt is on its way any more. Each one takes
+// WaitForReceipts returns when no receipt is on its way any more. Each one takes
 // a few seconds at most after stopWaiting, and Receipts.Late longer before it.
 func (s *Server) WaitForReceipts() {
 	s.sending.Wait()

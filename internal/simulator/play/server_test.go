@@ -112,7 +112,7 @@ func TestTheSinkLooksAtNothing(t *testing.T) {
 func TestABodyOverTheLimitIsRefused(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, play.Options{AnyCredentials: true})
-	got, err := r.Do("POST", "/v1/1/messages:send", strings.Repeat(" ", play.LongestBody+1), playtest.HuaweiHeader("x"))
+	got, err := r.Do("POST", "/v1/1/messages:send", strings.Repeat(" ", 8<<20+1), playtest.HuaweiHeader("x"))
 	if err == nil && got.Status != 413 {
 		t.Errorf("got %d, want 413", got.Status)
 	}

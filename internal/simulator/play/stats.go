@@ -34,7 +34,7 @@ func (s *stats) enter(endpoint string, now time.Time) (leave func()) {
 	defer s.mu.Unlock()
 	s.requests++
 	bump(&s.endpoints, endpoint, 1)
-	s.reqSecond.Add(now, 1)
+	s.reqSecond.add(now, 1)
 	s.flight++
 	s.flightPeak = max(s.flightPeak, s.flight)
 	return s.leave
@@ -53,7 +53,7 @@ func (s *stats) present(now time.Time, tokens int) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.perSecond.Add(now, int64(tokens))
+	s.perSecond.add(now, int64(tokens))
 }
 
 func (s *stats) accepted(app string, tokens, fresh, invalid int) {
@@ -66,7 +66,7 @@ func (s *stats) accepted(app string, tokens, fresh, invalid int) {
 }
 
 // swallow counts tokens whose message repeated one that they had.
-func (s *stats) Swallow(tokens int) {
+func (s *stats) swallow(tokens int) {
 	if tokens == 0 {
 		return
 	}
@@ -89,7 +89,7 @@ func (s *stats) fault(name string) {
 
 // overRate tells whether an app already has rate events in the last second; if
 // not, it counts n more. A rate of 0 or less means no limit.
-func (s *stats) OverRate(app string, now time.Time, n int, rate float64) bool {
+func (s *stats) overRate(app string, now time.Time, n int, rate float64) bool {
 	if rate <= 0 {
 		return false
 	}
@@ -107,7 +107,7 @@ func (s *stats) OverRate(app string, now time.Time, n int, rate float64) bool {
 		s.rateRefused++
 		return true
 	}
-	w.Add(now, int64(n))
+	w.add(now, int64(n))
 	return false
 }
 

@@ -8,7 +8,7 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
-// storedMessages are messages that clients saved, for vendors whose sends name a
+// StoredMessages are messages that clients saved, for vendors whose sends name a
 // saved message instead of holding one. Expired messages are kept: a vendor
 // answers for them otherwise than for an unknown id.
 type StoredMessages struct {
@@ -20,7 +20,7 @@ type StoredMessages struct {
 // messageKey is a client's idempotency key for saving a message.
 type messageKey struct{ app, key string }
 
-// storedMessage is a saved message.
+// StoredMessage is a saved message.
 type StoredMessage struct {
 	ID, App string
 	Content uint64 // see contentHash
@@ -34,7 +34,7 @@ func NewStoredMessages() *StoredMessages {
 	return &StoredMessages{byID: map[string]*StoredMessage{}, byKey: map[messageKey]*StoredMessage{}}
 }
 
-// save keeps a message. If one with the same key is there and has not expired,
+// Save keeps a message. If one with the same key is there and has not expired,
 // it returns that one and again is true. An empty key is never the same.
 func (s *StoredMessages) Save(m StoredMessage, key string, now time.Time) (kept StoredMessage, again bool) {
 	s.mu.Lock()
@@ -48,7 +48,7 @@ func (s *StoredMessages) Save(m StoredMessage, key string, now time.Time) (kept 
 	return m, false
 }
 
-// find returns an app's message with that id; ok tells whether it may still be
+// Find returns an app's message with that id; ok tells whether it may still be
 // sent. The message is zero if there is none.
 func (s *StoredMessages) Find(id, app string, now time.Time) (m StoredMessage, ok bool) {
 	s.mu.Lock()
@@ -60,5 +60,5 @@ func (s *StoredMessages) Find(id, app string, now time.Time) (m StoredMessage, o
 	return *found, now.Before(found.Expires)
 }
 
-// contentHash is the same for the same parts and differs for others.
+// ContentHash is the same for the same parts and differs for others.
 func ContentHash(parts ...any) uint64 { return xxh3.HashString(fmt.Sprintf("%q", parts)) }

@@ -1,6 +1,6 @@
 package play
 
-// tokenList says where the list of tokens is in a body, for vendors that have one
+// TokenList says where the list of tokens is in a body, for vendors that have one
 // list of strings. The strings themselves are in the call's tokens.
 type TokenList struct {
 	Span       Span
@@ -8,7 +8,7 @@ type TokenList struct {
 	NotStrings bool // the member is not an array of strings
 }
 
-// scanTokens finds the tokens by the keys that lead to them, and sets the call's
+// ScanTokens finds the tokens by the keys that lead to them, and sets the call's
 // tokens.
 func (c *Call) ScanTokens(keys ...string) TokenList {
 	var l TokenList
@@ -45,7 +45,7 @@ func (l *TokenList) read(c *Call, i int) (end int, err error) {
 	return end, err
 }
 
-// size is the length of the body in bytes if the list were empty.
+// Size is the length of the body in bytes if the list were empty.
 func (l TokenList) Size(c *Call) int {
 	if l.Span.Empty() {
 		return len(c.Body)

@@ -2,11 +2,11 @@ package play
 
 import "github.com/zeebo/xxh3"
 
-// hashTokens prepares the tokens for what follows: rejecting and counting. It
+// HashTokens prepares the tokens for what follows: rejecting and counting. It
 // rejects none.
 func (c *Call) HashTokens() { c.batch.load(c.Tokens) }
 
-// findInvalid hashes the tokens, rejects the invalid ones and returns them. They
+// FindInvalid hashes the tokens, rejects the invalid ones and returns them. They
 // are valid as long as the call.
 func (c *Call) FindInvalid() (invalid [][]byte) {
 	c.HashTokens()
@@ -19,26 +19,26 @@ func (c *Call) FindInvalid() (invalid [][]byte) {
 	return invalid
 }
 
-// invalid tells whether token i is invalid by the rules that all vendors share.
+// Invalid tells whether token i is invalid by the rules that all vendors share.
 // The tokens must have been hashed.
-func (c *Call) Invalid(i int) bool { return c.server.Invalid(c.Tokens[i], c.batch.hashes[i]) }
+func (c *Call) Invalid(i int) bool { return c.server.invalid(c.Tokens[i], c.batch.hashes[i]) }
 
-// reject leaves token i out of what is accepted.
-func (c *Call) Reject(i int) { c.batch.Reject(i) }
+// Reject leaves token i out of what is accepted.
+func (c *Call) Reject(i int) { c.batch.reject(i) }
 
-// rejected tells whether token i was rejected.
+// Rejected tells whether token i was rejected.
 func (c *Call) Rejected(i int) bool { return c.batch.rejected[i] }
 
-// hash returns the hash of token i.
+// Hash returns the hash of token i.
 func (c *Call) Hash(i int) xxh3.Uint128 { return c.batch.hashes[i] }
 
-// hashes returns the hashes of all tokens. They are valid as long as the call.
+// Hashes returns the hashes of all tokens. They are valid as long as the call.
 func (c *Call) Hashes() []xxh3.Uint128 { return c.batch.hashes }
 
-// duplicates counts the tokens that are in the request a second time or more.
-func (c *Call) Duplicates() int { return c.batch.Duplicates() }
+// Duplicates counts the tokens that are in the request a second time or more.
+func (c *Call) Duplicates() int { return c.batch.duplicates() }
 
-// emptyToken returns the index of the first empty token, or -1.
+// EmptyToken returns the index of the first empty token, or -1.
 func (c *Call) EmptyToken() int {
 	for i, t := range c.Tokens {
 		if len(t) == 0 {
@@ -48,7 +48,7 @@ func (c *Call) EmptyToken() int {
 	return -1
 }
 
-// accept counts every token that was not rejected as accepted, and the others
+// Accept counts every token that was not rejected as accepted, and the others
 // as invalid.
 func (c *Call) Accept() {
 	added, fresh := c.player.seen.Add(&c.batch)
@@ -56,7 +56,7 @@ func (c *Call) Accept() {
 	c.counted = true
 }
 
-// acceptExcept is accept where only some of the rejected tokens are invalid: the
+// AcceptExcept is accept where only some of the rejected tokens are invalid: the
 // others are repetitions, see swallow. It returns how many were accepted.
 func (c *Call) AcceptExcept(invalid int) (added int) {
 	added, fresh := c.player.seen.Add(&c.batch)
@@ -66,13 +66,13 @@ func (c *Call) AcceptExcept(invalid int) (added int) {
 	return added
 }
 
-// swallow rejects token i since it had the message before, under the same
+// Swallow rejects token i since it had the message before, under the same
 // idempotency key: the vendor answers success and delivers nothing.
 func (c *Call) Swallow(i int) {
 	c.Reject(i)
 	c.swallowed++
 }
 
-// countSwallowed counts tokens whose message was answered with success and
+// CountSwallowed counts tokens whose message was answered with success and
 // delivered nothing, see VendorReport.Swallowed.
-func (c *Call) CountSwallowed(n int) { c.player.stats.Swallow(n) }
+func (c *Call) CountSwallowed(n int) { c.player.stats.swallow(n) }

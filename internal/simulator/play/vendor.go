@@ -2,34 +2,34 @@ package play
 
 import "time"
 
-// vendor is one vendor's side of the conversation. What a vendor remembers
+// Vendor is one vendor's side of the conversation. What a vendor remembers
 // beyond what the server does (stored messages, say) lives in the closures of
 // its endpoints, so a vendor belongs to one server.
 type Vendor struct {
 	Name      string
 	Endpoints []Endpoint
-	// envelope returns a business code in the vendor's own form, as the endpoint
+	// Envelope returns a business code in the vendor's own form, as the endpoint
 	// of the call would answer it, with the HTTP status that goes with it.
 	Envelope func(c *Call, code string) Answer
-	// receipts writes one call with receipts for some tokens of an app, at most
+	// Receipts writes one call with receipts for some tokens of an app, at most
 	// 100; nil means that the vendor sends no receipts.
 	Receipts func(r Receipts, app string, now time.Time, outcomes []Outcome) ReceiptCall
 }
 
-// endpoint is one path of a vendor.
+// Endpoint is one path of a vendor.
 type Endpoint struct {
 	Name    string // as in faults and reports: "token", "send"
 	Pattern string // for http.ServeMux, without a method
 	Secret  bool   // the body holds a secret: the journal leaves it out
-	// open finds the app and the push tokens of a request, so that faults can
+	// Open finds the app and the push tokens of a request, so that faults can
 	// match them. It checks nothing and answers nothing.
 	Open func(c *Call)
-	// handle checks the request, counts what it accepts and answers.
+	// Handle checks the request, counts what it accepts and answers.
 	Handle func(c *Call) Answer
-	// success is the answer when all is well. It counts nothing: it is the answer
+	// Success is the answer when all is well. It counts nothing: it is the answer
 	// of the sink, and a half body is its first half.
 	Success func(c *Call) Answer
-	// sink: Options.Sink applies to this endpoint.
+	// Sink: Options.Sink applies to this endpoint.
 	Sink bool
 }
 

@@ -16,7 +16,7 @@ type violations struct {
 	n     int64
 }
 
-func (v *violations) Add(one Violation) {
+func (v *violations) add(one Violation) {
 	const most = 100
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -18,7 +18,7 @@ type window struct {
 }
 
 // add counts n events at now.
-func (w *window) Add(now time.Time, n int64) {
+func (w *window) add(now time.Time, n int64) {
 	w.advance(now)
 	w.buckets[w.newest%bucketsSecond] += n
 	w.sum += n

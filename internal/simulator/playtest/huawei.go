@@ -8,10 +8,10 @@ import (
 // Requests to Huawei's player: tests of what all players share use it as their
 // example.
 
-// huaweiToken asks for an access token of the demo app.
+// HuaweiToken asks for an access token of the demo app.
 func (r *Rig) HuaweiToken() string { return r.HuaweiTokenOf("100001", "demo-secret") }
 
-// huaweiTokenOf asks for an access token of an app.
+// HuaweiTokenOf asks for an access token of an app.
 func (r *Rig) HuaweiTokenOf(id, secret string) string {
 	r.T.Helper()
 	got := r.AskHuaweiToken(url.Values{"grant_type": {"client_credentials"}, "client_id": {id}, "client_secret": {secret}})
@@ -24,19 +24,19 @@ func (r *Rig) HuaweiTokenOf(id, secret string) string {
 	return answer.AccessToken
 }
 
-// askHuaweiToken posts a form to the address for access tokens.
+// AskHuaweiToken posts a form to the address for access tokens.
 func (r *Rig) AskHuaweiToken(form url.Values) Reply {
 	r.T.Helper()
 	return r.Must("POST", "/oauth2/v3/token", form.Encode(), map[string]string{"Content-Type": "application/x-www-form-urlencoded"})
 }
 
-// huaweiSend posts a body to v1 as the demo app.
+// HuaweiSend posts a body to v1 as the demo app.
 func (r *Rig) HuaweiSend(token, body string) Reply {
 	r.T.Helper()
 	return r.Must("POST", "/v1/100001/messages:send", body, HuaweiHeader(token))
 }
 
-// wantHuaweiCode checks an answer's HTTP status and code.
+// WantHuaweiCode checks an answer's HTTP status and code.
 func (r *Rig) WantHuaweiCode(what string, got Reply, status int, want string) {
 	r.T.Helper()
 	if got.Status != status || CodeOf(r.T, got.Body) != want {
@@ -44,12 +44,12 @@ func (r *Rig) WantHuaweiCode(what string, got Reply, status int, want string) {
 	}
 }
 
-// huaweiHeader is the header of a send.
+// HuaweiHeader is the header of a send.
 func HuaweiHeader(token string) map[string]string {
 	return map[string]string{"Content-Type": "application/json; charset=UTF-8", "Authorization": "Bearer " + token}
 }
 
-// huaweiMessage is a correct message to some tokens, like the document's example.
+// HuaweiMessage is a correct message to some tokens, like the document's example.
 func HuaweiMessage(tokens ...string) string {
 	list, _ := json.Marshal(tokens)
 	return `{"validate_only":false,"message":{"android":{"notification":{"title":"t","body":"b","click_action":{"type":3}}},"token":` + string(list) + `}}`

@@ -16,7 +16,7 @@ type receiver struct {
 	bodies []string
 }
 
-// newReceiver answers every receipt with a status until the test ends.
+// NewReceiver answers every receipt with a status until the test ends.
 func NewReceiver(t *testing.T, status int) *receiver {
 	t.Helper()
 	a := &receiver{status: status}
@@ -31,7 +31,7 @@ func NewReceiver(t *testing.T, status int) *receiver {
 	return a
 }
 
-// received waits for every receipt that is on its way. It returns the content
+// Received waits for every receipt that is on its way. It returns the content
 // type and body of each call to a.
 func (r *Rig) Received(a *receiver) []string {
 	r.WaitForReceipts()

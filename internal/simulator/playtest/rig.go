@@ -20,30 +20,30 @@ import (
 	"github.com/postrider/postrider/internal/simulator/play"
 )
 
-// clock is a clock that tests set. It is safe for concurrent use.
+// Clock is a clock that tests set. It is safe for concurrent use.
 type Clock struct {
 	mu sync.Mutex
 	at time.Time
 }
 
-// newClock returns a clock that shows 2026-01-02 03:04:05 UTC.
+// NewClock returns a clock that shows 2026-01-02 03:04:05 UTC.
 func NewClock() *Clock { return &Clock{at: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)} }
 
-// now is for Options.Now.
+// Now is for Options.Now.
 func (c *Clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.at
 }
 
-// pass puts the clock forward.
+// Pass puts the clock forward.
 func (c *Clock) Pass(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.at = c.at.Add(d)
 }
 
-// rig is a server of vendors behind a real HTTP server, with a real client.
+// Rig is a server of vendors behind a real HTTP server, with a real client.
 type Rig struct {
 	*play.Server
 	T      *testing.T
@@ -51,13 +51,13 @@ type Rig struct {
 	Client *http.Client
 }
 
-// newRig serves some vendors until the test ends.
+// New serves some vendors until the test ends.
 func New(t *testing.T, o play.Options, vendors ...play.Vendor) *Rig {
 	t.Helper()
 	return Serve(t, play.NewServer(o, vendors...))
 }
 
-// serveRig serves a server until the test ends.
+// Serve serves a server until the test ends.
 func Serve(t *testing.T, s *play.Server) *Rig {
 	t.Helper()
 	srv := httptest.NewServer(s)
@@ -69,7 +69,7 @@ func Serve(t *testing.T, s *play.Server) *Rig {
 	return &Rig{Server: s, T: t, URL: srv.URL, Client: client}
 }
 
-// reply is an answer that was read.
+// Reply is an answer that was read.
 type Reply struct {
 	Status      int
 	ContentType string
@@ -77,7 +77,7 @@ type Reply struct {
 	Body        string
 }
 
-// do makes a request and reads its answer; the error is the client's or the body's.
+// Do makes a request and reads its answer; the error is the client's or the body's.
 func (r *Rig) Do(method, path, body string, header map[string]string) (Reply, error) {
 	r.T.Helper()
 	req, err := http.NewRequestWithContext(r.T.Context(), method, r.URL+path, strings.NewReader(body))
@@ -96,7 +96,7 @@ func (r *Rig) Do(method, path, body string, header map[string]string) (Reply, er
 	return Reply{resp.StatusCode, resp.Header.Get("Content-Type"), resp.Header, string(text)}, err
 }
 
-// must is do, and fails the test on an error.
+// Must is do, and fails the test on an error.
 func (r *Rig) Must(method, path, body string, header map[string]string) Reply {
 	r.T.Helper()
 	got, err := r.Do(method, path, body, header)
@@ -106,7 +106,7 @@ func (r *Rig) Must(method, path, body string, header map[string]string) Reply {
 	return got
 }
 
-// wantViolations checks how many violations there are at all vendors.
+// WantViolations checks how many violations there are at all vendors.
 func (r *Rig) WantViolations(want int64) {
 	r.T.Helper()
 	report := r.Report()
@@ -119,7 +119,7 @@ func (r *Rig) WantViolations(want int64) {
 	r.T.Errorf("got %d violations, want %d: %v", report.Violations(), want, report.Strays)
 }
 
-// wantSaid checks the texts of a vendor's violations.
+// WantSaid checks the texts of a vendor's violations.
 func (r *Rig) WantSaid(vendor string, want ...string) {
 	r.T.Helper()
 	got := []string{}
@@ -131,7 +131,7 @@ func (r *Rig) WantSaid(vendor string, want ...string) {
 	}
 }
 
-// codeOf is the member code, a string, of a JSON answer.
+// CodeOf is the member code, a string, of a JSON answer.
 func CodeOf(t *testing.T, body string) string {
 	t.Helper()
 	var answer struct {
@@ -143,14 +143,14 @@ func CodeOf(t *testing.T, body string) string {
 	return answer.Code
 }
 
-// record serves one request without a network.
+// Record serves one request without a network.
 func Record(h http.Handler, req *http.Request) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, req)
 	return w
 }
 
-// post makes a POST request for record.
+// Post makes a POST request for record.
 func Post(path string, body []byte, header map[string]string) *http.Request {
 	req := httptest.NewRequestWithContext(context.Background(), http.MethodPost, path, bytes.NewReader(body))
 	for k, v := range header {

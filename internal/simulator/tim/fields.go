@@ -116,7 +116,7 @@ var offlinePushFields = play.Object(
 	)),
 )
 
-// timExt checks a string that should be JSON: some phone vendors drop it otherwise.
+// checkExt checks a string that should be JSON: some phone vendors drop it otherwise.
 func checkExt(p *play.Probe, path string, v any) {
 	s, ok := v.(string)
 	switch {
@@ -127,7 +127,7 @@ func checkExt(p *play.Probe, path string, v any) {
 	}
 }
 
-// timMeaning checks which fields are required and how they depend on each other.
+// checkMeaning checks which fields are required and how they depend on each other.
 func checkMeaning(p *play.Probe, root map[string]any, a api) {
 	if !play.Filled(root, "From_Account") {
 		p.Wrong("From_Account", "is missing", "90008")

@@ -33,7 +33,7 @@ type Options struct {
 	NoCode bool
 }
 
-// timCodes are texts by code. Texts that no document quotes are our own.
+// codeTexts are texts by code. Texts that no document quotes are our own.
 var codeTexts = map[string]string{
 	"60002": "http request is invalid",
 	"60003": "contenttype must be json",
@@ -90,7 +90,7 @@ type player struct {
 	randoms *randoms
 }
 
-// timAPI is what differs between the two endpoints.
+// api is what differs between the two endpoints.
 type api struct {
 	chat   bool
 	fields play.Check
@@ -98,13 +98,13 @@ type api struct {
 	info   string // the code for a missing OfflinePushInfo; "" when it may be missing
 }
 
-// timEntry is one account that failed.
+// missingAccount is one account that failed.
 type missingAccount struct {
 	Account string `json:"To_Account"`
 	Code    int    `json:"ErrorCode"`
 }
 
-// timAnswer is every answer. TaskID belongs to pushes and MsgKey to chat messages.
+// reply is every answer. TaskID belongs to pushes and MsgKey to chat messages.
 type reply struct {
 	Status string           `json:"ActionStatus"`
 	Info   string           `json:"ErrorInfo"`

@@ -76,7 +76,7 @@ func (t player) check(c *play.Call, a api) (root map[string]any, code, text stri
 		c.Violate("the body is not a JSON object")
 		return nil, "90001", codeTexts["90001"]
 	}
-	if code := t.Targets(c, l); code != "" {
+	if code := t.targets(c, l); code != "" {
 		return nil, code, codeTexts[code]
 	}
 	if n := l.Size(c); n > maxBytes {
@@ -92,7 +92,7 @@ func (t player) check(c *play.Call, a api) (root map[string]any, code, text stri
 	return root, code, codeTexts[code]
 }
 
-func (t player) Targets(c *play.Call, l play.TokenList) string {
+func (t player) targets(c *play.Call, l play.TokenList) string {
 	switch n := len(c.Tokens); {
 	case l.NotStrings:
 		c.Violate("To_Account: is not an array of strings")
@@ -128,14 +128,14 @@ func (t player) push(c *play.Call, a api, root map[string]any) play.Answer {
 	return t.accepted(c, a, missing)
 }
 
-// timRandoms remembers the MsgRandoms of the last second: the vendor drops a second
+// randoms remembers the MsgRandoms of the last second: the vendor drops a second
 // request with the same one as a repetition.
 type randoms struct {
 	mu   sync.Mutex
 	seen map[string]randomUse
 }
 
-// timRandom is a request with a MsgRandom: when, and its accounts.
+// randomUse is a request with a MsgRandom: when, and its accounts.
 type randomUse struct {
 	at   time.Time
 	sum  xxh3.Uint128

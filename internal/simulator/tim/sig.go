@@ -16,7 +16,7 @@ import (
 	"github.com/postrider/postrider/internal/simulator/play"
 )
 
-// timSig is what a UserSig holds: https://github.com/tencentyun/tls-sig-api-v2-golang
+// userSig is what a UserSig holds: https://github.com/tencentyun/tls-sig-api-v2-golang
 type userSig struct {
 	Version    string `json:"TLS.ver"`
 	Identifier string `json:"TLS.identifier"`
@@ -28,7 +28,7 @@ type userSig struct {
 
 var errSig = errors.New("not a UserSig")
 
-// readTIMSig decodes the vendor's own base64 and the compression.
+// readSig decodes the vendor's own base64 and the compression.
 func readSig(text string) (userSig, error) {
 	packed, err := base64.StdEncoding.DecodeString(strings.NewReplacer("*", "+", "-", "/", "_", "=").Replace(text))
 	if err != nil {

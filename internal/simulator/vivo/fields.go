@@ -18,7 +18,7 @@ var (
 	operationalCategories = []string{"NEWS", "CONTENT", "MARKETING", "SOCIAL"}
 )
 
-// vivoMessage are the fields that send and saveListPayload have in common.
+// messageFields are the fields that send and saveListPayload have in common.
 var messageFields = []play.Member{
 	play.Field("appId", play.Integer(1, 1<<53, "10094")),
 	play.Field("requestId", checkRequestID),
@@ -58,7 +58,7 @@ var (
 
 func checkRequestID(p *play.Probe, path string, v any) { play.Text(64, "10353")(p, path, v) }
 
-// vivoCustom checks pairs of strings.
+// checkCustomMap checks pairs of strings.
 func checkCustomMap(p *play.Probe, path string, v any) {
 	m, ok := v.(map[string]any)
 	if !ok {
@@ -81,7 +81,7 @@ func checkCustomMap(p *play.Probe, path string, v any) {
 	}
 }
 
-// vivoExtra checks how receipts are asked for.
+// checkExtra checks how receipts are asked for.
 func checkExtra(p *play.Probe, path string, v any) {
 	m, ok := v.(map[string]any)
 	if !ok {
@@ -102,7 +102,7 @@ func checkExtra(p *play.Probe, path string, v any) {
 	}
 }
 
-// vivoSkips are the codes for a skipContent that is missing or too long, by
+// skipCodes are the codes for a skipContent that is missing or too long, by
 // skipType.
 var skipCodes = map[string]struct {
 	most          int
@@ -113,7 +113,7 @@ var skipCodes = map[string]struct {
 	"4": {1024, "10068", "10069"},
 }
 
-// vivoLife are the bounds of timeToLive in seconds.
+// ttlBounds are the bounds of timeToLive in seconds.
 type ttlBounds struct{ least, most int64 }
 
 // meaning checks which fields are required, lengths, and how fields depend on each
@@ -163,7 +163,7 @@ func (v *player) measure(p *play.Probe, m map[string]any, name string, most int,
 	}
 }
 
-// vivoIsSystem tells a message's classification: by that field, or else by its category.
+// isSystem tells a message's classification: by that field, or else by its category.
 func isSystem(m map[string]any) bool {
 	if class, ok := m["classification"]; ok {
 		return class == json.Number("1")

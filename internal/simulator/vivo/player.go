@@ -38,7 +38,7 @@ type Options struct {
 	InvalidSucceeds bool
 }
 
-// vivoCodes are texts by code, mostly the document's own.
+// codeTexts are texts by code, mostly the document's own.
 var codeTexts = map[string]string{
 	"0":     "请求成功",
 	"10000": "权限认证失败",
@@ -98,13 +98,13 @@ func New(o Options) play.Vendor {
 		Endpoints: []play.Endpoint{
 			{Name: "token", Pattern: "/message/auth", Secret: true, Open: p.openToken, Handle: p.token, Success: func(*play.Call) play.Answer { return p.granted("none") }},
 			{Name: "send", Pattern: "/message/send", Open: p.openSend, Handle: p.send, Success: p.taskDone, Sink: true},
-			{Name: "save", Pattern: "/message/saveListPayload", Open: p.openSend, Handle: p.Save, Success: p.taskDone},
+			{Name: "save", Pattern: "/message/saveListPayload", Open: p.openSend, Handle: p.save, Success: p.taskDone},
 			{Name: "list", Pattern: "/message/pushToList", Open: p.openSend, Handle: p.list, Success: p.listDone, Sink: true},
 		},
 	}
 }
 
-// vivoPlayer is vivo with what it remembers.
+// player is vivo with what it remembers.
 type player struct {
 	Options
 	saved *play.StoredMessages
@@ -114,7 +114,7 @@ type player struct {
 	accepted map[xxh3.Uint128]*acceptedRequest // by app, endpoint and requestId
 }
 
-// vivoAccepted is a request that was accepted.
+// acceptedRequest is a request that was accepted.
 type acceptedRequest struct {
 	content uint64
 	taskID  string
@@ -146,7 +146,7 @@ func requestKey(c *play.Call, requestID string) xxh3.Uint128 {
 	return xxh3.HashString128(c.App + " " + c.EndpointName() + " " + requestID)
 }
 
-// vivoAnswer is every answer, good or bad.
+// reply is every answer, good or bad.
 type reply struct {
 	Result    json.Number   `json:"result"`
 	Desc      string        `json:"desc"`
@@ -156,7 +156,7 @@ type reply struct {
 	Invalids  []invalidUser `json:"invalidUsers,omitempty"`
 }
 
-// vivoUser is a token that was refused. The vendor does not write userId.
+// invalidUser is a token that was refused. The vendor does not write userId.
 type invalidUser struct {
 	Status int    `json:"status"`
 	UserID string `json:"userid"`
@@ -188,12 +188,12 @@ func (v *player) taskDone(c *play.Call) play.Answer {
 
 func (v *player) listDone(*play.Call) play.Answer { return reply{Result: "0"}.answer() }
 
-// vivoTaskID has the form of the document's: digits.
+// newTaskID has the form of the document's: digits.
 func newTaskID(c *play.Call) string {
 	return strconv.FormatInt(c.Now.UnixMilli(), 10) + strconv.FormatUint(c.Serial()%1e6+1e6, 10)
 }
 
-// vivoGrants are ten access tokens a second, each valid for a day. An app may have
+// grants are ten access tokens a second, each valid for a day. An app may have
 // several.
 var grants = play.GrantLimit{Most: 10, Every: time.Second, Life: 24 * time.Hour}
 
@@ -208,6 +208,6 @@ func (v *player) maxSaves() int {
 	return v.DaySaves
 }
 
-// vivoSavesUsedUp answers an app that saved too many messages. Newer documents
+// codeSavesUsedUp answers an app that saved too many messages. Newer documents
 // have 10070.
 const codeSavesUsedUp = "10252"

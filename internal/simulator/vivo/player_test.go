@@ -33,7 +33,7 @@ func postJSON(r *playtest.Rig, path, token, body string) playtest.Reply {
 	return r.Must("POST", "/message/"+path, body, map[string]string{"Content-Type": "application/json", "authToken": token})
 }
 
-// vivoToken asks for an access token of the demo app.
+// headerToken asks for an access token of the demo app.
 func accessToken(r *playtest.Rig) string {
 	r.T.Helper()
 	got := postJSON(r, "auth", "", authBody("100001", "100001", "demo-secret", r.Now()))
@@ -99,7 +99,7 @@ func TestVivoRefusesGrants(t *testing.T) {
 	}
 }
 
-// vivoMessageBody is a right send whose members can be changed.
+// messageBody is a right send whose members can be changed.
 func messageBody(change map[string]any) string {
 	m := map[string]any{
 		"appId": 100001, "regId": "15985112220221500102621", "requestId": "r1", "notifyType": 4, "title": "t", "content": "b",

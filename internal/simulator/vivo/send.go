@@ -15,7 +15,7 @@ const (
 	maxTokens = 1000
 )
 
-// vivoBody is a decoded request to send, saveListPayload or pushToList.
+// sendBody is a decoded request to send, saveListPayload or pushToList.
 type sendBody struct {
 	root   map[string]any
 	regIDs []any
@@ -182,7 +182,7 @@ func (v *player) quota(c *play.Call, m play.StoredMessage) string {
 const RightSystem = "system-messages"
 
 // save stores a message for list.
-func (v *player) Save(c *play.Call) play.Answer {
+func (v *player) save(c *play.Call) play.Answer {
 	if a, refused := v.admit(c); refused {
 		return a
 	}
@@ -297,7 +297,7 @@ func (v *player) deliver(c *play.Call, m play.StoredMessage) []invalidUser {
 	return users
 }
 
-// vivoStatus is 0 for a token that can be reached, 1 for one that is not the app's,
+// tokenStatus is 0 for a token that can be reached, 1 for one that is not the app's,
 // 2 uninstalled, 3 removed, 4 not a test device; the token's prefix decides. Test
 // messages reach tokens that begin with "test-".
 func tokenStatus(token string, invalid, test bool) int {

@@ -11,10 +11,10 @@ import (
 	"github.com/postrider/postrider/internal/simulator/play"
 )
 
-// vivoSkew is how far a timestamp may be off, either way.
+// timestampSkew is how far a timestamp may be off, either way.
 const timestampSkew = 10 * time.Minute
 
-// vivoAuth is a request for an access token.
+// authRequest is a request for an access token.
 type authRequest struct {
 	AppID     any    `json:"appId"`
 	AppKey    string `json:"appKey"`
@@ -47,7 +47,7 @@ func (v *player) openToken(c *play.Call) {
 	c.Parsed = a
 }
 
-// vivoDigits is a number as written. vivo accepts a string too.
+// digits is a number as written. vivo accepts a string too.
 func digits(v any) string {
 	switch n := v.(type) {
 	case json.Number:
@@ -111,7 +111,7 @@ func (v *player) identify(c *play.Call, a authRequest) (play.Credential, string)
 	return cred, ""
 }
 
-// vivoSign is the lower-case hex MD5 of the four strings, concatenated.
+// signature is the lower-case hex MD5 of the four strings, concatenated.
 func signature(appID, appKey, timestamp, appSecret string) string {
 	sum := md5.Sum([]byte(appID + appKey + timestamp + appSecret)) //nolint:gosec // the document demands it
 	return hex.EncodeToString(sum[:])
@@ -134,7 +134,7 @@ func (v *player) checkPost(c *play.Call) (a play.Answer, refused bool) {
 	return play.Answer{}, false
 }
 
-// vivoBroken is the document's answer of a server that failed: plain text.
+// brokenServer is the document's answer of a server that failed: plain text.
 func brokenServer() play.Answer {
 	return play.Answer{Status: http.StatusInternalServerError, ContentType: "text/plain", Body: []byte("Internet server error!")}
 }

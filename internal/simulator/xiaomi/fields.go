@@ -44,7 +44,7 @@ var (
 	targetedFields = play.Object(play.Field("target", play.Text(0, "")), play.Field("message", play.Object(messageFields...)))
 )
 
-// xiaomiExtras are the extras with a meaning; others are the app's own.
+// extraChecks are the extras with a meaning; others are the app's own.
 var extraChecks = map[string]play.Check{
 	"notify_effect":     play.Word(codeIllegal, "1", "2", "3"),
 	"notify_foreground": play.Word(codeIllegal, "0", "1"),
@@ -55,7 +55,7 @@ var extraChecks = map[string]play.Check{
 	"jobkey":            checkJobKey,
 }
 
-// xiaomiMessage turns a form into the members of a JSON message.
+// formMessage turns a form into the members of a JSON message.
 func formMessage(form url.Values) map[string]any {
 	m, extra := map[string]any{}, map[string]any{}
 	for name, values := range form {
@@ -82,7 +82,7 @@ func formMessage(form url.Values) map[string]any {
 	return m
 }
 
-// xiaomiRepeated finds fields that are in a form twice, and the field extra.
+// repeatedFields finds fields that are in a form twice, and the field extra.
 func repeatedFields(form url.Values) (found []play.Finding) {
 	for _, name := range slices.Sorted(maps.Keys(form)) {
 		if len(form[name]) > 1 {
@@ -95,7 +95,7 @@ func repeatedFields(form url.Values) (found []play.Finding) {
 	return found
 }
 
-// xiaomiPayload finds what was escaped once too often: the device gets it with
+// checkPayload finds what was escaped once too often: the device gets it with
 // percent signs.
 func checkPayload(p *play.Probe, path string, v any) {
 	play.Text(0, "")(p, path, v)
@@ -108,7 +108,7 @@ func checkNotifyType(p *play.Probe, path string, v any) {
 	play.Integer(-1, 7, codeIllegal)(p, path, v)
 }
 
-// xiaomiTTL forgives what the vendor shortens. A small number is probably seconds.
+// checkTTL forgives what the vendor shortens. A small number is probably seconds.
 func checkTTL(p *play.Probe, path string, v any) {
 	play.Integer(1, math.MaxInt64, codeIllegal)(p, path, v)
 	number, _ := v.(json.Number)
@@ -159,7 +159,7 @@ func webURL(code string) play.Check {
 	}
 }
 
-// xiaomiReceiptTypes reports a sum that the vendor silently ignores.
+// checkReceiptTypes reports a sum that the vendor silently ignores.
 func checkReceiptTypes(p *play.Probe, path string, v any) {
 	s, _ := v.(string)
 	if n, err := strconv.Atoi(s); err != nil || n <= 0 || n&^receiptTypeSum != 0 {

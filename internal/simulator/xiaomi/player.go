@@ -37,7 +37,7 @@ type Options struct {
 	Channels []string
 }
 
-// xiaomiCodes are texts and reasons by code. What no document quotes is our own.
+// codeTexts are texts and reasons by code. What no document quotes is our own.
 var codeTexts = map[string]struct{ description, reason string }{
 	"-1":     {"未知错误", "unknown error"},
 	"1":      {"内部错误", "internal error"},
@@ -68,7 +68,7 @@ var codeTexts = map[string]struct{ description, reason string }{
 func New(o Options) play.Vendor {
 	x := player{o, &play.DayCounter{}, &play.Counts{}}
 	send := func(pattern string) play.Endpoint {
-		return play.Endpoint{Name: "send", Pattern: pattern, Open: x.openSend, Handle: x.send, Success: x.Success, Sink: true}
+		return play.Endpoint{Name: "send", Pattern: pattern, Open: x.openSend, Handle: x.send, Success: x.success, Sink: true}
 	}
 	return play.Vendor{
 		Name:     "xiaomi",
@@ -78,12 +78,12 @@ func New(o Options) play.Vendor {
 			send("/v2/message/regid"),
 			send("/v3/message/regid"),
 			send("/v4/message/regid"),
-			{Name: "many", Pattern: "/v2/multi_messages/regids", Open: x.openMany, Handle: x.many, Success: x.Success, Sink: true},
+			{Name: "many", Pattern: "/v2/multi_messages/regids", Open: x.openMany, Handle: x.many, Success: x.success, Sink: true},
 		},
 	}
 }
 
-// xiaomiPlayer is Xiaomi with what it remembers.
+// player is Xiaomi with what it remembers.
 type player struct {
 	Options
 	day       *play.DayCounter // messages, by app
@@ -108,7 +108,7 @@ func jobkeyOf(message map[string]any) string {
 	return key
 }
 
-// xiaomiAnswer is every answer, good or bad. The code is a number.
+// reply is every answer, good or bad. The code is a number.
 type reply struct {
 	Result      string     `json:"result"`
 	Reason      string     `json:"reason,omitempty"`
@@ -119,7 +119,7 @@ type reply struct {
 	Info        string     `json:"info,omitempty"`
 }
 
-// xiaomiData has strings for numbers, as the vendor does.
+// replyData has strings for numbers, as the vendor does.
 type replyData struct {
 	ID        string `json:"id"`
 	Bad       string `json:"bad_regids,omitempty"`
@@ -143,7 +143,7 @@ func (x player) envelope(c *play.Call, code string) play.Answer {
 	case err != nil:
 		number = -1
 	case number == 0:
-		return x.Success(c)
+		return x.success(c)
 	}
 	text := codeTexts[code]
 	if otherReason {
@@ -152,7 +152,7 @@ func (x player) envelope(c *play.Call, code string) play.Answer {
 	return reply{Result: "error", Reason: text.reason, TraceID: "Xcm" + serialDigits(c) + "Nt", Code: number, Description: text.description}.answer()
 }
 
-func (x player) Success(c *play.Call) play.Answer { return x.accepted(c, nil, "") }
+func (x player) success(c *play.Call) play.Answer { return x.accepted(c, nil, "") }
 
 // accepted is a success, with the tokens that were rejected and how many messages
 // were over the quota.
@@ -190,7 +190,7 @@ func joined(tokens [][]byte) string {
 	return s.String()
 }
 
-// xiaomiSerial has the form of the digits in the document's ids.
+// serialDigits has the form of the digits in the document's ids.
 func serialDigits(c *play.Call) string {
 	return fmt.Sprintf("%d%06d", c.Now.UnixMilli(), c.Serial()%1e6)
 }

@@ -25,7 +25,7 @@ func formHeader() map[string]string {
 	return map[string]string{"Content-Type": "application/x-www-form-urlencoded;charset=UTF-8", "Authorization": "key=demo-secret"}
 }
 
-// xiaomiGood is a right notification to some tokens, with fields replaced by
+// goodForm is a right notification to some tokens, with fields replaced by
 // name=value pairs; a pair without = takes the field out.
 func goodForm(tokens string, changes ...string) string {
 	form := url.Values{
@@ -327,7 +327,7 @@ func TestXiaomiChannelsAreAKnob(t *testing.T) {
 	}
 }
 
-// xiaomiMany is a request with a right message for every target, by channel.
+// manyForm is a request with a right message for every target, by channel.
 func manyForm(targets ...string) string {
 	var list []map[string]any
 	for _, t := range targets {

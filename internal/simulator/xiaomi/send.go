@@ -24,7 +24,7 @@ const (
 	codeIllegal = "10017"
 )
 
-// xiaomiBody is a decoded request.
+// sendBody is a decoded request.
 type sendBody struct {
 	form     url.Values
 	broken   bool // not a form
@@ -69,7 +69,7 @@ func (x player) open(c *play.Call) sendBody {
 	return b
 }
 
-// xiaomiApp is the app whose secret is in the header: nothing else in a request
+// appOf is the app whose secret is in the header: nothing else in a request
 // names the app.
 func appOf(c *play.Call) (play.Credential, bool) {
 	secret, ok := strings.CutPrefix(c.Request.Header.Get("Authorization"), "key=")
@@ -85,7 +85,7 @@ func (x player) send(c *play.Call) play.Answer {
 	if a, refused := x.admit(c, b); refused {
 		return a
 	}
-	if code := x.Targets(c); code != "" {
+	if code := x.targets(c); code != "" {
 		return x.envelope(c, code)
 	}
 	message := formMessage(b.form)
@@ -164,7 +164,7 @@ func (x player) admit(c *play.Call, b sendBody) (a play.Answer, refused bool) {
 	return play.Answer{}, false
 }
 
-func (x player) Targets(c *play.Call) string {
+func (x player) targets(c *play.Call) string {
 	switch n := len(c.Tokens); {
 	case n == 0:
 		c.Violate("registration_id: is missing")
