@@ -22,6 +22,7 @@ import (
 	"github.com/postrider/postrider/internal/ledger"
 	"github.com/postrider/postrider/internal/redistest"
 	"github.com/postrider/postrider/internal/simulator"
+	player "github.com/postrider/postrider/internal/simulator/oppo"
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/push/wire"
 	"github.com/postrider/postrider/pkg/vendors"
@@ -51,8 +52,7 @@ func newRig(t *testing.T, ids int) *rig {
 	r := &rig{T: t, rdb: redistest.Client(t), now: time.Now().Truncate(time.Millisecond), atPage: func() {}}
 	r.sim = simulator.New(simulator.Options{
 		Credentials: map[string][]simulator.Credential{"oppo": {{App: "100001", Secret: secret}}},
-		Oppo:        simulator.OppoOptions{InvalidIDs: listed(ids)},
-	})
+	}, player.New(player.Options{InvalidIDs: listed(ids)}))
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if strings.HasSuffix(req.URL.Path, "/fetch_invalid_regidList") {
 			r.atPage()

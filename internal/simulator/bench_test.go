@@ -9,6 +9,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+
+	"github.com/postrider/postrider/internal/simulator/play"
+	"github.com/postrider/postrider/internal/simulator/playtest"
 )
 
 // batches returns n bodies of 1,000 tokens each, as long as Huawei's.
@@ -24,7 +27,7 @@ func batches(n int) [][]byte {
 			}
 			list[j] = "IQ" + hex.EncodeToString(raw)
 		}
-		bodies[i] = []byte(good(list...))
+		bodies[i] = []byte(playtest.HuaweiMessage(list...))
 	}
 	return bodies
 }
@@ -40,7 +43,7 @@ func (q quiet) WriteHeader(int)             {}
 func BenchmarkSend(b *testing.B) {
 	for _, known := range []int{0, 1_000_000} {
 		b.Run(fmt.Sprintf("with %d tokens counted before", known), func(b *testing.B) {
-			s := New(Options{AnyCredentials: true})
+			s := New(play.Options{AnyCredentials: true})
 			for i := 0; i < known; i += 1000 {
 				fill(s, i)
 			}
@@ -56,19 +59,18 @@ func BenchmarkSend(b *testing.B) {
 	}
 }
 
-func fill(s *Simulator, from int) {
-	list := make([][]byte, 1000)
+// fill sends 1,000 tokens that no other request has.
+func fill(s http.Handler, from int) {
+	list := make([]string, 1000)
 	for i := range list {
-		list[i] = fmt.Appendf(nil, "t-%d", from+i)
+		list[i] = fmt.Sprintf("t-%d", from+i)
 	}
-	var c batch
-	c.load(list)
-	s.players["huawei"].seen.add(&c)
+	playtest.Record(s, playtest.Post("/v1/1/messages:send", []byte(playtest.HuaweiMessage(list...)), playtest.HuaweiHeader("x")))
 }
 
 // BenchmarkOverHTTP measures the same over a loopback connection, client and all.
 func BenchmarkOverHTTP(b *testing.B) {
-	for name, opt := range map[string]Options{"counting": {AnyCredentials: true}, "sink": {Sink: true}} {
+	for name, opt := range map[string]play.Options{"counting": {AnyCredentials: true}, "sink": {Sink: true}} {
 		b.Run(name, func(b *testing.B) {
 			srv := httptest.NewServer(New(opt))
 			defer srv.Close()

@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/postrider/postrider/internal/simulator/play"
 )
 
 var certNames = []string{"simulator", "localhost", "127.0.0.1"}
@@ -142,8 +144,8 @@ func TestListenTLSServesWhoTrustsTheAuthority(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := New(Options{})
-	if err := s.SetFaults([]Fault{{Endpoint: "token", Reset: true}}); err != nil {
+	s := New(play.Options{})
+	if err := s.SetFaults([]play.Fault{{Endpoint: "token", Reset: true}}); err != nil {
 		t.Fatal(err)
 	}
 	url, stop, err := s.ListenTLS("127.0.0.1:0", cert)

@@ -1,17 +1,13 @@
 // Package simulator plays the push vendors over HTTP for unit tests, end-to-end
 // tests, benchmarks and the demo.
 //
-// It knows what the vendors' documents say: paths, credentials, limits, codes
-// and the shapes of answers. It checks what it is sent as strictly as the
-// vendor would, keeps a list of everything a client did wrong even where the
-// vendor would forgive it, counts how often each push token was accepted, and
-// misbehaves on demand by rules that are data (see Fault).
+// It knows the list of players and the paths below /_simulator/ that control them.
+// What all players share is in package play, and what a vendor's documents say is
+// in one package for each vendor.
 //
 // It refuses to know the adapters: it imports nothing of this project, since a
-// fake made from the client's types proves nothing. It delivers nothing, and
-// keeps no push token, only hashes of them (the journal of the last requests
-// holds the beginning of their bodies).
+// fake made from the client's types proves nothing.
 //
-// A new vendor is one file with a function that returns a vendor, and one line
-// in the table of vendor.go.
+// A new vendor is one package with a function New(Options) play.Vendor, and one
+// line in the list of simulator.go.
 package simulator

@@ -13,10 +13,10 @@ import (
 )
 
 // Listen serves on addr, like "127.0.0.1:0", and returns the base URL. stop
-// takes no new request, ends those that hang, waits for the others until ctx
-// ends and for receipts that are being delivered, and returns once the server's
-// goroutines are gone. A simulator that was
-// stopped still answers through ServeHTTP, but no longer delays or hangs.
+// refuses new requests, ends requests that hang, waits for the others until ctx
+// ends and for receipts that are being sent, and returns when the server's
+// goroutines have ended. A simulator that was stopped still answers through
+// ServeHTTP, but no longer delays or hangs.
 func (s *Simulator) Listen(addr string) (url string, stop func(context.Context) error, err error) {
 	return s.listen(addr, nil)
 }
@@ -37,7 +37,7 @@ func (s *Simulator) listen(addr string, secure *tls.Config) (url string, stop fu
 		Handler:           s,
 		TLSConfig:         secure,
 		ReadHeaderTimeout: 10 * time.Second,
-		// A half body or a reset on demand is nothing to complain about.
+		// Half bodies and resets are wanted, so they are not logged.
 		ErrorLog: log.New(io.Discard, "", 0),
 	}
 	served := make(chan error, 1)
@@ -50,13 +50,12 @@ func (s *Simulator) listen(addr string, secure *tls.Config) (url string, stop fu
 }
 
 func (s *Simulator) stop(ctx context.Context, srv *http.Server, served <-chan error) error {
-	s.closeOnce.Do(func() { close(s.closing) })
+	s.StopWaiting()
 	err := srv.Shutdown(ctx)
 	if err != nil {
 		err = errors.Join(fmt.Errorf("shut down: %w", err), srv.Close())
 	}
-	s.underway.Wait() // each is bounded
-	s.courier.CloseIdleConnections()
+	s.WaitForReceipts()
 	if e := <-served; !errors.Is(e, http.ErrServerClosed) {
 		err = errors.Join(err, fmt.Errorf("serve: %w", e))
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/postrider/postrider/internal/simulator"
+	"github.com/postrider/postrider/internal/simulator/play"
 )
 
 // The watch is told of each request what the vendor made of its tokens, also
@@ -16,27 +17,27 @@ import (
 func TestTheWatchSeesWhatWasAccepted(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		fault    *simulator.Fault
+		fault    *play.Fault
 		judged   bool
 		accepted []bool
 	}{
 		"an ordinary request":                   {nil, true, []bool{true, false, true}},
-		"a request that a fault keeps from it":  {&simulator.Fault{Name: "away", Status: 502}, false, nil},
-		"a request whose answer a fault hides":  {&simulator.Fault{Name: "hidden", Status: 502, Accept: true}, true, []bool{true, false, true}},
-		"a request that the vendor drops whole": {&simulator.Fault{Name: "away", Reset: true}, false, nil},
+		"a request that a fault keeps from it":  {&play.Fault{Name: "away", Status: 502}, false, nil},
+		"a request whose answer a fault hides":  {&play.Fault{Name: "hidden", Status: 502, Accept: true}, true, []bool{true, false, true}},
+		"a request that the vendor drops whole": {&play.Fault{Name: "away", Reset: true}, false, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var mu sync.Mutex
-			var seen []simulator.Seen
-			sim := simulator.New(simulator.Options{AnyCredentials: true, Watch: func(s simulator.Seen) {
+			var seen []play.Seen
+			sim := simulator.New(play.Options{AnyCredentials: true, Watch: func(s play.Seen) {
 				mu.Lock()
 				defer mu.Unlock()
 				s.Accepted = slices.Clone(s.Accepted)
 				seen = append(seen, s)
 			}})
 			if c.fault != nil {
-				if err := sim.SetFaults([]simulator.Fault{*c.fault}); err != nil {
+				if err := sim.SetFaults([]play.Fault{*c.fault}); err != nil {
 					t.Fatal(err)
 				}
 			}
