@@ -15,7 +15,7 @@ import (
 
 // document is a Markdown file. prose is its text without fenced code blocks, and
 // code is its inline code and fenced blocks, line by line.
-type document struct{ name, text, prose, code string }
+type document struct{ name, prose, code string }
 
 // documents reads every Markdown file of the module.
 func documents(t *testing.T) []document {
@@ -44,7 +44,7 @@ func documents(t *testing.T) []document {
 }
 
 func newDocument(name, text string) document {
-	d := document{name: name, text: text, prose: fences.ReplaceAllString(text, "")}
+	d := document{name: name, prose: fences.ReplaceAllString(text, "")}
 	code := fences.FindAllString(text, -1)
 	for _, m := range inline.FindAllStringSubmatch(d.prose, -1) {
 		code = append(code, m[1])
@@ -120,7 +120,7 @@ func anchorsOf(prose string) []string {
 func TestDocumentsNameWhatExists(t *testing.T) {
 	t.Parallel()
 	makefile, commands := read(t, "Makefile"), goText(t, "cmd/enqueue", "cmd/worker")
-	metrics := goText(t, "internal/metrics", "internal/worker")
+	metrics, keys := goText(t, "internal/metrics", "internal/worker"), goText(t, "pkg", "internal")
 	for _, c := range []struct {
 		what, kind string
 		named      *regexp.Regexp
@@ -136,6 +136,9 @@ func TestDocumentsNameWhatExists(t *testing.T) {
 		{"metric", "internal/metrics", regexp.MustCompile(`(?m)^postrider_([a-z_]+)(?:\{|$)`), func(name string) bool {
 			return regexp.MustCompile(`"(postrider_)?` + name + `"`).MatchString(metrics)
 		}, 30},
+		{"Redis key", "a source", regexp.MustCompile(`\bpostrider:([a-z]+)`), func(name string) bool {
+			return strings.Contains(keys, `"postrider:`+name)
+		}, 20},
 	} {
 		found := map[string]bool{}
 		for _, d := range documents(t) {
