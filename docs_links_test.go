@@ -139,6 +139,10 @@ func TestDocumentsNameWhatExists(t *testing.T) {
 		{"Redis key", "a source", regexp.MustCompile(`\bpostrider:([a-z]+)`), func(name string) bool {
 			return strings.Contains(keys, `"postrider:`+name)
 		}, 20},
+		{"file", "the module", regexp.MustCompile(`(?m)^((?:cmd|internal|pkg|test|deploy)/[\w/.-]+\.[a-z]+)$`), func(name string) bool {
+			_, err := os.Stat(name)
+			return err == nil
+		}, 10},
 	} {
 		found := map[string]bool{}
 		for _, d := range documents(t) {
