@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/postrider/postrider/internal/queue"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/push/wire"
 )
@@ -36,7 +37,7 @@ func (a *app) runCancel(ctx context.Context) error {
 	if err := a.book().Cancel(ctx, a.job); err != nil {
 		return err
 	}
-	if err := a.book().Hasten(ctx, a.job); err != nil {
+	if err := (queue.Hasten{Redis: a.book().Redis}).Job(ctx, a.job); err != nil {
 		return fmt.Errorf("job %s is canceled; its tokens may be pending for long: %w", a.job, err)
 	}
 	st, err := a.book().Status(ctx, a.job)

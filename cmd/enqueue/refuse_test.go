@@ -219,7 +219,7 @@ func TestAWholeJobThatIsWrongIsRefused(t *testing.T) {
 		{"a ttl that is no duration", send, `{"app":"shop","message":{"ttl":"tomorrow"}}`, "message.ttl: …"},
 		{"UTF-16", send, "\xff\xfe{\x00}\x00", "-: is UTF-16: save it as UTF-8"},
 		{"a title in GBK", send, "{\"app\":\"shop\",\"message\":{\"title\":\"\xb7\xa2\xbb\xf5\"}}", "message.title: is not UTF-8, it looks like GBK: write UTF-8"},
-		{"half an emoji", send, `{"app":"shop","message":{"title":"\ud83d"}}`, `message.title: holds \ud83d alone, which is half of a character: …`},
+		{"half an emoji", send, `{"app":"shop","message":{"title":"\ud83d"}}`, `message.title: holds \ud83d, half of a surrogate pair, without the other half: …`},
 		{"a token as vendor", send, `{"app":"shop","message":{"title":"t","body":"b"},"targets":{"` + longToken + `":["huawei"]}}`, `targets.IQAA…Q=: is not a vendor, and its token is "huawei": …`},
 		{"a token as field", send, `{"` + longToken + `":1}`, "IQAA…Q= (32 characters): is not a field: …"},
 		{"a message in GBK", notification("--target", "huawei:a", "--message", "-"), "{\"body\":\"\xb7\xa2\xbb\xf5\"}", "-: body: is not UTF-8, it looks like GBK: write UTF-8"},

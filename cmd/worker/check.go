@@ -17,6 +17,7 @@ import (
 	"github.com/postrider/postrider/internal/preflight"
 	"github.com/postrider/postrider/pkg/push/text"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 func (p *program) checkConfig() *cobra.Command {
@@ -53,7 +54,7 @@ func (p *program) try(ctx context.Context, cfg *config.Config) []finding {
 		found[0].Fault = err.Error()
 	}
 	found = append(found, tryRedis(ctx, cfg)...)
-	client := vendors.NewClient(1)
+	client := httpx.NewClient(1)
 	for _, app := range slices.Sorted(maps.Keys(cfg.Apps)) {
 		accounts := cfg.Apps[app].Vendors
 		for _, vendor := range slices.Sorted(maps.Keys(accounts)) {

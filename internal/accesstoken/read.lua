@@ -1,8 +1,12 @@
 -- Reads everything about one token at one moment.
--- KEYS[1] token  KEYS[2] refusal  KEYS[3] refusals in a row
--- No ARGV. Answers {token or nil, ms left, refusal or nil, ms left, count or nil}.
+--
+-- KEYS
+--  token     the token
+--  refusal   the vendor's last refusal
+--  refusals  how many there were in a row
+-- Returns {token or nil, ms left, refusal or nil, ms left, count or nil}.
 return {
-  redis.call('GET', KEYS[1]), redis.call('PTTL', KEYS[1]),
-  redis.call('GET', KEYS[2]), redis.call('PTTL', KEYS[2]),
-  redis.call('GET', KEYS[3]),
+  redis.call('GET', token), redis.call('PTTL', token),
+  redis.call('GET', refusal), redis.call('PTTL', refusal),
+  redis.call('GET', refusals),
 }

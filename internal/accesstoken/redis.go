@@ -3,34 +3,23 @@ package accesstoken
 import (
 	"context"
 	"crypto/rand"
-	_ "embed"
+	"embed"
 	"fmt"
 	"strconv"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/postrider/postrider/internal/coord"
+	"github.com/postrider/postrider/pkg/push/lua"
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
-//go:embed read.lua
-var readSource string
-
-//go:embed keep.lua
-var keepSource string
-
-//go:embed refuse.lua
-var refuseSource string
-
-//go:embed delete_if.lua
-var deleteIfSource string
+//go:embed *.lua
+var scripts embed.FS
 
 var (
-	readAll  = redis.NewScript(readSource)
-	keepIf   = redis.NewScript(keepSource)
-	refuseIf = redis.NewScript(refuseSource)
-	deleteIf = redis.NewScript(deleteIfSource)
+	readScript   = lua.Load(scripts, "read.lua")
+	keepScript   = lua.Load(scripts, "keep.lua")
+	refuseScript = lua.Load(scripts, "refuse.lua")
 )
 
 // forgetRefusals is how long after a refusal's hold the next one still counts
@@ -60,7 +49,7 @@ func (st state) answer() (string, error) {
 func (s *Store) read(ctx context.Context, sl *slot) (state, error) {
 	now := s.now() // before Redis counts what is left: never too long
 	sl.postpone(now)
-	reply, err := readAll.Run(ctx, s.Redis, []string{sl.key, sl.refused, sl.refusals}).Slice()
+	reply, err := readScript.Call().Key("token", sl.key).Key("refusal", sl.refused).Key("refusals", sl.refusals).Run(ctx, s.Redis).Slice()
 	if err != nil {
 		return state{}, err
 	}
@@ -96,7 +85,7 @@ func (s *Store) lock(ctx context.Context, sl *slot) (string, error) {
 func (s *Store) unlock(ctx context.Context, sl *slot, lock string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
 	defer cancel()
-	_ = deleteIf.Run(ctx, s.Redis, []string{sl.lock}, lock).Err()
+	_ = coord.Release(ctx, s.Redis, sl.lock, lock)
 }
 
 // keep stores a new token, whose lifetime began when it was asked for at start.
@@ -116,7 +105,10 @@ func (s *Store) keep(ctx context.Context, sl *slot, lock string, g vendors.Grant
 		s.unlock(ctx, sl, lock)
 		return "", fmt.Errorf("encrypt access token: %w", err)
 	}
-	kept, err := keepIf.Run(ctx, s.Redis, []string{sl.key, sl.lock, sl.refused, sl.refusals}, lock, value, left.Milliseconds()).Int()
+	kept, err := keepScript.Call().
+		Key("token", sl.key).Key("lock", sl.lock).Key("refusal", sl.refused).Key("refusals", sl.refusals).
+		Arg("me", lock).Arg("value", value).Arg("left", left.Milliseconds()).
+		Run(ctx, s.Redis).Int()
 	if err != nil {
 		return g.Access, nil // a token is a token; the next look into Redis meets the same error
 	}

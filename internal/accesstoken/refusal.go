@@ -48,8 +48,11 @@ func (s *Store) refuse(ctx context.Context, sl *slot, lock string, e *vendors.Er
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
 	defer cancel()
-	_, err := refuseIf.Run(ctx, s.Redis, []string{sl.lock, sl.refused, sl.refusals},
-		lock, formatRefusal(e), held.Milliseconds(), (held + forgetRefusals).Milliseconds()).Result()
+	err := refuseScript.Call().
+		Key("lock", sl.lock).Key("refusal", sl.refused).Key("refusals", sl.refusals).
+		Arg("me", lock).Arg("value", formatRefusal(e)).
+		Arg("hold", held.Milliseconds()).Arg("forget", (held+forgetRefusals).Milliseconds()).
+		Run(ctx, s.Redis).Err()
 	said := *e
 	said.RetryAfter = held
 	if err != nil {

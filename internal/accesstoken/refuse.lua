@@ -1,13 +1,18 @@
--- Remembers a refusal and lets go of the lock, if the lock is still ours.
--- KEYS[1] lock  KEYS[2] refusal  KEYS[3] refusals in a row
--- ARGV[1] our name in the lock  ARGV[2] refusal  ARGV[3] ms during which nobody asks again, over 0
--- ARGV[4] ms until the count is forgotten
--- Answers 1, or 0 when the lock was lost and nothing changed.
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then
-  return 0
-end
-redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
-redis.call('INCR', KEYS[3])
-redis.call('PEXPIRE', KEYS[3], ARGV[4])
-redis.call('DEL', KEYS[1])
+-- Stores a refusal and releases the lock, if the lock is still ours.
+--
+-- KEYS
+--  lock      who asks the vendor
+--  refusal   the vendor's last refusal
+--  refusals  how many there were in a row
+-- ARGV
+--  me        our name in the lock
+--  value     the refusal
+--  hold      ms, over 0, during which nobody asks again
+--  forget    ms after which the count is forgotten
+-- Returns 1, or 0 when the lock was lost and nothing changed.
+if redis.call('GET', lock) ~= me then return 0 end
+redis.call('SET', refusal, value, 'PX', hold)
+redis.call('INCR', refusals)
+redis.call('PEXPIRE', refusals, forget)
+redis.call('DEL', lock)
 return 1

@@ -119,7 +119,7 @@ func (s *Store) invalidate(ctx context.Context, sl *slot, access string) error {
 	if stored, ok := s.open(sl.key, value); !ok || stored.Access != access {
 		return nil
 	}
-	return deleteIf.Run(ctx, s.Redis, []string{sl.key}, value).Err()
+	return coord.Release(ctx, s.Redis, sl.key, value)
 }
 
 // obtain gets a token from Redis, or from the vendor when it is this worker's turn.
@@ -142,10 +142,9 @@ func (s *Store) obtain(ctx context.Context, sl *slot, g vendors.Granter) (string
 		if st.access != "" {
 			return st.access, nil // somebody else is renewing it
 		}
-		select {
-		case <-ctx.Done():
-			return "", fmt.Errorf("wait for access token: %w", ctx.Err())
-		case <-time.After(pollTime):
+		coord.Sleep(ctx, pollTime)
+		if err := ctx.Err(); err != nil {
+			return "", fmt.Errorf("wait for access token: %w", err)
 		}
 	}
 }

@@ -41,7 +41,7 @@ type Account struct {
 }
 
 // TakesReceipts tells whether the vendor's delivery receipts are accepted.
-func (a *Account) TakesReceipts() bool { return a.Receipts.Secret != "" && a.Spec.Receipts != nil }
+func (a *Account) TakesReceipts() bool { return !a.Receipts.Secret.Empty() && a.Spec.Receipts != nil }
 
 // Granter returns the adapter's side that grants access tokens; nil: it needs none.
 func (a *Account) Granter() vendors.Granter {
@@ -84,8 +84,8 @@ func (a *Account) BatchFor(m *push.Message) int {
 // MaxMixed is the most tokens in one request with different messages; 0: the
 // vendor has no such request.
 func (a *Account) MaxMixed() int {
-	if _, ok := a.Vendor.(vendors.Multi); !ok {
+	if _, ok := a.Vendor.(vendors.MixedSender); !ok {
 		return 0
 	}
-	return min(a.Spec.Many, a.Batch)
+	return min(a.Spec.MaxMixed, a.Batch)
 }

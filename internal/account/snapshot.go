@@ -73,12 +73,14 @@ func fingerprint(s vendors.Settings) string {
 	h := sha256.New()
 	v := reflect.Indirect(reflect.ValueOf(s))
 	for _, f := range v.Fields() {
-		if f.Kind() == reflect.String {
-			// A Secret that is printed is "<secret>".
-			fmt.Fprintf(h, "%q\n", []byte(f.String()))
-			continue
+		switch v := f.Interface().(type) {
+		case vendors.Secret: // would print as a placeholder
+			fmt.Fprintf(h, "%q\n", v.Reveal())
+		case string:
+			fmt.Fprintf(h, "%q\n", v)
+		default:
+			fmt.Fprintf(h, "%v\n", v)
 		}
-		fmt.Fprintf(h, "%v\n", f.Interface())
 	}
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 // KeyEncoding says how receipts.secret becomes the key of an HMAC.
@@ -39,7 +40,7 @@ type Receipts struct {
 
 // Address is what the vendor is told, secret included; "" without a URL.
 func (r Receipts) Address(app, vendor string) string {
-	if r.URL == "" || r.Secret == "" {
+	if r.URL == "" || r.Secret.Empty() {
 		return ""
 	}
 	return strings.TrimRight(r.URL, "/") + "/receipts/" + app + "/" + vendor + "/" + url.PathEscape(r.Secret.Reveal())
@@ -47,7 +48,7 @@ func (r Receipts) Address(app, vendor string) string {
 
 // HMACKey returns the key that the vendor signs with; nil without a secret.
 func (r Receipts) HMACKey() []byte {
-	if r.Secret == "" {
+	if r.Secret.Empty() {
 		return nil
 	}
 	if r.Key != Base64 {
@@ -124,15 +125,15 @@ func (d *decoder) checkAccount(path string, a *Account, spec vendors.Spec) {
 
 func (d *decoder) checkReceipts(path string, r Receipts) {
 	d.want(r.Key == UTF8 || r.Key == Base64, path+".key", fmt.Sprintf("wants %s or %s", UTF8, Base64))
-	d.want(r.Secret != "" || r.User == "" && r.Key == UTF8 && r.URL == "", path+".secret",
+	d.want(!r.Secret.Empty() || r.User == "" && r.Key == UTF8 && r.URL == "", path+".secret",
 		"is missing: without it the account takes no receipts, and user, key and url say nothing")
-	d.want(r.Secret == "" || len(r.HMACKey()) > 0, path+".secret", "is not standard base64, as receipts.key says it is")
+	d.want(r.Secret.Empty() || len(r.HMACKey()) > 0, path+".secret", "is not standard base64, as receipts.key says it is")
 }
 
 // checkReceiptURL measures the address in bytes, since vendors refuse whole
 // requests for one that is too long. path is apps.<app>.<vendor>.
 func (d *decoder) checkReceiptURL(path string, r Receipts, spec vendors.Spec) {
-	for _, f := range vendors.CheckAddress("url", r.URL, true) {
+	for _, f := range httpx.CheckAddress("url", r.URL, true) {
 		d.foreign(path+".receipts.url", f.Reason)
 	}
 	if spec.Receipts == nil || spec.Receipts.LongestURL == 0 {

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 // want adds a fault unless ok.
@@ -23,7 +23,7 @@ func (d *decoder) want(ok bool, path, reason string) {
 func (d *decoder) check(c *Config) {
 	_, reason := parseRedis(c.Redis.URL.Reveal())
 	d.want(reason == "", "redis.url", reason)
-	d.want(c.Redis.EncryptionKey == "" || len(c.Redis.Key()) == keySize, "redis.encryption_key",
+	d.want(c.Redis.EncryptionKey.Empty() || len(c.Redis.Key()) == keySize, "redis.encryption_key",
 		"wants 32 random bytes in base64, as openssl rand -base64 32 prints them")
 	d.checkHTTP(c.HTTP)
 	d.word("log.level", c.Log.Level, "trace", "debug", "info", "warn", "error")
@@ -51,11 +51,11 @@ func (d *decoder) checkHTTP(h HTTP) {
 	}
 	const open = "is required, since http.listen is not a loopback address and the UI shows every job"
 	const half = "is required: http.username and http.password go together"
-	local := vendors.Loopback(host)
+	local := httpx.Loopback(host)
 	d.want(h.Username != "" || local, "http.username", open)
-	d.want(h.Password != "" || local, "http.password", open)
-	d.want(h.Username != "" || h.Password == "", "http.username", half)
-	d.want(h.Password != "" || h.Username == "", "http.password", half)
+	d.want(!h.Password.Empty() || local, "http.password", open)
+	d.want(h.Username != "" || h.Password.Empty(), "http.username", half)
+	d.want(!h.Password.Empty() || h.Username == "", "http.password", half)
 	d.want(!strings.Contains(h.Username, ":"), "http.username", "may not hold a colon: basic auth ends the name there")
 }
 
@@ -100,17 +100,17 @@ func (d *decoder) checkShutdown(c *Config) {
 
 func (d *decoder) checkWebhook(w Webhook) {
 	const path = "feedback.webhook.url"
-	if w.URL == "" {
+	if w.URL.Empty() {
 		return
 	}
 	u, err := url.Parse(w.URL.Reveal())
 	switch {
 	case err != nil, u.Hostname() == "", u.Scheme != "https" && u.Scheme != "http":
 		d.fault(path, "is not a URL: write it like https://host/path")
-	case u.Scheme == "http" && !vendors.Loopback(u.Hostname()):
+	case u.Scheme == "http" && !httpx.Loopback(u.Hostname()):
 		d.fault(path, "plain http is accepted for loopback hosts alone: use https")
 	case u.User != nil || u.Fragment != "":
 		d.fault(path, "may not hold a user or a fragment: the signature says who calls")
 	}
-	d.want(w.Secret != "", "feedback.webhook.secret", "is required with a url: it signs every request")
+	d.want(!w.Secret.Empty(), "feedback.webhook.secret", "is required with a url: it signs every request")
 }

@@ -52,7 +52,7 @@ const keySize = 32
 
 // Key is what access tokens are encrypted with; nil: nothing.
 func (r Redis) Key() []byte {
-	if r.EncryptionKey == "" {
+	if r.EncryptionKey.Empty() {
 		return nil
 	}
 	key, _ := base64.StdEncoding.DecodeString(r.EncryptionKey.Reveal()) // checked at load
@@ -122,7 +122,7 @@ type Guard struct {
 func defaults(file string) *Config {
 	return &Config{
 		File:     file,
-		Redis:    Redis{URL: "redis://127.0.0.1:6379/0"},
+		Redis:    Redis{URL: vendors.NewSecret("redis://127.0.0.1:6379/0")},
 		HTTP:     HTTP{Listen: "127.0.0.1:8080"},
 		Log:      Log{Level: "info", Format: "json"},
 		Worker:   Worker{Concurrency: 64, Linger: 10 * time.Millisecond, ShutdownTimeout: 20 * time.Second},

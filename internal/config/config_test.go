@@ -48,7 +48,7 @@ func TestAnEmptyFileHasTheDocumentedDefaults(t *testing.T) {
 		}
 		want := config.Config{
 			File:  "conf/postrider.yaml",
-			Redis: config.Redis{URL: "redis://127.0.0.1:6379/0"},
+			Redis: config.Redis{URL: vendors.NewSecret("redis://127.0.0.1:6379/0")},
 			HTTP:  config.HTTP{Listen: "127.0.0.1:8080"},
 			Log:   config.Log{Level: "info", Format: "json"},
 			Worker: config.Worker{
@@ -117,8 +117,8 @@ func parseFull(t *testing.T) *config.Config {
 func TestAFullFileIsReadAsItStands(t *testing.T) {
 	t.Parallel()
 	cfg := parseFull(t)
-	wantHTTP := config.HTTP{Listen: "0.0.0.0:8080", Username: "ops", Password: "a: ${b}\n- c"}
-	if cfg.HTTP != wantHTTP {
+	wantHTTP := config.HTTP{Listen: "0.0.0.0:8080", Username: "ops", Password: vendors.NewSecret("a: ${b}\n- c")}
+	if !reflect.DeepEqual(cfg.HTTP, wantHTTP) {
 		t.Error("a variable's value was taken for YAML or expanded again")
 	}
 	wantWorker := config.Worker{Vendors: []string{"huawei", "vivo"}, Concurrency: 7, ShutdownTimeout: time.Minute}
@@ -142,9 +142,9 @@ func TestAccountsAreReadAsTheyStand(t *testing.T) {
 	for _, app := range []string{"shop", "news_2"} {
 		rate := 12.5
 		got, want := cfg.Apps[app].Vendors["huawei"], &config.Account{
-			Settings: &huaweiSettings{ClientID: "0104", ClientSecret: "from-a-file"},
+			Settings: &huaweiSettings{ClientID: "0104", ClientSecret: vendors.NewSecret("from-a-file")},
 			Rate:     &rate, Batch: 500, Timeout: 30 * time.Second, Delivery: push.AtMostOnce,
-			Receipts: config.Receipts{User: "hw", Secret: "c2VjcmV0LWtleQ==", Key: config.Base64},
+			Receipts: config.Receipts{User: "hw", Secret: vendors.NewSecret("c2VjcmV0LWtleQ=="), Key: config.Base64},
 		}
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: got %+v %+v, want %+v %+v", app, got, got.Settings, want, want.Settings)
@@ -174,7 +174,7 @@ func TestAccountDefaults(t *testing.T) {
 	}
 	meizu := cfg.Apps["shop"].Vendors["meizu"]
 	want := &config.Account{
-		Settings: &meizuSettings{AppSecret: "s"}, Batch: 100, Timeout: 10 * time.Second,
+		Settings: &meizuSettings{AppSecret: vendors.NewSecret("s")}, Batch: 100, Timeout: 10 * time.Second,
 		Delivery: push.AtLeastOnce, Receipts: config.Receipts{Key: config.UTF8},
 	}
 	if !reflect.DeepEqual(meizu, want) {

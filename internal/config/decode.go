@@ -14,6 +14,7 @@ import (
 
 	"github.com/postrider/postrider/pkg/push/text"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 // decoder goes through a file once and gathers every fault on its way. It
@@ -48,7 +49,7 @@ func (d *decoder) fault(path, reason string) {
 // they are or quoted.
 func (d *decoder) foreign(path, reason string) {
 	slices.SortFunc(d.hidden, func(a, b string) int { return len(b) - len(a) })
-	d.fault(path, vendors.Text(reason, d.hidden...))
+	d.fault(path, httpx.Redact(reason, d.hidden...))
 }
 
 // hide notes a value that no fault may hold.
@@ -129,18 +130,22 @@ func (d *decoder) value(path string, n ast.Node, field reflect.Value) {
 	if n == nil || n.Type() == ast.NullType {
 		return
 	}
-	switch field.Kind() {
-	case reflect.Struct:
+	switch kind := field.Kind(); {
+	case isSecret(field):
+		d.scalar(path, n, field)
+	case kind == reflect.Struct:
 		d.mapping(path, n, d.bind(field.Addr().Interface()))
-	case reflect.Slice:
+	case kind == reflect.Slice:
 		d.list(path, n, field)
-	case reflect.Pointer:
+	case kind == reflect.Pointer:
 		field.Set(reflect.New(field.Type().Elem()))
 		d.value(path, n, field.Elem())
 	default:
 		d.scalar(path, n, field)
 	}
 }
+
+func isSecret(field reflect.Value) bool { return field.Type() == reflect.TypeFor[vendors.Secret]() }
 
 func (d *decoder) list(path string, n ast.Node, field reflect.Value) {
 	s, ok := n.(*ast.SequenceNode)
@@ -164,7 +169,7 @@ func (d *decoder) scalar(path string, n ast.Node, field reflect.Value) {
 	if !ok {
 		return
 	}
-	if field.Type() == reflect.TypeFor[vendors.Secret]() {
+	if isSecret(field) {
 		d.hide(text)
 	}
 	if reason := set(field, text); reason != "" {
@@ -189,8 +194,12 @@ func (d *decoder) text(path string, n ast.Node) (string, bool) {
 
 // set stores text in a field and returns what is wrong with it, or "".
 func set(field reflect.Value, text string) string {
-	if field.Type() == reflect.TypeFor[time.Duration]() {
+	switch {
+	case field.Type() == reflect.TypeFor[time.Duration]():
 		return setDuration(field, text)
+	case isSecret(field):
+		field.Set(reflect.ValueOf(vendors.NewSecret(text)))
+		return ""
 	}
 	switch field.Kind() {
 	case reflect.String:

@@ -9,6 +9,7 @@ import (
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 // The settings of the vendors, with the keys that users are promised. They
@@ -81,7 +82,7 @@ func (sealed) Open(*http.Client) vendors.Vendor { return nil }
 
 func (s *huaweiSettings) Faults() []push.Fault {
 	return append(required("client_id", s.ClientID, "client_secret", s.ClientSecret.Reveal()),
-		vendors.CheckAddress("base_url", s.BaseURL, false)...)
+		httpx.CheckAddress("base_url", s.BaseURL, false)...)
 }
 
 func (s *harmonySettings) Faults() []push.Fault {

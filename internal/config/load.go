@@ -14,6 +14,7 @@ import (
 
 	"github.com/postrider/postrider/pkg/push/text"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 // DefaultPath is read when neither a flag nor the environment names a file.
@@ -133,7 +134,7 @@ func (d *decoder) syntax(err error) {
 			line = t.Position.Line
 		}
 	}
-	d.faultAt(line, "", "not YAML: "+vendors.Text(message)+" (quote values with special characters, such as \"${VAR}\" inside { })")
+	d.faultAt(line, "", "not YAML: "+httpx.Redact(message)+" (quote values with special characters, such as \"${VAR}\" inside { })")
 }
 
 func readSecret(path string) ([]byte, error) { return readFile(path, maxSecret) }

@@ -6,7 +6,7 @@ import (
 
 	"github.com/goccy/go-yaml/ast"
 
-	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 // pair is one key of a mapping with its value, aliases resolved.
@@ -117,7 +117,7 @@ func (d *decoder) collectAnchors(root ast.Node) {
 // join appends a key to a path. What a terminal might act on is taken out of
 // it, so that a fault stays one line.
 func join(path, key string) string {
-	key = vendors.Text(key)
+	key = httpx.Redact(key)
 	if path == "" {
 		return key
 	}

@@ -43,7 +43,7 @@ func TestRedisOptions(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			cfg := config.Config{Redis: config.Redis{URL: vendors.Secret(c.url)}}
+			cfg := config.Config{Redis: config.Redis{URL: vendors.NewSecret(c.url)}}
 			got, err := cfg.RedisOptions()
 			if err != nil {
 				t.Fatal(err)
@@ -90,7 +90,7 @@ func TestRedisOptionsRefuse(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			cfg := config.Config{Redis: config.Redis{URL: vendors.Secret(c.url)}}
+			cfg := config.Config{Redis: config.Redis{URL: vendors.NewSecret(c.url)}}
 			got, err := cfg.RedisOptions()
 			if err == nil || got != nil {
 				t.Fatalf("got %v, want a refusal", got)

@@ -77,7 +77,7 @@ func (d *decoder) secretFile(path string, n ast.Node, field reflect.Value) {
 		var secret string
 		secret, reason = d.readSecret(name)
 		d.hide(secret)
-		field.Set(reflect.ValueOf(vendors.Secret(secret)))
+		field.Set(reflect.ValueOf(vendors.NewSecret(secret)))
 	}
 	if !ok || reason != "" {
 		// The secret is not missing as well: that follows from this fault.

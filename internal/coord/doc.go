@@ -5,7 +5,7 @@
 //   - Flight: concurrent callers within one worker share one run of some work.
 //   - StreamReader: all workers read one Redis stream, and each entry goes to one
 //     of them.
-//   - Take, CallKey, DeleteEntries, OnceLua: a step that go-redis sends again,
+//   - Take, Release, CallKey, DeleteEntries: a step that go-redis sends again,
 //     because its reply was lost, takes effect once and returns its first answer.
 //   - Sleep: a wait that ends with its context.
 //

@@ -8,37 +8,18 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// DefaultLife is how long a lease outlives a worker that was killed. Others ask
-// for it every third of that, so the work goes on elsewhere within 15 s.
+// LeadershipLife is how long the leadership of a killed worker outlives it. Others
+// ask for it every third of that, so the work continues elsewhere within 15 s.
 const LeadershipLife = 10 * time.Second
 
-// Lease is the right to be the one. It is for one goroutine.
+// Leadership has one of many workers do something. It is for one goroutine.
 type Leadership struct {
 	Redis redis.UniversalClient
-	// Key is a string that lies in Redis while some worker has the lease.
+	// Key is a string that exists in Redis while some worker is the leader.
 	Key string
-	// Life is how long it is valid without being renewed; 0: DefaultLife.
+	// Life is how long it is valid without being renewed; 0: LeadershipLife.
 	Life time.Duration
 }
-
-// renewScript renews a lease that is still ours.
-//
-//	KEYS: lease
-//	ARGV: who we are, life (ms)
-//	Returns 1, or 0 if it is not ours.
-var renewScript = redis.NewScript(`
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-return redis.call('PEXPIRE', KEYS[1], ARGV[2])
-`)
-
-// releaseScript gives a lease back that is still ours.
-//
-//	KEYS: lease
-//	ARGV: who we are
-var releaseScript = redis.NewScript(`
-if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
-return 1
-`)
 
 func (l *Leadership) life() time.Duration {
 	if l.Life > 0 {
@@ -47,20 +28,20 @@ func (l *Leadership) life() time.Duration {
 	return LeadershipLife
 }
 
-// Run does something whenever this worker has the lease and wants it, until ctx
-// ends; then it returns once do has. The context of do ends when the lease is
-// lost. Nothing is asked of Redis while wanted answers false; faults of Redis
-// are as if another worker had the lease.
+// Run calls do whenever this worker is the leader and wanted returns true, until
+// ctx ends; then it returns after do has. The context of do ends when the
+// leadership is lost. Redis is not asked while wanted returns false; a fault of
+// Redis is handled as if another worker were the leader.
 func (l *Leadership) Run(ctx context.Context, wanted func() bool, do func(context.Context)) {
 	me := rand.Text()
 	for ctx.Err() == nil {
 		if wanted() && l.take(ctx, me) {
-			l.hold(ctx, me, do)
+			l.lead(ctx, me, do)
 			if ctx.Err() != nil || !wanted() {
 				continue
 			}
 		}
-		waitFor(ctx, l.life()/3)
+		Sleep(ctx, l.life()/3)
 	}
 }
 
@@ -69,32 +50,32 @@ func (l *Leadership) take(ctx context.Context, me string) bool {
 	return err == nil && mine
 }
 
-// hold does it, and renews the lease meanwhile.
-func (l *Leadership) hold(ctx context.Context, me string, do func(context.Context)) {
-	held, lose := context.WithCancel(ctx)
+// lead calls do, and renews the leadership meanwhile.
+func (l *Leadership) lead(ctx context.Context, me string, do func(context.Context)) {
+	leading, lose := context.WithCancel(ctx)
 	defer lose()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		l.renew(held, me)
+		l.renew(leading, me)
 		lose()
 	}()
-	do(held)
+	do(leading)
 	lose()
 	<-done
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
-	_ = releaseScript.Run(last, l.Redis, []string{l.Key}, me).Err() // else it ends by itself
+	_ = Release(last, l.Redis, l.Key, me) // else it ends by itself
 }
 
-// renew returns when the lease is lost, or may be, or ctx ends.
+// renew returns when the leadership is lost or may be lost, or ctx ends.
 func (l *Leadership) renew(ctx context.Context, me string) {
 	until := time.Now().Add(l.life())
 	for ctx.Err() == nil && time.Now().Before(until) {
-		waitFor(ctx, l.life()/3)
+		Sleep(ctx, l.life()/3)
 		asked := time.Now()
 		limit, cancel := context.WithDeadline(ctx, until)
-		n, err := renewScript.Run(limit, l.Redis, []string{l.Key}, me, l.life().Milliseconds()).Int()
+		n, err := renewScript.Call().Key("key", l.Key).Arg("me", me).Arg("life", l.life().Milliseconds()).Run(limit, l.Redis).Int()
 		cancel()
 		switch {
 		case err == nil && n == 0:
@@ -102,14 +83,5 @@ func (l *Leadership) renew(ctx context.Context, me string) {
 		case err == nil:
 			until = asked.Add(l.life())
 		}
-	}
-}
-
-func waitFor(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
 	}
 }

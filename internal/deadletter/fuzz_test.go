@@ -25,8 +25,8 @@ func FuzzReplay(f *testing.F) {
 		if err != nil {
 			return
 		}
-		for _, i := range []int{6, 7} {
-			raw, _ := c.args[i].([]byte)
+		for _, name := range []string{"bytes", "bytes_single"} {
+			raw, _ := c.Value(name).([]byte)
 			got, err := wire.DecodeChunk(string(raw))
 			if err != nil {
 				t.Fatalf("the chunk cannot be read: %v", err)
@@ -38,7 +38,7 @@ func FuzzReplay(f *testing.F) {
 				t.Fatalf("generation %d, keys %q, want %q", got.Gen, got.Tail.Keys, key)
 			}
 		}
-		if ttl, _ := c.args[5].(int64); ttl <= 0 {
+		if ttl, _ := c.Value("ttl").(int64); ttl <= 0 {
 			t.Fatalf("everything would be gone at once: ttl %d", ttl)
 		}
 	})

@@ -3,17 +3,22 @@ package deadletter
 import (
 	"cmp"
 	"context"
+	"embed"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/postrider/postrider/internal/coord"
 	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/push/lua"
 	"github.com/postrider/postrider/pkg/push/wire"
 )
+
+//go:embed replay.lua
+var scripts embed.FS
+
+var replayScript = lua.Load(scripts, "replay.lua")
 
 // grace is how long what belongs to a job outlives its expiry in Redis, as for
 // a job that is enqueued.
@@ -57,65 +62,34 @@ func (s *Store) Replay(ctx context.Context, f Filter, expires time.Time) (Sum, [
 func (s *Store) move(ctx context.Context, name string, all []Entry, expires time.Time) ([]string, error) {
 	ctx = context.WithoutCancel(ctx) // what was begun is finished, so that the count is right
 	out := make([]string, len(all))
-	calls := make([]call, len(all))
+	var calls []*lua.Call
+	var which []int // of each call: its entry
 	now := s.now()
 	for i := range all {
-		var err error
-		if calls[i], err = newCall(name, &all[i], now, expires); err != nil {
+		c, err := newCall(name, &all[i], now, expires)
+		if err != nil {
 			out[i] = err.Error()
-		}
-	}
-	for again := false; ; again = true {
-		cmds := make([]*redis.Cmd, len(all))
-		_, _ = s.Redis.Pipelined(ctx, func(p redis.Pipeliner) error { // its error is only the first of theirs
-			for i, c := range calls {
-				if out[i] == "" {
-					cmds[i] = replayScript.EvalSha(ctx, p, c.keys, c.args...)
-				}
-			}
-			return nil
-		})
-		err := verdicts(cmds, out)
-		if again || !redis.HasErrorPrefix(err, "NOSCRIPT") {
-			if err != nil {
-				err = fmt.Errorf("replay dead letters: %w", err)
-			}
-			return out, err
-		}
-		if err := replayScript.Load(ctx, s.Redis).Err(); err != nil {
-			return out, fmt.Errorf("load replay script: %w", err)
-		}
-	}
-}
-
-// verdicts notes what the calls answered, and returns the first fault of any.
-func verdicts(cmds []*redis.Cmd, out []string) error {
-	var fault error
-	for i, cmd := range cmds {
-		if cmd == nil {
 			continue
 		}
-		v, err := cmd.Text()
-		if err == nil {
-			out[i] = v
-		} else if fault == nil {
-			fault = err
+		calls, which = append(calls, c), append(which, i)
+	}
+	cmds, err := lua.RunAll(ctx, s.Redis, calls)
+	for i, cmd := range cmds {
+		if cmd.Err() == nil {
+			out[which[i]], _ = cmd.Text()
 		}
 	}
-	return fault
+	if err != nil {
+		return out, fmt.Errorf("replay dead letters: %w", err)
+	}
+	return out, nil
 }
 
-// call is one run of the script.
-type call struct {
-	keys []string
-	args []any
-}
-
-// newCall lays the entry's chunk and task out. An error says why the entry
+// newCall makes the entry's new chunk and task. An error says why the entry
 // cannot be replayed.
-func newCall(name string, e *Entry, now, expires time.Time) (call, error) {
+func newCall(name string, e *Entry, now, expires time.Time) (*lua.Call, error) {
 	if err := e.check(); err != nil {
-		return call{}, err
+		return nil, err
 	}
 	start, expires := life(e, now, expires)
 	entry := wire.Entry{
@@ -124,27 +98,41 @@ func newCall(name string, e *Entry, now, expires time.Time) (call, error) {
 	}
 	many, err := chunk(e, entry)
 	if err != nil {
-		return call{}, err
+		return nil, err
 	}
 	single := many
 	if len(entry.Tokens) == 1 {
 		entry.Single = true
 		if single, err = chunk(e, entry); err != nil {
-			return call{}, err
+			return nil, err
 		}
 	}
 	task, h := e.task(start, expires)
 	ttl := min(expires.Sub(now), longest) + grace
-	return call{
-		keys: []string{
-			wire.DeadStream, wire.JobKey(e.Job), wire.ChunkKey(e.ref()), wire.AsynqQueues,
-			wire.TaskKey(task.Queue, task.ID), wire.PendingKey(task.Queue), name, wire.OpenKey(task.Queue), wire.JobsKey,
-		},
-		args: []any{
-			e.ID, e.Count(), e.App, now.Unix(), now.UnixNano(), int64(ttl / time.Second), many, single,
-			task.Queue, task.ID, task.Encode(), wire.OpenOf(task.ID, h).Encode(), h.Expires, e.Job,
-		},
-	}, nil
+	return replayScript.Call().
+		Key("dead", wire.DeadStream).
+		Key("ledger", wire.JobKey(e.Job)).
+		Key("chunk", wire.ChunkKey(e.ref())).
+		Key("queues", wire.AsynqQueues).
+		Key("task", wire.TaskKey(task.Queue, task.ID)).
+		Key("list", wire.PendingKey(task.Queue)).
+		Key("call", name).
+		Key("open_work", wire.OpenKey(task.Queue)).
+		Key("open_jobs", wire.JobsKey).
+		Arg("entry", e.ID).
+		Arg("tokens", e.Count()).
+		Arg("app", e.App).
+		Arg("now", now.Unix()).
+		Arg("nanos", now.UnixNano()).
+		Arg("ttl", int64(ttl/time.Second)).
+		Arg("bytes", many).
+		Arg("bytes_single", single).
+		Arg("lane", task.Queue).
+		Arg("id", task.ID).
+		Arg("msg", task.Encode()).
+		Arg("member", wire.OpenOf(task.ID, h).Encode()).
+		Arg("score", h.Expires).
+		Arg("job", e.Job), nil
 }
 
 // check refuses what a worker could not send, or nobody would take up.

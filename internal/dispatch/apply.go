@@ -86,7 +86,7 @@ func (d *Dispatcher) applySpan(a call, s *span, state retry.State, ans answer, b
 }
 
 // result is what the row is to the tokens that got it.
-func (s shipment) result(t Ticket, ans *answer, row *verdictRow) retry.Result {
+func (s shipment) result(t Admission, ans *answer, row *verdictRow) retry.Result {
 	r := retry.Result{
 		Row: row.Row, Uncertain: !ans.unsent && row.Uncertain(), RetryAfter: ans.retryAfter,
 		Grant: ans.grant, Refused: ans.refused, Probe: t.Probe != "", Inconclusive: ans.inconclusive,

@@ -181,8 +181,8 @@ func TestAMessageIsSavedOnceForAllItsChunks(t *testing.T) {
 		t.Errorf("the message was saved %d times, want once", s.saves)
 	}
 	for _, q := range r.vendor.seen() {
-		if want := map[bool]string{true: "saved-1"}[len(q.Tokens) > 1]; q.Saved != want {
-			t.Errorf("a request with %d tokens carries the name %q, want %q", len(q.Tokens), q.Saved, want)
+		if want := map[bool]string{true: "saved-1"}[len(q.Tokens) > 1]; q.UploadID != want {
+			t.Errorf("a request with %d tokens carries the name %q, want %q", len(q.Tokens), q.UploadID, want)
 		}
 	}
 }
@@ -191,7 +191,7 @@ func TestAMessageThatTheVendorLostIsSavedAnewOnce(t *testing.T) {
 	t.Parallel()
 	lost := func(q *vendors.Request) (vendors.Answer, error) {
 		a, err := say("busy")(q)
-		a.SavedGone = true
+		a.UploadGone = true
 		return a, err
 	}
 	for name, c := range map[string]struct {

@@ -12,8 +12,8 @@ func mixes(a *account.Account, p *parcel) bool {
 	if a.MaxMixed() == 0 || p.alone {
 		return false
 	}
-	s, ok := a.Vendor.(vendors.Saver)
-	return !ok || !s.Saves(&vendors.Request{Message: p.message, Tokens: p.tokens()})
+	s, ok := a.Vendor.(vendors.Uploader)
+	return !ok || !s.NeedsUpload(&vendors.Request{Message: p.message, Tokens: p.tokens()})
 }
 
 // bundled distributes parcels over requests: one each or, where the vendor takes

@@ -18,6 +18,7 @@ import (
 
 	"github.com/postrider/postrider/internal/accesstoken"
 	"github.com/postrider/postrider/internal/account"
+	"github.com/postrider/postrider/internal/dispatch/slots"
 	"github.com/postrider/postrider/internal/ledger"
 	"github.com/postrider/postrider/internal/queue"
 	"github.com/postrider/postrider/internal/upload"
@@ -48,7 +49,7 @@ type Book interface {
 
 // Saved keeps the vendors' names for messages that were laid up there.
 type Saved interface {
-	ID(ctx context.Context, m upload.Message, save func(context.Context) (vendors.Saved, error)) (string, error)
+	ID(ctx context.Context, m upload.Message, save func(context.Context) (vendors.Uploaded, error)) (string, error)
 	Forget(ctx context.Context, m upload.Message, id string) error
 }
 
@@ -60,7 +61,7 @@ type Tracer interface {
 // Gate says when a request may be made.
 type Gate interface {
 	// Admit lets a request through, or says how long to wait and why.
-	Admit(ctx context.Context, a *account.Account, l Load) (Ticket, error)
+	Admit(ctx context.Context, a *account.Account, l Demand) (Admission, error)
 	// Place gives a request that would wait long for the rate limit a time of its
 	// own, and answers how long it is until then.
 	Place(ctx context.Context, a *account.Account, w Waiting) (time.Duration, error)
@@ -70,16 +71,16 @@ type Gate interface {
 	Parked(ctx context.Context, a *account.Account, jobs func() []string) (map[string]time.Time, error)
 	// Try tells which jobs of a request that it let through are not to be in it, and
 	// until when. If others of them were parked, the ticket becomes their probe.
-	Try(ctx context.Context, a *account.Account, t *Ticket, jobs func() []string) (map[string]time.Time, error)
+	Try(ctx context.Context, a *account.Account, t *Admission, jobs func() []string) (map[string]time.Time, error)
 	// Answered tells the gate what the vendor said to a request that it let through.
 	// If that parks the request's jobs, it answers until when.
-	Answered(ctx context.Context, a *account.Account, t Ticket, s Said) (until time.Time)
+	Answered(ctx context.Context, a *account.Account, t Admission, s Finding) (until time.Time)
 	// Done tells it that a request with a probe is over, made or not.
-	Done(ctx context.Context, a *account.Account, t Ticket)
+	Done(ctx context.Context, a *account.Account, t Admission)
 }
 
 // Said is what the vendor answered to a request, or of some of its tokens.
-type Said struct {
+type Finding struct {
 	Row        classify.Row
 	RetryAfter time.Duration
 	// Grant: it answers the request for an access token, or refuses every token.
@@ -89,7 +90,7 @@ type Said struct {
 }
 
 // Load is what a request asks the Gate for.
-type Load struct {
+type Demand struct {
 	Priority push.Priority
 	Units    int      // of the account's rate
 	Buckets  []string // the quotas that count it
@@ -104,7 +105,7 @@ type Waiting struct {
 }
 
 // Ticket is the Gate's answer to a Load.
-type Ticket struct {
+type Admission struct {
 	Wait    time.Duration // until the Gate is to be asked again; 0: the request may be made
 	Why     string        // for people, with Wait
 	Paused  bool          // the Wait is for the end of a pause of the app's
@@ -133,7 +134,7 @@ type Meter interface {
 	// Invalid counts n entries that the feed got, or that are held.
 	Invalid(app, vendor string, n int, held bool)
 	// Suppressed counts tokens that were known dead, and not sent.
-	Suppressed(app, vendor string, tokens int)
+	Skipped(app, vendor string, tokens int)
 	// Recovered counts tasks that were lost and found.
 	Recovered(reason string, n int)
 }
@@ -165,7 +166,7 @@ type Config struct {
 type Dispatcher struct {
 	Config
 	joiner joiner
-	slots  slots
+	slots  *slots.Slots
 	lines  lines
 	// draining is closed when waiting tasks are to leave: life has ended.
 	draining <-chan struct{}
@@ -184,8 +185,8 @@ func New(c Config) *Dispatcher {
 	d.life, d.drain = context.WithCancel(context.Background())
 	d.draining = d.life.Done()
 	d.joiner.open = map[joinKey]*batch{}
-	d.slots.limit = max(1, c.Requests)
-	d.lines.most = d.slots.limit
+	d.slots = slots.New(c.Requests, d.draining)
+	d.lines.most = d.slots.Limit()
 	return d
 }
 
@@ -322,7 +323,7 @@ func (d *Dispatcher) deliver(ctx context.Context, a *account.Account, c *claim, 
 	}
 	defer leave()
 	var wg sync.WaitGroup
-	sending := make(chan struct{}, d.slots.limit)
+	sending := make(chan struct{}, d.slots.Limit())
 	for _, s := range bundled(a, parcels, c.cap) {
 		if !take(ctx, d.draining, sending) {
 			c.again(d.Now(), stopping)
@@ -352,13 +353,18 @@ func (d *Dispatcher) forward(ctx context.Context, a *account.Account, p *parcel)
 // sendInSlot sends a shipment, which has a slot unless it waits for a permit.
 // wide: it is one of many of its chunk.
 func (d *Dispatcher) sendInSlot(ctx context.Context, a *account.Account, s shipment, wide bool) {
-	seat := &seat{d: d, a: a, priority: s.priority()}
-	defer seat.leave()
-	if !seat.take(ctx) {
+	slot := d.slots.Slot(slotFor(a, s.priority()))
+	defer slot.Leave()
+	if !slot.Take(ctx) {
 		s.again(d.Now(), stopping)
 		return
 	}
-	d.send(ctx, a, s, &wait{seat: seat, wide: wide})
+	d.send(ctx, a, s, &wait{slot: slot, wide: wide})
+}
+
+// slotFor says whose request needs a slot.
+func slotFor(a *account.Account, p push.Priority) slots.Request {
+	return slots.Request{Vendor: a.Spec.Name, App: a.App, Priority: p, Shared: a.Shared}
 }
 
 // take waits for room in c; false means that the task is to go back.

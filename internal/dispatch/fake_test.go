@@ -118,37 +118,37 @@ type gate struct {
 	probe    string // what tickets carry
 	units    []int
 	answered []classify.Row
-	said     []dispatch.Said
-	park     func(dispatch.Said) time.Duration // how long a configuration error parks its jobs; nil: it parks none
+	said     []dispatch.Finding
+	park     func(dispatch.Finding) time.Duration // how long a configuration error parks its jobs; nil: it parks none
 	parked   map[string]time.Time
-	clock    func() time.Time  // nil: time.Now
-	tickets  []dispatch.Ticket // those that answers came with
-	done     []string          // probes that are over
+	clock    func() time.Time     // nil: time.Now
+	tickets  []dispatch.Admission // those that answers came with
+	done     []string             // probes that are over
 }
 
-func (g *gate) Admit(_ context.Context, a *account.Account, l dispatch.Load) (dispatch.Ticket, error) {
+func (g *gate) Admit(_ context.Context, a *account.Account, l dispatch.Demand) (dispatch.Admission, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if left := time.Until(g.paused[a.App]); left > 0 {
-		return dispatch.Ticket{Wait: left, Why: "paused", Paused: true}, nil
+		return dispatch.Admission{Wait: left, Why: "paused", Paused: true}, nil
 	}
 	if g.admit != nil {
 		if wait, why, err := g.admit(); wait > 0 || err != nil {
-			return dispatch.Ticket{Wait: wait, Why: why}, err
+			return dispatch.Admission{Wait: wait, Why: why}, err
 		}
 	}
 	for _, b := range l.Buckets {
 		if left := time.Until(g.closed[b]); left > 0 {
-			return dispatch.Ticket{Wait: left, Why: b}, nil
+			return dispatch.Admission{Wait: left, Why: b}, nil
 		}
 	}
 	if g.limited != nil {
 		if wait := g.limited(a, l.Units); wait > 0 {
-			return dispatch.Ticket{Wait: wait, Why: "waiting for the rate limit", Limited: true}, nil
+			return dispatch.Admission{Wait: wait, Why: "waiting for the rate limit", Limited: true}, nil
 		}
 	}
 	g.units = append(g.units, l.Units)
-	return dispatch.Ticket{Buckets: l.Buckets, Probe: g.probe}, nil
+	return dispatch.Admission{Buckets: l.Buckets, Probe: g.probe}, nil
 }
 
 func (g *gate) Place(_ context.Context, _ *account.Account, w dispatch.Waiting) (time.Duration, error) {
@@ -157,7 +157,7 @@ func (g *gate) Place(_ context.Context, _ *account.Account, w dispatch.Waiting) 
 	return g.place(w), nil
 }
 
-func (g *gate) Answered(_ context.Context, _ *account.Account, t dispatch.Ticket, s dispatch.Said) time.Time {
+func (g *gate) Answered(_ context.Context, _ *account.Account, t dispatch.Admission, s dispatch.Finding) time.Time {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.answered = append(g.answered, s.Row)
@@ -194,7 +194,7 @@ func (g *gate) Parked(_ context.Context, _ *account.Account, jobs func() []strin
 	return found, nil
 }
 
-func (g *gate) Try(ctx context.Context, a *account.Account, t *dispatch.Ticket, jobs func() []string) (map[string]time.Time, error) {
+func (g *gate) Try(ctx context.Context, a *account.Account, t *dispatch.Admission, jobs func() []string) (map[string]time.Time, error) {
 	found, _ := g.Parked(ctx, a, jobs)
 	for j, until := range found {
 		if !until.After(g.now()) {
@@ -205,7 +205,7 @@ func (g *gate) Try(ctx context.Context, a *account.Account, t *dispatch.Ticket, 
 	return found, nil
 }
 
-func (g *gate) Done(_ context.Context, _ *account.Account, t dispatch.Ticket) {
+func (g *gate) Done(_ context.Context, _ *account.Account, t dispatch.Admission) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if t.Probe != "" {
@@ -267,7 +267,7 @@ func (m *meter) Invalid(_, _ string, n int, held bool) {
 	}
 }
 
-func (m *meter) Suppressed(_, _ string, n int) {
+func (m *meter) Skipped(_, _ string, n int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.suppressed += n
@@ -319,16 +319,16 @@ type saver struct {
 	refusal error
 }
 
-func (*saver) Saves(r *vendors.Request) bool { return len(r.Tokens) > 1 }
+func (*saver) NeedsUpload(r *vendors.Request) bool { return len(r.Tokens) > 1 }
 
-func (s *saver) Save(context.Context, *vendors.Request) (vendors.Saved, error) {
+func (s *saver) Upload(context.Context, *vendors.Request) (vendors.Uploaded, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.refusal != nil {
-		return vendors.Saved{}, s.refusal
+		return vendors.Uploaded{}, s.refusal
 	}
 	s.saves++
-	return vendors.Saved{ID: fmt.Sprint("saved-", s.saves), Lifetime: time.Hour}, nil
+	return vendors.Uploaded{ID: fmt.Sprint("saved-", s.saves), Lifetime: time.Hour}, nil
 }
 
 // names keeps the names of saved messages in memory.
@@ -338,7 +338,7 @@ type names struct {
 	gone []string
 }
 
-func (n *names) ID(ctx context.Context, m upload.Message, save func(context.Context) (vendors.Saved, error)) (string, error) {
+func (n *names) ID(ctx context.Context, m upload.Message, save func(context.Context) (vendors.Uploaded, error)) (string, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if id, ok := n.ids[m]; ok {
@@ -372,7 +372,7 @@ type multi struct {
 	many    func(rs []*vendors.Request) (vendors.Answer, error) // nil: success
 }
 
-func (m *multi) SendMany(_ context.Context, rs []*vendors.Request) (vendors.Answer, error) {
+func (m *multi) SendMixed(_ context.Context, rs []*vendors.Request) (vendors.Answer, error) {
 	m.mu.Lock()
 	batch := make([]vendors.Request, len(rs))
 	for i, r := range rs {

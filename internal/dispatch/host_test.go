@@ -80,7 +80,7 @@ func (w *world) host(stopAfter int, linger time.Duration) *host {
 		Spec: vendors.Spec{Name: "nova", Batch: w.batch, Unit: vendors.Tokens},
 	}
 	if w.multi {
-		a.Spec.Many, a.Vendor = w.batch, multiHost{h}
+		a.Spec.MaxMixed, a.Vendor = w.batch, multiHost{h}
 	}
 	h.d = dispatch.New(dispatch.Config{
 		Book: h, Access: h, Gate: h, Meter: newMeter(), Log: zerolog.Nop(), Linger: linger, Requests: 2,
@@ -224,18 +224,18 @@ func (h *host) Grant(context.Context, time.Time) (vendors.Grant, error) {
 	return vendors.Grant{}, errGone
 }
 
-func (h *host) Admit(context.Context, *account.Account, dispatch.Load) (dispatch.Ticket, error) {
+func (h *host) Admit(context.Context, *account.Account, dispatch.Demand) (dispatch.Admission, error) {
 	switch {
 	case h.op() != nil || h.chance(30):
-		return dispatch.Ticket{}, errors.New("redis is away")
+		return dispatch.Admission{}, errors.New("redis is away")
 	case h.chance(5):
-		return dispatch.Ticket{Wait: 300 * time.Millisecond, Why: "waiting for the rate limit", Limited: true}, nil
+		return dispatch.Admission{Wait: 300 * time.Millisecond, Why: "waiting for the rate limit", Limited: true}, nil
 	case h.chance(5):
-		return dispatch.Ticket{Wait: 3 * time.Second, Why: "waiting for the rate limit", Limited: true}, nil
+		return dispatch.Admission{Wait: 3 * time.Second, Why: "waiting for the rate limit", Limited: true}, nil
 	case h.chance(15):
-		return dispatch.Ticket{Wait: 5 * time.Minute, Why: "paused"}, nil
+		return dispatch.Admission{Wait: 5 * time.Minute, Why: "paused"}, nil
 	}
-	return dispatch.Ticket{}, nil
+	return dispatch.Admission{}, nil
 }
 
 func (h *host) Place(_ context.Context, _ *account.Account, w dispatch.Waiting) (time.Duration, error) {
@@ -246,7 +246,7 @@ func (h *host) Place(_ context.Context, _ *account.Account, w dispatch.Waiting) 
 }
 
 // Answered parks jobs, as the real gate does.
-func (h *host) Answered(_ context.Context, _ *account.Account, _ dispatch.Ticket, s dispatch.Said) (until time.Time) {
+func (h *host) Answered(_ context.Context, _ *account.Account, _ dispatch.Admission, s dispatch.Finding) (until time.Time) {
 	if s.Row.Remedy != classify.Config || s.Grant || s.Row.Scope == classify.ScopeToken || h.chance(20) {
 		return time.Time{}
 	}
@@ -275,13 +275,13 @@ func (h *host) Parked(_ context.Context, _ *account.Account, jobs func() []strin
 	return found, nil
 }
 
-func (h *host) Try(ctx context.Context, a *account.Account, _ *dispatch.Ticket, jobs func() []string) (map[string]time.Time, error) {
+func (h *host) Try(ctx context.Context, a *account.Account, _ *dispatch.Admission, jobs func() []string) (map[string]time.Time, error) {
 	found, err := h.Parked(ctx, a, jobs)
 	maps.DeleteFunc(found, func(_ string, until time.Time) bool { return !until.After(time.Now()) })
 	return found, err
 }
 
-func (h *host) Done(context.Context, *account.Account, dispatch.Ticket) {}
+func (h *host) Done(context.Context, *account.Account, dispatch.Admission) {}
 
 // Send is the vendor.
 func (h *host) Send(_ context.Context, r *vendors.Request) (vendors.Answer, error) {
@@ -291,7 +291,7 @@ func (h *host) Send(_ context.Context, r *vendors.Request) (vendors.Answer, erro
 // multiHost is a vendor that takes several messages in one request.
 type multiHost struct{ *host }
 
-func (h multiHost) SendMany(_ context.Context, rs []*vendors.Request) (vendors.Answer, error) {
+func (h multiHost) SendMixed(_ context.Context, rs []*vendors.Request) (vendors.Answer, error) {
 	return h.serve(rs)
 }
 

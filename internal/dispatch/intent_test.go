@@ -28,9 +28,9 @@ type savingOnce struct {
 	look func()
 }
 
-func (s *savingOnce) Save(ctx context.Context, r *vendors.Request) (vendors.Saved, error) {
+func (s *savingOnce) Upload(ctx context.Context, r *vendors.Request) (vendors.Uploaded, error) {
 	s.look()
-	saved, err := s.saver.Save(ctx, r)
+	saved, err := s.saver.Upload(ctx, r)
 	s.refusal = nil
 	return saved, err
 }

@@ -245,7 +245,7 @@ func TestTenThousandSingleJobsNeedFewRequests(t *testing.T) {
 func many(m *multi, n int) func(*bubble) {
 	return func(b *bubble) {
 		m.vendor = b.vendor
-		b.acct.Vendor, b.acct.Spec.Many = m, n
+		b.acct.Vendor, b.acct.Spec.MaxMixed = m, n
 	}
 }
 

@@ -37,10 +37,10 @@ func (v dawdler) Send(ctx context.Context, r *vendors.Request) (vendors.Answer, 
 // unready is a vendor whose access token, or name for a saved message, never comes.
 type unready struct{ granter }
 
-func (unready) Saves(*vendors.Request) bool { return true }
+func (unready) NeedsUpload(*vendors.Request) bool { return true }
 
-func (unready) Save(context.Context, *vendors.Request) (vendors.Saved, error) {
-	return vendors.Saved{}, errors.New("only the store of saved messages saves")
+func (unready) Upload(context.Context, *vendors.Request) (vendors.Uploaded, error) {
+	return vendors.Uploaded{}, errors.New("only the store of saved messages saves")
 }
 
 // never has the dispatcher wait for what never comes.
@@ -53,7 +53,7 @@ func (never) Access(ctx context.Context, _, _ string, _ vendors.Granter, _ strin
 
 func (never) Invalidate(context.Context, string, string, string) error { return nil }
 
-func (never) ID(ctx context.Context, _ upload.Message, _ func(context.Context) (vendors.Saved, error)) (string, error) {
+func (never) ID(ctx context.Context, _ upload.Message, _ func(context.Context) (vendors.Uploaded, error)) (string, error) {
 	<-ctx.Done()
 	return "", ctx.Err()
 }

@@ -187,10 +187,9 @@ func (s shipment) park() (back func(), ok bool) {
 func (d *Dispatcher) goWide(ctx context.Context, a *account.Account, c *claim) (leave func(), ok bool) {
 	now := d.Now()
 	limited := a.Rate > 0 && c.priority != push.High
-	turn := d.slots.of(c.vendor).wideTurn(a.App, c.priority)
-	select {
-	case turn <- struct{}{}:
-	default:
+	turn := slotFor(a, c.priority)
+	giveTurn, ok := d.slots.TryLarge(turn)
+	if !ok {
 		if limited {
 			w := Waiting{c.priority, a.Units(c.left), d.lines.ahead(a, c.priority), c.promise.kept(now)}
 			c.again(d.placed(ctx, a, w, c.expires()))
@@ -202,12 +201,11 @@ func (d *Dispatcher) goWide(ctx context.Context, a *account.Account, c *claim) (
 			return nil, false
 		}
 		defer back()
-		if !take(ctx, d.draining, turn) {
+		if giveTurn, ok = d.slots.WaitLarge(ctx, turn); !ok {
 			c.again(now, stopping)
 			return nil, false
 		}
 	}
-	giveTurn := func() { <-turn }
 	if !limited {
 		return giveTurn, true
 	}

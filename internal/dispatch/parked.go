@@ -77,7 +77,7 @@ func comeBack(until, now time.Time, e *wire.Entry) time.Time {
 // leaveParked takes out of an admitted shipment the jobs that were parked since
 // their chunks were loaded, and has the gate make it the probe of those whose
 // wait is over.
-func (d *Dispatcher) leaveParked(ctx context.Context, a *account.Account, t *Ticket, s shipment) shipment {
+func (d *Dispatcher) leaveParked(ctx context.Context, a *account.Account, t *Admission, s shipment) shipment {
 	parked, err := d.Gate.Try(ctx, a, t, s.jobIDs)
 	switch {
 	case err != nil:

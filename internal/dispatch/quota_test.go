@@ -15,9 +15,9 @@ import (
 // message's title.
 func withQuotas(b *bubble) {
 	b.acct.Spec.Quotas = []vendors.Quota{
-		{Bucket: "news", Has: func(m *push.Message, _ int) bool { return m.Title == "message 0" }},
-		{Bucket: "lists", Has: func(_ *push.Message, tokens int) bool { return tokens > 1 }},
-		{Bucket: "channel", Has: vendors.Every, Part: func(m *push.Message) string { return m.Title }},
+		{Bucket: "news", Counts: func(m *push.Message, _ int) bool { return m.Title == "message 0" }},
+		{Bucket: "lists", Counts: func(_ *push.Message, tokens int) bool { return tokens > 1 }},
+		{Bucket: "channel", Counts: vendors.EveryMessage, Part: func(m *push.Message) string { return m.Title }},
 	}
 }
 
@@ -79,7 +79,7 @@ func TestMessagesOfDifferentQuotasShareNoRequest(t *testing.T) {
 		withQuotas(b)
 		b.acct.Spec.Quotas = b.acct.Spec.Quotas[:1] // news and others
 		m.vendor = b.vendor
-		b.acct.Spec.Many, b.acct.Vendor = 10, m
+		b.acct.Spec.MaxMixed, b.acct.Vendor = 10, m
 		b.gate.closed = map[string]time.Time{"news": time.Now().Add(time.Hour)}
 	}, func(b *bubble) {
 		task := b.chunk(push.High, differ(4)...)

@@ -140,7 +140,7 @@ func (d *Dispatcher) count(c *claim, s *ledger.Step) {
 		d.Meter.Outcome(c.header.App, c.vendor, o, n)
 	}
 	if gone > 0 {
-		d.Meter.Suppressed(c.header.App, c.vendor, gone)
+		d.Meter.Skipped(c.header.App, c.vendor, gone)
 	}
 	if len(s.Invalid) > 0 {
 		d.Meter.Invalid(c.header.App, c.vendor, len(s.Invalid), s.Standing != ledger.Fed)

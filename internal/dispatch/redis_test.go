@@ -20,7 +20,7 @@ type lookup struct {
 	away *bool
 }
 
-func (l lookup) ID(ctx context.Context, m upload.Message, save func(context.Context) (vendors.Saved, error)) (string, error) {
+func (l lookup) ID(ctx context.Context, m upload.Message, save func(context.Context) (vendors.Uploaded, error)) (string, error) {
 	if *l.away {
 		return "", errAway
 	}

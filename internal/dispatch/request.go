@@ -11,6 +11,7 @@ import (
 	"github.com/postrider/postrider/internal/upload"
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 // answer is what one request came to: a row for all its tokens, others for some.
@@ -30,7 +31,7 @@ type answer struct {
 // call is a request that the gate let through.
 type call struct {
 	*account.Account
-	ticket Ticket
+	ticket Admission
 	s      shipment
 }
 
@@ -78,7 +79,7 @@ func (d *Dispatcher) exchange(ctx context.Context, a call, reqs []*vendors.Reque
 		if !ans.savedGone || resaved {
 			return ans
 		}
-		if err := d.Saved.Forget(ctx, saving(a, reqs[0]), reqs[0].Saved); err != nil {
+		if err := d.Saved.Forget(ctx, saving(a, reqs[0]), reqs[0].UploadID); err != nil {
 			d.Log.Error().Err(err).Str("app", a.App).Str("vendor", a.Spec.Name).Msg("a saved message that the vendor lost cannot be forgotten")
 			return ans
 		}
@@ -89,13 +90,13 @@ func (d *Dispatcher) exchange(ctx context.Context, a call, reqs []*vendors.Reque
 // none, and the answer says why.
 func (d *Dispatcher) save(ctx context.Context, a call, reqs []*vendors.Request) (answer, bool) {
 	first := reqs[0]
-	s, ok := a.Vendor.(vendors.Saver)
-	if !ok || len(reqs) > 1 || !s.Saves(first) {
+	s, ok := a.Vendor.(vendors.Uploader)
+	if !ok || len(reqs) > 1 || !s.NeedsUpload(first) {
 		return answer{}, true
 	}
-	id, err := d.Saved.ID(ctx, saving(a, first), func(ctx context.Context) (vendors.Saved, error) { return s.Save(ctx, first) })
+	id, err := d.Saved.ID(ctx, saving(a, first), func(ctx context.Context) (vendors.Uploaded, error) { return s.Upload(ctx, first) })
 	if err == nil {
-		first.Saved = id
+		first.UploadID = id
 		return answer{}, true
 	}
 	if ctx.Err() != nil {
@@ -141,7 +142,7 @@ func (d *Dispatcher) ask(ctx context.Context, a call, reqs []*vendors.Request) a
 		return ans
 	}
 	got = got.Believed(a.Codes)
-	ans := answer{row: d.lookup(a, got.Code), retryAfter: got.RetryAfter, savedGone: got.SavedGone}
+	ans := answer{row: d.lookup(a, got.Code), retryAfter: got.RetryAfter, savedGone: got.UploadGone}
 	ans.row.asked = asked
 	if len(got.Tokens) > 0 {
 		ans.special = d.lookupTokens(a, got.Tokens, asked)
@@ -175,7 +176,7 @@ func (d *Dispatcher) heed(ctx context.Context, a call, ans *answer) {
 		wide := row.Scope == classify.ScopeApp || row.Bucket != "" || parks(row.Row)
 		if wide && row.Class != classify.Success && !told[row] {
 			told[row] = true
-			d.answered(ctx, a, row, Said{Row: row.Row, RetryAfter: ans.retryAfter, Jobs: a.s.jobsOf(ans, row)})
+			d.answered(ctx, a, row, Finding{Row: row.Row, RetryAfter: ans.retryAfter, Jobs: a.s.jobsOf(ans, row)})
 		}
 	}
 }
@@ -220,7 +221,7 @@ func (d *Dispatcher) ship(ctx context.Context, a call, reqs []*vendors.Request) 
 		}
 	}()
 	if len(reqs) > 1 {
-		return a.Vendor.(vendors.Multi).SendMany(ctx, reqs) //nolint:forcetypeassert // several go to a Multi only
+		return a.Vendor.(vendors.MixedSender).SendMixed(ctx, reqs) //nolint:forcetypeassert // several go to a Multi only
 	}
 	return a.Vendor.Send(ctx, reqs[0])
 }
@@ -267,7 +268,7 @@ func (d *Dispatcher) lookupError(a call, err error) answer {
 	}
 	ans := answer{row: d.lookup(a, vendors.Believed(a.Codes, v.Status, v.Code)), unsent: v.Unsent, retryAfter: v.RetryAfter}
 	if ans.row.text == "" && v.Err != nil {
-		ans.row.text = vendors.Text(v.Err.Error())
+		ans.row.text = httpx.Redact(v.Err.Error())
 	}
 	return ans
 }
@@ -299,12 +300,12 @@ func (d *Dispatcher) read(a call, ans *answer) {
 
 // tell tells the gate what all tokens of the request got.
 func (d *Dispatcher) tell(ctx context.Context, a call, ans *answer) {
-	d.answered(ctx, a, &ans.row, Said{
+	d.answered(ctx, a, &ans.row, Finding{
 		Row: ans.row.Row, RetryAfter: ans.retryAfter, Grant: ans.grant || ans.refused, Jobs: a.s.jobsOf(ans, &ans.row),
 	})
 }
 
 // answered tells the gate, and notes until when it parked the jobs.
-func (d *Dispatcher) answered(ctx context.Context, a call, row *verdictRow, s Said) {
+func (d *Dispatcher) answered(ctx context.Context, a call, row *verdictRow, s Finding) {
 	row.until = d.Gate.Answered(ctx, a.Account, a.ticket, s)
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/postrider/postrider/internal/account"
+	"github.com/postrider/postrider/internal/dispatch/slots"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/push/wire"
 	"github.com/postrider/postrider/pkg/retry"
@@ -60,7 +61,7 @@ const longestSpread = time.Minute
 
 // wait is how a request waits for its permit.
 type wait struct {
-	seat *seat
+	slot *slots.Slot
 	// wide: it is one of many of its chunk, which is in the account's line as a whole.
 	wide bool
 	// leave takes it out of the line; nil: it is not in it.
@@ -68,13 +69,13 @@ type wait struct {
 }
 
 // admit waits for a permit; false means that the parcels are put back.
-func (d *Dispatcher) admit(ctx context.Context, a *account.Account, s shipment, w *wait) (Ticket, bool) {
+func (d *Dispatcher) admit(ctx context.Context, a *account.Account, s shipment, w *wait) (Admission, bool) {
 	defer func() {
 		if w.leave != nil {
 			w.leave()
 		}
 	}()
-	load := Load{Priority: s.priority(), Units: a.Permits(s[0].message, s.count()), Buckets: a.Spec.Buckets(s[0].message, s.count())}
+	load := Demand{Priority: s.priority(), Units: a.Permits(s[0].message, s.count()), Buckets: a.Spec.Buckets(s[0].message, s.count())}
 	for {
 		t, err := d.Gate.Admit(ctx, a, load)
 		switch {
@@ -96,7 +97,7 @@ func (d *Dispatcher) admit(ctx context.Context, a *account.Account, s shipment, 
 		if t.Limited {
 			d.warm(ctx, a)
 		}
-		if !d.sitOut(ctx, s, load, t, w.seat) || d.withhold(ctx, s) {
+		if !d.sitOut(ctx, s, load, t, a, w.slot) || d.withhold(ctx, s) {
 			return t, false
 		}
 	}
@@ -104,7 +105,7 @@ func (d *Dispatcher) admit(ctx context.Context, a *account.Account, s shipment, 
 
 // inLine puts a request into its account's line; false: it does not fit, or would
 // wait for long, and is put back for a time of its own.
-func (d *Dispatcher) inLine(ctx context.Context, a *account.Account, s shipment, load Load, t Ticket, w *wait) bool {
+func (d *Dispatcher) inLine(ctx context.Context, a *account.Account, s shipment, load Demand, t Admission, w *wait) bool {
 	ahead := 0
 	if w.leave == nil {
 		w.leave, ahead = d.lines.join(a, load.Priority, load.Units)
@@ -112,7 +113,7 @@ func (d *Dispatcher) inLine(ctx context.Context, a *account.Account, s shipment,
 	if w.leave != nil && t.Wait <= shortTurn {
 		return true
 	}
-	w.seat.leave()
+	w.slot.Leave()
 	s.again(d.placed(ctx, a, Waiting{load.Priority, load.Units, ahead, s.promised(d.Now())}, s.expires()))
 	return false
 }
@@ -126,7 +127,7 @@ func (d *Dispatcher) warm(ctx context.Context, a *account.Account) {
 
 // putOff puts a shipment back that the gate did not admit. The gate remembers a
 // pause, and the chunk may come back before it for the sake of its other jobs.
-func (s shipment) putOff(at time.Time, t Ticket) {
+func (s shipment) putOff(at time.Time, t Admission) {
 	if !t.Paused {
 		s.again(at, t.Why)
 		return
@@ -138,12 +139,12 @@ func (s shipment) putOff(at time.Time, t Ticket) {
 
 // sitOut waits for what the ticket says; false means that the parcels are put
 // back. Meanwhile the slot, and the places of the tasks, are others'.
-func (d *Dispatcher) sitOut(ctx context.Context, s shipment, load Load, t Ticket, seat *seat) bool {
-	seat.leave()
+func (d *Dispatcher) sitOut(ctx context.Context, s shipment, load Demand, t Admission, a *account.Account, slot *slots.Slot) bool {
+	slot.Leave()
 	back, ok := s.park()
 	if !ok && t.Limited {
-		w := Waiting{load.Priority, load.Units, d.lines.ahead(seat.a, load.Priority), s.promised(d.Now())}
-		s.again(d.placed(ctx, seat.a, w, s.expires()))
+		w := Waiting{load.Priority, load.Units, d.lines.ahead(a, load.Priority), s.promised(d.Now())}
+		s.again(d.placed(ctx, a, w, s.expires()))
 		return false
 	}
 	if !ok {
@@ -156,7 +157,7 @@ func (d *Dispatcher) sitOut(ctx context.Context, s shipment, load Load, t Ticket
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		if seat.take(ctx) {
+		if slot.Take(ctx) {
 			return true
 		}
 	case <-d.draining:

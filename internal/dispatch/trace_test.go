@@ -34,7 +34,7 @@ func traced(tr *tracer, on bool) func(*rig) {
 	return func(r *rig) {
 		r.cfg.Tracer, r.acct.ReceiptURL = tr, "https://push.example.com/receipts/shop/nova/s"
 		if on {
-			r.acct.Receipts, r.acct.Spec.Receipts = config.Receipts{Secret: "s"}, &vendors.Receipts{}
+			r.acct.Receipts, r.acct.Spec.Receipts = config.Receipts{Secret: vendors.NewSecret("s")}, &vendors.Receipts{}
 		}
 	}
 }

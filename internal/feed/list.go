@@ -12,6 +12,7 @@ import (
 
 	"github.com/postrider/postrider/internal/accesstoken"
 	"github.com/postrider/postrider/internal/account"
+	"github.com/postrider/postrider/internal/coord"
 	"github.com/postrider/postrider/internal/ledger"
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
@@ -74,8 +75,8 @@ func (p *Puller) Wanted() bool { return len(p.lists()) > 0 }
 // lists are the accounts whose vendor keeps a list.
 func (p *Puller) lists() []*account.Account {
 	return slices.DeleteFunc(p.Accounts(), func(a *account.Account) bool {
-		v, ok := a.Vendor.(vendors.Puller)
-		return !ok || !v.Pulls()
+		v, ok := a.Vendor.(vendors.ListFetcher)
+		return !ok || !v.HasList()
 	})
 }
 
@@ -85,7 +86,7 @@ func (p *Puller) Run(ctx context.Context) {
 		for _, a := range p.lists() {
 			p.Due(ctx, a)
 		}
-		restList(ctx, listLook)
+		coord.Sleep(ctx, listLook)
 	}
 }
 
@@ -157,16 +158,16 @@ func (p *Puller) pull(ctx context.Context, a *account.Account, since time.Time) 
 
 // request asks for one page, with an access token that the vendor takes. It is not
 // broken off when ctx ends: the page might be lost.
-func (p *Puller) request(ctx context.Context, a *account.Account) (got vendors.Pulled, err error) {
+func (p *Puller) request(ctx context.Context, a *account.Account) (got vendors.ListPage, err error) {
 	h := accesstoken.Holder{App: a.App, Vendor: a.Spec.Name, Granter: a.Granter(), Fingerprint: a.Fingerprint}
 	used := accesstoken.Use(ctx, p.Access, h, func(access string) bool {
 		one, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.Timeout)
 		defer cancel()
-		got, err = a.Vendor.(vendors.Puller).Pull(one, access)
+		got, err = a.Vendor.(vendors.ListFetcher).FetchList(one, access)
 		return refused(a, err)
 	})
 	if used != nil && !errors.Is(used, accesstoken.ErrRefused) {
-		return vendors.Pulled{}, used
+		return vendors.ListPage{}, used
 	}
 	return got, err
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/cenkalti/backoff/v4"
 
 	"github.com/postrider/postrider/internal/account"
+	"github.com/postrider/postrider/internal/coord"
 	"github.com/postrider/postrider/internal/ledger"
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/push/wire"
@@ -24,7 +25,7 @@ const (
 )
 
 // keep hands a page to the feed, and tries until it is there.
-func (p *Puller) keep(ctx context.Context, a *account.Account, got vendors.Pulled, since time.Time) error {
+func (p *Puller) keep(ctx context.Context, a *account.Account, got vendors.ListPage, since time.Time) error {
 	found := p.found(a, got, since)
 	if len(found.Invalid) == 0 {
 		p.Log.Warn().Str("app", a.App).Str("vendor", a.Spec.Name).Int("tokens", len(got.Tokens)).
@@ -36,7 +37,7 @@ func (p *Puller) keep(ctx context.Context, a *account.Account, got vendors.Pulle
 	go func() { // ends with ctx
 		select {
 		case <-p.Stopping:
-			restList(ctx, listKeepAtEnd)
+			coord.Sleep(ctx, listKeepAtEnd)
 			cancel()
 		case <-ctx.Done():
 		}
@@ -52,7 +53,7 @@ func (p *Puller) keep(ctx context.Context, a *account.Account, got vendors.Pulle
 		if !told {
 			p.Log.Error().Err(err).Str("app", a.App).Str("vendor", a.Spec.Name).Msg("pulled tokens cannot be kept: waiting for redis")
 		}
-		restList(ctx, b.NextBackOff())
+		coord.Sleep(ctx, b.NextBackOff())
 		if ctx.Err() != nil {
 			p.Meter.Lost(a.App, a.Spec.Name, len(got.Tokens))
 			return fmt.Errorf("keep %d tokens that the vendor's list has no more: %w", len(got.Tokens), err)
@@ -60,7 +61,7 @@ func (p *Puller) keep(ctx context.Context, a *account.Account, got vendors.Pulle
 	}
 }
 
-func (p *Puller) found(a *account.Account, got vendors.Pulled, since time.Time) ledger.Found {
+func (p *Puller) found(a *account.Account, got vendors.ListPage, since time.Time) ledger.Found {
 	row, _ := a.Codes.Lookup(got.Code.Level, got.Code.Code)
 	f := ledger.Found{App: a.App, Vendor: a.Spec.Name}
 	if row.Action == classify.NoAction {
@@ -117,13 +118,4 @@ func (p *Puller) plan(ctx context.Context, a *account.Account, s listPlan) error
 		return fmt.Errorf("note when a list is due: %w", err)
 	}
 	return nil
-}
-
-func restList(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
 }

@@ -64,7 +64,7 @@ func newRig(t *testing.T, ids int) *rig {
 		Redis: r.rdb, Access: &accesstoken.Store{Redis: r.rdb}, Meter: r, Log: zerolog.New(r), Now: func() time.Time { return r.now },
 		Feed: &ledger.Store{Redis: r.rdb, Guard: ledger.Guard{Min: 20, Ratio: 0.9}},
 	}
-	s := &oppo.Settings{AppKey: "100001", MasterSecret: secret, BaseURL: server.URL, FeedbackURL: server.URL}
+	s := &oppo.Settings{AppKey: "100001", MasterSecret: vendors.NewSecret(secret), BaseURL: server.URL, FeedbackURL: server.URL}
 	v := s.Open(server.Client())
 	r.acct = &account.Account{
 		App: "shop", Spec: oppo.Spec(), Vendor: v, Fingerprint: "print", Codes: oppo.Spec().Codes, Timeout: 10 * time.Second,
@@ -200,9 +200,9 @@ type pagePuller struct {
 	left pages
 }
 
-func (*pagePuller) Pulls() bool { return true }
-func (p *pagePuller) Pull(context.Context, string) (vendors.Pulled, error) {
-	got := vendors.Pulled{Code: oppoCode}
+func (*pagePuller) HasList() bool { return true }
+func (p *pagePuller) FetchList(context.Context, string) (vendors.ListPage, error) {
+	got := vendors.ListPage{Code: oppoCode}
 	if len(p.left) > 0 {
 		got.Tokens, p.left = p.left[0], p.left[1:]
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/postrider/postrider/internal/coord"
+	"github.com/postrider/postrider/pkg/push/lua"
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
@@ -88,39 +89,17 @@ func (f *Filter) choose(raw []redis.XMessage) []Entry {
 	return all
 }
 
-// confirmScript moves one entry from those that are held to the feed. A token
-// that is to be deleted is known dead from then on.
-//
-//	KEYS: held entries, feed, marks, call
-//	ARGV: entry's id, mark or "", its time (ms), keep of marks (s)
-//	Returns 1, or 0 if somebody else has moved the entry.
-var confirmScript = redis.NewScript(coord.OnceLua + `
-if did(KEYS[4], ARGV[1]) then return 1 end
-local e = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1])
-if #e == 0 then return 0 end
-redis.call('XADD', KEYS[2], '*', unpack(e[1][2]))
-redis.call('XDEL', KEYS[1], ARGV[1])
-note(KEYS[4], ARGV[1])
-if ARGV[2] ~= '' then
-  redis.call('ZADD', KEYS[3], 'GT', ARGV[3], ARGV[2])
-  if redis.call('TTL', KEYS[3]) < tonumber(ARGV[4]) then redis.call('EXPIRE', KEYS[3], ARGV[4]) end
-end
-return 1
-`)
-
 // Confirm moves the chosen entries into the feed, in their order. Each is moved
 // in one step: confirming again, or twice at once, after whatever interruption,
 // feeds each once. The count is right also beside an error.
 func (h *Held) Confirm(ctx context.Context, f Filter) (int, error) {
 	call := coord.CallKey(wire.HeldStream)
 	return h.move(ctx, f, "confirm", func(ctx context.Context, all []Entry) ([]bool, error) {
-		cmds := make([]*redis.Cmd, len(all))
-		_, err := h.Redis.Pipelined(ctx, func(p redis.Pipeliner) error {
-			for i := range all {
-				cmds[i] = h.confirm(ctx, p, call, &all[i])
-			}
-			return nil
-		})
+		calls := make([]*lua.Call, len(all))
+		for i := range all {
+			calls[i] = h.confirmCall(call, &all[i])
+		}
+		cmds, err := lua.RunAll(ctx, h.Redis, calls)
 		moved := make([]bool, len(all))
 		for i, cmd := range cmds {
 			n, err := cmd.Int()
@@ -130,13 +109,20 @@ func (h *Held) Confirm(ctx context.Context, f Filter) (int, error) {
 	})
 }
 
-func (h *Held) confirm(ctx context.Context, p redis.Pipeliner, call string, e *Entry) *redis.Cmd {
+func (h *Held) confirmCall(call string, e *Entry) *lua.Call {
 	mark, at := "", int64(0)
 	if t, err := time.Parse(time.RFC3339, e.At); err == nil && e.Action == actionDelete {
 		mark, at = wire.Mark(e.Token), t.UnixMilli()
 	}
-	keys := []string{wire.HeldStream, wire.InvalidStream, wire.GoneKey(e.App, e.Vendor), call}
-	return confirmScript.Eval(ctx, p, keys, e.ID, mark, at, int64(h.Keep/time.Second))
+	return confirmScript.Call().
+		Key("quarantine", wire.HeldStream).
+		Key("feed", wire.InvalidStream).
+		Key("marks", wire.GoneKey(e.App, e.Vendor)).
+		Key("call", call).
+		Arg("id", e.ID).
+		Arg("mark", mark).
+		Arg("at", at).
+		Arg("keep", int64(h.Keep/time.Second))
 }
 
 // actionDelete is the action of tokens that are dead for good.

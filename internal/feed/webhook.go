@@ -15,6 +15,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
 
+	"github.com/postrider/postrider/internal/coord"
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
@@ -88,16 +89,7 @@ func (w *Webhook) Run(ctx context.Context) {
 			out = true
 			w.Log.Error().Err(err).Msg("the webhook does not take the feed of invalid tokens: it is tried until it does")
 		}
-		rest(ctx, wait.NextBackOff())
-	}
-}
-
-func rest(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
+		coord.Sleep(ctx, wait.NextBackOff())
 	}
 }
 

@@ -2,7 +2,7 @@ package intake
 
 import (
 	"context"
-	_ "embed"
+	"embed"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,6 +14,7 @@ import (
 
 	"github.com/postrider/postrider/internal/coord"
 	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/push/lua"
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
@@ -157,9 +158,9 @@ func (s *Stream) enqueue(ctx context.Context, lot []*given, again bool) error {
 }
 
 //go:embed refuse.lua
-var refuseSource string
+var scripts embed.FS
 
-var refuseScript = redis.NewScript(refuseSource)
+var refuseScript = lua.Load(scripts, "refuse.lua")
 
 // refusedPerStep is the most answers that one run of refuseScript gives.
 const refusedPerStep = 500
@@ -167,20 +168,26 @@ const refusedPerStep = 500
 // refuse answers what was refused of an entry: its job, or tokens of a job that
 // was enqueued. No answer holds a token.
 func (g *given) refuse(ctx context.Context, p redis.Pipeliner) {
-	answer := func(mark string, number int, words []any) {
-		keys := []string{wire.RefusedStream, wire.CallKey(wire.RefusedStream, mark)}
-		refuseScript.Eval(ctx, p, keys, append([]any{number}, words...)...)
+	call := func(mark string, answers [][]any) {
+		c := refuseScript.Call().
+			Key("refused", wire.RefusedStream).
+			Key("answered", wire.CallKey(wire.RefusedStream, mark))
+		for _, words := range answers {
+			c.Row("answer").Arg("words", len(words))
+		}
+		c.Rest(slices.Concat(answers...)...)
+		c.Eval(ctx, p) // p is a transaction
 	}
 	if g.err != nil {
-		answer(g.id, 1, []any{"id", g.id, "job", g.name, "reason", g.err.Error()})
+		call(g.id, [][]any{{"id", g.id, "job", g.name, "reason", g.err.Error()}})
 		return
 	}
 	for i, part := range slices.Collect(slices.Chunk(g.tokens, refusedPerStep)) {
-		words := make([]any, 0, 10*len(part))
-		for _, t := range part {
-			words = append(words, "id", g.id, "job", g.name, "reason", t.Reason, "position", t.Position, "vendor", t.Vendor)
+		answers := make([][]any, len(part))
+		for k, t := range part {
+			answers[k] = []any{"id", g.id, "job", g.name, "reason", t.Reason, "position", t.Position, "vendor", t.Vendor}
 		}
-		answer(fmt.Sprintf("%s.%d", g.id, i), len(part), words)
+		call(fmt.Sprintf("%s.%d", g.id, i), answers)
 	}
 }
 

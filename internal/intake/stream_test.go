@@ -144,7 +144,7 @@ func TestWhatIsNotTextIsRefusedAndNoTokenIsKept(t *testing.T) {
 		{"{\"id\":\"gbk\",\"app\":\"shop\",\"message\":{\"title\":\"\xb7\xa2\xbb\xf5\"}}", "message.title: is not UTF-8, it looks like GBK: write UTF-8"},
 		{"\xff\xfe{\x00}\x00", "is UTF-16: save it as UTF-8"},
 		{`{"id":"half","message":{"body":"\ud83d"}}`,
-			`message.body: holds \ud83d alone, which is half of a character: write both halves, like \ud83d\ude00, or the character itself`},
+			`message.body: holds \ud83d, half of a surrogate pair, without the other half: write both, like \ud83d\ude00, or the character itself`},
 		{`{"id":"swapped","app":"shop","message":{"title":"t","body":"b"},"targets":{"` + token + `":["huawei"]}}`,
 			`targets.IQAA…Q=: is not a vendor, and its token is "huawei": are they swapped? The vendor comes first`},
 		{`{"id":"field","` + token + `":1}`, "IQAA…Q= (32 characters): is not a field: see docs/job.md for those that are"},

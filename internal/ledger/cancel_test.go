@@ -4,11 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 
 	"github.com/postrider/postrider/internal/ledger"
 	"github.com/postrider/postrider/pkg/push"
@@ -175,52 +172,5 @@ func TestAJobWhoseTasksAreBeingEnqueuedIsCanceledWhenTheyComeUp(t *testing.T) {
 	}
 	if got := r.status("a"); got.State != "canceled" || got.Canceled != 5 || !got.Ended() {
 		t.Errorf("got %+v, want 5 canceled", got)
-	}
-}
-
-func TestHastenBringsForwardTheTasksOfThatJobAlone(t *testing.T) {
-	t.Parallel()
-	r := newRig(t)
-	const lane = "huawei:normal"
-	later := func(id string, n int) push.Job {
-		j := job(id, slices.Repeat([]string{"t"}, n)...)
-		for i := range j.Targets["huawei"] {
-			j.Targets["huawei"][i] += strings.Repeat("x", i)
-		}
-		j.NotBefore = time.Now().Add(time.Hour)
-		return j
-	}
-	for _, j := range []push.Job{later("a-b", 9), later("a_b", 2), later("a-b.1", 1), later("a", 1), later("[*]", 1), later("*", 1)} {
-		r.enqueue(j)
-	}
-	r.stream(later("a-b-large", 9))
-	r.enqueue(later("shared-1", 1), later("shared-2", 1)) // keep their time
-	// One of them was put back.
-	moved := r.rdb.ZRange(t.Context(), wire.ScheduledKey(lane), 0, -1).Val()
-	for _, id := range moved {
-		if strings.HasPrefix(id, "a_b-") {
-			r.must(r.rdb.ZRem(t.Context(), wire.ScheduledKey(lane), id).Err())
-			r.must(r.rdb.ZAdd(t.Context(), "asynq:{huawei:normal}:retry", redis.Z{Member: id, Score: 1}).Err())
-			break
-		}
-	}
-	due := 0
-	for id, want := range map[string]int{"a-b": 3, "a-b-large": 3, "*": 1, "[*]": 1, "nobody": 0, "shared-1": 0} {
-		r.must(r.book.Hasten(t.Context(), id))
-		now := r.rdb.LRange(t.Context(), wire.PendingKey(lane), 0, -1).Val()
-		if got := len(now) - due; got != want {
-			t.Errorf("%d tasks of %s come up, want %d", got, id, want)
-		}
-		due = len(now)
-	}
-	for _, id := range r.rdb.LRange(t.Context(), wire.PendingKey(lane), 0, -1).Val() {
-		got := r.rdb.HMGet(t.Context(), wire.TaskKey(lane, id), "state", "pending_since").Val()
-		if got[0] != "pending" || got[1] == nil {
-			t.Errorf("task %s is %v, want it pending", id, got)
-		}
-	}
-	rest := r.rdb.ZCard(t.Context(), wire.ScheduledKey(lane)).Val() + r.rdb.ZCard(t.Context(), "asynq:{huawei:normal}:retry").Val()
-	if rest != 4 {
-		t.Errorf("%d tasks keep their time, want those of a_b, a-b.1, a and the shared one", rest)
 	}
 }

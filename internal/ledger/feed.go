@@ -5,13 +5,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/postrider/postrider/internal/coord"
+	"github.com/postrider/postrider/pkg/push/lua"
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
@@ -35,34 +33,6 @@ type Found struct {
 	Invalid  []InvalidToken
 }
 
-// feedScript adds entries to the feed, each unless the same was added not long ago.
-//
-//	KEYS: call's answer, feed, held entries, guard, marks, then of each entry: what tells that it was added
-//	ARGV: now (Unix s), keep of marks (s), how long an entry is known (s),
-//	      tokens answered, tokens invalid among them, guard's least (0: it is off) and ratio,
-//	      of each entry: mark, its time (ms), number of words, words
-//	Returns how many were added, and 0 if they were fed, 1 if held, 2 if held for the first time.
-var feedScript = redis.NewScript(foundLua + `
-local before = redis.call('GET', KEYS[1])
-if before then
-  local n, held = string.match(before, '(%d+) (%d+)')
-  return {tonumber(n), tonumber(held)}
-end
-local now, n, a = tonumber(ARGV[1]), 0, 8
-local held = judge(KEYS[4], now, tonumber(ARGV[4]), tonumber(ARGV[5]), #KEYS > 5, tonumber(ARGV[6]), tonumber(ARGV[7]))
-for k = 6, #KEYS do
-  local words = tonumber(ARGV[a + 2])
-  if redis.call('SET', KEYS[k], '', 'NX', 'EX', ARGV[3]) then
-    found(held > 0, KEYS[2], KEYS[3], KEYS[5], ARGV[a], ARGV[a + 1], a + 3, a + 2 + words)
-    n = n + 1
-  end
-  a = a + 3 + words
-end
-if #KEYS > 5 then forget(KEYS[5], now, tonumber(ARGV[2])) end
-redis.call('SET', KEYS[1], n .. ' ' .. held, 'EX', 60)
-return {n, held}
-`)
-
 // Feed adds invalid tokens to the feed, or has them held, each at most once a
 // day for the same code: adding the same again, after an error, is safe. It
 // answers how many were added, and where.
@@ -72,8 +42,7 @@ func (s *Store) Feed(ctx context.Context, f Found) (added int, standing Standing
 		part.Invalid = f.Invalid[:min(perFeed, len(f.Invalid))]
 		f.Invalid = f.Invalid[len(part.Invalid):]
 		// The first part counts them all: it is to be judged by all.
-		keys, args := s.feedArgs(part, len(part.Invalid)+len(f.Invalid))
-		got, err := feedScript.Run(ctx, s.Redis, keys, args...).Int64Slice()
+		got, err := s.feedCall(part, len(part.Invalid)+len(f.Invalid)).Run(ctx, s.Redis).Int64Slice()
 		if err != nil || len(got) != 2 {
 			return added, standing, fmt.Errorf("feed invalid tokens: %w", err)
 		}
@@ -83,22 +52,34 @@ func (s *Store) Feed(ctx context.Context, f Found) (added int, standing Standing
 	return added, standing, nil
 }
 
-func (s *Store) feedArgs(f Found, invalid int) ([]string, []any) {
+// feedCall adds one part of what was found; invalid is how many invalid tokens
+// the guard is to count.
+func (s *Store) feedCall(f Found, invalid int) *lua.Call {
 	now := s.now()
 	if f.Answered == 0 {
 		invalid = 0
 	}
-	keys := []string{coord.CallKey(wire.InvalidStream), wire.InvalidStream, wire.HeldStream, wire.GuardKey(f.App, f.Vendor, f.Source), wire.GoneKey(f.App, f.Vendor)}
-	args := []any{
-		now.Unix(), int64(s.keep() / time.Second), int64(feedOnce / time.Second),
-		f.Answered, invalid, s.Guard.Min, s.Guard.Ratio,
+	c := feedScript.Call().Grow(len(f.Invalid), 21*len(f.Invalid)).
+		Key("call", coord.CallKey(wire.InvalidStream)).
+		Key("stream", wire.InvalidStream).
+		Key("quarantine", wire.HeldStream).
+		Key("guard", wire.GuardKey(f.App, f.Vendor, f.Source)).
+		Key("marks", wire.GoneKey(f.App, f.Vendor)).
+		Arg("now", now.Unix()).
+		Arg("keep", int64(s.keep()/time.Second)).
+		Arg("once", int64(feedOnce/time.Second)).
+		Arg("answered", f.Answered).
+		Arg("among", invalid).
+		Arg("guard_least", s.Guard.Min).
+		Arg("guard_ratio", s.Guard.Ratio)
+	words := make([][]any, len(f.Invalid))
+	for i, t := range f.Invalid {
+		words[i] = t.addTo(c.Row("invalid").Key("added", wire.FedKey(digest(t))), now)
 	}
-	keys, args = slices.Grow(keys, len(f.Invalid)), slices.Grow(args, 21*len(f.Invalid))
-	for _, t := range f.Invalid {
-		keys = append(keys, wire.FedKey(digest(t)))
-		args = t.appendTo(args, now)
+	for _, w := range words {
+		c.Rest(w...)
 	}
-	return keys, args
+	return c
 }
 
 // digest identifies app, vendor, token and code without showing the token.

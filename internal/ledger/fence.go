@@ -10,28 +10,6 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-// fenceScript takes a chunk from whoever holds it: the next step of every run
-// that loaded it before comes too late. A chunk whose generation is not 0 has
-// its states, so it gets them.
-//
-//	KEYS: chunk
-//	ARGV: length of its header, generation expected, generation to write (4 bytes each)
-//	Returns 1 if it was fenced, now or before, 0 if its generation is another, -1 if it is gone.
-var fenceScript = redis.NewScript(`
-local header = redis.call('GETRANGE', KEYS[1], 0, ARGV[1] - 1)
-if #header < tonumber(ARGV[1]) then return -1 end
-local gen = string.sub(header, 3, 6)
-if gen == ARGV[3] then return 1 end
-if gen ~= ARGV[2] then return 0 end
-local _, _, _, tokens, body = struct.unpack('>c2I4I2I2I4', header)
-local states = ARGV[1] + body
-if redis.call('STRLEN', KEYS[1]) == states then
-  redis.call('SETRANGE', KEYS[1], states, string.rep('\0', tokens))
-end
-redis.call('SETRANGE', KEYS[1], 2, ARGV[3])
-return 1
-`)
-
 // Fence takes a chunk from every run that has loaded it. ours tells whether the
 // caller still has the chunk's task for itself. It is asked after the generation
 // was read and before the fence replaces it, so that a fence that comes late
@@ -51,7 +29,9 @@ func (s *Store) Fence(ctx context.Context, ref string, ours func(context.Context
 			return err
 		}
 		next := wire.Head(nextFence(binary.BigEndian.Uint32(seen)), 0)[:wire.GenLength]
-		done, err := fenceScript.Run(ctx, s.Redis, []string{key}, wire.ChunkHeader, seen, next).Int()
+		done, err := fenceScript.Call().Key("chunk", key).
+			Arg("header", wire.ChunkHeader).Arg("expected", seen).Arg("next_gen", next).
+			Run(ctx, s.Redis).Int()
 		if err != nil {
 			return fmt.Errorf("fence chunk %s: %w", ref, err)
 		}

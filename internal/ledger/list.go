@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	_ "embed"
 	"errors"
 	"fmt"
 	"strconv"
@@ -11,11 +10,6 @@ import (
 
 	"github.com/postrider/postrider/pkg/push/wire"
 )
-
-//go:embed list.lua
-var listSource string
-
-var listScript = redis.NewScript(listSource)
 
 // Listing is open work that an older producer did not list.
 type Listing struct {
@@ -31,8 +25,15 @@ type Listing struct {
 // List lists open work, and its job if it has more than one token. It does
 // nothing if a step was recorded since the chunk was loaded, for that lists it.
 func (s *Store) List(ctx context.Context, l Listing) error {
-	keys := []string{wire.ChunkKey(l.Ref), wire.OpenKey(l.Lane), wire.PackJobsKey(l.Ref)}
-	listed, err := listScript.Run(ctx, s.Redis, keys, wire.Head(l.Gen, 0)[:wire.GenLength], l.Member, l.Expires, l.PackedJobs).Bool()
+	listed, err := listScript.Call().
+		Key("chunk", wire.ChunkKey(l.Ref)).
+		Key("open_work", wire.OpenKey(l.Lane)).
+		Key("chunk_jobs", wire.PackJobsKey(l.Ref)).
+		Arg("generation", wire.Head(l.Gen, 0)[:wire.GenLength]).
+		Arg("member", l.Member).
+		Arg("score", l.Expires).
+		Arg("jobs", l.PackedJobs).
+		Run(ctx, s.Redis).Bool()
 	if err != nil {
 		return fmt.Errorf("list chunk %s: %w", l.Ref, err)
 	}

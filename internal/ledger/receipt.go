@@ -12,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/zeebo/xxh3"
 
+	"github.com/postrider/postrider/pkg/push/lua"
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
@@ -30,35 +31,6 @@ const (
 	countedFor = 8 * 24 * time.Hour
 )
 
-// receiptScript counts receipts in a job's ledger: each token once for each
-// event, however often and in whatever order they come. Without a ledger there
-// is nothing to count.
-//
-//	KEYS: ledger, sets of what was counted
-//	ARGV: how long the sets are kept (s), then of each receipt:
-//	      index of its set in KEYS, member, field of a hash, word of a single ledger
-var receiptScript = redis.NewScript(`
-local kind = redis.call('TYPE', KEYS[1])
-kind = kind.ok or kind
-if kind == 'none' then return 0 end
-if kind == 'string' then
-  local v = redis.call('GET', KEYS[1])
-  local had = v
-  for i = 2, #ARGV, 4 do
-    if not string.find(v .. ' ', ' ' .. ARGV[i + 3] .. ' ', 1, true) then v = v .. ' ' .. ARGV[i + 3] end
-  end
-  if v ~= had then redis.call('SET', KEYS[1], v, 'KEEPTTL') end
-  return 1
-end
-for i = 2, #ARGV, 4 do
-  if redis.call('SADD', KEYS[tonumber(ARGV[i])], ARGV[i + 1]) == 1 then
-    redis.call('HINCRBY', KEYS[1], ARGV[i + 2], 1)
-  end
-end
-for i = 2, #KEYS do redis.call('EXPIRE', KEYS[i], ARGV[1]) end
-return 1
-`)
-
 // CountReceipts counts what vendors told of the jobs' tokens, in two round
 // trips. Counting the same again changes nothing, and no outcome ever changes.
 func (s *Store) CountReceipts(ctx context.Context, jobs map[string][]Receipt) error {
@@ -67,28 +39,14 @@ func (s *Store) CountReceipts(ctx context.Context, jobs map[string][]Receipt) er
 	if err != nil {
 		return err
 	}
-	for again := false; ; again = true {
-		_, err := s.Redis.Pipelined(ctx, func(p redis.Pipeliner) error {
-			for i, job := range names {
-				keys, args := receiptArgs(job, sets[i], jobs[job])
-				receiptScript.EvalSha(ctx, p, keys, args...)
-			}
-			return nil
-		})
-		if err == nil || again || !redis.HasErrorPrefix(err, "NOSCRIPT") {
-			return wrap("count receipts", err)
-		}
-		if err := receiptScript.Load(ctx, s.Redis).Err(); err != nil {
-			return fmt.Errorf("load receipt script: %w", err)
-		}
+	calls := make([]*lua.Call, len(names))
+	for i, job := range names {
+		calls[i] = receiptCall(job, sets[i], jobs[job])
 	}
-}
-
-func wrap(op string, err error) error {
-	if err == nil {
-		return nil
+	if _, err := lua.RunAll(ctx, s.Redis, calls); err != nil {
+		return fmt.Errorf("count receipts: %w", err)
 	}
-	return fmt.Errorf("%s: %w", op, err)
+	return nil
 }
 
 // countedSets answers of each job over how many sets its receipts are spread.
@@ -113,21 +71,26 @@ func (s *Store) countedSets(ctx context.Context, jobs []string) ([]int, error) {
 	return sets, nil
 }
 
-// receiptArgs are the script's, see there.
-func receiptArgs(job string, sets int, all []Receipt) ([]string, []any) {
-	keys := []string{wire.JobKey(job)}
-	args := make([]any, 1, 1+4*len(all))
-	args[0] = int64(countedFor / time.Second)
-	index := map[int]int{}
-	for _, r := range all {
-		h := xxh3.HashString(r.Token)
-		set := int(h % uint64(sets)) //nolint:gosec // far below either's limit
+// receiptCall counts the receipts of one job, which are spread over some sets.
+func receiptCall(job string, sets int, all []Receipt) *lua.Call {
+	c := receiptScript.Call().Key("ledger", wire.JobKey(job)).Arg("keep", int64(countedFor/time.Second))
+	hashes := make([]uint64, len(all))
+	index := map[uint64]int{} // of the sets in use, from 1
+	for i, r := range all {
+		hashes[i] = xxh3.HashString(r.Token)
+		set := hashes[i] % uint64(sets) //nolint:gosec // far below either's limit
 		if index[set] == 0 {
-			keys = append(keys, wire.CountedKey(job, set))
-			index[set] = len(keys)
+			index[set] = len(index) + 1
+			c.Row("set").Key("counted", wire.CountedKey(job, int(set))) //nolint:gosec // far below either's limit
 		}
-		member := strconv.FormatInt(int64(h^xxh3.HashString(string(r.Event))), 10) //nolint:gosec // any number will do
-		args = append(args, index[set], member, r.Event.Field(), r.Event.Word())
 	}
-	return keys, args
+	for i, r := range all {
+		member := strconv.FormatInt(int64(hashes[i]^xxh3.HashString(string(r.Event))), 10) //nolint:gosec // any number will do
+		c.Row("receipt").
+			Arg("set", index[hashes[i]%uint64(sets)]). //nolint:gosec // far below either's limit
+			Arg("member", member).
+			Arg("field", r.Event.Field()).
+			Arg("word", r.Event.Word())
+	}
+	return c
 }

@@ -149,7 +149,7 @@ func (l *Limiter) Place(ctx context.Context, k Key, lim Limit, w Waiting) (time.
 func (l *Limiter) Idle(ctx context.Context) (idle []Key, err error) {
 	var errs []error
 	for _, k := range l.lined(l.now().Add(2 * time.Second)) {
-		was, err := idleScript.Run(ctx, l.Redis, []string{k.rate()}, l.scriptNow()).Bool()
+		was, err := idleScript.Call().Key("rate", k.rate()).Arg("now", l.scriptNow()).Run(ctx, l.Redis).Bool()
 		if err != nil {
 			errs = append(errs, fmt.Errorf("look for unused permits: %w", err))
 		}

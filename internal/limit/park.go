@@ -60,14 +60,23 @@ type Parked struct {
 // two of these jobs did), if the code is about the app.
 func (l *Limiter) Park(ctx context.Context, k Key, p Parking) (until time.Time, news, second bool, err error) {
 	now := l.now()
-	args := []any{
-		p.Code, flag(p.AboutApp), rememberCode.Milliseconds(), min(max(p.RetryAfter, 0), maxPause).Milliseconds(),
-		firstPark.Milliseconds(), longestPark.Milliseconds(), keepPark.Milliseconds(), p.Probe, l.scriptNow(),
-	}
+	c := parkScript.Call().
+		Key("jobs", k.jobs()).
+		Key("forget", k.forget()).
+		Key("codes", k.codes()).
+		Arg("code", p.Code).
+		Arg("about_app", p.AboutApp).
+		Arg("remember", rememberCode.Milliseconds()).
+		Arg("retry_after", min(max(p.RetryAfter, 0), maxPause).Milliseconds()).
+		Arg("shortest", firstPark.Milliseconds()).
+		Arg("longest", longestPark.Milliseconds()).
+		Arg("keep", keepPark.Milliseconds()).
+		Arg("probe", p.Probe).
+		Arg("now", l.scriptNow())
 	for _, j := range p.Jobs {
-		args = append(args, j.ID, min(j.Expires.Sub(now), maxPause).Milliseconds())
+		c.Row("job").Arg("id", j.ID).Arg("life", min(j.Expires.Sub(now), maxPause).Milliseconds())
 	}
-	reply, err := parkScript.Run(ctx, l.Redis, []string{k.jobs(), k.forget(), k.codes()}, args...).Int64Slice()
+	reply, err := c.Run(ctx, l.Redis).Int64Slice()
 	l.entry(k).pauses.outdate()
 	if err != nil {
 		return time.Time{}, false, false, fmt.Errorf("park jobs: %w", err)
@@ -126,12 +135,17 @@ func (l *Limiter) Try(ctx context.Context, k Key, jobs []string, bound time.Dura
 // askParked asks Redis. With a probe's name the jobs whose wait is over are left
 // out of the answer, and counted.
 func (l *Limiter) askParked(ctx context.Context, k Key, jobs []string, probe string, bound time.Duration) (parked map[string]time.Time, due int, err error) {
-	args := make([]any, 0, 4+len(jobs))
-	args = append(args, probe, max(bound, time.Second).Milliseconds(), parkedAgain.Milliseconds(), l.scriptNow())
+	c := parkedScript.Call().
+		Key("jobs", k.jobs()).
+		Key("forget", k.forget()).
+		Arg("probe", probe).
+		Arg("bound", max(bound, time.Second).Milliseconds()).
+		Arg("again", parkedAgain.Milliseconds()).
+		Arg("now", l.scriptNow())
 	for _, j := range jobs {
-		args = append(args, j)
+		c.Row("job").Arg("id", j)
 	}
-	reply, err := parkedScript.Run(ctx, l.Redis, []string{k.jobs(), k.forget()}, args...).Int64Slice()
+	reply, err := c.Run(ctx, l.Redis).Int64Slice()
 	if err != nil {
 		return nil, 0, fmt.Errorf("look for parked jobs: %w", err)
 	}
@@ -158,12 +172,11 @@ func (l *Limiter) askParked(ctx context.Context, k Key, jobs []string, probe str
 // answer says nothing of the jobs: the next request may be it at once. Where it
 // was not the jobs' probe, or Park heard of it, nothing happens.
 func (l *Limiter) Unpark(ctx context.Context, k Key, jobs []string, probe string, well bool) (ended bool, err error) {
-	args := make([]any, 0, 2+len(jobs))
-	args = append(args, probe, flag(well))
+	c := unparkScript.Call().Key("jobs", k.jobs()).Key("forget", k.forget()).Arg("probe", probe).Arg("well", well)
 	for _, j := range jobs {
-		args = append(args, j)
+		c.Row("job").Arg("id", j)
 	}
-	n, err := unparkScript.Run(ctx, l.Redis, []string{k.jobs(), k.forget()}, args...).Int()
+	n, err := c.Run(ctx, l.Redis).Int()
 	l.entry(k).pauses.outdate()
 	if err != nil {
 		return false, fmt.Errorf("end the parking of jobs: %w", err)

@@ -56,7 +56,10 @@ func (l *Limiter) Pause(ctx context.Context, k Key, bucket string, until time.Ti
 	if left <= 0 {
 		return false, nil
 	}
-	news, err = pauseScript.Run(ctx, l.Redis, []string{k.pause()}, bucket, left, reason, l.scriptNow()).Bool()
+	news, err = pauseScript.Call().
+		Key("pauses", k.pause()).
+		Arg("bucket", bucket).Arg("length", left).Arg("reason", reason).Arg("now", l.scriptNow()).
+		Run(ctx, l.Redis).Bool()
 	l.entry(k).pauses.outdate()
 	if err != nil {
 		return false, fmt.Errorf("pause: %w", err)
@@ -68,8 +71,16 @@ func (l *Limiter) Pause(ctx context.Context, k Key, bucket string, until time.Ti
 // one; "" is that of the whole key, its stop and its parked jobs, and leaves the
 // pauses of buckets. A lowered rate stays lowered.
 func (l *Limiter) Resume(ctx context.Context, k Key, bucket string) (was bool, err error) {
-	keys := []string{k.pause(), k.rate(), k.stop(), k.jobs(), k.forget(), k.codes()}
-	ended, err := resumeScript.Run(ctx, l.Redis, keys, bucket, l.scriptNow()).Int()
+	ended, err := resumeScript.Call().
+		Key("pauses", k.pause()).
+		Key("rate", k.rate()).
+		Key("stop", k.stop()).
+		Key("jobs", k.jobs()).
+		Key("forget", k.forget()).
+		Key("codes", k.codes()).
+		Arg("bucket", bucket).
+		Arg("now", l.scriptNow()).
+		Run(ctx, l.Redis).Int()
 	e := l.entry(k)
 	e.pauses.outdate()
 	e.permits.listen()

@@ -2,67 +2,31 @@ package limit
 
 import (
 	"context"
-	_ "embed"
+	"embed"
 	"fmt"
 	"strconv"
 	"time"
 
-	"github.com/redis/go-redis/v9"
+	"github.com/postrider/postrider/pkg/push/lua"
 )
 
-//go:embed lease.lua
-var leaseSource string
-
-//go:embed place.lua
-var placeSource string
-
-//go:embed idle.lua
-var idleSource string
-
-//go:embed stop.lua
-var stopSource string
-
-//go:embed probe.lua
-var probeSource string
-
-//go:embed well.lua
-var wellSource string
-
-//go:embed release.lua
-var releaseSource string
-
-//go:embed pause.lua
-var pauseSource string
-
-//go:embed resume.lua
-var resumeSource string
-
-//go:embed park.lua
-var parkSource string
-
-//go:embed parked.lua
-var parkedSource string
-
-//go:embed unpark.lua
-var unparkSource string
-
-//go:embed state.lua
-var stateSource string
+//go:embed *.lua
+var scripts embed.FS
 
 var (
-	leaseScript   = redis.NewScript(leaseSource)
-	placeScript   = redis.NewScript(placeSource)
-	idleScript    = redis.NewScript(idleSource)
-	stopScript    = redis.NewScript(stopSource)
-	probeScript   = redis.NewScript(probeSource)
-	wellScript    = redis.NewScript(wellSource)
-	releaseScript = redis.NewScript(releaseSource)
-	pauseScript   = redis.NewScript(pauseSource)
-	resumeScript  = redis.NewScript(resumeSource)
-	parkScript    = redis.NewScript(parkSource)
-	parkedScript  = redis.NewScript(parkedSource)
-	unparkScript  = redis.NewScript(unparkSource)
-	stateScript   = redis.NewScript(stateSource)
+	leaseScript   = lua.Load(scripts, "lease.lua")
+	placeScript   = lua.Load(scripts, "place.lua")
+	idleScript    = lua.Load(scripts, "idle.lua")
+	stopScript    = lua.Load(scripts, "stop.lua")
+	probeScript   = lua.Load(scripts, "probe.lua")
+	wellScript    = lua.Load(scripts, "well.lua")
+	releaseScript = lua.Load(scripts, "release.lua")
+	pauseScript   = lua.Load(scripts, "pause.lua")
+	resumeScript  = lua.Load(scripts, "resume.lua")
+	parkScript    = lua.Load(scripts, "park.lua")
+	parkedScript  = lua.Load(scripts, "parked.lua")
+	unparkScript  = lua.Load(scripts, "unpark.lua")
+	stateScript   = lua.Load(scripts, "state.lua")
 )
 
 // keepTime is how long Redis remembers the rate of a key that nobody uses.
@@ -76,10 +40,21 @@ type request struct {
 
 // lease asks Redis for permits: wait is 0 when they were granted.
 func (l *Limiter) lease(ctx context.Context, k Key, lim Limit, r request) (wait time.Duration, factor float64, err error) {
-	reply, err := leaseScript.Run(ctx, l.Redis, []string{k.rate()},
-		lim.Rate, max(lim.Burst, 1), r.take, r.back, flag(r.high), flag(r.success),
-		pace, credit, yield, climb, keepTime.Milliseconds(), l.scriptNow(),
-	).StringSlice()
+	reply, err := leaseScript.Call().
+		Key("rate", k.rate()).
+		Arg("permits", lim.Rate).
+		Arg("burst", max(lim.Burst, 1)).
+		Arg("take", r.take).
+		Arg("back", r.back).
+		Arg("high", r.high).
+		Arg("succeeded", r.success).
+		Arg("pace", pace).
+		Arg("credit", credit).
+		Arg("yield", yield).
+		Arg("climb", climb).
+		Arg("keep", keepTime.Milliseconds()).
+		Arg("now", l.scriptNow()).
+		Run(ctx, l.Redis).StringSlice()
 	if err != nil {
 		return 0, 0, err
 	}
@@ -98,8 +73,17 @@ func (l *Limiter) lease(ctx context.Context, k Key, lim Limit, r request) (wait 
 
 // place asks Redis for a time for a request.
 func (l *Limiter) place(ctx context.Context, k Key, lim Limit, w Waiting) (wait time.Duration, err error) {
-	text, err := placeScript.Run(ctx, l.Redis, []string{k.rate()},
-		lim.Rate, w.Class, w.Permits, w.Ahead, flag(w.Late), pace, keepTime.Milliseconds(), l.scriptNow()).Text()
+	text, err := placeScript.Call().
+		Key("rate", k.rate()).
+		Arg("permits", lim.Rate).
+		Arg("class", w.Class).
+		Arg("needs", w.Permits).
+		Arg("before", w.Ahead).
+		Arg("late", w.Late).
+		Arg("pace", pace).
+		Arg("keep", keepTime.Milliseconds()).
+		Arg("now", l.scriptNow()).
+		Run(ctx, l.Redis).Text()
 	if err != nil {
 		return 0, err
 	}
@@ -118,11 +102,4 @@ func (l *Limiter) scriptNow() string {
 		return ""
 	}
 	return strconv.FormatInt(l.redisNow(), 10)
-}
-
-func flag(b bool) string {
-	if b {
-		return "1"
-	}
-	return "0"
 }

@@ -1,8 +1,9 @@
--- Takes back a probe that was not made: the next one may be at once.
--- KEYS[1] hash, see stop.lua
--- ARGV[1] the probe
--- Answers how many fields went.
-if redis.call('HGET', KEYS[1], 'probe') ~= ARGV[1] then
-  return 0
-end
-return redis.call('HDEL', KEYS[1], 'probe', 'asked', 'out')
+-- Takes back a probe that was not made: the next one may be made at once.
+--
+-- KEYS
+--  stop   hash, see stop.lua
+-- ARGV
+--  probe  its name
+-- Returns how many fields were removed.
+if redis.call('HGET', stop, 'probe') ~= probe then return 0 end
+return redis.call('HDEL', stop, 'probe', 'asked', 'out')

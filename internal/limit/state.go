@@ -47,8 +47,15 @@ func (l *Limiter) State(ctx context.Context, k Key) (State, error) {
 }
 
 func (l *Limiter) state(ctx context.Context, k Key, named int) (State, error) {
-	keys := []string{k.pause(), k.stop(), k.rate(), k.jobs(), k.forget()}
-	reply, err := stateScript.Run(ctx, l.Redis, keys, l.scriptNow(), named).StringSlice()
+	reply, err := stateScript.Call().
+		Key("pauses", k.pause()).
+		Key("stop", k.stop()).
+		Key("rate", k.rate()).
+		Key("jobs", k.jobs()).
+		Key("forget", k.forget()).
+		Arg("now", l.scriptNow()).
+		Arg("most", named).
+		Run(ctx, l.Redis).StringSlice()
 	if err != nil {
 		return State{}, fmt.Errorf("read pauses: %w", err)
 	}

@@ -68,11 +68,23 @@ type Halt struct {
 // is news.
 func (l *Limiter) Stop(ctx context.Context, k Key, h Halt) (until time.Time, news bool, err error) {
 	now, r := l.now(), rules[h.Kind]
-	reply, err := stopScript.Run(ctx, l.Redis, []string{k.rate(), k.stop()},
-		string(h.Kind), flag(r.grave), r.faults, min(max(h.RetryAfter, 0), maxPause).Milliseconds(),
-		r.first.Milliseconds(), r.longest.Milliseconds(), flag(r.slower), smallest, h.Probe, h.Reason,
-		keepStop.Milliseconds(), calmTime.Milliseconds(), l.scriptNow(),
-	).Int64Slice()
+	reply, err := stopScript.Call().
+		Key("rate", k.rate()).
+		Key("stop", k.stop()).
+		Arg("kind", string(h.Kind)).
+		Arg("grave", r.grave).
+		Arg("needed", r.faults).
+		Arg("retry_after", min(max(h.RetryAfter, 0), maxPause).Milliseconds()).
+		Arg("shortest", r.first.Milliseconds()).
+		Arg("longest", r.longest.Milliseconds()).
+		Arg("slower", r.slower).
+		Arg("smallest", smallest).
+		Arg("probe", h.Probe).
+		Arg("reason", h.Reason).
+		Arg("keep", keepStop.Milliseconds()).
+		Arg("calm_after", calmTime.Milliseconds()).
+		Arg("now", l.scriptNow()).
+		Run(ctx, l.Redis).Int64Slice()
 	e := l.entry(k)
 	e.pauses.failed()
 	if err != nil {
@@ -95,8 +107,10 @@ func (l *Limiter) Well(ctx context.Context, k Key, probe string) (ended bool, er
 	if probe == "" && !e.pauses.failing() {
 		return false, nil
 	}
-	ended, err = wellScript.Run(ctx, l.Redis, []string{k.rate(), k.stop(), k.codes()},
-		probe, quickClimb, calmTime.Milliseconds(), l.scriptNow()).Bool()
+	ended, err = wellScript.Call().
+		Key("rate", k.rate()).Key("stop", k.stop()).Key("codes", k.codes()).
+		Arg("probe", probe).Arg("climb", quickClimb).Arg("keep", calmTime.Milliseconds()).Arg("now", l.scriptNow()).
+		Run(ctx, l.Redis).Bool()
 	e.pauses.outdate()
 	if err != nil {
 		return false, fmt.Errorf("end a stop: %w", err)
@@ -107,7 +121,7 @@ func (l *Limiter) Well(ctx context.Context, k Key, probe string) (ended bool, er
 // Release gives a probe back that had no answer: another request may be the
 // probe at once. It does nothing to one that Well or Stop heard of.
 func (l *Limiter) Release(ctx context.Context, k Key, probe string) error {
-	err := releaseScript.Run(ctx, l.Redis, []string{k.stop()}, probe).Err()
+	err := releaseScript.Call().Key("stop", k.stop()).Arg("probe", probe).Run(ctx, l.Redis).Err()
 	l.entry(k).pauses.outdate()
 	if err != nil {
 		return fmt.Errorf("release a probe: %w", err)
@@ -127,8 +141,14 @@ func (l *Limiter) probe(ctx context.Context, k Key, e *entry, bound time.Duratio
 		return p
 	}
 	name := rand.Text()
-	reply, err := probeScript.Run(ctx, l.Redis, []string{k.stop()}, name, max(bound, time.Second).Milliseconds(),
-		probeAgain.Milliseconds(), slowAgain.Milliseconds(), l.scriptNow()).Int64Slice()
+	reply, err := probeScript.Call().
+		Key("stop", k.stop()).
+		Arg("probe", name).
+		Arg("bound", max(bound, time.Second).Milliseconds()).
+		Arg("first", probeAgain.Milliseconds()).
+		Arg("slow", slowAgain.Milliseconds()).
+		Arg("now", l.scriptNow()).
+		Run(ctx, l.Redis).Int64Slice()
 	switch {
 	case err != nil || len(reply) != 2:
 		return Pass{Until: now.Add(unknownTime), Why: fmt.Sprintf("ask for a probe: %v", err)}

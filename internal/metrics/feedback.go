@@ -18,7 +18,7 @@ func (m *Metrics) Invalid(app, vendor string, n int, held bool) {
 }
 
 // Suppressed counts tokens that were not sent since they are known dead.
-func (m *Metrics) Suppressed(app, vendor string, tokens int) {
+func (m *Metrics) Skipped(app, vendor string, tokens int) {
 	m.gone.WithLabelValues(app, vendor).Add(float64(tokens))
 }
 

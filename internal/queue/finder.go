@@ -331,7 +331,7 @@ func (f *Finder) Run(ctx context.Context) {
 
 // turn takes or keeps a worker's turn at something that one of all does.
 func turn(ctx context.Context, rdb redis.UniversalClient, key, self string, d time.Duration) (bool, error) {
-	mine, err := turnScript.Run(ctx, rdb, []string{key}, self, d.Milliseconds()).Bool()
+	mine, err := turnScript.Call().Key("turn", key).Arg("me", self).Arg("life", d.Milliseconds()).Run(ctx, rdb).Bool()
 	if err != nil {
 		return false, fmt.Errorf("take turns at %s: %w", key, err)
 	}
@@ -342,5 +342,5 @@ func turn(ctx context.Context, rdb redis.UniversalClient, key, self string, d ti
 func (f *Finder) leave(ctx context.Context, self string) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	_ = turnScript.Run(ctx, f.Redis, []string{wire.SweepKey}, self, 1).Err() // it ends by itself
+	_, _ = turn(ctx, f.Redis, wire.SweepKey, self, time.Millisecond) // it ends by itself
 }

@@ -2,13 +2,10 @@ package queue
 
 import (
 	"context"
-	_ "embed"
 	"fmt"
 	"math"
 	"strconv"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 
 	"github.com/postrider/postrider/pkg/push/wire"
 )
@@ -23,11 +20,6 @@ const (
 	forwardWithin = 10 * time.Second
 )
 
-//go:embed forward.lua
-var forwardSource string
-
-var forwardScript = redis.NewScript(wire.LuaAhead + forwardSource)
-
 // score is a time as asynq's sets have it, but to the millisecond, rounded up.
 func score(at time.Time) string {
 	return strconv.FormatFloat(math.Ceil(float64(at.UnixMicro())/1e3)/1e3, 'f', 3, 64)
@@ -38,9 +30,16 @@ func score(at time.Time) string {
 // no task waits.
 func (w *waiter) forward(ctx context.Context, set string, l *waitLane, ask bool) (n int, next time.Time, err error) {
 	now := w.now()
-	keys := []string{set, wire.PendingKey(l.name), wire.TurnKey(l.name)}
-	reply, err := forwardScript.Run(ctx, w.UniversalClient, keys,
-		strconv.FormatFloat(float64(now.UnixMilli())/1e3, 'f', 3, 64), now.UnixNano(), wire.TaskKey(l.name, ""), forwardPage, ask).Slice()
+	reply, err := forwardScript.Call().
+		Key("waiting", set).
+		Key("list", wire.PendingKey(l.name)).
+		Key("turns", wire.TurnKey(l.name)).
+		Arg("now", strconv.FormatFloat(float64(now.UnixMilli())/1e3, 'f', 3, 64)).
+		Arg("nanos", now.UnixNano()).
+		Arg("task_prefix", wire.TaskKey(l.name, "")).
+		Arg("most", forwardPage).
+		Arg("ask", ask).
+		Run(ctx, w.UniversalClient).Slice()
 	if err != nil {
 		return 0, next, fmt.Errorf("have tasks of %s worked that are due: %w", l.name, err)
 	}

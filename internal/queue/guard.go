@@ -10,22 +10,6 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-// guardLua opens each script with which asynq ends a run (done, complete, retry,
-// archive, requeue): it does nothing for a task that is no longer this run's.
-// Sent again after its reply was lost, it does nothing either. A run that ends
-// like this was no crash, so the crashes before it no longer count.
-//
-// It takes three more arguments: 1 for a task that goes ahead of a backlog when it
-// comes again, the index of the task's key, and the run.
-const guardLua = `
-local guarded = KEYS[tonumber(ARGV[#ARGV - 1])]
-if redis.call('HGET', guarded, 'run') ~= ARGV[#ARGV] then
-  return redis.status_reply('LOST')
-end
-redis.call('HDEL', guarded, 'run', 'crashes', 'promised')
-if ARGV[#ARGV - 2] == '1' then redis.call('HSET', guarded, 'promised', 1) end
-`
-
 // noScript is how Redis says that it has no script of a hash.
 type noScript struct{}
 
@@ -114,7 +98,7 @@ func (w *waiter) end(ctx context.Context, c call, t taskName, at int) *redis.Cmd
 	r := w.runs[t]
 	if c.text != "" {
 		script := redis.NewScript(c.text) // for its hash
-		w.guards[script.Hash()] = redis.NewScript(guardLua + c.text)
+		w.guards[script.Hash()] = redis.NewScript(guardSource + c.text)
 		c.sha = script.Hash()
 	}
 	guarded := w.guards[c.sha]

@@ -126,10 +126,18 @@ func (f *Finder) again(ctx context.Context, lane string, now time.Time, l Lost) 
 	if err != nil || t == nil {
 		return err
 	}
-	keys := []string{
-		wire.TaskKey(lane, t.ID), wire.PendingKey(lane), wire.ArchivedKey(lane), wire.OpenKey(lane), wire.ChunkKey(l.Chunk), wire.DeletedKey(lane),
-	}
-	if err := againScript.Run(ctx, f.Redis, keys, t.ID, t.Encode(), now.UnixNano(), l.Encode()).Err(); err != nil {
+	err = againScript.Call().
+		Key("task", wire.TaskKey(lane, t.ID)).
+		Key("list", wire.PendingKey(lane)).
+		Key("open_work", wire.OpenKey(lane)).
+		Key("chunk", wire.ChunkKey(l.Chunk)).
+		Key("deleted", wire.DeletedKey(lane)).
+		Arg("id", t.ID).
+		Arg("msg", t.Encode()).
+		Arg("nanos", now.UnixNano()).
+		Arg("member", l.Encode()).
+		Run(ctx, f.Redis).Err()
+	if err != nil {
 		return fmt.Errorf("enqueue task %s again: %w", t.ID, err)
 	}
 	return nil
@@ -174,7 +182,10 @@ func (f *Finder) trimmed(ctx context.Context, lane string, all []Lost) error {
 		return err
 	}
 	for _, id := range ids {
-		if err := trimmedScript.Run(ctx, f.Redis, []string{wire.TaskKey(lane, id), wire.ArchivedKey(lane)}, id).Err(); err != nil {
+		err := trimmedScript.Call().
+			Key("task", wire.TaskKey(lane, id)).Key("archived", wire.ArchivedKey(lane)).Arg("id", id).
+			Run(ctx, f.Redis).Err()
+		if err != nil {
 			return fmt.Errorf("delete trimmed task %s: %w", id, err)
 		}
 	}

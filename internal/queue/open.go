@@ -125,11 +125,11 @@ func startOf(msg string) time.Time {
 
 // taskStates are the letters of states.lua for the members' tasks.
 func taskStates(ctx context.Context, rdb redis.UniversalClient, lane string, all []Lost) (string, error) {
-	keys := make([]string, len(all))
-	for i, l := range all {
-		keys[i] = wire.TaskKey(lane, l.Task)
+	c := statesScript.Call().Grow(len(all), 0)
+	for _, l := range all {
+		c.Row("task").Key("task", wire.TaskKey(lane, l.Task))
 	}
-	states, err := statesScript.Run(ctx, rdb, keys).Text()
+	states, err := c.Run(ctx, rdb).Text()
 	if err == nil && len(states) != len(all) {
 		err = errors.New("redis told " + strconv.Itoa(len(states)) + " states of " + strconv.Itoa(len(all)) + " tasks")
 	}

@@ -95,12 +95,16 @@ func (m removal) serve(w http.ResponseWriter, r *http.Request, rdb redis.Univers
 // removeSome removes tasks by their ids.
 func removeSome(ctx context.Context, rdb redis.UniversalClient, lane string, ids []string) (done, failed []string, err error) {
 	for part := range slices.Chunk(ids, removePage) {
-		keys := []string{wire.DeletedKey(lane), wire.PendingKey(lane), wire.ScheduledKey(lane), wire.RetryKey(lane), wire.ArchivedKey(lane)}
-		args := make([]any, len(part))
-		for i, id := range part {
-			keys, args[i] = append(keys, wire.TaskKey(lane, id)), id
+		c := removeScript.Call().
+			Key("deleted", wire.DeletedKey(lane)).
+			Key("pending", wire.PendingKey(lane)).
+			Key("scheduled", wire.ScheduledKey(lane)).
+			Key("retry", wire.RetryKey(lane)).
+			Key("archived", wire.ArchivedKey(lane))
+		for _, id := range part {
+			c.Row("task").Key("task", wire.TaskKey(lane, id)).Arg("id", id)
 		}
-		removed, err := removeScript.Run(ctx, rdb, keys, args...).Int64Slice()
+		removed, err := c.Run(ctx, rdb).Int64Slice()
 		if err == nil && len(removed) != len(part) {
 			err = errors.New("redis answered for other tasks")
 		}

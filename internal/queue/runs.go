@@ -137,24 +137,6 @@ func (w *waiter) tidy(now time.Time) {
 	}
 }
 
-// beatScript renews the leases of the tasks that still belong to these runs.
-//
-//	KEYS: lease, then each task
-//	ARGV: end of the leases (Unix s), then of each task: id, run
-//	Returns the ids of the others.
-var beatScript = redis.NewScript(`
-local lost = {}
-for i = 2, #KEYS do
-  local id = ARGV[2 * i - 2]
-  if redis.call('HGET', KEYS[i], 'run') == ARGV[2 * i - 1] then
-    redis.call('ZADD', KEYS[1], 'XX', ARGV[1], id)
-  else
-    lost[#lost + 1] = id
-  end
-end
-return lost
-`)
-
 // ZAddXX is asynq's heartbeat. It names all tasks in work, those included that
 // somebody took over while this process was frozen. Their handlers are canceled.
 func (w *waiter) ZAddXX(ctx context.Context, key string, members ...redis.Z) *redis.IntCmd {
@@ -163,16 +145,16 @@ func (w *waiter) ZAddXX(ctx context.Context, key string, members ...redis.Z) *re
 		return w.UniversalClient.ZAddXX(ctx, key, members...)
 	}
 	now, cmd := time.Now(), redis.NewIntCmd(ctx)
-	keys, args := []string{key}, []any{w.now().Add(leaseFor).Unix()}
+	call := beatScript.Call().Key("leases", key).Arg("lease_end", w.now().Add(leaseFor).Unix())
 	beating := map[string]*run{}
 	for _, m := range members {
 		id, _ := m.Member.(string)
 		if r := w.runOf(taskName{lane, id}); r != nil {
-			keys, args = append(keys, r.key()), append(args, id, r.look)
+			call.Row("task").Key("task", r.key()).Arg("id", id).Arg("run", r.look)
 			beating[id] = r
 		}
 	}
-	lost, err := beatScript.Run(ctx, w.UniversalClient, keys, args...).StringSlice()
+	lost, err := call.Run(ctx, w.UniversalClient).StringSlice()
 	if err != nil {
 		cmd.SetErr(err)
 		return cmd

@@ -1,30 +1,30 @@
 package queue
 
 import (
-	_ "embed"
+	"embed"
 
-	"github.com/redis/go-redis/v9"
+	"github.com/postrider/postrider/pkg/push/lua"
 )
 
-//go:embed again.lua
-var againSource string
-
-//go:embed remove.lua
-var removeSource string
-
-//go:embed states.lua
-var statesSource string
-
-//go:embed trimmed.lua
-var trimmedSource string
-
-//go:embed turn.lua
-var turnSource string
+//go:embed *.lua
+var scripts embed.FS
 
 var (
-	againScript   = redis.NewScript(againSource)
-	removeScript  = redis.NewScript(removeSource)
-	statesScript  = redis.NewScript(statesSource)
-	trimmedScript = redis.NewScript(trimmedSource)
-	turnScript    = redis.NewScript(turnSource)
+	againScript   = lua.Load(scripts, "again.lua")
+	backScript    = lua.Load(scripts, "back.lua")
+	beatScript    = lua.Load(scripts, "beat.lua")
+	claimScript   = lua.Load(scripts, "claim.lua")
+	endScript     = lua.Load(scripts, "end.lua")
+	forwardScript = lua.Load(scripts, "forward.lua")
+	hastenScript  = lua.Load(scripts, "hasten.lua")
+	removeScript  = lua.Load(scripts, "remove.lua")
+	statesScript  = lua.Load(scripts, "states.lua")
+	takeScript    = lua.Load(scripts, "take.lua")
+	trimmedScript = lua.Load(scripts, "trimmed.lua")
+	turnScript    = lua.Load(scripts, "turn.lua")
 )
+
+// guardSource precedes asynq's own scripts: see the file.
+//
+//go:embed guard.lua
+var guardSource string

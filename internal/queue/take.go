@@ -10,41 +10,20 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/postrider/postrider/pkg/push/lua"
 	"github.com/postrider/postrider/pkg/push/wire"
 )
-
-// takeScript takes tasks off a lane as asynq's own script takes one, and notes
-// whose they are. Ids whose task was deleted are dropped.
-//
-//	KEYS: pending, paused, active, lease
-//	ARGV: end of the leases (Unix s), what task keys begin with, run, the most to take
-//	Returns of each task: id, encoding.
-var takeScript = redis.NewScript(`
-local all = {}
-if redis.call('EXISTS', KEYS[2]) == 1 then return all end
-for _ = 1, tonumber(ARGV[4]) do
-  local id = redis.call('RPOPLPUSH', KEYS[1], KEYS[3])
-  if not id then break end
-  local key = ARGV[2] .. id
-  local msg = redis.call('HGET', key, 'msg')
-  if msg then
-    redis.call('HSET', key, 'state', 'active', 'run', ARGV[3])
-    redis.call('HDEL', key, 'pending_since')
-    redis.call('ZADD', KEYS[4], ARGV[1], id)
-    all[#all + 1] = id
-    all[#all + 1] = msg
-  else
-    redis.call('LREM', KEYS[3], 1, id)
-  end
-end
-return all
-`)
 
 // take asks Redis for n tasks. They are ready for when asynq asks.
 func (w *waiter) take(ctx context.Context, keys []string, l *waitLane, n int) error {
 	look, taken := w.nextLook(), time.Now()
-	words, err := takeScript.Run(ctx, w.UniversalClient, keys,
-		w.now().Add(leaseFor).Unix(), wire.TaskKey(l.name, ""), look, n).StringSlice()
+	words, err := takeScript.Call().
+		Key("pending", keys[0]).Key("paused", keys[1]).Key("active", keys[2]).Key("leases", keys[3]).
+		Arg("lease_end", w.now().Add(leaseFor).Unix()).
+		Arg("task_prefix", wire.TaskKey(l.name, "")).
+		Arg("run", look).
+		Arg("most", n).
+		Run(ctx, w.UniversalClient).StringSlice()
 	clashes, unreadable := w.found(l, words, run{look: look, taken: taken, until: taken.Add(leaseFor)}, n)
 	for _, r := range clashes {
 		err = errors.Join(err, w.later(ctx, r))
@@ -105,31 +84,26 @@ func read(name taskName, msg string) (lastError string, ok bool) {
 	return lastError, err == nil && t.ID == name.id && t.Queue == name.lane && utf8.ValidString(t.ID+t.Queue+lastError)
 }
 
-// backScript puts a task that was taken and not begun back: to the front of its
-// lane, or among those that wait for their time.
-//
-//	KEYS: active, lease, task, pending or retry
-//	ARGV: task id, run, when it is due (Unix s), 0: now
-//	Returns 0 if it is not this run's any more, or was put back before.
-var backScript = redis.NewScript(`
-if redis.call('HGET', KEYS[3], 'run') ~= ARGV[2] then return 0 end
-redis.call('HDEL', KEYS[3], 'run')
-redis.call('LREM', KEYS[1], 0, ARGV[1])
-redis.call('ZREM', KEYS[2], ARGV[1])
-if ARGV[3] == '0' then
-  redis.call('RPUSH', KEYS[4], ARGV[1])
-  redis.call('HSET', KEYS[3], 'state', 'pending')
-else
-  redis.call('ZADD', KEYS[4], ARGV[3], ARGV[1])
-  redis.call('HSET', KEYS[3], 'state', 'retry')
-end
-return 1
-`)
+// backCall puts a task back that a run took and did not begin. due is a Unix
+// second, 0 for now.
+func backCall(t taskName, run string, due int64) *lua.Call {
+	target := wire.PendingKey(t.lane)
+	if due > 0 {
+		target = wire.RetryKey(t.lane)
+	}
+	return backScript.Call().
+		Key("active", wire.ActiveKey(t.lane)).
+		Key("leases", wire.LeaseKey(t.lane)).
+		Key("task", t.key()).
+		Key("target", target).
+		Arg("id", t.id).
+		Arg("run", run).
+		Arg("due", due)
+}
 
 // putBack puts a task back to the front of its lane.
 func putBack(ctx context.Context, rdb redis.UniversalClient, t taskName, look string) error {
-	keys := []string{wire.ActiveKey(t.lane), wire.LeaseKey(t.lane), t.key(), wire.PendingKey(t.lane)}
-	if err := backScript.Run(ctx, rdb, keys, t.id, look, 0).Err(); err != nil {
+	if err := backCall(t, look, 0).Run(ctx, rdb).Err(); err != nil {
 		return fmt.Errorf("give task %s back: %w", t.id, err)
 	}
 	return nil
@@ -138,8 +112,7 @@ func putBack(ctx context.Context, rdb redis.UniversalClient, t taskName, look st
 // later has a task come again when the earlier run in this process is over, if
 // no other worker takes it before.
 func (w *waiter) later(ctx context.Context, r *run) error {
-	keys := []string{wire.ActiveKey(r.lane), wire.LeaseKey(r.lane), r.key(), wire.RetryKey(r.lane)}
-	if err := backScript.Run(ctx, w.UniversalClient, keys, r.id, r.look, w.now().Add(2*time.Second).Unix()).Err(); err != nil {
+	if err := backCall(r.taskName, r.look, w.now().Add(2*time.Second).Unix()).Run(ctx, w.UniversalClient).Err(); err != nil {
 		return fmt.Errorf("put task %s off: %w", r.id, err)
 	}
 	return nil

@@ -24,6 +24,7 @@ import (
 	"github.com/postrider/postrider/internal/redistest"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/push/wire"
+	"github.com/postrider/postrider/pkg/vendors"
 	"github.com/postrider/postrider/pkg/vendors/huawei"
 	"github.com/postrider/postrider/pkg/vendors/registry"
 	"github.com/postrider/postrider/pkg/vendors/tim"
@@ -76,7 +77,7 @@ func find(app, vendor string) (*account.Account, bool) {
 		return nil, false
 	}
 	a := &account.Account{
-		App: app, Spec: spec, Codes: spec.Codes, Settings: spec.Settings(), Receipts: config.Receipts{User: "receipts", Secret: secret},
+		App: app, Spec: spec, Codes: spec.Codes, Settings: spec.Settings(), Receipts: config.Receipts{User: "receipts", Secret: vendors.NewSecret(secret)},
 	}
 	if app == "shy" {
 		a.Receipts = config.Receipts{}

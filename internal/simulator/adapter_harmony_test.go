@@ -17,6 +17,7 @@ import (
 	"github.com/postrider/postrider/pkg/vendors"
 	"github.com/postrider/postrider/pkg/vendors/harmony"
 	"github.com/postrider/postrider/pkg/vendors/honor"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 // huaweiFamily is a simulator of HarmonyOS's and Honor's sides, and the demo's
@@ -32,7 +33,7 @@ func newHuaweiFamily(t *testing.T, o simulator.Options) *huaweiFamily {
 	t.Helper()
 	f := &huaweiFamily{sim: simulator.New(o)}
 	srv := httptest.NewServer(f.sim)
-	client := vendors.NewClient(4)
+	client := httpx.NewClient(4)
 	t.Cleanup(func() {
 		client.CloseIdleConnections()
 		srv.Close()
@@ -235,7 +236,7 @@ func TestHonorAdapterMeetsRefusals(t *testing.T) {
 		change func(s *honor.Settings)
 		want   string
 	}{
-		{"another secret", simulator.HonorOptions{}, func(s *honor.Settings) { s.ClientSecret = "other" }, "refused auth/unauthorized_client"},
+		{"another secret", simulator.HonorOptions{}, func(s *honor.Settings) { s.ClientSecret = vendors.NewSecret("other") }, "refused auth/unauthorized_client"},
 		{"another client under 400", simulator.HonorOptions{DenialStatus: 400}, func(s *honor.Settings) { s.ClientID = "other" }, "refused auth/unauthorized_client"},
 		{"another app", simulator.HonorOptions{}, func(s *honor.Settings) { s.AppID = "other" }, "response/10205"},
 	}

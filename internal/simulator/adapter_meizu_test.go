@@ -10,6 +10,7 @@ import (
 	"github.com/postrider/postrider/internal/simulator"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 	"github.com/postrider/postrider/pkg/vendors/meizu"
 )
 
@@ -20,9 +21,9 @@ func meizuSend(t *testing.T, o simulator.Options, secret string, m *push.Message
 	s := simulator.New(o)
 	srv := httptest.NewServer(s)
 	t.Cleanup(srv.Close)
-	client := vendors.NewClient(1)
+	client := httpx.NewClient(1)
 	t.Cleanup(client.CloseIdleConnections)
-	settings := meizu.Settings{AppID: "100001", AppSecret: vendors.Secret(secret), BaseURL: srv.URL}
+	settings := meizu.Settings{AppID: "100001", AppSecret: vendors.NewSecret(secret), BaseURL: srv.URL}
 	vendor := settings.Open(client)
 	var said []string
 	for _, tokens := range requests {

@@ -13,6 +13,7 @@ import (
 	"github.com/postrider/postrider/internal/simulator"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 	"github.com/postrider/postrider/pkg/vendors/oppo"
 )
 
@@ -31,7 +32,7 @@ func newSignedPair(t *testing.T, name string, o simulator.Options, settings func
 	s := simulator.New(o)
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)
-	client := vendors.NewClient(8)
+	client := httpx.NewClient(8)
 	t.Cleanup(client.CloseIdleConnections)
 	own := settings(server.URL)
 	if faults := own.Faults(); len(faults) > 0 {
@@ -47,7 +48,7 @@ func newSignedPair(t *testing.T, name string, o simulator.Options, settings func
 func newOppoPair(t *testing.T, o simulator.Options, secret string) signedPair {
 	t.Helper()
 	return newSignedPair(t, "oppo", o, func(base string) vendors.Settings {
-		return &oppo.Settings{AppKey: "100001", MasterSecret: vendors.Secret(secret), BaseURL: base, FeedbackURL: base}
+		return &oppo.Settings{AppKey: "100001", MasterSecret: vendors.NewSecret(secret), BaseURL: base, FeedbackURL: base}
 	})
 }
 
@@ -66,15 +67,15 @@ func (p signedPair) request(m *push.Message, tokens ...string) *vendors.Request 
 
 func (p signedPair) save(r *vendors.Request) {
 	p.t.Helper()
-	saver := p.Vendor.(vendors.Saver)
-	if !saver.Saves(r) {
+	saver := p.Vendor.(vendors.Uploader)
+	if !saver.NeedsUpload(r) {
 		return
 	}
-	saved, err := saver.Save(p.t.Context(), r)
+	saved, err := saver.Upload(p.t.Context(), r)
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	r.Saved = saved.ID
+	r.UploadID = saved.ID
 }
 
 // said is an answer in words: its code, then those of tokens; or the error's code.
@@ -193,7 +194,7 @@ func TestOppoAdapterSendsManyMessages(t *testing.T) {
 	p := newOppoPair(t, simulator.Options{}, "demo-secret")
 	first := p.request(&push.Message{Title: "first", Body: "b"}, "CN_0")
 	all := []*vendors.Request{first}
-	for i := 1; i < oppo.Spec().Many-2; i++ {
+	for i := 1; i < oppo.Spec().MaxMixed-2; i++ {
 		r := *first
 		r.Message, r.Tokens, r.Key = &push.Message{Title: fmt.Sprint("order ", i), Body: "b"}, []string{fmt.Sprintf("CN_%d", i)}, fmt.Sprintf("%032d", i)
 		all = append(all, &r)
@@ -201,7 +202,7 @@ func TestOppoAdapterSendsManyMessages(t *testing.T) {
 	twice := *first // another message to a phone that has one already
 	twice.Key, twice.Tokens = strings.Repeat("f", 32), []string{"CN_0", "bad-1"}
 	all = append(all, &twice)
-	got := p.said(p.Vendor.(vendors.Multi).SendMany(t.Context(), all))
+	got := p.said(p.Vendor.(vendors.MixedSender).SendMixed(t.Context(), all))
 	if want := []string{"response/0", fmt.Sprintf("%d token/10000", len(all))}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
@@ -238,24 +239,24 @@ func TestOppoSavesOnceAndSaysWhenThatIsGone(t *testing.T) {
 	o := simulator.Options{Now: clock, TokenLife: 1000 * time.Hour, Oppo: simulator.OppoOptions{SavedLife: time.Hour, DaySaves: 2}}
 	p := newOppoPair(t, o, "demo-secret")
 	r := p.request(&push.Message{Class: push.Marketing, Title: "t", Body: "b"}, "a")
-	first := r.Saved
-	r.Saved = ""
-	if p.save(r); r.Saved != first {
-		t.Errorf("saved again it is %s, want %s", r.Saved, first)
+	first := r.UploadID
+	r.UploadID = ""
+	if p.save(r); r.UploadID != first {
+		t.Errorf("saved again it is %s, want %s", r.UploadID, first)
 	}
 	now = now.Add(time.Hour)
 	gone, err := p.Send(t.Context(), r)
-	if err != nil || !gone.SavedGone || gone.Code.String() != "response/31" {
+	if err != nil || !gone.UploadGone || gone.Code.String() != "response/31" {
 		t.Errorf("got %+v (%v), want response/31 and SavedGone", gone, err)
 	}
-	if p.save(r); r.Saved == first {
+	if p.save(r); r.UploadID == first {
 		t.Error("saved in place of what was lost it is the same")
 	}
 	if got := p.said(p.Send(t.Context(), r)); !slices.Equal(got, []string{"response/0"}) {
 		t.Errorf("got %q, want success", got)
 	}
 	r.Key = strings.Repeat("f", 32)
-	_, err = p.Vendor.(vendors.Saver).Save(t.Context(), r)
+	_, err = p.Vendor.(vendors.Uploader).Upload(t.Context(), r)
 	if err == nil || !strings.Contains(err.Error(), "response/42") {
 		t.Errorf("got %v, want response/42", err)
 	}

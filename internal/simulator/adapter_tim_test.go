@@ -10,6 +10,7 @@ import (
 	"github.com/postrider/postrider/internal/simulator"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 	"github.com/postrider/postrider/pkg/vendors/tim"
 )
 
@@ -20,7 +21,7 @@ func timSend(t *testing.T, o simulator.Options, settings tim.Settings, age time.
 	s := simulator.New(o)
 	srv := httptest.NewServer(s)
 	t.Cleanup(srv.Close)
-	client := vendors.NewClient(1)
+	client := httpx.NewClient(1)
 	t.Cleanup(client.CloseIdleConnections)
 	settings.BaseURL = srv.URL
 	vendor := settings.Open(client)
@@ -59,11 +60,11 @@ func TestTIMAdapterAgainstTheSimulator(t *testing.T) {
 	}
 	plain := &push.Message{Title: "t", Body: "b"}
 	data := &push.Message{Kind: push.Data, Data: map[string]string{"k": "v"}}
-	pushing := tim.Settings{SDKAppID: 100001, SecretKey: "demo-secret"}
-	chatting := tim.Settings{SDKAppID: 100001, SecretKey: "demo-secret", API: "chat"}
-	boss := tim.Settings{SDKAppID: 100001, SecretKey: "demo-secret", Identifier: "boss+1"}
-	stranger := tim.Settings{SDKAppID: 100001, SecretKey: "another"}
-	elsewhere := tim.Settings{SDKAppID: 100002, SecretKey: "demo-secret"}
+	pushing := tim.Settings{SDKAppID: 100001, SecretKey: vendors.NewSecret("demo-secret")}
+	chatting := tim.Settings{SDKAppID: 100001, SecretKey: vendors.NewSecret("demo-secret"), API: "chat"}
+	boss := tim.Settings{SDKAppID: 100001, SecretKey: vendors.NewSecret("demo-secret"), Identifier: "boss+1"}
+	stranger := tim.Settings{SDKAppID: 100001, SecretKey: vendors.NewSecret("another")}
+	elsewhere := tim.Settings{SDKAppID: 100002, SecretKey: vendors.NewSecret("demo-secret")}
 	tests := []struct {
 		name     string
 		opt      simulator.Options

@@ -18,7 +18,7 @@ import (
 func newVivoPair(t *testing.T, o simulator.Options, secret string) signedPair {
 	t.Helper()
 	return newSignedPair(t, "vivo", o, func(base string) vendors.Settings {
-		return &vivo.Settings{AppID: 100001, AppKey: "100001", AppSecret: vendors.Secret(secret), BaseURL: base}
+		return &vivo.Settings{AppID: 100001, AppKey: "100001", AppSecret: vendors.NewSecret(secret), BaseURL: base}
 	})
 }
 
@@ -90,7 +90,7 @@ func TestVivoAdapterSendsWhatTheVendorTakes(t *testing.T) {
 					p := newVivoPair(t, simulator.Options{}, "demo-secret")
 					for _, tokens := range [][]string{{"a"}, {"b", "c\"\\"}} {
 						r := p.request(&m, tokens...)
-						r.TTL, r.Saved = ttl, ""
+						r.TTL, r.UploadID = ttl, ""
 						r.Key = strings.Repeat("f", 32)
 						p.save(r)
 						if got := p.said(p.Send(t.Context(), r)); !slices.Equal(got, []string{"response/0"}) {
@@ -136,28 +136,28 @@ func TestVivoSavesOnceAndSaysWhenThatIsGone(t *testing.T) {
 	o := simulator.Options{Now: clock, TokenLife: 1000 * time.Hour, Vivo: simulator.VivoOptions{DaySaves: 2}}
 	p := newVivoPair(t, o, "demo-secret")
 	r := p.request(&push.Message{Title: "t", Body: "b"}, "a", "b")
-	first := r.Saved
-	r.Saved = ""
-	if p.save(r); r.Saved != first {
-		t.Errorf("saved again it is %s, want %s", r.Saved, first)
+	first := r.UploadID
+	r.UploadID = ""
+	if p.save(r); r.UploadID != first {
+		t.Errorf("saved again it is %s, want %s", r.UploadID, first)
 	}
 	now = now.Add(time.Hour)
 	for saved, want := range map[string]string{first: "response/10155", "never": "response/10152"} {
-		r.Saved = saved
+		r.UploadID = saved
 		gone, err := p.Send(t.Context(), r)
-		if err != nil || !gone.SavedGone || gone.Code.String() != want {
+		if err != nil || !gone.UploadGone || gone.Code.String() != want {
 			t.Errorf("got %+v (%v), want %s and SavedGone", gone, err, want)
 		}
 	}
-	r.Saved = first
-	if p.save(r); r.Saved == first {
+	r.UploadID = first
+	if p.save(r); r.UploadID == first {
 		t.Error("saved in place of what was lost it is the same")
 	}
 	if got := p.said(p.Send(t.Context(), r)); !slices.Equal(got, []string{"response/0"}) {
 		t.Errorf("got %q, want success", got)
 	}
 	r.Key = strings.Repeat("f", 32)
-	_, err := p.Vendor.(vendors.Saver).Save(t.Context(), r)
+	_, err := p.Vendor.(vendors.Uploader).Upload(t.Context(), r)
 	if err == nil || !strings.Contains(err.Error(), "response/10252") {
 		t.Errorf("got %v, want response/10252", err)
 	}

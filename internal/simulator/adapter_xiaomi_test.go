@@ -12,6 +12,7 @@ import (
 	"github.com/postrider/postrider/internal/simulator"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 	"github.com/postrider/postrider/pkg/vendors/xiaomi"
 )
 
@@ -27,9 +28,9 @@ func newXiaomiPair(t *testing.T, o simulator.Options, secret string) xiaomiPair 
 	s := simulator.New(o)
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)
-	client := vendors.NewClient(8)
+	client := httpx.NewClient(8)
 	t.Cleanup(client.CloseIdleConnections)
-	settings := xiaomi.Settings{AppSecret: vendors.Secret(secret), PackageName: "100001", BaseURL: server.URL}
+	settings := xiaomi.Settings{AppSecret: vendors.NewSecret(secret), PackageName: "100001", BaseURL: server.URL}
 	if faults := settings.Faults(); len(faults) > 0 {
 		t.Fatal(faults)
 	}
@@ -124,8 +125,8 @@ func TestXiaomiAdapterSendsWhatTheVendorTakes(t *testing.T) {
 					t.Errorf("got %q, want success", got)
 				}
 			}
-			many := p.Vendor.(vendors.Multi)
-			if got := p.said(many.SendMany(t.Context(), []*vendors.Request{long, xiaomiRequest(m, "c")})); !slices.Equal(got, []string{"response/0"}) {
+			many := p.Vendor.(vendors.MixedSender)
+			if got := p.said(many.SendMixed(t.Context(), []*vendors.Request{long, xiaomiRequest(m, "c")})); !slices.Equal(got, []string{"response/0"}) {
 				t.Errorf("many: got %q, want success", got)
 			}
 			p.wantReport(3, 0)
@@ -139,7 +140,7 @@ func TestXiaomiAdapterSendsWhatTheVendorTakes(t *testing.T) {
 func TestXiaomiAdapterSendsManyMessages(t *testing.T) {
 	t.Parallel()
 	spec := xiaomi.Spec()
-	all := make([]*vendors.Request, spec.Many)
+	all := make([]*vendors.Request, spec.MaxMixed)
 	for i := range all {
 		all[i] = xiaomiRequest(&push.Message{Title: fmt.Sprint("order ", i), Body: "b"}, fmt.Sprintf("t+%d", i))
 	}
@@ -154,7 +155,7 @@ func TestXiaomiAdapterSendsManyMessages(t *testing.T) {
 		want     []string
 		accepted int64
 	}{
-		{"as many as go", x, all, []string{"response/0"}, int64(spec.Many)},
+		{"as many as go", x, all, []string{"response/0"}, int64(spec.MaxMixed)},
 		{"some are invalid", x, []*vendors.Request{on("", "a", "bad-1"), on("7", "bad-2", "b")}, []string{"response/0", "1 token/bad_regids", "2 token/bad_regids"}, 2},
 		{"all are invalid", x, []*vendors.Request{on("", "bad-1"), on("7", "bad-2")}, []string{"response/20301"}, 0},
 		{
@@ -170,7 +171,7 @@ func TestXiaomiAdapterSendsManyMessages(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			p := newXiaomiPair(t, simulator.Options{Xiaomi: tt.opt}, "demo-secret")
-			if got := p.said(p.Vendor.(vendors.Multi).SendMany(t.Context(), tt.rs)); !slices.Equal(got, tt.want) {
+			if got := p.said(p.Vendor.(vendors.MixedSender).SendMixed(t.Context(), tt.rs)); !slices.Equal(got, tt.want) {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 			p.wantReport(tt.accepted, 0)
@@ -192,7 +193,7 @@ func TestXiaomiShowsARepeatedMessageOnce(t *testing.T) {
 		r.Key = key
 		var got []string
 		if many {
-			got = p.said(p.Vendor.(vendors.Multi).SendMany(t.Context(), []*vendors.Request{r}))
+			got = p.said(p.Vendor.(vendors.MixedSender).SendMixed(t.Context(), []*vendors.Request{r}))
 		} else {
 			got = p.said(p.Send(t.Context(), r))
 		}

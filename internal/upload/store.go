@@ -37,23 +37,14 @@ func (m Message) name() string {
 	return "postrider:saved:{" + m.App + ":" + m.Vendor + "}:" + m.Key
 }
 
-// deleteIf deletes a key that still has a value.
-//
-//	KEYS: key
-//	ARGV: value
-var deleteIf = redis.NewScript(`
-if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
-return 0
-`)
-
 // ID answers the vendor's name for the message, and has save make it if nobody
 // did. An error of save is returned as it is. save may run on when ctx has ended,
 // for others that need the name.
-func (s *Store) ID(ctx context.Context, m Message, save func(context.Context) (vendors.Saved, error)) (string, error) {
+func (s *Store) ID(ctx context.Context, m Message, save func(context.Context) (vendors.Uploaded, error)) (string, error) {
 	return s.searches.Do(ctx, m, func(ctx context.Context) (string, error) { return s.find(ctx, m, save) })
 }
 
-func (s *Store) find(ctx context.Context, m Message, save func(context.Context) (vendors.Saved, error)) (string, error) {
+func (s *Store) find(ctx context.Context, m Message, save func(context.Context) (vendors.Uploaded, error)) (string, error) {
 	for {
 		id, err := s.Redis.Get(ctx, m.name()).Result()
 		if err == nil {
@@ -70,19 +61,16 @@ func (s *Store) find(ctx context.Context, m Message, save func(context.Context) 
 		if ours {
 			return s.save(ctx, m, mine, save)
 		}
-		t := time.NewTimer(pollTime)
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			t.Stop()
-			return "", fmt.Errorf("wait for saved message: %w", ctx.Err())
+		coord.Sleep(ctx, pollTime)
+		if err := ctx.Err(); err != nil {
+			return "", fmt.Errorf("wait for saved message: %w", err)
 		}
 	}
 }
 
 // save has the lock, unless it finds that its last owner was done.
-func (s *Store) save(ctx context.Context, m Message, mine string, save func(context.Context) (vendors.Saved, error)) (string, error) {
-	defer deleteIf.Run(context.WithoutCancel(ctx), s.Redis, []string{m.name() + ":lock"}, mine)
+func (s *Store) save(ctx context.Context, m Message, mine string, save func(context.Context) (vendors.Uploaded, error)) (string, error) {
+	defer coord.Release(context.WithoutCancel(ctx), s.Redis, m.name()+":lock", mine) //nolint:errcheck // the lock ends by itself
 	if id, err := s.Redis.Get(ctx, m.name()).Result(); err == nil {
 		return id, nil
 	}
@@ -102,7 +90,7 @@ func (s *Store) save(ctx context.Context, m Message, mine string, save func(cont
 // Forget gives up a name that the vendor no longer knows. If there is a newer
 // one already, that stays.
 func (s *Store) Forget(ctx context.Context, m Message, id string) error {
-	if err := deleteIf.Run(ctx, s.Redis, []string{m.name()}, id).Err(); err != nil {
+	if err := coord.Release(ctx, s.Redis, m.name(), id); err != nil {
 		return fmt.Errorf("forget saved message: %w", err)
 	}
 	return nil

@@ -24,14 +24,14 @@ func message(key string) upload.Message { return upload.Message{App: "shop", Ven
 // saver counts how often the vendor was asked, and names messages by that.
 type saver struct{ calls atomic.Int64 }
 
-func (s *saver) save(context.Context) (vendors.Saved, error) {
-	return vendors.Saved{ID: "id-" + strconv.FormatInt(s.calls.Add(1), 10), Lifetime: time.Hour}, nil
+func (s *saver) save(context.Context) (vendors.Uploaded, error) {
+	return vendors.Uploaded{ID: "id-" + strconv.FormatInt(s.calls.Add(1), 10), Lifetime: time.Hour}, nil
 }
 
-func mustNotSave(t *testing.T) func(context.Context) (vendors.Saved, error) {
-	return func(context.Context) (vendors.Saved, error) {
+func mustNotSave(t *testing.T) func(context.Context) (vendors.Uploaded, error) {
+	return func(context.Context) (vendors.Uploaded, error) {
 		t.Error("the message was saved")
-		return vendors.Saved{ID: "wrong", Lifetime: time.Hour}, nil
+		return vendors.Uploaded{ID: "wrong", Lifetime: time.Hour}, nil
 	}
 }
 
@@ -43,7 +43,7 @@ func patience(t *testing.T) context.Context {
 	return ctx
 }
 
-func get(t *testing.T, s *upload.Store, m upload.Message, save func(context.Context) (vendors.Saved, error)) string {
+func get(t *testing.T, s *upload.Store, m upload.Message, save func(context.Context) (vendors.Uploaded, error)) string {
 	t.Helper()
 	id, err := s.ID(patience(t), m, save)
 	if err != nil {
@@ -128,10 +128,10 @@ func TestARefusalIsReturnedAndTheNextTriesAgain(t *testing.T) {
 	asked, answer := make(chan struct{}), make(chan struct{})
 	first := make(chan error, 1)
 	go func() {
-		_, err := (&upload.Store{Redis: client}).ID(patience(t), message("k"), func(context.Context) (vendors.Saved, error) {
+		_, err := (&upload.Store{Redis: client}).ID(patience(t), message("k"), func(context.Context) (vendors.Uploaded, error) {
 			close(asked)
 			<-answer
-			return vendors.Saved{}, refusal
+			return vendors.Uploaded{}, refusal
 		})
 		first <- err
 	}()
@@ -182,13 +182,13 @@ func TestACallerWhoLeavesTakesNobodyAlong(t *testing.T) {
 					mine.Context = ctx
 				}
 				go func() {
-					_, err := s.ID(mine, message("k"), func(ctx context.Context) (vendors.Saved, error) {
+					_, err := s.ID(mine, message("k"), func(ctx context.Context) (vendors.Uploaded, error) {
 						close(asked)
 						select {
 						case <-answer:
 							return vendor.save(ctx)
 						case <-ctx.Done():
-							return vendors.Saved{}, ctx.Err()
+							return vendors.Uploaded{}, ctx.Err()
 						}
 					})
 					end <- err
@@ -228,10 +228,10 @@ func TestADeadWorkersLockExpires(t *testing.T) {
 	defer kill()
 	go func() {
 		defer close(died)
-		_, _ = dead.ID(ctx, message("k"), func(ctx context.Context) (vendors.Saved, error) {
+		_, _ = dead.ID(ctx, message("k"), func(ctx context.Context) (vendors.Uploaded, error) {
 			close(dying)
 			<-ctx.Done()
-			return vendors.Saved{}, ctx.Err()
+			return vendors.Uploaded{}, ctx.Err()
 		})
 	}()
 	<-dying
@@ -263,10 +263,10 @@ func TestALateWorkerGivesBackItsOwnLockOnly(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_, _ = s.ID(patience(t), message("k"), func(context.Context) (vendors.Saved, error) {
+		_, _ = s.ID(patience(t), message("k"), func(context.Context) (vendors.Uploaded, error) {
 			close(late)
 			<-wake
-			return vendors.Saved{}, errors.New("too slow")
+			return vendors.Uploaded{}, errors.New("too slow")
 		})
 	}()
 	<-late
@@ -307,10 +307,10 @@ func TestANameIsKeptThoughTheCallerLeft(t *testing.T) {
 	t.Parallel()
 	s := &upload.Store{Redis: redistest.Client(t)}
 	ctx, leave := context.WithCancel(t.Context())
-	_, err := s.ID(ctx, message("k"), func(ctx context.Context) (vendors.Saved, error) {
+	_, err := s.ID(ctx, message("k"), func(ctx context.Context) (vendors.Uploaded, error) {
 		leave()
 		<-ctx.Done()
-		return vendors.Saved{ID: "id-1", Lifetime: time.Hour}, nil
+		return vendors.Uploaded{ID: "id-1", Lifetime: time.Hour}, nil
 	})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want the caller's end", err)
@@ -323,11 +323,11 @@ func TestANameIsKeptThoughTheCallerLeft(t *testing.T) {
 func TestWaitingForAnotherWorkerEndsWithTheCaller(t *testing.T) {
 	t.Parallel()
 	client := redistest.Client(t)
-	_, err := (&upload.Store{Redis: client}).ID(patience(t), message("k"), func(ctx context.Context) (vendors.Saved, error) {
+	_, err := (&upload.Store{Redis: client}).ID(patience(t), message("k"), func(ctx context.Context) (vendors.Uploaded, error) {
 		short, cancel := context.WithTimeout(ctx, 60*time.Millisecond)
 		defer cancel()
 		_, err := (&upload.Store{Redis: client}).ID(short, message("k"), mustNotSave(t))
-		return vendors.Saved{}, err
+		return vendors.Uploaded{}, err
 	})
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v, want the caller's end", err)

@@ -7,10 +7,11 @@ import (
 	"time"
 
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 // Read is how a vendor reads the answer to a request to these tokens.
-type Read func(reply vendors.Reply, tokens []string) (vendors.Answer, error)
+type Read func(reply httpx.Reply, tokens []string) (vendors.Answer, error)
 
 // KeepsID fails the test unless the vendor's name for a request, a JSON value
 // that format has as %s, and the wait that it asks for are in the answer, and
@@ -35,7 +36,7 @@ func KeepsID(t *testing.T, read Read, format string) {
 // request this name, and the wait that the vendor asks for is kept.
 func HasID(t *testing.T, read Read, body, want string) {
 	t.Helper()
-	got, err := read(vendors.Reply{Status: 200, Body: []byte(body), RetryAfter: time.Second}, []string{"t"})
+	got, err := read(httpx.Reply{Status: 200, Body: []byte(body), RetryAfter: time.Second}, []string{"t"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +63,7 @@ func HidesTokens(t *testing.T, read Read, format string, secrets ...string) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			body := fmt.Sprintf(format, tt.words)
-			got, err := read(vendors.Reply{Status: 200, Body: []byte(body)}, []string{"token-1", "token-12"})
+			got, err := read(httpx.Reply{Status: 200, Body: []byte(body)}, []string{"token-1", "token-12"})
 			if err != nil || got.Code.Text != tt.want {
 				t.Errorf("got text %q (%v), want %q", got.Code.Text, err, tt.want)
 			}

@@ -48,7 +48,7 @@ func TestAWorkerHoldsMassInvalidationAndTellsTheWebhookOnceItIsConfirmed(t *test
 	server := httptest.NewServer(hook)
 	t.Cleanup(server.Close)
 	cfg := r.config("100001", secret)
-	cfg.Feedback.Webhook = config.Webhook{URL: vendors.Secret(server.URL), Secret: "secret-of-the-webhook"}
+	cfg.Feedback.Webhook = config.Webhook{URL: vendors.NewSecret(server.URL), Secret: vendors.NewSecret("secret-of-the-webhook")}
 	r.start(cfg)
 	bad := make([]string, 60)
 	for i := range bad {

@@ -41,9 +41,9 @@ func newLimiter(rdb redis.UniversalClient, now func() time.Time) *limit.Limiter 
 func key(a *account.Account) limit.Key { return limit.Key{App: a.App, Vendor: a.Spec.Name} }
 
 // Admit asks for pauses and stops, then for permits.
-func (g gate) Admit(ctx context.Context, a *account.Account, l dispatch.Load) (dispatch.Ticket, error) {
+func (g gate) Admit(ctx context.Context, a *account.Account, l dispatch.Demand) (dispatch.Admission, error) {
 	pass := g.limiter.Pass(ctx, key(a), l.Buckets, 2*a.Timeout+probeSlack)
-	t := dispatch.Ticket{Buckets: l.Buckets, Probe: pass.Probe}
+	t := dispatch.Admission{Buckets: l.Buckets, Probe: pass.Probe}
 	if !pass.Until.IsZero() {
 		t.Wait, t.Why, t.Paused = max(pass.Until.Sub(g.now()), time.Millisecond), pass.Why, !pass.Unknown
 		return t, nil
@@ -74,7 +74,7 @@ func (g gate) Place(ctx context.Context, a *account.Account, w dispatch.Waiting)
 }
 
 // Done gives probes back that no answer has used up.
-func (g gate) Done(ctx context.Context, a *account.Account, t dispatch.Ticket) {
+func (g gate) Done(ctx context.Context, a *account.Account, t dispatch.Admission) {
 	var errs []error
 	if t.Probe != "" {
 		errs = append(errs, g.limiter.Release(ctx, key(a), t.Probe))
@@ -97,7 +97,7 @@ func (g gate) Parked(ctx context.Context, a *account.Account, jobs func() []stri
 }
 
 // Try asks for the jobs of a request, of which parked ones may need a probe.
-func (g gate) Try(ctx context.Context, a *account.Account, t *dispatch.Ticket, jobs func() []string) (map[string]time.Time, error) {
+func (g gate) Try(ctx context.Context, a *account.Account, t *dispatch.Admission, jobs func() []string) (map[string]time.Time, error) {
 	if any, err := g.limiter.AnyParked(ctx, key(a)); err != nil || !any {
 		return nil, err
 	}
@@ -116,7 +116,7 @@ const quotaAfter = 10 * time.Minute
 // the vendor says that it is too fast, that its settings are wrong, or nothing at
 // all; parks the jobs whose own configuration error it is; and pauses a bucket
 // whose quota is used up. Any other answer counts as healthy and ends a stop.
-func (g gate) Answered(ctx context.Context, a *account.Account, t dispatch.Ticket, s dispatch.Said) (until time.Time) {
+func (g gate) Answered(ctx context.Context, a *account.Account, t dispatch.Admission, s dispatch.Finding) (until time.Time) {
 	ctx = context.WithoutCancel(ctx)
 	row := s.Row
 	halt := limit.Halt{RetryAfter: s.RetryAfter, Reason: row.Key() + ": " + row.Meaning, Probe: t.Probe}
@@ -154,7 +154,7 @@ func (g gate) Answered(ctx context.Context, a *account.Account, t dispatch.Ticke
 // park parks the jobs that got a configuration error. One of the app's stops the
 // app as soon as a second job got it. What parked jobs get for their own probes
 // says nothing new of the app: another job's request shows whether it may go on.
-func (g gate) park(ctx context.Context, a *account.Account, t dispatch.Ticket, s dispatch.Said, halt limit.Halt) (until time.Time) {
+func (g gate) park(ctx context.Context, a *account.Account, t dispatch.Admission, s dispatch.Finding, halt limit.Halt) (until time.Time) {
 	p := limit.Parking{Code: s.Row.Key(), RetryAfter: s.RetryAfter, AboutApp: s.Row.Scope == classify.ScopeApp, Probe: t.JobProbe}
 	for _, j := range s.Jobs {
 		p.Jobs = append(p.Jobs, limit.Job{ID: j.ID, Expires: j.Expires})
@@ -174,7 +174,7 @@ func (g gate) park(ctx context.Context, a *account.Account, t dispatch.Ticket, s
 	return until
 }
 
-func (g gate) unpark(ctx context.Context, a *account.Account, t dispatch.Ticket) {
+func (g gate) unpark(ctx context.Context, a *account.Account, t dispatch.Admission) {
 	if t.JobProbe == "" {
 		return
 	}
@@ -189,7 +189,7 @@ func (g gate) unpark(ctx context.Context, a *account.Account, t dispatch.Ticket)
 
 // quotaInDisguise tells whether flow control is by now taken for a quota that is
 // used up: then the app waits for the row's window.
-func (g gate) quotaInDisguise(ctx context.Context, a *account.Account, t dispatch.Ticket, row classify.Row, why string) bool {
+func (g gate) quotaInDisguise(ctx context.Context, a *account.Account, t dispatch.Admission, row classify.Row, why string) bool {
 	if row.Window == "" {
 		return false
 	}
@@ -236,7 +236,7 @@ func (g gate) pause(ctx context.Context, a *account.Account, buckets []string, r
 	}
 }
 
-func (g gate) well(ctx context.Context, a *account.Account, t dispatch.Ticket) {
+func (g gate) well(ctx context.Context, a *account.Account, t dispatch.Admission) {
 	ended, err := g.limiter.Well(ctx, key(a), t.Probe)
 	switch {
 	case err != nil:

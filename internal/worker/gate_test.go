@@ -52,11 +52,11 @@ func (g *gates) forward(d time.Duration) {
 
 // admit asks every worker's gate, and returns the one answer if all agree on
 // whether to wait.
-func (g *gates) admit(a *account.Account, buckets []string) dispatch.Ticket {
+func (g *gates) admit(a *account.Account, buckets []string) dispatch.Admission {
 	g.Helper()
-	var first dispatch.Ticket
+	var first dispatch.Admission
 	for i, one := range g.all {
-		t, err := one.Admit(g.Context(), a, dispatch.Load{Units: 1, Priority: push.Normal, Buckets: buckets})
+		t, err := one.Admit(g.Context(), a, dispatch.Demand{Units: 1, Priority: push.Normal, Buckets: buckets})
 		if err != nil {
 			g.Fatal(err)
 		}
@@ -96,7 +96,7 @@ func usedUp(t *testing.T, spec vendors.Spec, row classify.Row) {
 		g := newGates(t, 2)
 		mine := spec.Buckets(&m, 2)
 		concerned := vendors.OfBucket(mine, row.Bucket)
-		g.all[0].Answered(t.Context(), a, dispatch.Ticket{Buckets: mine}, said(row, 0))
+		g.all[0].Answered(t.Context(), a, dispatch.Admission{Buckets: mine}, said(row, 0))
 		g.forward(200 * time.Millisecond)
 		inBucket := slices.ContainsFunc(mine, func(b string) bool { return slices.Contains(concerned, b) })
 		window := row.Window.Next(g.at)
@@ -129,7 +129,7 @@ func TestErrorsOfAServerStopNothing(t *testing.T) {
 	bad, _ := spec.Codes.Lookup(classify.HTTP, "502")
 	g := newGates(t, 1)
 	for i := range 30 {
-		g.all[0].Answered(t.Context(), a, dispatch.Ticket{}, said(bad, 0))
+		g.all[0].Answered(t.Context(), a, dispatch.Admission{}, said(bad, 0))
 		g.forward(time.Second)
 		if got := g.admit(a, nil); got.Wait > 0 {
 			t.Fatalf("after %d answers it waits %v", i+1, got.Wait)
@@ -149,7 +149,7 @@ func TestATicketTellsWhoseWaitItIs(t *testing.T) {
 		t.Errorf("over the rate: %+v, want a wait that is no pause", got)
 	}
 	slow, _ := spec.Codes.Lookup(classify.HTTP, "503")
-	g.all[0].Answered(t.Context(), a, dispatch.Ticket{}, said(slow, 0))
+	g.all[0].Answered(t.Context(), a, dispatch.Admission{}, said(slow, 0))
 	if got := g.admit(a, nil); got.Wait == 0 || !got.Paused {
 		t.Errorf("after a 503: %+v, want a pause", got)
 	}
@@ -192,7 +192,7 @@ func TestWhichQuotaStopsWhat(t *testing.T) {
 			}
 			acct := &account.Account{App: "shop", Spec: spec, Batch: spec.Batch, Timeout: time.Second}
 			g := newGates(t, 1)
-			g.all[0].Answered(t.Context(), acct, dispatch.Ticket{Buckets: spec.Buckets(&c.to, 1)}, said(row, 0))
+			g.all[0].Answered(t.Context(), acct, dispatch.Admission{Buckets: spec.Buckets(&c.to, 1)}, said(row, 0))
 			for _, m := range c.waits {
 				got := g.at.Add(g.admit(acct, spec.Buckets(&m, 1)).Wait)
 				if want, _ := time.Parse(time.RFC3339, c.until); !got.Equal(want) {
@@ -214,12 +214,12 @@ func TestAQuotaWithoutABucketStopsAllOfTheAppOrNothing(t *testing.T) {
 	acct := &account.Account{App: "shop", Spec: spec, Batch: 1, Timeout: time.Second}
 	row := classify.Row{Vendor: "honor", Level: classify.Response, Code: "1", Class: classify.Retryable, Remedy: classify.WaitQuota, Scope: classify.ScopeBatch}
 	g := newGates(t, 1)
-	g.all[0].Answered(t.Context(), acct, dispatch.Ticket{}, said(row, 0))
+	g.all[0].Answered(t.Context(), acct, dispatch.Admission{}, said(row, 0))
 	if got := g.admit(acct, nil); got.Wait != 0 {
 		t.Errorf("others wait %v for a quota that concerns one request", got.Wait)
 	}
 	row.Scope = classify.ScopeApp
-	g.all[0].Answered(t.Context(), acct, dispatch.Ticket{}, said(row, 0))
+	g.all[0].Answered(t.Context(), acct, dispatch.Admission{}, said(row, 0))
 	if got := g.admit(acct, nil); got.Wait != 13*time.Hour {
 		t.Errorf("others wait %v, want until midnight", got.Wait)
 	}
@@ -252,7 +252,7 @@ func TestAStoppedAccountIsProbedByOneOfAllWorkers(t *testing.T) {
 				if got := g.admit(acct, nil); got.Wait > 0 {
 					t.Errorf("it waits %v after %d answers", got.Wait, i)
 				}
-				g.all[i%4].Answered(t.Context(), acct, dispatch.Ticket{}, said(c.row, 0))
+				g.all[i%4].Answered(t.Context(), acct, dispatch.Admission{}, said(c.row, 0))
 			}
 			g.forward(200 * time.Millisecond)
 			if got := g.admit(acct, nil); got.Wait != c.pause-200*time.Millisecond {
@@ -262,9 +262,9 @@ func TestAStoppedAccountIsProbedByOneOfAllWorkers(t *testing.T) {
 				t.Errorf("another app waits %v", got.Wait)
 			}
 			g.forward(c.pause)
-			var tickets []dispatch.Ticket
+			var tickets []dispatch.Admission
 			for i := range 40 {
-				tk, err := g.all[i%4].Admit(t.Context(), acct, dispatch.Load{Units: 1})
+				tk, err := g.all[i%4].Admit(t.Context(), acct, dispatch.Demand{Units: 1})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -290,7 +290,7 @@ func TestAProbeThatFindsNoPermitIsGivenBack(t *testing.T) {
 	acct := &account.Account{App: "shop", Spec: spec, Batch: 1, Rate: 1, Timeout: 10 * time.Second}
 	g := newGates(t, 1)
 	g.admit(acct, nil)
-	g.all[0].Answered(t.Context(), acct, dispatch.Ticket{}, said(classify.Row{Remedy: classify.SlowDown, Scope: classify.ScopeApp}, time.Millisecond))
+	g.all[0].Answered(t.Context(), acct, dispatch.Admission{}, said(classify.Row{Remedy: classify.SlowDown, Scope: classify.ScopeApp}, time.Millisecond))
 	g.forward(101 * time.Millisecond)
 	if got := g.admit(acct, nil); got.Wait == 0 || got.Probe != "" {
 		t.Fatalf("got %+v, want it to wait for a permit", got)
@@ -302,8 +302,8 @@ func TestAProbeThatFindsNoPermitIsGivenBack(t *testing.T) {
 }
 
 // said is an answer to a request of one job, or to a grant where the row is one's.
-func said(row classify.Row, retryAfter time.Duration) dispatch.Said {
-	return dispatch.Said{
+func said(row classify.Row, retryAfter time.Duration) dispatch.Finding {
+	return dispatch.Finding{
 		Row: row, RetryAfter: retryAfter, Grant: row.Level == classify.Auth,
 		Jobs: []dispatch.Job{{ID: "a", Expires: time.Now().AddDate(1, 0, 0)}},
 	}

@@ -63,7 +63,7 @@ type passing struct {
 	d *day
 }
 
-func (p passing) Admit(ctx context.Context, a *account.Account, l dispatch.Load) (dispatch.Ticket, error) {
+func (p passing) Admit(ctx context.Context, a *account.Account, l dispatch.Demand) (dispatch.Admission, error) {
 	t, err := p.gate.Admit(ctx, a, l)
 	if t.Wait > 0 && t.Wait <= time.Second {
 		p.d.forward(p.d.now().Add(t.Wait))
@@ -85,7 +85,7 @@ func newDay(t *testing.T, vendor string) *day {
 	d.rdb = redis.NewClient(&redis.Options{Addr: d.redis.Addr()})
 	t.Cleanup(func() { _ = d.rdb.Close() })
 	var v vendors.Vendor = voice{d}
-	if spec.Many > 0 {
+	if spec.MaxMixed > 0 {
 		v = manyVoices{voice{d}}
 	}
 	d.acct = &account.Account{App: "shop", Spec: spec, Vendor: v, Codes: spec.Codes, Batch: min(spec.Batch, 50), Timeout: 10 * time.Second, Shared: true}
@@ -110,7 +110,7 @@ func (v voice) Send(_ context.Context, r *vendors.Request) (vendors.Answer, erro
 // not say which of them is at fault.
 type manyVoices struct{ voice }
 
-func (v manyVoices) SendMany(_ context.Context, rs []*vendors.Request) (vendors.Answer, error) {
+func (v manyVoices) SendMixed(_ context.Context, rs []*vendors.Request) (vendors.Answer, error) {
 	return v.answer(rs)
 }
 
@@ -466,7 +466,7 @@ func TestFlowControlThatMayBeAQuotaIsOneAfterTenMinutes(t *testing.T) {
 	g := newGates(t, 2)
 	probes := 0
 	for start := g.at; g.at.Sub(start) < 11*time.Minute; g.forward(200 * time.Millisecond) {
-		tk, err := g.all[probes%2].Admit(t.Context(), acct, dispatch.Load{Units: 1})
+		tk, err := g.all[probes%2].Admit(t.Context(), acct, dispatch.Demand{Units: 1})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -499,7 +499,7 @@ func TestTheLogTellsAFailureFromAProbeThatWasWell(t *testing.T) {
 	var out bytes.Buffer
 	g.all[0].log = zerolog.New(&out)
 	g.redis.SetError("LOADING")
-	g.all[0].Answered(t.Context(), acct, dispatch.Ticket{Probe: "mine", JobProbe: "mine", Tried: []string{"a"}}, said(ok, 0))
+	g.all[0].Answered(t.Context(), acct, dispatch.Admission{Probe: "mine", JobProbe: "mine", Tried: []string{"a"}}, said(ok, 0))
 	if text := out.String(); strings.Contains(text, "well") && strings.Contains(text, "sending again") || strings.Count(text, `"level":"warn"`) != 2 {
 		t.Errorf("the log says %s", cmp.Or(text, "nothing"))
 	}

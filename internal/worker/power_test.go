@@ -379,7 +379,7 @@ func (p *proof) look(ctx context.Context, fatal func(error)) {
 	})
 	fatal(err)
 	finder := &queue.Finder{
-		Redis: w.rdb, Lanes: p.lanes(), Lost: w.dispatch.Lost, End: w.dispatch.End, Bury: w.dispatch.Bury, Adopt: w.dispatch.Adopt, Log: zerolog.Nop(),
+		Redis: w.rdb, Lanes: p.lanes(), Lost: w.dispatch.Lost, End: w.dispatch.End, Bury: w.dispatch.EndArchived, Adopt: w.dispatch.Adopt, Log: zerolog.Nop(),
 		Producers: func(ctx context.Context) error { _, _, err := producer.CompleteStale(ctx); return err },
 	}
 	fatal(finder.Look(ctx))
@@ -395,7 +395,7 @@ func (p *proof) look(ctx context.Context, fatal func(error)) {
 			corpses = append(corpses, queue.Corpse{Task: queue.Task{ID: task.ID, Payload: task.Payload}, Reason: wire.DeadArchived, Detail: detail})
 		}
 		if len(corpses) > 0 {
-			fatal(w.dispatch.Bury(ctx, lane, corpses))
+			fatal(w.dispatch.EndArchived(ctx, lane, corpses))
 		}
 	}
 }

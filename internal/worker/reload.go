@@ -8,6 +8,7 @@ import (
 
 	"github.com/postrider/postrider/internal/account"
 	"github.com/postrider/postrider/internal/config"
+	"github.com/postrider/postrider/internal/queue"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/push/wire"
 )
@@ -42,7 +43,7 @@ func (w *Worker) resume(ctx context.Context, a *account.Account) error {
 func (w *Worker) hasten(ctx context.Context, app, vendor string) error {
 	var errs []error
 	for _, p := range push.Priorities() {
-		errs = append(errs, w.book.HastenApp(ctx, wire.Lane(vendor, string(p)), app))
+		errs = append(errs, queue.Hasten{Redis: w.book.Redis, Now: w.book.Now}.App(ctx, wire.Lane(vendor, string(p)), app))
 	}
 	return errors.Join(errs...)
 }

@@ -146,8 +146,8 @@ func readsStored(t *testing.T, file string) {
 	for _, key := range keys(t, r.rdb, "postrider:saved:*") {
 		name := key[strings.LastIndex(key, ":")+1:]
 		id, err := (&upload.Store{Redis: r.rdb}).ID(t.Context(), upload.Message{App: "shop", Vendor: "oppo", Key: name},
-			func(context.Context) (vendors.Saved, error) {
-				return vendors.Saved{}, fmt.Errorf("it was saved before")
+			func(context.Context) (vendors.Uploaded, error) {
+				return vendors.Uploaded{}, fmt.Errorf("it was saved before")
 			})
 		if err != nil || id == "" {
 			t.Errorf("saved message: %q, %v", id, err)

@@ -31,7 +31,7 @@ import (
 	"github.com/postrider/postrider/internal/upload"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/retry"
-	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 	"github.com/postrider/postrider/pkg/vendors/registry"
 )
 
@@ -95,7 +95,7 @@ func Start(ctx context.Context, o Options) (*Worker, error) {
 	w.lanes, err = queue.Start(queue.Config{
 		Redis: w.rdb, Block: o.Redis(3 * len(w.served)), Vendors: w.served, Known: known, Handlers: handlers(c),
 		ShutdownTimeout: c.Worker.ShutdownTimeout, Log: w.log, Now: w.clock.Now, Hold: w.clock.Err,
-		Handle: w.dispatch.Handle, Fence: w.dispatch.Fence, Bury: w.dispatch.Bury,
+		Handle: w.dispatch.Handle, Fence: w.dispatch.Fence, Bury: w.dispatch.EndArchived,
 		Lost: w.dispatch.Lost, End: w.dispatch.End, Adopt: w.dispatch.Adopt, Recovered: w.metrics.Recovered,
 		Producers: w.completeStale, Passed: keeper.Passed, LookEvery: o.LookEvery, SweepEvery: o.SweepEvery,
 	})
@@ -129,7 +129,7 @@ func assemble(ctx context.Context, o Options) (*Worker, error) {
 	if err := w.clock.Check(ctx); err != nil {
 		w.log.Warn().Err(err).Msg("this machine's clock is taken to be right until Redis tells the time")
 	}
-	w.client = vendors.NewClient(c.Worker.Concurrency)
+	w.client = httpx.NewClient(c.Worker.Concurrency)
 	w.use(c)
 	together, err := w.rdb.AsyncAutoPipeline()
 	if err != nil {

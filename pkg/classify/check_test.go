@@ -55,13 +55,13 @@ func TestOnlyATokenInvalidRowMayHaveATokenDeleted(t *testing.T) {
 		row  classify.Row
 		want string
 	}{
-		{"a dead token without an action", row(classify.TokenInvalid, classify.DropToken, classify.NoAction), "needs an action: delete, suppress or replace"},
-		{"a dead token to be deleted", row(classify.TokenInvalid, classify.DropToken, classify.Delete), ""},
+		{"an invalid token without an action", row(classify.TokenInvalid, classify.DropToken, classify.NoAction), "needs an action: delete, suppress or replace"},
+		{"an invalid token to be deleted", row(classify.TokenInvalid, classify.DropToken, classify.Delete), ""},
 		{"a token that is switched off", row(classify.TokenInvalid, classify.DropToken, classify.Suppress), ""},
 		{"a token with a successor", row(classify.TokenInvalid, classify.DropToken, classify.Replace), ""},
-		{"a token that a permanent fault would delete", row(classify.Permanent, classify.DropToken, classify.Delete), "only a token-invalid row may have a token deleted"},
-		{"a token that a success would delete", row(classify.Success, classify.None, classify.Delete), "only a token-invalid row may have a token deleted"},
-		{"a token that a retry would delete", row(classify.Retryable, classify.Backoff, classify.Delete), "only a token-invalid row may have a token deleted"},
+		{"a token that a permanent fault would delete", row(classify.Permanent, classify.DropToken, classify.Delete), "only a token-invalid row may have the action delete"},
+		{"a token that a success would delete", row(classify.Success, classify.None, classify.Delete), "only a token-invalid row may have the action delete"},
+		{"a token that a retry would delete", row(classify.Retryable, classify.Backoff, classify.Delete), "only a token-invalid row may have the action delete"},
 		{"a token that a permanent fault suppresses", row(classify.Permanent, classify.DropToken, classify.Suppress), ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -88,7 +88,7 @@ func TestTriesGoOnlyWithARemedyThatSendsATokenAgain(t *testing.T) {
 		if want := slices.Contains(repeat, string(m)); (err == nil) != want || m.Repeats() != want {
 			t.Errorf("%s with tries: got %v, repeats %v, want it right: %v", m, err, m.Repeats(), want)
 		}
-		if err != nil && !strings.Contains(err.Error(), "tries is 2, but remedy "+string(m)+" sends no token again") {
+		if err != nil && !strings.Contains(err.Error(), "tries is 2, but remedy "+string(m)+" does not send a token again") {
 			t.Errorf("%s: the fault does not name the field and what is wrong: %v", m, err)
 		}
 	}

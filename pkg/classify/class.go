@@ -1,40 +1,42 @@
-// Package classify looks an answer up: (vendor, level, code) → class, remedy
-// and scope. It knows tables, the defaults for HTTP statuses and transport
-// faults, and what to do with a code that nobody has described. It does not
-// know any vendor's protocol, and decides nothing: package retry does.
+// Package classify looks up what a vendor's answer means:
+// (vendor, level, code) → class, remedy and scope.
+//
+// It knows the code tables, the defaults for HTTP statuses and transport errors,
+// and how to treat an unknown code. It does not know any vendor's protocol, and it
+// decides nothing: package retry does.
 package classify
 
 import "fmt"
 
-// Class is what happened to a token.
+// Class says what happened to a token.
 type Class string
 
-// The classes.
+// The classes. An unknown code is never Success or TokenInvalid.
 const (
-	Success      Class = "success"
-	Retryable    Class = "retryable"
-	Permanent    Class = "permanent"
-	TokenInvalid Class = "token-invalid"
+	Success      Class = "success"       // the vendor accepted the token
+	Retryable    Class = "retryable"     // the same request may succeed later
+	Permanent    Class = "permanent"     // the same request will fail again
+	TokenInvalid Class = "token-invalid" // the token cannot be reached; the feed gets it
 )
 
-// Remedy is what we do about it.
+// Remedy says what postrider does about an answer.
 type Remedy string
 
 // The remedies.
 const (
 	None        Remedy = "none"
-	Backoff     Remedy = "backoff"      // again later; counts an attempt
-	RefreshAuth Remedy = "refresh-auth" // once with a new access token, then Config
+	Backoff     Remedy = "backoff"      // retry later; counts an attempt
+	RefreshAuth Remedy = "refresh-auth" // retry once with a new access token, then Config
 	SlowDown    Remedy = "slow-down"    // pause the (app, vendor) and lower its rate
 	WaitQuota   Remedy = "wait-quota"   // park until the quota's next window
 	Split       Remedy = "split"        // halve the request
-	DropBatch   Remedy = "drop-batch"   // the message is at fault: give up, keep the tokens
-	DropToken   Remedy = "drop-token"   // the token is at fault: tell the application
-	Config      Remedy = "config"       // keep what the scope names back until an operator acts
+	DropBatch   Remedy = "drop-batch"   // the message is at fault: its tokens end dropped and stay valid
+	DropToken   Remedy = "drop-token"   // the token is at fault: it ends, and the feed may get it
+	Config      Remedy = "config"       // stop the app, or park the job or token, until an operator acts
 )
 
-// Repeats tells whether a token that got the remedy's answer is sent again in the
-// same way. Only then do a row's Tries mean anything.
+// Repeats reports whether a token with this remedy is sent again unchanged. Only
+// then may a row have Tries.
 func (m Remedy) Repeats() bool {
 	switch m {
 	case Backoff, RefreshAuth, SlowDown, WaitQuota, Config:
@@ -44,24 +46,24 @@ func (m Remedy) Repeats() bool {
 	return false
 }
 
-// Scope says whom an answer concerns.
+// Scope says what an answer concerns.
 type Scope string
 
 // The scopes.
 const (
-	ScopeToken Scope = "token"
-	ScopeBatch Scope = "batch"
-	ScopeApp   Scope = "app"
+	ScopeToken Scope = "token" // one token
+	ScopeBatch Scope = "batch" // the request with its message
+	ScopeApp   Scope = "app"   // everything that the app sends to the vendor
 )
 
-// Level says where an answer's code stood: one number can mean different
+// Level says where in an answer the code was: one number can mean different
 // things at different levels.
 type Level string
 
 // The levels.
 const (
 	Transport Level = "transport" // no answer at all: timeout, reset, dns …
-	HTTP      Level = "http"      // the HTTP status, where the body says nothing
+	HTTP      Level = "http"      // the HTTP status, where the body has no code
 	Auth      Level = "auth"      // the token endpoint's answer
 	Response  Level = "response"  // the whole request's answer
 	Token     Level = "token"     // one token's answer
@@ -69,7 +71,7 @@ const (
 	Callback  Level = "callback"  // a platform's push callback (Tencent IM)
 )
 
-// Levels lists every level in the order in which they are explained.
+// Levels returns every level, in the order in which tables list them.
 func Levels() []Level {
 	return []Level{Transport, HTTP, Auth, Response, Token, Receipt, Callback}
 }
@@ -77,27 +79,27 @@ func Levels() []Level {
 // Action is what an application should do with a token that ended invalid.
 type Action string
 
-// The actions. NoAction stands for codes that do not concern the token.
+// The actions. NoAction is for codes that do not concern the token.
 const (
 	NoAction Action = ""
-	Delete   Action = "delete"   // the token is dead
+	Delete   Action = "delete"   // the token will never be valid again
 	Suppress Action = "suppress" // reachable later: switched off, inactive
-	Replace  Action = "replace"  // the vendor named its successor
+	Replace  Action = "replace"  // the vendor named the token that replaces it
 )
 
-// Code is one code as the vendor said it.
+// Code is one result code, as the vendor sent it.
 type Code struct {
 	Level Level
 	Code  string
-	// Text is the vendor's own words, cut short and without tokens or secrets;
-	// for people only, never compared.
+	// Text is the vendor's own message, trimmed and redacted. It is for logs only
+	// and never compared.
 	Text string
 }
 
 // String formats the code as "level/code".
 func (c Code) String() string { return fmt.Sprintf("%s/%s", c.Level, c.Code) }
 
-// Row is what is known of one code.
+// Row says what one code means.
 type Row struct {
 	Vendor string `json:"vendor"`
 	Level  Level  `json:"level"`
@@ -105,29 +107,29 @@ type Row struct {
 	Class  Class  `json:"class"`
 	Remedy Remedy `json:"remedy"`
 	Scope  Scope  `json:"scope"`
-	// Tries is the most requests of one token that may get this answer; then the
-	// token ends dead. 0: as many as the policy's attempts for Backoff, no limit
-	// but the job's expiry for the other remedies that repeat. Set for those only.
+	// Tries is how many requests of one token may get this answer; then the token
+	// ends dead. 0: for Backoff the policy's attempts, for other remedies that repeat
+	// only the job's expiry is the limit. It is set only where the remedy Repeats.
 	Tries int `json:"tries,omitempty"`
 	// Action is for the invalid-token feed; set for TokenInvalid rows.
 	Action Action `json:"action,omitempty"`
-	// Bucket is the quota that is used up, by its name in the vendor's Spec; set
-	// for WaitQuota rows only. "": scope app stands for everything that the app
-	// sends, any other for what the answer names and no more.
+	// Bucket is the quota that is used up, by its name in the vendor's Spec. Only
+	// WaitQuota rows have one. "": with scope app everything that the app sends
+	// waits, otherwise only what the answer names.
 	Bucket string `json:"bucket,omitempty"`
-	// Window is when that quota begins anew; "": Day. A SlowDown row of scope app
-	// has one where the code may as well mean a quota: see TakesWindow.
+	// Window is when that quota is reset; "": Day. A SlowDown row of scope app has
+	// one where the code may also mean a used-up quota: see TakesWindow.
 	Window  Window `json:"window,omitempty"`
 	Meaning string `json:"meaning"`
 	Source  string `json:"source"`
 }
 
-// Key formats the row's identity as it stands in ledgers and metrics: "huawei/response/80300007".
+// Key formats the row's identity as ledgers and metrics have it: "huawei/response/80300007".
 func (r Row) Key() string { return r.Vendor + "/" + string(r.Level) + "/" + r.Code }
 
-// TakesWindow tells whether the row may have a Window: a quota does, and flow
-// control that may be a quota in disguise. An app that got such an answer for
-// ten minutes waits until the window.
+// TakesWindow reports whether the row may have a Window: quota rows, and flow
+// control of scope app that some vendors also use for a used-up quota. An app that
+// got such an answer for ten minutes waits until the window.
 func (r Row) TakesWindow() bool {
 	return r.Remedy == WaitQuota || r.Remedy == SlowDown && r.Scope == ScopeApp
 }

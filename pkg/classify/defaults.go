@@ -4,16 +4,16 @@ import "strconv"
 
 // Transport codes: what an adapter reports when a request had no answer.
 const (
-	Dial      = "dial"      // no connection: the request was never sent
+	Dial      = "dial"      // no connection: nothing was sent
 	Timeout   = "timeout"   // no answer in time: the vendor may have accepted it
-	Broken    = "broken"    // the connection broke, or the answer did: same
-	Canceled  = "canceled"  // we gave the request up: the vendor may have accepted it
-	Oversized = "oversized" // the answer was longer than we read
+	Broken    = "broken"    // the connection or the answer broke off: same
+	Canceled  = "canceled"  // postrider gave the request up: the vendor may have accepted it
+	Oversized = "oversized" // the answer was longer than the limit
 	Malformed = "malformed" // the answer is not in the vendor's format
 )
 
-// defaults hold for every vendor that has no row of its own. The reasons are
-// the protocol's, not a vendor's: RFC 9110 for statuses.
+// defaults hold for every vendor whose table has no row for the code. They follow
+// from the protocol: RFC 9110 for HTTP statuses.
 var defaults = []Row{
 	{Level: Transport, Code: Dial, Class: Retryable, Remedy: Backoff, Scope: ScopeApp, Meaning: "no connection to the vendor; nothing was sent", Source: "postrider"},
 	{Level: Transport, Code: Timeout, Class: Retryable, Remedy: Backoff, Scope: ScopeBatch, Meaning: "no answer in time; the vendor may have accepted the request", Source: "postrider"},
@@ -36,7 +36,7 @@ var defaults = []Row{
 	{Level: HTTP, Code: "504", Class: Retryable, Remedy: Backoff, Scope: ScopeBatch, Meaning: "gateway timeout; the vendor may have accepted the request", Source: "RFC 9110"},
 }
 
-// httpFamily answers for statuses that have no row: by their first digit.
+// httpFamily returns a row by the status's first digit, for statuses without a row.
 func httpFamily(code string) (Row, bool) {
 	n, err := strconv.Atoi(code)
 	if err != nil || n < 100 || n > 599 {
@@ -51,22 +51,22 @@ func httpFamily(code string) (Row, bool) {
 	case n >= 300:
 		row.Class, row.Remedy, row.Scope, row.Meaning = Permanent, Config, ScopeApp, "redirect: the address is wrong (redirects are not followed)"
 	default:
-		// A 2xx whose body says nothing: the outcome is unknown, never a success.
+		// A 2xx without a result code: the outcome is unknown, never a success.
 		row.Class, row.Remedy, row.Tries, row.Meaning = Retryable, Backoff, 3, "no result in the answer"
 	}
 	return row, true
 }
 
-// Uncertain tells whether the vendor may have accepted what got this answer all
-// the same: it is one of the protocol's (see Uncertain), or one so unclear that
-// its row caps the tries.
+// Uncertain reports whether the vendor may have accepted the request although it
+// got this answer: the function Uncertain says so of the code, or the code is so
+// unclear that its row limits the tries.
 func (r Row) Uncertain() bool {
 	return Uncertain(r.Level, r.Code) || r.Remedy == Backoff && r.Tries > 0
 }
 
-// Uncertain tells whether a request that ended with this code may nevertheless
-// have been accepted by the vendor. Of server errors only those that refuse the
-// request say that it was not; a proxy in between may have lost the answer.
+// Uncertain reports whether the vendor may have accepted a request that ended with
+// this code. Of the server errors only 501, 503 and 505 refuse the request; for the
+// others a proxy in between may have lost the answer.
 func Uncertain(level Level, code string) bool {
 	switch level {
 	case Transport:

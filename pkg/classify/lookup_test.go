@@ -30,7 +30,7 @@ func TestLookupOfWhatNoTableHas(t *testing.T) {
 		{"an unknown transport code", classify.Transport, "smoke", false, classify.Retryable, classify.Backoff, classify.ScopeBatch, 2},
 		{"no connection", classify.Transport, classify.Dial, true, classify.Retryable, classify.Backoff, classify.ScopeApp, 0},
 		{"no answer", classify.Transport, classify.Timeout, true, classify.Retryable, classify.Backoff, classify.ScopeBatch, 0},
-		{"given up by us", classify.Transport, classify.Canceled, true, classify.Retryable, classify.Backoff, classify.ScopeBatch, 0},
+		{"canceled by postrider", classify.Transport, classify.Canceled, true, classify.Retryable, classify.Backoff, classify.ScopeBatch, 0},
 		{"an answer that is too long", classify.Transport, classify.Oversized, true, classify.Retryable, classify.Backoff, classify.ScopeBatch, 2},
 		{"an informational status", classify.HTTP, "101", true, classify.Retryable, classify.Backoff, classify.ScopeBatch, 3},
 		{"a good status without a result", classify.HTTP, "200", true, classify.Retryable, classify.Backoff, classify.ScopeBatch, 3},
@@ -45,8 +45,8 @@ func TestLookupOfWhatNoTableHas(t *testing.T) {
 		{"an internal error", classify.HTTP, "500", true, classify.Retryable, classify.Backoff, classify.ScopeBatch, 3},
 		{"busy", classify.HTTP, "503", true, classify.Retryable, classify.SlowDown, classify.ScopeApp, 0},
 		{"another server error", classify.HTTP, "599", true, classify.Retryable, classify.Backoff, classify.ScopeBatch, 3},
-		{"a status that there cannot be", classify.HTTP, "600", false, classify.Retryable, classify.Backoff, classify.ScopeBatch, 2},
-		{"a status that is none", classify.HTTP, "teapot", false, classify.Retryable, classify.Backoff, classify.ScopeBatch, 2},
+		{"a status out of range", classify.HTTP, "600", false, classify.Retryable, classify.Backoff, classify.ScopeBatch, 2},
+		{"a status that is not a number", classify.HTTP, "teapot", false, classify.Retryable, classify.Backoff, classify.ScopeBatch, 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -171,7 +171,7 @@ func wantOrder(t *testing.T, all []string, order ...string) {
 	for _, k := range order {
 		i := slices.Index(all, k)
 		if i <= last {
-			t.Errorf("%s stands at %d, after %d wanted: %q", k, i, last, all)
+			t.Errorf("%s is at index %d, want it after %d: %q", k, i, last, all)
 		}
 		last = i
 	}

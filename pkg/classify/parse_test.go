@@ -55,13 +55,13 @@ func TestParseNamesTheLineOfAFault(t *testing.T) {
 	const good = "response | 0 | success | none | batch | - | - | - | - | accepted | https://acme.example"
 	for _, c := range []struct{ name, text, want string }{
 		{"nothing at all", "", "the table has no header"},
-		{"comments alone", "# codes\n\n", "the table has no header"},
+		{"only comments", "# codes\n\n", "the table has no header"},
 		{"rows without a header", strings.Replace(tsv(good), head+"\n", "", 1), "line 1: the header is"},
 		{"a header after a comment with a column too few", "# codes\nlevel\tcode\n", "line 2: the header is"},
 		{"a column too few", tsv(good, "response | 1 | success | none | batch | - | - | - | - | accepted"), "line 3: has 10 columns, want 11"},
 		{"a column too many", tsv(good + " | x"), "line 2: has 12 columns, want 11"},
-		{"an empty column", tsv("response | 1 | success | none | batch |  | - | - | - | accepted | x"), "line 2: column tries is empty or has space around it"},
-		{"blanks around a column", tsv("response | 1  | success | none | batch | - | - | - | - | accepted | x"), "line 2: column code is empty or has space around it"},
+		{"an empty column", tsv("response | 1 | success | none | batch |  | - | - | - | accepted | x"), "line 2: column tries is empty, or begins or ends with a blank"},
+		{"blanks around a column", tsv("response | 1  | success | none | batch | - | - | - | - | accepted | x"), "line 2: column code is empty, or begins or ends with a blank"},
 		{"an unknown level", tsv("answer | 1 | success | none | batch | - | - | - | - | accepted | x"), `line 2: level is "answer", want one of transport, http, auth, response, token, receipt, callback`},
 		{"an unknown class", tsv("response | 1 | ok | none | batch | - | - | - | - | accepted | x"), `line 2: class is "ok"`},
 		{"an unknown remedy", tsv("response | 1 | success | retry | batch | - | - | - | - | accepted | x"), `line 2: remedy is "retry"`},
@@ -73,8 +73,8 @@ func TestParseNamesTheLineOfAFault(t *testing.T) {
 		{"a class and a remedy that contradict each other", tsv("response | 1 | success | drop-token | token | - | - | - | - | gone | x"), "line 2: class success does not go with remedy drop-token"},
 		{"a bucket without a quota", tsv("response | 1 | retryable | backoff | batch | - | - | all | - | busy | x"), "line 2: only a wait-quota row has a bucket"},
 		{"a window without a quota", tsv("response | 1 | retryable | backoff | batch | - | - | - | week | busy | x"), "line 2: only a wait-quota row, or a slow-down row of scope app, has a window"},
-		{"a window that is none", tsv("response | 1 | retryable | wait-quota | batch | - | - | all | month | used up | x"), `line 2: window is "month", want day, week or a time of day like 07:00`},
-		{"a code that stands twice", tsv(good, "# again", good), "line 4: response/0 stands twice"},
+		{"a malformed window", tsv("response | 1 | retryable | wait-quota | batch | - | - | all | month | used up | x"), `line 2: window is "month", want day, week or a time of day like 07:00`},
+		{"a code that appears twice", tsv(good, "# again", good), "line 4: response/0 appears twice"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -95,7 +95,7 @@ func TestParseReportsAllFaultsAtOnce(t *testing.T) {
 	}
 }
 
-func TestTheSameCodeMayStandAtSeveralLevels(t *testing.T) {
+func TestACodeMayHaveRowsAtSeveralLevels(t *testing.T) {
 	t.Parallel()
 	// Meizu's 110010 is flow control at the top and a switched-off device inside value.
 	got := table(t,

@@ -9,8 +9,7 @@ import (
 	"strings"
 )
 
-// Table holds the rows of one vendor, the HTTP and transport defaults
-// included. It is immutable and safe for concurrent use.
+// Table holds the rows of one vendor, including the HTTP and transport defaults. It is immutable and safe for concurrent use.
 type Table struct {
 	vendor string
 	rows   map[key]Row
@@ -54,7 +53,7 @@ func Parse(vendor, tsv string) (*Table, error) {
 		}
 		k := key{row.Level, row.Code}
 		if _, twice := t.rows[k]; twice {
-			faults = append(faults, fmt.Sprintf("line %d: %s/%s stands twice", i+1, row.Level, row.Code))
+			faults = append(faults, fmt.Sprintf("line %d: %s/%s appears twice", i+1, row.Level, row.Code))
 			continue
 		}
 		t.rows[k] = row
@@ -89,7 +88,7 @@ func parseRow(vendor string, f []string) (Row, error) {
 	}
 	for i, v := range f {
 		if v == "" || strings.TrimSpace(v) != v {
-			return Row{}, fmt.Errorf("column %s is empty or has space around it; write - for none", columns[i])
+			return Row{}, fmt.Errorf("column %s is empty, or begins or ends with a blank: write - where there is no value", columns[i])
 		}
 	}
 	r := Row{
@@ -107,7 +106,7 @@ func parseRow(vendor string, f []string) (Row, error) {
 	return r, r.Check()
 }
 
-// given is a column's value, "" for none.
+// given returns a column's value; "" for -.
 func given(v string) string {
 	if v == "-" {
 		return ""
@@ -153,10 +152,10 @@ func (r Row) Check() error {
 		return fmt.Errorf("a token-invalid row needs an action: delete, suppress or replace")
 	}
 	if r.Class != TokenInvalid && r.Action == Delete {
-		return fmt.Errorf("only a token-invalid row may have a token deleted")
+		return fmt.Errorf("only a token-invalid row may have the action delete")
 	}
 	if r.Tries != 0 && !r.Remedy.Repeats() {
-		return fmt.Errorf("tries is %d, but remedy %s sends no token again: write - for none", r.Tries, r.Remedy)
+		return fmt.Errorf("tries is %d, but remedy %s does not send a token again: write -", r.Tries, r.Remedy)
 	}
 	if r.Remedy != WaitQuota && r.Bucket != "" {
 		return fmt.Errorf("only a wait-quota row has a bucket")
@@ -167,9 +166,9 @@ func (r Row) Check() error {
 	return r.Window.Check()
 }
 
-// Lookup finds what is known of a code. For an unknown one it answers
-// known=false and a row that neither deletes a token nor is a success: two
-// requests, then dead.
+// Lookup returns the row of a code. For an unknown code it returns known=false and
+// a row that never deletes a token and is never a success: the token is sent once
+// more and then ends dead.
 func (t *Table) Lookup(level Level, code string) (row Row, known bool) {
 	if row, ok := t.rows[key{level, code}]; ok {
 		return row, true
@@ -182,12 +181,12 @@ func (t *Table) Lookup(level Level, code string) (row Row, known bool) {
 	}
 	return Row{
 		Vendor: t.vendor, Level: level, Code: code, Class: Retryable, Remedy: Backoff, Scope: ScopeBatch, Tries: 2,
-		Meaning: "a code that no table has: tried once more, then dead", Source: "postrider",
+		Meaning: "an unknown code: the token is sent once more, then it ends dead", Source: "postrider",
 	}, false
 }
 
-// Explain returns the rows with the given code, or all for "", by level and
-// code. A code like "20301/other" is one reading of 20301 and explained with it.
+// Explain returns the rows with the given code, or all rows for "", sorted by level
+// and code. A code like "20301/other" is one meaning of 20301 and returned with it.
 func (t *Table) Explain(code string) []Row {
 	var rows []Row
 	for _, r := range t.rows {

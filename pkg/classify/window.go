@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Window is when a quota begins anew, in Beijing's time: Day, Week, or a time
-// of day such as "07:00". "" is Day.
+// Window says when a quota is reset, in Beijing time: Day, Week, or a time of day
+// such as "07:00". "" is Day.
 type Window string
 
 // The windows that have a name.
@@ -18,7 +18,7 @@ const (
 // clockForm is how a time of day is written.
 const clockForm = "15:04"
 
-// Check reports a window that is none.
+// Check reports a malformed window.
 func (w Window) Check() error {
 	if w == "" || w == Day || w == Week {
 		return nil
@@ -29,9 +29,8 @@ func (w Window) Check() error {
 	return nil
 }
 
-// Next is when the window begins next, after now. China has had no summer time
-// since 1991, so Beijing is always eight hours ahead of UTC. What Check refuses
-// counts as Day.
+// Next returns the first reset after now. China has had no daylight saving time
+// since 1991, so Beijing is always UTC+8. A malformed window counts as Day.
 func (w Window) Next(now time.Time) time.Time {
 	now = now.In(time.FixedZone("CST", 8*3600))
 	y, m, d := now.Date()

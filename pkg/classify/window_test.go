@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-func TestAQuotaBeginsAnewInBeijingsTime(t *testing.T) {
+func TestAQuotaIsResetInBeijingTime(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name   string
@@ -67,7 +67,7 @@ func TestTheNextWindowIsAheadAndNear(t *testing.T) {
 	})
 }
 
-func TestAWindowThatIsNoneIsRefused(t *testing.T) {
+func TestAMalformedWindowIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, w := range []classify.Window{"month", "7:00", "24:00", "07:60", "07:00:00", "-"} {
 		if err := w.Check(); err == nil || !strings.Contains(err.Error(), "want day, week or a time of day like 07:00") {

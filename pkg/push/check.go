@@ -28,9 +28,10 @@ type Vendor struct {
 	Name string
 	// Batch is the most tokens of one request.
 	Batch int
-	// Least is the fewest tokens of a request like that, where one token needs
-	// another kind of request: 1,001 tokens are cut into 999 and 2. 0: 1.
-	Least int
+	// MinBatch is the fewest tokens of such a request, for vendors where a single
+	// token needs another kind of request: 1,001 tokens are cut into 999 and 2.
+	// 0 means 1.
+	MinBatch int
 	// TestBatch is the most tokens of one request with a test message. 0: Batch.
 	TestBatch int
 	// Check reports what in a message breaks a hard limit of the vendor; nil: nothing does.

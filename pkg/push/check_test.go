@@ -86,7 +86,7 @@ func wrongs() []struct {
 		{"a key of data that is not UTF-8", func(j *push.Job) { j.Message.Data = map[string]string{"\xff": "v"} }, "message.data: is not UTF-8"},
 		{"overrides that are not UTF-8", overrides("three", "{\"k\":\"\xff\"}"), "message.overrides.three.k: is not UTF-8: write UTF-8"},
 		{"overrides with half a character", overrides("three", `{"k":"\ud83d"}`),
-			`message.overrides.three.k: holds \ud83d alone, which is half of a character: write both halves, like \ud83d\ude00, or the character itself`},
+			`message.overrides.three.k: holds \ud83d, half of a surrogate pair, without the other half: write both, like \ud83d\ude00, or the character itself`},
 		{"a title with a NUL", func(j *push.Job) { j.Message.Title = "a\x00" }, "message.title: holds a NUL character: remove it"},
 		{"data with a NUL", func(j *push.Job) { j.Message.Data = map[string]string{"k": "\x00"} }, "message.data.k: holds a NUL character: remove it"},
 		{"a negative ttl", func(j *push.Job) { j.Message.TTL = -1 }, "message.ttl: is negative"},

@@ -60,10 +60,9 @@ func (c *Client) completeJob(ctx context.Context, job string, old bool) (complet
 		f[i], _ = v[i].(string)
 	}
 	state, owner := f[0], f[1]
-	keys := []string{wire.JobKey(job), wire.StagedKey(job), wire.MessageKey(job), wire.StagingKey}
 	switch {
 	case state == wire.Staging && old:
-		n, err := abortScript.Run(ctx, c.rdb, append(keys, wire.JobsKey), owner, wire.ChunkKey(wire.JobChunk(job, "")), job).Int()
+		n, err := abortCall(job, owner).Run(ctx, c.rdb).Int()
 		return 0, n, err
 	case state == wire.Staging:
 		return 0, 0, nil
@@ -73,7 +72,7 @@ func (c *Client) completeJob(ctx context.Context, job string, old bool) (complet
 	if err := c.layMissing(ctx, job, owner, f[2], f[3]); err != nil {
 		return 0, 0, err
 	}
-	if err := commitScript.Run(ctx, c.rdb, keys, c.now().Unix(), int64(grace/time.Second), owner, job).Err(); err != nil {
+	if err := commitCall(job, owner, c.now()).Run(ctx, c.rdb).Err(); err != nil {
 		return 0, 0, err
 	}
 	return 1, 0, nil
@@ -118,7 +117,7 @@ func (c *Client) layMissing(ctx context.Context, job, owner, app, priority strin
 		if err := c.publish(ctx, t.Queue); err != nil {
 			return err
 		}
-		if err := taskScript.Run(ctx, c.rdb, taskKeys(t, h, due), taskArgs(t, h, now, due, "")...).Err(); err != nil {
+		if err := taskCall(t, h, now, due, "").Run(ctx, c.rdb).Err(); err != nil {
 			return err
 		}
 	}
@@ -141,15 +140,4 @@ func stagedTask(h wire.Header, owner, name, priority string) wire.Task {
 		Queue:   wire.Lane(vendor, priority),
 		Payload: h.Encode(),
 	}
-}
-
-// taskKeys and taskArgs are those of the task script.
-func taskKeys(t wire.Task, h wire.Header, due int64) []string {
-	return []string{
-		wire.TaskKey(t.Queue, t.ID), queueKey(t.Queue, due), wire.TurnKey(t.Queue), wire.OpenKey(t.Queue), wire.ChunkKey(h.Chunk),
-	}
-}
-
-func taskArgs(t wire.Task, h wire.Header, now time.Time, due int64, app string) []any {
-	return []any{t.ID, t.Encode(), now.UnixNano(), due, app, wire.OpenOf(t.ID, h).Encode(), h.Expires}
 }

@@ -112,7 +112,7 @@ func utf16LE(s string) string {
 
 func TestDecodeJobRefusesWhatIsNotText(t *testing.T) {
 	t.Parallel()
-	const half = ` alone, which is half of a character: write both halves, like \ud83d\ude00, or the character itself`
+	const half = `, half of a surrogate pair, without the other half: write both, like \ud83d\ude00, or the character itself`
 	const gbk = "is not UTF-8, it looks like GBK: write UTF-8"
 	long := strings.Repeat("IQAAAACy0ZxV", 10)
 	for _, c := range []struct{ name, job, want string }{
@@ -124,7 +124,7 @@ func TestDecodeJobRefusesWhatIsNotText(t *testing.T) {
 		{"a body in Latin-1", "{\"message\":{\"body\":\"caf\xe9 \"}}", "message.body: is not UTF-8: write UTF-8"},
 		{"half an emoji", `{"message":{"title":"\ud83d"}}`, `message.title: holds \ud83d` + half},
 		{"half an emoji in data", `{"message":{"data":{"k":"a\ude00"}}}`, `message.data.k: holds \ude00` + half},
-		{"half an emoji in a key", `{"message":{"data":{"a\ude00":"v"}}}`, `message.data: a key of it holds \ude00` + half},
+		{"half an emoji in a key", `{"message":{"data":{"a\ude00":"v"}}}`, `message.data: a key in it holds \ude00` + half},
 		{"half an emoji in the overrides", `{"message":{"overrides":{"huawei":{"android":{"x":["a","\ud83d"]}}}}}`,
 			`message.overrides.huawei.android.x[2]: holds \ud83d` + half},
 		{"half an emoji as id", `{"id":"\ud83d"}`, `id: holds \ud83d` + half},

@@ -208,27 +208,41 @@ func duplicate(id string) error { return fmt.Errorf("job %s: %w", id, ErrDuplica
 func (c *Client) runEnqueue(ctx context.Context, jobs []*small) ([]int64, error) {
 	now := c.now()
 	packs := c.pack(jobs, now)
-	keys := make([]string, 0, 2+len(jobs)+6*len(packs))
-	keys = append(keys, wire.CallKey(packs[0].nonce, "enqueue"), wire.JobsKey)
-	args := []any{len(jobs), len(packs), now.Unix(), int64(c.window / time.Second), now.UnixNano()}
+	call := enqueueScript.Call().Grow(len(jobs)+6*len(packs), 6*len(jobs)+9*len(packs)).
+		Key("call", wire.CallKey(packs[0].nonce, "enqueue")).
+		Key("open_jobs", wire.JobsKey).
+		Arg("now", now.Unix()).
+		Arg("window", int64(c.window/time.Second)).
+		Arg("nanos", now.UnixNano())
 	for _, s := range jobs {
-		keys = append(keys, wire.JobKey(s.ID))
-		args = append(args, c.ledgerArgs(s, now)...)
+		c.addLedger(call, s, now)
 	}
 	for _, p := range packs {
 		chunk, task, err := p.encode()
 		if err != nil {
 			return nil, err
 		}
-		keys = append(keys, wire.ChunkKey(p.header.Chunk), wire.TaskKey(task.Queue, task.ID), queueKey(task.Queue, p.due), wire.TurnKey(task.Queue),
-			wire.OpenKey(task.Queue), wire.PackJobsKey(p.header.Chunk))
-		args = append(args, chunk, ttl(p.expires, now), task.ID, task.Encode(), p.due, p.header.App,
-			wire.OpenOf(task.ID, p.header).Encode(), p.header.Expires, p.packedJobs())
+		call.Row("chunk").
+			Key("chunk", wire.ChunkKey(p.header.Chunk)).
+			Key("task", wire.TaskKey(task.Queue, task.ID)).
+			Key("list", queueKey(task.Queue, p.due)).
+			Key("turns", wire.TurnKey(task.Queue)).
+			Key("open_work", wire.OpenKey(task.Queue)).
+			Key("chunk_jobs", wire.PackJobsKey(p.header.Chunk)).
+			Arg("bytes", chunk).
+			Arg("ttl", ttl(p.expires, now)).
+			Arg("id", task.ID).
+			Arg("msg", task.Encode()).
+			Arg("due", p.due).
+			Arg("app", p.header.App).
+			Arg("member", wire.OpenOf(task.ID, p.header).Encode()).
+			Arg("score", p.header.Expires).
+			Arg("jobs", p.packedJobs())
 		if err := c.publish(ctx, task.Queue); err != nil {
 			return nil, err
 		}
 	}
-	return enqueueScript.Run(ctx, c.rdb, keys, args...).Int64Slice()
+	return call.Run(ctx, c.rdb).Int64Slice()
 }
 
 // publish makes a lane known to asynq, once. The set only ever grows, and is
@@ -242,19 +256,6 @@ func (c *Client) publish(ctx context.Context, lane string) error {
 	}
 	c.published.Store(lane, struct{}{})
 	return nil
-}
-
-func (c *Client) ledgerArgs(s *small, now time.Time) []any {
-	keep := int64(0)
-	if c.window > DefaultDedupWindow {
-		keep = int64(c.window / time.Second)
-	}
-	form, value, listed := "h", s.App, s.ID
-	if s.count == 1 {
-		form, listed = "s", ""
-		value = wire.Single{Outcome: wire.Pending, App: s.App, Keep: time.Duration(keep) * time.Second}.Encode()
-	}
-	return []any{form, value, s.count, ttl(s.expires, now), keep, listed}
 }
 
 // ttl is how many seconds what belongs to a job may stay in Redis: a century
@@ -298,7 +299,7 @@ func (c *Client) pack(jobs []*small, now time.Time) []*pack {
 		for _, v := range s.vendors {
 			tokens, limit, most := s.tokens[v], c.batch(s.App, v, s.Message.Test), c.batch(s.App, v, false)
 			for i := 0; len(tokens) > 0; i++ {
-				part := tokens[:cutAt(len(tokens), limit, c.vendors[v].Least)]
+				part := tokens[:cutAt(len(tokens), limit, c.vendors[v].MinBatch)]
 				tokens = tokens[len(part):]
 				k := packKey{wire.Lane(v, string(s.Priority)), s.App, s.scheduled(now)}
 				p := open[k]

@@ -21,7 +21,7 @@ func TestNoChunkHasFewerTokensThanTheVendorsLeast(t *testing.T) {
 			t.Run(fmt.Sprintf("%d tokens %s", n, way), func(t *testing.T) {
 				t.Parallel()
 				rdb := redistest.Client(t)
-				c, err := push.NewClient(rdb, push.Options{Vendors: []push.Vendor{{Name: "pair", Batch: 5, Least: 2}}})
+				c, err := push.NewClient(rdb, push.Options{Vendors: []push.Vendor{{Name: "pair", Batch: 5, MinBatch: 2}}})
 				if err != nil {
 					t.Fatal(err)
 				}

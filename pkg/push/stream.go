@@ -10,6 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/zeebo/xxh3"
 
+	"github.com/postrider/postrider/pkg/push/lua"
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
@@ -132,7 +133,7 @@ func (s *Stream) lane(vendor string, token []byte) (*lane, error) {
 	if f := s.c.check(s.p.Job, []string{vendor}, s.p.start); len(f) > 0 {
 		return nil, &InvalidError{Job: s.p.ID, Faults: f}
 	}
-	l := &lane{vendor: vendor, limit: s.c.batch(s.p.App, vendor, s.p.Message.Test), least: max(1, s.c.vendors[vendor].Least)}
+	l := &lane{vendor: vendor, limit: s.c.batch(s.p.App, vendor, s.p.Message.Test), least: max(1, s.c.vendors[vendor].MinBatch)}
 	s.lanes[vendor] = l
 	return l, nil
 }
@@ -214,14 +215,31 @@ func (s *Stream) stage(ctx context.Context) error {
 	now := s.c.now()
 	life := ttl(s.p.expires, now)
 	keep := int64(s.c.window / time.Second)
-	cmds, err := runAll(ctx, s.c.rdb, stageScript, len(s.ready), func(i int) ([]string, []any) {
-		r := s.ready[i]
-		return []string{wire.JobKey(s.p.ID), wire.StagedKey(s.p.ID), wire.MessageKey(s.p.ID), wire.ChunkKey(wire.JobChunk(s.p.ID, r.name)), wire.StagingKey, wire.JobsKey},
-			[]any{
-				now.Unix(), int64(s.c.window / time.Second), life, s.p.App, keep, s.digest, s.owner, s.p.message,
-				r.name, r.digest, r.bytes, r.tokens, s.p.ID, string(s.p.Priority),
-			}
-	})
+	calls := make([]*lua.Call, len(s.ready))
+	for i, r := range s.ready {
+		calls[i] = stageScript.Call().
+			Key("ledger", wire.JobKey(s.p.ID)).
+			Key("staged", wire.StagedKey(s.p.ID)).
+			Key("message", wire.MessageKey(s.p.ID)).
+			Key("chunk", wire.ChunkKey(wire.JobChunk(s.p.ID, r.name))).
+			Key("staging_jobs", wire.StagingKey).
+			Key("open_jobs", wire.JobsKey).
+			Arg("now", now.Unix()).
+			Arg("window", keep).
+			Arg("ttl", life).
+			Arg("app", s.p.App).
+			Arg("keep", keep).
+			Arg("digest", s.digest).
+			Arg("owner", s.owner).
+			Arg("text", s.p.message).
+			Arg("name", r.name).
+			Arg("chunk_digest", r.digest).
+			Arg("bytes", r.bytes).
+			Arg("tokens", r.tokens).
+			Arg("job", s.p.ID).
+			Arg("priority", string(s.p.Priority))
+	}
+	cmds, err := lua.RunAll(ctx, s.c.rdb, calls)
 	s.created = true
 	s.sign.start(ctx, s.c, s.p.ID)
 	if err != nil {
@@ -271,8 +289,15 @@ func (s *Stream) Commit(ctx context.Context) (Result, error) {
 		return s.result, err
 	}
 	s.result.Chunks = len(s.names)
-	keys := []string{wire.JobKey(s.p.ID), wire.StagedKey(s.p.ID)}
-	owner, err := s.verdict(sealScript.Run(ctx, s.c.rdb, append(keys, wire.StagingKey), len(s.names), s.c.now().Unix(), s.p.ID, s.owner))
+	seal := sealScript.Call().
+		Key("ledger", wire.JobKey(s.p.ID)).
+		Key("staged", wire.StagedKey(s.p.ID)).
+		Key("staging_jobs", wire.StagingKey).
+		Arg("chunks", len(s.names)).
+		Arg("now", s.c.now().Unix()).
+		Arg("job", s.p.ID).
+		Arg("owner", s.owner)
+	owner, err := s.verdict(seal.Run(ctx, s.c.rdb))
 	if err != nil {
 		return s.result, err
 	}
@@ -280,7 +305,7 @@ func (s *Stream) Commit(ctx context.Context) (Result, error) {
 	if err := s.enqueue(ctx, owner); err != nil {
 		return s.result, fmt.Errorf("enqueue job %s: %w", s.p.ID, err)
 	}
-	state, err := commitScript.Run(ctx, s.c.rdb, append(keys, wire.MessageKey(s.p.ID), wire.StagingKey), s.c.now().Unix(), int64(grace/time.Second), s.owner, s.p.ID).Text()
+	state, err := commitCall(s.p.ID, s.owner, s.c.now()).Run(ctx, s.c.rdb).Text()
 	if err != nil {
 		return s.result, fmt.Errorf("enqueue job %s: %w", s.p.ID, err)
 	}
@@ -306,10 +331,12 @@ func (s *Stream) enqueue(ctx context.Context, owner string) error {
 	for names := s.names; len(names) > 0; {
 		part := names[:min(len(names), enqueueAhead)]
 		names = names[len(part):]
-		_, err := runAll(ctx, s.c.rdb, taskScript, len(part), func(i int) ([]string, []any) {
+		calls := make([]*lua.Call, len(part))
+		for i := range part {
 			t, h := s.task(part[i], owner)
-			return taskKeys(t, h, due), taskArgs(t, h, now, due, app)
-		})
+			calls[i] = taskCall(t, h, now, due, app)
+		}
+		_, err := lua.RunAll(ctx, s.c.rdb, calls)
 		if err != nil {
 			return err
 		}
@@ -332,32 +359,10 @@ func (s *Stream) Abort(ctx context.Context) error {
 	if !s.created {
 		return nil
 	}
-	keys := []string{wire.JobKey(s.p.ID), wire.StagedKey(s.p.ID), wire.MessageKey(s.p.ID), wire.StagingKey, wire.JobsKey}
-	if err := abortScript.Run(ctx, s.c.rdb, keys, s.owner, wire.ChunkKey(wire.JobChunk(s.p.ID, "")), s.p.ID).Err(); err != nil {
+	if err := abortCall(s.p.ID, s.owner).Run(ctx, s.c.rdb).Err(); err != nil {
 		return fmt.Errorf("take back job %s: %w", s.p.ID, err)
 	}
 	return nil
-}
-
-// runAll runs a script n times in one round trip, loading it first if Redis
-// has lost it.
-func runAll(ctx context.Context, rdb redis.UniversalClient, script *redis.Script, n int, call func(i int) ([]string, []any)) ([]*redis.Cmd, error) {
-	for again := false; ; again = true {
-		cmds := make([]*redis.Cmd, n)
-		_, err := rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-			for i := range cmds {
-				keys, args := call(i)
-				cmds[i] = script.EvalSha(ctx, p, keys, args...)
-			}
-			return nil
-		})
-		if err == nil || again || !redis.HasErrorPrefix(err, "NOSCRIPT") {
-			return cmds, err
-		}
-		if err := script.Load(ctx, rdb).Err(); err != nil {
-			return nil, err
-		}
-	}
 }
 
 // Unsealed tells whether no task of the job exists yet, so that Abort takes

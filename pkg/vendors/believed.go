@@ -6,12 +6,12 @@ import (
 	"github.com/postrider/postrider/pkg/classify"
 )
 
-// Believed is what to make of a code that came with an HTTP status. With a
-// status other than 2xx it may come from a proxy, or from another service than
-// the one that was asked: one that would count a token as accepted, or as dead,
-// is not believed, and the status is the code. Others are: vendors do explain
-// refusals in the body, and nothing is lost by them. Status 0 is none, and leaves
-// the code as it is.
+// Believed returns the code to use for an answer with an HTTP status. With a
+// status other than 2xx a code may come from a proxy, or from another service
+// than the one that was called. A code that would count a token as accepted or
+// as invalid is then replaced by the status. All other codes are kept: vendors do
+// explain refusals in the body, and nothing is lost by them. Status 0 means that
+// there is no status, and keeps the code.
 func Believed(t *classify.Table, status int, c classify.Code) classify.Code {
 	if status == 0 || status/100 == 2 || !decides(t, c) {
 		return c
@@ -21,7 +21,8 @@ func Believed(t *classify.Table, status int, c classify.Code) classify.Code {
 	return h
 }
 
-// Believed is the answer with codes that its Status lets be believed.
+// Believed returns the answer with only those codes that its Status does not
+// contradict.
 func (a Answer) Believed(t *classify.Table) Answer {
 	if a.Status == 0 || a.Status/100 == 2 {
 		return a
@@ -31,7 +32,7 @@ func (a Answer) Believed(t *classify.Table) Answer {
 	return a
 }
 
-// decides tells whether the code counts a token as accepted or as dead.
+// decides reports whether the code counts a token as accepted or as invalid.
 func decides(t *classify.Table, c classify.Code) bool {
 	row, _ := t.Lookup(c.Level, c.Code)
 	return row.Class == classify.Success || row.Class == classify.TokenInvalid

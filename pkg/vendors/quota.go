@@ -7,35 +7,36 @@ import (
 	"github.com/postrider/postrider/pkg/push"
 )
 
-// Quota is a bucket in which a vendor counts messages for a quota of its own.
-// When it is used up, requests of that bucket wait for the quota's next window,
-// and all others go on.
+// Quota is a bucket in which a vendor counts messages. When its quota is used up,
+// requests of that bucket wait for the quota's next window; all others go on.
 type Quota struct {
-	Bucket  string // as in codes.tsv: "operational"
-	Meaning string // for people: what is counted in it
-	// Has tells whether a request with the message to so many tokens belongs to
-	// the bucket; nil: none does that we make.
-	Has func(m *push.Message, tokens int) bool
-	// Part is set where the vendor counts parts of the bucket apart, such as
-	// channels: it names the message's, and may answer "".
+	// Bucket is the name in codes.tsv: "operational".
+	Bucket string
+	// Meaning says what is counted in the bucket, for people.
+	Meaning string
+	// Counts reports whether a request with the message to so many tokens belongs
+	// to the bucket. nil: no request that we make does.
+	Counts func(m *push.Message, tokens int) bool
+	// Part names the message's part of the bucket, for vendors that count parts of
+	// it separately, such as channels. It may return "". nil: there are no parts.
 	Part func(m *push.Message) string
 }
 
-// partMark stands between a bucket and its part.
-const partMark = ":"
+// partSeparator is between a bucket and its part.
+const partSeparator = ":"
 
-// Every is a Quota.Has for buckets to which every request belongs.
-func Every(*push.Message, int) bool { return true }
+// EveryMessage is a Quota.Counts for buckets that every request belongs to.
+func EveryMessage(*push.Message, int) bool { return true }
 
-// Buckets are those that a request with the message to so many tokens belongs
-// to: "operational", "channel:news".
+// Buckets returns the buckets that a request with the message to so many tokens
+// belongs to, parts included: "operational", "channel:news".
 func (s Spec) Buckets(m *push.Message, tokens int) []string {
 	var list []string
 	for _, q := range s.Quotas {
 		switch {
-		case q.Has == nil || !q.Has(m, tokens):
+		case q.Counts == nil || !q.Counts(m, tokens):
 		case q.Part != nil:
-			list = append(list, q.Bucket+partMark+q.Part(m))
+			list = append(list, q.Bucket+partSeparator+q.Part(m))
 		default:
 			list = append(list, q.Bucket)
 		}
@@ -43,18 +44,19 @@ func (s Spec) Buckets(m *push.Message, tokens int) []string {
 	return list
 }
 
-// HasBucket tells whether the vendor has a quota of that name; "" it has.
+// HasBucket reports whether the vendor has a quota with that name. "" is always
+// right: it means no bucket.
 func (s Spec) HasBucket(name string) bool {
 	return name == "" || slices.ContainsFunc(s.Quotas, func(q Quota) bool { return q.Bucket == name })
 }
 
-// OfBucket are those of a request's buckets that a row's bucket stands for: it
-// itself, or its parts. If the request belongs to none of them the vendor sees
-// it otherwise than we do, and the bucket is what it says.
+// OfBucket returns those of a request's buckets that the bucket of a row means:
+// the bucket itself, or its parts. If the request belongs to none of them, the
+// vendor counts differently than we do, and the result is the row's bucket.
 func OfBucket(buckets []string, name string) []string {
 	var list []string
 	for _, b := range buckets {
-		if b == name || strings.HasPrefix(b, name+partMark) {
+		if b == name || strings.HasPrefix(b, name+partSeparator) {
 			list = append(list, b)
 		}
 	}
@@ -64,9 +66,9 @@ func OfBucket(buckets []string, name string) []string {
 	return list
 }
 
-// BucketName is the bucket without its part, which may be any text: the name
-// that metrics may have as a label.
+// BucketName returns the bucket without its part, which may be any text. Metrics
+// may have the result as a label.
 func BucketName(bucket string) string {
-	name, _, _ := strings.Cut(bucket, partMark)
+	name, _, _ := strings.Cut(bucket, partSeparator)
 	return name
 }

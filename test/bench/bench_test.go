@@ -23,7 +23,7 @@ import (
 	"github.com/postrider/postrider/internal/simulator"
 	"github.com/postrider/postrider/internal/worker"
 	"github.com/postrider/postrider/pkg/push"
-	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 	"github.com/postrider/postrider/pkg/vendors/registry"
 )
 
@@ -229,7 +229,7 @@ func (s *stage) memory() int64 {
 func (s *stage) bare(n int, tokens []byte) time.Duration {
 	s.b.Helper()
 	body := []byte(`{"message":{"token":["` + strings.ReplaceAll(string(tokens), "\n", `","`) + `"]}}`)
-	client := vendors.NewClient(64)
+	client := httpx.NewClient(64)
 	work := make(chan struct{})
 	fault := make(chan error, 64)
 	start := time.Now()

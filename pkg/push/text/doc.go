@@ -1,6 +1,6 @@
-// Package text judges and shows text that comes from outside: which encoding a
-// file is in, where JSON holds something that is not text, how a name is shown
-// that may be a push token, and what may be printed on a terminal.
+// Package text checks and displays text from outside. It detects the encoding of
+// files, finds invalid strings in JSON, masks words that may be push tokens, and
+// escapes what a terminal would act on.
 //
 // It knows no field of a job and no vendor.
 package text

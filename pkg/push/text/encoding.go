@@ -5,14 +5,14 @@ import (
 	"unicode/utf8"
 )
 
-// mark is the byte order mark, which editors on Windows put before UTF-8.
+// mark is the byte order mark, which some editors write before UTF-8.
 const mark = "\ufeff"
 
 // TrimMark removes a byte order mark.
 func TrimMark(data []byte) []byte { return bytes.TrimPrefix(data, []byte(mark)) }
 
-// Fault says why data is not UTF-8 text, what it seems to be instead and what
-// to do. It is "" for UTF-8, with or without a byte order mark.
+// Fault says why data is not UTF-8 text, what it seems to be, and what to do. It is
+// "" for UTF-8, with or without a byte order mark.
 func Fault(data []byte) string {
 	if name := Wide(data); name != "" {
 		return "is " + name + ": save it as UTF-8"
@@ -43,9 +43,8 @@ func Wide(data []byte) string {
 	return ""
 }
 
-// looksLikeGBK tells whether every byte of data belongs to ASCII or to a
-// character of two or four bytes as GB 18030 has them. It says nothing about
-// what the characters mean.
+// looksLikeGBK reports whether data consists of ASCII and of byte sequences that
+// GB 18030 allows for one character.
 func looksLikeGBK(data []byte) bool {
 	between := func(i int, low, high byte) bool { return i < len(data) && data[i] >= low && data[i] <= high }
 	for i := 0; i < len(data); {

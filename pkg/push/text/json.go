@@ -12,13 +12,13 @@ import (
 	"unicode/utf8"
 )
 
-// InJSON yields the strings of a JSON text that are not text: each with its
-// path (keys, and the positions of array elements from 1 as "[1]") and what is
-// wrong with it. A key at fault is reported by the path of its object.
+// InJSON yields the invalid strings of a JSON text: each with its path (keys, and
+// positions of array elements from 1 as "[1]") and what is wrong with it. For an
+// invalid key the path is its object's.
 //
-// It is for encoding/json's sake, which silently puts U+FFFD in the place of
-// bytes that are not UTF-8 and of half a surrogate pair. Nothing is yielded for
-// faults of syntax, unless bytes that are not UTF-8 may be the reason for them.
+// It exists because encoding/json silently replaces invalid UTF-8 and unpaired
+// surrogates by U+FFFD. Syntax errors yield nothing, unless invalid UTF-8 may be
+// their cause.
 func InJSON(data []byte) iter.Seq2[[]string, string] {
 	return func(yield func([]string, string) bool) {
 		if utf8.Valid(data) && halfPair(data) == "" {
@@ -32,7 +32,7 @@ func InJSON(data []byte) iter.Seq2[[]string, string] {
 	}
 }
 
-// encodingFault is Fault for a field of data.
+// encodingFault is Fault for one field of a JSON text.
 func encodingFault(data []byte) string {
 	if looksLikeGBK(data) {
 		return "is not UTF-8, it looks like GBK: write UTF-8"
@@ -40,7 +40,7 @@ func encodingFault(data []byte) string {
 	return "is not UTF-8: write UTF-8"
 }
 
-// walker goes through a JSON text token by token.
+// walker reads a JSON text token by token.
 type walker struct {
 	data  []byte
 	dec   *json.Decoder
@@ -68,8 +68,8 @@ func (w *walker) path() []string {
 	return path
 }
 
-// walk yields the strings at fault. found: there was one; ended: the text was
-// read to its end, or the caller wants no more.
+// walk yields the invalid strings. found: there was one; ended: the text was read to
+// its end, or the caller stopped.
 func (w *walker) walk(yield func([]string, string) bool) (found, ended bool) {
 	for {
 		before := w.dec.InputOffset()
@@ -86,7 +86,7 @@ func (w *walker) walk(yield func([]string, string) bool) (found, ended bool) {
 			if why := stringFault(w.data, w.data[before:w.dec.InputOffset()]); why != "" {
 				found = true
 				if isKey {
-					why = "a key of it " + why
+					why = "a key in it " + why
 				}
 				if !yield(w.path(), why) {
 					return true, true
@@ -111,7 +111,7 @@ func (w *walker) begin() {
 	}
 }
 
-// step notes where in the text the next token is.
+// step updates the position in the text after a token.
 func (w *walker) step(t json.Token, s string, isKey bool) {
 	switch {
 	case isKey:
@@ -132,19 +132,19 @@ func (w *walker) step(t json.Token, s string, isKey bool) {
 	}
 }
 
-// stringFault judges one string of data as it is written there.
+// stringFault checks one string of data, in its encoded form.
 func stringFault(data, raw []byte) string {
 	if !utf8.Valid(raw) {
 		return encodingFault(data)
 	}
 	if half := halfPair(raw); half != "" {
-		return fmt.Sprintf(`holds %s alone, which is half of a character: write both halves, like \ud83d\ude00, or the character itself`, half)
+		return fmt.Sprintf(`holds %s, half of a surrogate pair, without the other half: write both, like \ud83d\ude00, or the character itself`, half)
 	}
 	return ""
 }
 
-// halfPair finds an escape like \ud83d that is half of a surrogate pair and
-// whose other half is not beside it; "" if there is none.
+// halfPair returns the first escape like \ud83d that is one half of a surrogate pair
+// without the other; "": there is none.
 func halfPair(data []byte) string {
 	for {
 		at := bytes.IndexByte(data, '\\')

@@ -10,7 +10,7 @@ import (
 	"github.com/postrider/postrider/pkg/push/text"
 )
 
-const half = ` alone, which is half of a character: write both halves, like \ud83d\ude00, or the character itself`
+const half = `, half of a surrogate pair, without the other half: write both, like \ud83d\ude00, or the character itself`
 
 func TestInJSONFindsWhatIsNotText(t *testing.T) {
 	t.Parallel()
@@ -24,10 +24,10 @@ func TestInJSONFindsWhatIsNotText(t *testing.T) {
 		{"half a pair", `{"a":"x","b":{"c":"\ud83d"}}`, []string{`b.c: holds \ud83d` + half}},
 		{"the other half", `{"a":"\ude00\ud83d"}`, []string{`a: holds \ude00` + half}},
 		{"two first halves", `{"a":"\ud83d\ud83d\ude00"}`, []string{`a: holds \ud83d` + half}},
-		{"half a pair behind a backslash", `{"a":"\\\uD83D"}`, []string{`a: holds \uD83D` + half}},
+		{"half a pair after a backslash", `{"a":"\\\uD83D"}`, []string{`a: holds \uD83D` + half}},
 		{"half a pair and another escape", `{"a":"\ud83d\n"}`, []string{`a: holds \ud83d` + half}},
 		{"in a list", `{"a":["x","\ud83d"],"b":[[1,{"c":"\ud83d"}]]}`, []string{`a.[2]: holds \ud83d` + half, `b.[1].[2].c: holds \ud83d` + half}},
-		{"in a key", `{"a":{"\ud83d":1}}`, []string{`a: a key of it holds \ud83d` + half}},
+		{"in a key", `{"a":{"\ud83d":1}}`, []string{`a: a key in it holds \ud83d` + half}},
 		{"GBK", "{\"a\":\"\xc9\xcc\",\"b\":1}", []string{"a: is not UTF-8, it looks like GBK: write UTF-8"}},
 		{"GBK that breaks the syntax", "{\"a\":{\"b\":\"\xc0\x5c\"}}", []string{"a.b: is not UTF-8, it looks like GBK: write UTF-8"}},
 		{"bytes outside of a string", "\xff{}", []string{": is not UTF-8: write UTF-8"}},

@@ -9,18 +9,18 @@ import (
 	"unicode/utf8"
 )
 
-// Line makes text from outside safe to print in one line of a terminal: what a
-// terminal would obey instead of show (control characters, line ends, changes
-// of the writing direction) and bytes that are not UTF-8 are written as escapes.
+// Line makes text from outside safe to print in one line of a terminal: control
+// characters, line ends, changes of the writing direction and invalid UTF-8 are
+// written as escapes.
 func Line(s string) string { return escaped(s, obeyed) }
 
-// Lines is Line for a text of ours that may have several lines.
+// Lines is Line for text that may have several lines.
 func Lines(s string) string {
 	return escaped(s, func(r rune) bool { return r != '\n' && obeyed(r) })
 }
 
-// Fprintf is fmt.Fprintf for people: every argument that is text is printed as
-// Line does, an error as Lines does. The format is ours.
+// Fprintf is fmt.Fprintf with every string argument escaped by Line and every error
+// by Lines. The format is trusted.
 func Fprintf(w io.Writer, format string, args ...any) (int, error) {
 	safe := make([]any, len(args))
 	for i, a := range args {
@@ -38,7 +38,7 @@ func Fprintf(w io.Writer, format string, args ...any) (int, error) {
 	return fmt.Fprintf(w, format, safe...)
 }
 
-// escaped writes as escapes which characters say so, and what is not UTF-8.
+// escaped writes the characters that which selects, and invalid UTF-8, as escapes.
 func escaped(s string, which func(rune) bool) string {
 	if utf8.ValidString(s) && !strings.ContainsFunc(s, which) {
 		return s
@@ -63,7 +63,7 @@ func escaped(s string, which func(rune) bool) string {
 	return b.String()
 }
 
-// obeyed tells whether a terminal acts on a character instead of showing it.
+// obeyed reports whether a terminal acts on a character instead of showing it.
 func obeyed(r rune) bool {
 	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029' || r == '\ufeff'
 }

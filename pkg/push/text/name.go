@@ -12,14 +12,14 @@ const (
 	// underscores, and longestName the longest name, in characters.
 	longestWord = 16
 	longestName = 64
-	// mostDigits is how many digits a name may have: ids of devices and users
-	// have more.
+	// mostDigits is how many digits a name may have; ids of devices and users have
+	// more.
 	mostDigits = 4
 )
 
-// Name shows a word from the user's input that is not what was expected: an
-// unknown field, vendor or app. The word may be a push token in the wrong place,
-// so only what looks like a name is shown whole.
+// Name formats an unexpected word of the input for an error: an unknown field,
+// vendor or app. The word may be a push token in the wrong place, so it is shown in
+// full only if it looks like a name.
 func Name(s string) string {
 	if isName(s) {
 		return s
@@ -48,16 +48,16 @@ func isName(s string) bool {
 	return utf8.RuneCountInString(s) <= longestName
 }
 
-// Masked shows enough of a token to find it again, and never more than half of
-// it: at most the first four characters and the last two.
+// Masked shows at most the first four characters of a token and its last two, never
+// more than half of it: enough to find it again.
 func Masked(s string) string {
 	r := []rune(s)
 	head, tail := min(4, len(r)/3), min(2, len(r)/6)
 	return Line(string(r[:head])) + "…" + Line(string(r[len(r)-tail:]))
 }
 
-// Nearest is the known word of which this one seems to be a misspelling; "" if
-// none is near enough. Dashes and underscores count as the same letter.
+// Nearest returns the known word that is closest to this one; "": none is close
+// enough. Dashes and underscores count as the same letter.
 func Nearest(word string, known []string) string {
 	best, least := "", max(1, len(word)/3)+1
 	for _, k := range known {
@@ -68,7 +68,7 @@ func Nearest(word string, known []string) string {
 	return best
 }
 
-// distance counts the letters to insert, remove or replace to get from a to b.
+// distance is the edit distance: letters to insert, remove or replace.
 func distance(a, b string) int {
 	a = strings.ReplaceAll(a, "-", "_")
 	row := make([]int, len(b)+1)

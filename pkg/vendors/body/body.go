@@ -1,9 +1,9 @@
-// Package body writes the parts that several vendors' request bodies have the
-// same, and reads the loose values of their answers: JSON, forms, overrides,
-// notification numbers, codes and ids.
+// Package body writes what several vendors' request bodies have in common (JSON,
+// forms, overrides, notification numbers), checks what several vendors require
+// of a message, and reads the loosely typed values of their answers.
 //
-// It knows no vendor. Fields, limits, codes and what they mean stay in the
-// vendors' folders, and so does what only looks alike.
+// It knows no vendor. Fields, limits, codes and their meaning stay in the
+// vendors' folders.
 package body
 
 import (

@@ -10,7 +10,7 @@ import (
 
 // Text is a JSON string's value, or any other value as it stands: vendors write
 // numbers bare or in strings, as it comes. raw is valid JSON or empty.
-func Text(raw json.RawMessage) string {
+func Decode(raw json.RawMessage) string {
 	if len(raw) == 0 || raw[0] != '"' {
 		return string(raw)
 	}
@@ -23,7 +23,7 @@ func Text(raw json.RawMessage) string {
 
 // Code reads a code, bare or in a string; what has another form is "".
 func Code(raw json.RawMessage, form *regexp.Regexp) string {
-	if code := Text(raw); form.MatchString(code) {
+	if code := Decode(raw); form.MatchString(code) {
 		return code
 	}
 	return ""
@@ -33,7 +33,7 @@ func Code(raw json.RawMessage, form *regexp.Regexp) string {
 // what cannot be one is "": longer than 128 bytes, null, or not printable.
 func ID(raw json.RawMessage) string {
 	const longest = 128
-	id := Text(raw)
+	id := Decode(raw)
 	if len(id) > longest || id == "null" || !Printable(id) {
 		return ""
 	}
@@ -50,7 +50,7 @@ func Printable(s string) bool {
 // Seconds reads a whole number of seconds, bare or in a string, and believes
 // most at the most. What is no such number, or not over 0, is 0.
 func Seconds(raw json.RawMessage, most time.Duration) time.Duration {
-	n, err := strconv.ParseInt(Text(raw), 10, 64)
+	n, err := strconv.ParseInt(Decode(raw), 10, 64)
 	if err != nil || n <= 0 {
 		return 0
 	}

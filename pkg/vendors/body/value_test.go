@@ -32,7 +32,7 @@ func TestLooseValues(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			raw := json.RawMessage(tt.raw)
-			if text, code, id := body.Text(raw), body.Code(raw, digits), body.ID(raw); text != tt.text || code != tt.code || id != tt.id {
+			if text, code, id := body.Decode(raw), body.Code(raw, digits), body.ID(raw); text != tt.text || code != tt.code || id != tt.id {
 				t.Errorf("got text %q, code %q, id %q, want %q, %q, %q", text, code, id, tt.text, tt.code, tt.id)
 			}
 		})
@@ -57,7 +57,7 @@ func FuzzText(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		var s string
-		switch text := body.Text(raw); {
+		switch text := body.Decode(raw); {
 		case len(raw) > 0 && raw[0] == '"' && json.Unmarshal(raw, &s) != nil:
 			if text != "" {
 				t.Errorf("%q, which is no JSON, is %q", raw, text)

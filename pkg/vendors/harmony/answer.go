@@ -11,6 +11,7 @@ import (
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
 	"github.com/postrider/postrider/pkg/vendors/body"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 // The codes that this file branches on; what they lead to stands in codes.tsv.
@@ -41,12 +42,12 @@ type envelope struct {
 
 // readAnswer looks at the body first and at the HTTP status only when the body
 // has no code: failures come with status 200, and what matters of a 4xx is inside.
-func readAnswer(reply vendors.Reply, tokens []string, access string) (vendors.Answer, error) {
+func readAnswer(reply httpx.Reply, tokens []string, access string) (vendors.Answer, error) {
 	var e envelope
 	if err := json.Unmarshal(reply.Body, &e); err != nil {
 		e = envelope{}
 	}
-	code := body.Text(e.Code)
+	code := body.Decode(e.Code)
 	switch {
 	case codeForm.MatchString(code):
 	case reply.Status/100 == 2:
@@ -61,7 +62,7 @@ func readAnswer(reply vendors.Reply, tokens []string, access string) (vendors.An
 		RetryAfter: reply.RetryAfter,
 	}
 	if code != codeSuccess {
-		msg := body.Text(e.Msg)
+		msg := body.Decode(e.Msg)
 		answer.Code.Text = words(msg, tokens, access)
 		answer.Tokens = tokenCodes(code, msg, tokens)
 	}
@@ -74,7 +75,7 @@ func words(msg string, tokens []string, secrets ...string) string {
 	if strings.HasPrefix(strings.TrimSpace(msg), "{") {
 		return ""
 	}
-	return vendors.Words(msg, tokens, secrets...)
+	return httpx.RedactAnswer(msg, tokens, secrets...)
 }
 
 // tokenCodes finds the tokens of which the answer says something of their own.

@@ -10,7 +10,7 @@ import (
 
 	"github.com/postrider/postrider/internal/vendortest"
 	"github.com/postrider/postrider/pkg/push"
-	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 func TestTTLIsWholeSecondsBetweenOneAndFifteenDays(t *testing.T) {
@@ -117,7 +117,7 @@ func TestAllocationsDoNotGrowWithTheTokens(t *testing.T) {
 	m := &push.Message{Title: "t", Body: "b", Data: map[string]string{"k": "v"}}
 	vendortest.ConstantAllocations(t, 1, 1000, 60, "%0130d", func(tokens []string) func() {
 		r := request(m, tokens...)
-		ok := vendors.Reply{Status: 200, Body: []byte(`{"code":"80000000","msg":"Success","requestId":"157000000006"}`)}
+		ok := httpx.Reply{Status: 200, Body: []byte(`{"code":"80000000","msg":"Success","requestId":"157000000006"}`)}
 		return func() {
 			if _, err := requestBody(r); err != nil {
 				t.Fatal(err)

@@ -3,14 +3,15 @@ package harmony
 import (
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/receipts"
 )
 
 // receipts are posted to the address in the console, at most 100 of them at
 // once, perhaps twice and in any order:
 // https://developer.huawei.com/consumer/cn/doc/harmonyos-references/push-api-msg-receipt
-func receipts() *vendors.Receipts {
+func receiptSpec() *vendors.Receipts {
 	return &vendors.Receipts{
-		Verify:      func(c *vendors.ReceiptCall) bool { return vendors.SignedCallback(c, "X-HUAWEI-CALLBACK-ID") },
+		Verify:      func(c *vendors.ReceiptCall) bool { return receipts.VerifySigned(c, "X-HUAWEI-CALLBACK-ID") },
 		Read:        readReceipts,
 		ContentType: "application/json",
 		Reply:       `{"code":"0","message":"success"}`,
@@ -18,7 +19,7 @@ func receipts() *vendors.Receipts {
 }
 
 func readReceipts(c *vendors.ReceiptCall) ([]vendors.Receipt, error) {
-	return vendors.ReadReceipts(c.Body, "statuses", func(f vendors.Fields) vendors.Receipt {
+	return receipts.ReadList(c.Body, "statuses", func(f receipts.Fields) vendors.Receipt {
 		status := f.Object("deliveryStatus")
 		if status == nil {
 			status = f.Object("formStatus") // of an update of a card
@@ -37,7 +38,7 @@ func event(code string) vendors.Event {
 	case "0":
 		return vendors.Arrived
 	case "27", "51":
-		return vendors.Waiting
+		return vendors.Pending
 	}
 	return vendors.Failed
 }

@@ -2,11 +2,11 @@ package harmony
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 const opSend = "send"
@@ -25,23 +25,19 @@ type adapter struct {
 	signer  signer
 }
 
-// Format prints the adapter without its fields: fmt shows unexported fields
-// with no regard for their String methods, and one of them is the key.
-func (a *adapter) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte("harmony adapter")) }
-
 // Send makes exactly one request for at most 1,000 tokens.
 func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer, error) {
 	body, err := requestBody(r)
 	if err != nil {
 		return vendors.Answer{}, vendors.UnsentError(opSend, err)
 	}
-	req, err := vendors.Post(ctx, opSend, a.sendURL, "application/json", body)
+	req, err := httpx.Post(ctx, opSend, a.sendURL, "application/json", body)
 	if err != nil {
 		return vendors.Answer{}, err
 	}
 	req.Header.Set("Authorization", "Bearer "+r.Access)
 	req.Header.Set("Push-Type", pushType(r.Message))
-	reply, err := vendors.Do(a.client, opSend, req)
+	reply, err := httpx.Do(a.client, opSend, req)
 	if err != nil {
 		return vendors.Answer{}, err
 	}

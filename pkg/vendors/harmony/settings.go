@@ -11,6 +11,7 @@ import (
 
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 // sendBase is Huawei's production address:
@@ -40,12 +41,6 @@ type Settings struct {
 	BaseURL string `yaml:"base_url"`
 }
 
-// Format prints the project id alone, whatever the verb: under a verb that does
-// not fit, fmt passes over Secret's own String.
-func (s Settings) Format(f fmt.State, _ rune) {
-	_, _ = fmt.Fprintf(f, "harmony project %s", s.ProjectID)
-}
-
 // Faults reports missing or malformed settings, by their keys in the file.
 func (s *Settings) Faults() []push.Fault {
 	var faults []push.Fault
@@ -61,12 +56,12 @@ func (s *Settings) Faults() []push.Fault {
 	if reason := keyFault(s.PrivateKey); reason != "" {
 		faults = append(faults, push.Fault{Field: "private_key", Reason: reason})
 	}
-	return append(faults, vendors.CheckAddress("base_url", s.BaseURL, false)...)
+	return append(faults, httpx.CheckAddress("base_url", s.BaseURL, false)...)
 }
 
 // keyFault never quotes the key or what a parser says of it.
 func keyFault(secret vendors.Secret) string {
-	if secret == "" {
+	if secret.Empty() {
 		return "is required: the private key in the service account's key file"
 	}
 	key, err := parseKey(secret)
@@ -97,7 +92,7 @@ func (s *Settings) Open(client *http.Client) vendors.Vendor {
 	}
 	return &adapter{
 		client:  client,
-		sendURL: vendors.BaseURL(s.BaseURL, sendBase) + "/v3/" + s.ProjectID + "/messages:send",
+		sendURL: httpx.BaseURL(s.BaseURL, sendBase) + "/v3/" + s.ProjectID + "/messages:send",
 		signer:  signer{key: key, keyID: s.KeyID, issuer: s.SubAccount},
 	}
 }

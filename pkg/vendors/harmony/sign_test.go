@@ -80,7 +80,7 @@ func TestGrantSaysWhoAndWhen(t *testing.T) {
 func TestLineEndsOfAKeyMayBeWrittenOut(t *testing.T) {
 	t.Parallel()
 	s := settings(t)
-	s.PrivateKey = vendors.Secret(strings.ReplaceAll(s.PrivateKey.Reveal(), "\n", `\n`))
+	s.PrivateKey = vendors.NewSecret(strings.ReplaceAll(s.PrivateKey.Reveal(), "\n", `\n`))
 	if faults := s.Faults(); len(faults) != 0 {
 		t.Fatalf("got faults %v, want none", faults)
 	}
@@ -92,7 +92,7 @@ func TestLineEndsOfAKeyMayBeWrittenOut(t *testing.T) {
 func TestGrantWithoutAKeyIsARefusal(t *testing.T) {
 	t.Parallel()
 	s := settings(t)
-	s.PrivateKey = "none"
+	s.PrivateKey = vendors.NewSecret("none")
 	_, err := s.Open(nil).(vendors.Granter).Grant(t.Context(), noon)
 	var e *vendors.Error
 	if !errors.As(err, &e) || e.Code.String() != "auth/unsigned" {
@@ -118,10 +118,10 @@ func TestSettingsNameTheKeyAtFault(t *testing.T) {
 		{"a project id is needed", func(s *Settings) { s.ProjectID = "" }, "project_id"},
 		{"a key id is needed", func(s *Settings) { s.KeyID = "" }, "key_id"},
 		{"a sub account has no blanks", func(s *Settings) { s.SubAccount = "a b" }, "sub_account"},
-		{"a private key is needed", func(s *Settings) { s.PrivateKey = "" }, "private_key"},
-		{"a private key is PEM", func(s *Settings) { s.PrivateKey = "MIIE" }, "private_key"},
-		{"a private key is whole", func(s *Settings) { s.PrivateKey = s.PrivateKey[:900] }, "private_key"},
-		{"a private key is long", func(s *Settings) { s.PrivateKey = vendors.Secret(weakPEM) }, "private_key"},
+		{"a private key is needed", func(s *Settings) { s.PrivateKey = vendors.NewSecret("") }, "private_key"},
+		{"a private key is PEM", func(s *Settings) { s.PrivateKey = vendors.NewSecret("MIIE") }, "private_key"},
+		{"a private key is whole", func(s *Settings) { s.PrivateKey = vendors.NewSecret(s.PrivateKey.Reveal()[:900]) }, "private_key"},
+		{"a private key is long", func(s *Settings) { s.PrivateKey = vendors.NewSecret(string(weakPEM)) }, "private_key"},
 		{"a base URL has no path", func(s *Settings) { s.BaseURL = "https://a/b" }, "base_url"},
 	}
 	for _, tt := range tests {
@@ -148,7 +148,7 @@ func FuzzParseKey(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		key, err := parseKey(vendors.Secret(text))
+		key, err := parseKey(vendors.NewSecret(text))
 		if (key == nil) != (err != nil) {
 			t.Errorf("got key %v and error %v, want one of them", key != nil, err)
 		}

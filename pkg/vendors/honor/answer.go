@@ -9,6 +9,7 @@ import (
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
 	"github.com/postrider/postrider/pkg/vendors/body"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 // The codes that this file branches on; what they lead to stands in codes.tsv.
@@ -45,12 +46,12 @@ type detail struct {
 // readAnswer looks at the body first and at the HTTP status when the body has
 // no code. The code 200 counts under a 2xx alone: it is also an HTTP status,
 // which something on the way may have copied into its own answer.
-func readAnswer(reply vendors.Reply, tokens []string, access, secret string) (vendors.Answer, error) {
+func readAnswer(reply httpx.Reply, tokens []string, access, secret string) (vendors.Answer, error) {
 	var e envelope
 	if err := json.Unmarshal(reply.Body, &e); err != nil {
 		e = envelope{}
 	}
-	code, good := body.Text(e.Code), reply.Status/100 == 2
+	code, good := body.Decode(e.Code), reply.Status/100 == 2
 	known := codeForm.MatchString(code)
 	switch {
 	case !known && good:
@@ -69,7 +70,7 @@ func readAnswer(reply vendors.Reply, tokens []string, access, secret string) (ve
 	if code == codeSuccess {
 		return answer, contradiction(d, answer)
 	}
-	answer.Code.Text = vendors.Words(body.Text(e.Message), tokens, access, secret)
+	answer.Code.Text = httpx.RedactAnswer(body.Decode(e.Message), tokens, access, secret)
 	return answer, nil
 }
 

@@ -10,10 +10,11 @@ import (
 	"github.com/postrider/postrider/internal/vendortest"
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 // reader reads an answer with the secrets of these tests.
-func reader(reply vendors.Reply, tokens []string) (vendors.Answer, error) {
+func reader(reply httpx.Reply, tokens []string) (vendors.Answer, error) {
 	return readAnswer(reply, tokens, "access-1", "secret-1")
 }
 
@@ -53,7 +54,7 @@ func TestPartialFailureNamesExactlyTheSentTokens(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		answer, err := readAnswer(vendors.Reply{Status: 200, Body: body}, tokens, "access", "secret")
+		answer, err := readAnswer(httpx.Reply{Status: 200, Body: body}, tokens, "access", "secret")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -86,7 +87,7 @@ func FuzzReadAnswer(f *testing.F) {
 	}
 	tokens := []string{"xxx", "yyyy", "zzzzz"}
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
-		answer, err := readAnswer(vendors.Reply{Status: status, Body: body}, tokens, "access-token", "the-secret")
+		answer, err := readAnswer(httpx.Reply{Status: status, Body: body}, tokens, "access-token", "the-secret")
 		if err != nil {
 			return
 		}

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/postrider/postrider/pkg/push"
-	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
 const overridesField = "message.overrides." + Name
@@ -14,7 +14,7 @@ const overridesField = "message.overrides." + Name
 func check(m *push.Message) []push.Fault {
 	var faults []push.Fault
 	if m.Kind != push.Data {
-		faults = append(vendors.CheckTexts(m, "Honor"), vendors.CheckHTTPS(m)...)
+		faults = append(body.CheckTexts(m, "Honor"), body.CheckHTTPS(m)...)
 	}
 	if f := overrides.Faults(m.Overrides[Name]); len(f) > 0 {
 		return append(faults, f...) // what cannot be merged cannot be measured
@@ -26,5 +26,5 @@ func check(m *push.Message) []push.Fault {
 // an empty list of tokens.
 func sizeFaults(m *push.Message) []push.Fault {
 	msg, err := payload(m, ident{ttl: maxTTL * time.Second, key: strings.Repeat("0", 32), notifyID: 1<<31 - 1})
-	return vendors.CheckSize(m, Name, len(msg)+len(",")+len(head)+len(`]`), err, "Honor's request, tokens aside", maxPayload)
+	return body.CheckSize(m, Name, len(msg)+len(",")+len(head)+len(`]`), err, "Honor's request, tokens aside", maxPayload)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/postrider/postrider/internal/vendortest"
 	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/vendors"
 )
 
 func TestCheckNamesTheFieldAtFault(t *testing.T) {
@@ -64,7 +65,7 @@ func TestCheckMeasuresWhatSendMakes(t *testing.T) {
 
 func TestSettingsNameTheKeyAtFault(t *testing.T) {
 	t.Parallel()
-	good := Settings{AppID: "104000001", ClientID: "3b1c8d0e5f", ClientSecret: "s"}
+	good := Settings{AppID: "104000001", ClientID: "3b1c8d0e5f", ClientSecret: vendors.NewSecret("s")}
 	tests := []struct {
 		name   string
 		change func(s *Settings)
@@ -75,7 +76,7 @@ func TestSettingsNameTheKeyAtFault(t *testing.T) {
 		{"an app id stands in a path", func(s *Settings) { s.AppID = "../x" }, "app_id"},
 		{"a client id is needed", func(s *Settings) { s.ClientID = "" }, "client_id"},
 		{"a client id has no blanks", func(s *Settings) { s.ClientID = "a b" }, "client_id"},
-		{"a secret is needed", func(s *Settings) { s.ClientSecret = "" }, "client_secret"},
+		{"a secret is needed", func(s *Settings) { s.ClientSecret = vendors.NewSecret("") }, "client_secret"},
 		{"a base URL has no path", func(s *Settings) { s.BaseURL = "https://a/b" }, "base_url"},
 		{"an auth URL is plain on the loopback alone", func(s *Settings) { s.AuthURL = "http://a/b" }, "auth_url"},
 	}

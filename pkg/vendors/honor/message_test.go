@@ -9,6 +9,7 @@ import (
 	"github.com/postrider/postrider/internal/vendortest"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 func TestTTLIsWholeSecondsBetweenOneAndFifteenDays(t *testing.T) {
@@ -57,7 +58,7 @@ func TestAllocationsDoNotGrowWithTheTokens(t *testing.T) {
 	m := &push.Message{Title: "t", Body: "b", Data: map[string]string{"k": "v"}}
 	vendortest.ConstantAllocations(t, 1, 1000, 60, "%0130d", func(tokens []string) func() {
 		r := request(m, tokens...)
-		ok := vendors.Reply{Status: 200, Body: []byte(`{"code":200,"message":"success","data":{"sendResult":true,"requestId":"1699999999999","failTokens":[],"expireTokens":[]}}`)}
+		ok := httpx.Reply{Status: 200, Body: []byte(`{"code":200,"message":"success","data":{"sendResult":true,"requestId":"1699999999999","failTokens":[],"expireTokens":[]}}`)}
 		return func() {
 			if _, err := requestBody(r); err != nil {
 				t.Fatal(err)
@@ -71,7 +72,7 @@ func TestAllocationsDoNotGrowWithTheTokens(t *testing.T) {
 
 func TestSendThatCannotBeEncodedMakesNoRequest(t *testing.T) {
 	t.Parallel()
-	s := Settings{AppID: "1", ClientID: "2", ClientSecret: "s", BaseURL: "http://127.0.0.1:1"}
+	s := Settings{AppID: "1", ClientID: "2", ClientSecret: vendors.NewSecret("s"), BaseURL: "http://127.0.0.1:1"}
 	m := &push.Message{Overrides: map[string]json.RawMessage{Name: json.RawMessage(`{"token":["x"]}`)}}
 	_, err := s.Open(nil).Send(t.Context(), request(m, "a"))
 	if err == nil || !strings.Contains(err.Error(), "send: transport/dial: merge overrides") {

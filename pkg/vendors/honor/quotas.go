@@ -8,6 +8,6 @@ import (
 // quotas are the buckets of codes.tsv.
 func quotas() []vendors.Quota {
 	return []vendors.Quota{
-		{Bucket: "test", Meaning: "test messages", Has: func(m *push.Message, _ int) bool { return m.Test }},
+		{Bucket: "test", Meaning: "test messages", Counts: func(m *push.Message, _ int) bool { return m.Test }},
 	}
 }

@@ -3,12 +3,13 @@ package honor
 import (
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/receipts"
 )
 
 // receipts are posted, unsigned, to the address in the console. A token may get
 // several for one message: held back, then shown, then clicked. The codes are
 // https://developer.honor.com/cn/docs/11002/reference/downlink-message's.
-func receipts() *vendors.Receipts {
+func receiptSpec() *vendors.Receipts {
 	return &vendors.Receipts{
 		Read:        readReceipts,
 		ContentType: "application/json",
@@ -17,7 +18,7 @@ func receipts() *vendors.Receipts {
 }
 
 func readReceipts(c *vendors.ReceiptCall) ([]vendors.Receipt, error) {
-	return vendors.ReadReceipts(c.Body, "statuses", func(f vendors.Fields) vendors.Receipt {
+	return receipts.ReadList(c.Body, "statuses", func(f receipts.Fields) vendors.Receipt {
 		code := f.Text("status")
 		return vendors.Receipt{
 			Token: f.Text("token"), Tag: f.Text("biTag"), RequestID: f.Text("requestId"), At: f.Millis("timestamp"),
@@ -40,7 +41,7 @@ func event(code string) vendors.Event {
 	case "40000007":
 		return vendors.Clicked
 	case "40000013", "50000003":
-		return vendors.Waiting
+		return vendors.Pending
 	}
 	return vendors.Failed
 }

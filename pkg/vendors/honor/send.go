@@ -2,11 +2,11 @@ package honor
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 	"time"
 
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 	"github.com/postrider/postrider/pkg/vendors/oauth"
 )
 
@@ -18,10 +18,6 @@ type adapter struct {
 	auth    oauth.Client
 }
 
-// Format prints the adapter without its fields: fmt shows unexported fields
-// with no regard for their String methods, and one of them is the secret.
-func (a *adapter) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte("honor adapter")) }
-
 // Send makes exactly one request for at most 1,000 tokens, which are distinct:
 // Honor refuses a request that names one twice.
 func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer, error) {
@@ -29,14 +25,14 @@ func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer,
 	if err != nil {
 		return vendors.Answer{}, vendors.UnsentError(opSend, err)
 	}
-	req, err := vendors.Post(ctx, opSend, a.sendURL, "application/json; charset=UTF-8", body)
+	req, err := httpx.Post(ctx, opSend, a.sendURL, "application/json; charset=UTF-8", body)
 	if err != nil {
 		return vendors.Answer{}, err
 	}
 	req.Header.Set("Authorization", "Bearer "+r.Access)
 	// Milliseconds, of this very attempt: an old one is refused.
 	req.Header.Set("Timestamp", strconv.FormatInt(r.Now.UnixMilli(), 10))
-	reply, err := vendors.Do(a.auth.HTTP, opSend, req)
+	reply, err := httpx.Do(a.auth.HTTP, opSend, req)
 	if err != nil {
 		return vendors.Answer{}, err
 	}

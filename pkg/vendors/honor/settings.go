@@ -1,12 +1,12 @@
 package honor
 
 import (
-	"fmt"
 	"net/http"
 	"regexp"
 
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 	"github.com/postrider/postrider/pkg/vendors/oauth"
 )
 
@@ -37,10 +37,6 @@ type Settings struct {
 	AuthURL string `yaml:"auth_url"`
 }
 
-// Format prints the app id alone, whatever the verb: under a verb that does not
-// fit, fmt passes over Secret's own String.
-func (s Settings) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "honor app %s", s.AppID) }
-
 // Faults reports missing or malformed settings, by their keys in the file.
 func (s *Settings) Faults() []push.Fault {
 	var faults []push.Fault
@@ -50,20 +46,20 @@ func (s *Settings) Faults() []push.Fault {
 	if !clientIDForm.MatchString(s.ClientID) {
 		faults = append(faults, push.Fault{Field: "client_id", Reason: "is required: printable characters without blanks, the push service's client id"})
 	}
-	if s.ClientSecret == "" {
+	if s.ClientSecret.Empty() {
 		faults = append(faults, push.Fault{Field: "client_secret", Reason: "is required: the push service's client secret"})
 	}
-	faults = append(faults, vendors.CheckAddress("base_url", s.BaseURL, false)...)
-	return append(faults, vendors.CheckAddress("auth_url", s.AuthURL, true)...)
+	faults = append(faults, httpx.CheckAddress("base_url", s.BaseURL, false)...)
+	return append(faults, httpx.CheckAddress("auth_url", s.AuthURL, true)...)
 }
 
 // Open returns the adapter for these settings, which are valid. It is a
 // vendors.Granter too. It makes no call.
 func (s *Settings) Open(client *http.Client) vendors.Vendor {
 	return &adapter{
-		sendURL: vendors.BaseURL(s.BaseURL, sendBase) + "/api/v1/" + s.AppID + "/sendMessage",
+		sendURL: httpx.BaseURL(s.BaseURL, sendBase) + "/api/v1/" + s.AppID + "/sendMessage",
 		auth: oauth.Client{
-			HTTP: client, URL: vendors.BaseURL(s.AuthURL, grantURL), ID: s.ClientID, Secret: s.ClientSecret, Codes: codes(),
+			HTTP: client, URL: httpx.BaseURL(s.AuthURL, grantURL), ID: s.ClientID, Secret: s.ClientSecret, Codes: codes(),
 		},
 	}
 }

@@ -10,10 +10,11 @@ import (
 	"github.com/postrider/postrider/internal/vendortest"
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 // reader reads an answer with the secrets of these tests.
-func reader(reply vendors.Reply, tokens []string) (vendors.Answer, error) {
+func reader(reply httpx.Reply, tokens []string) (vendors.Answer, error) {
 	return readAnswer(reply, tokens, "access-1")
 }
 
@@ -38,7 +39,7 @@ func TestACodeIsDigitsInAStringOrNot(t *testing.T) {
 func TestAnswerTextIsTheVendorsWordsWithoutTokens(t *testing.T) {
 	t.Parallel()
 	vendortest.HidesTokens(t, reader, `{"code":"80100001","msg":%s}`, "access-1")
-	got, err := reader(vendors.Reply{Status: 200, Body: []byte(`{"code":"80100001","msg":"{\"illegal_tokens\":[\"token-1\"]}"}`)}, []string{"token-1"})
+	got, err := reader(httpx.Reply{Status: 200, Body: []byte(`{"code":"80100001","msg":"{\"illegal_tokens\":[\"token-1\"]}"}`)}, []string{"token-1"})
 	if err != nil || got.Code.Text != "" {
 		t.Errorf("got text %q (%v), want none: a list of tokens is not words", got.Code.Text, err)
 	}
@@ -107,7 +108,7 @@ func FuzzReadAnswer(f *testing.F) {
 	}
 	tokens := []string{"xxx", "yyyy", "zzzzz"}
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
-		answer, err := readAnswer(vendors.Reply{Status: status, Body: body}, tokens, "access-token")
+		answer, err := readAnswer(httpx.Reply{Status: status, Body: body}, tokens, "access-token")
 		if err != nil {
 			return
 		}

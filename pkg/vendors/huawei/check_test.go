@@ -8,6 +8,7 @@ import (
 
 	"github.com/postrider/postrider/internal/vendortest"
 	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/vendors"
 )
 
 func TestCheckNamesTheFieldAtFault(t *testing.T) {
@@ -59,7 +60,7 @@ func TestCheckMeasuresWhatSendMakes(t *testing.T) {
 
 func TestSettingsNameTheKeyAtFault(t *testing.T) {
 	t.Parallel()
-	good := Settings{ClientID: "100000001", ClientSecret: "s"}
+	good := Settings{ClientID: "100000001", ClientSecret: vendors.NewSecret("s")}
 	tests := []struct {
 		name   string
 		change func(s *Settings)
@@ -68,7 +69,7 @@ func TestSettingsNameTheKeyAtFault(t *testing.T) {
 		{"good ones have none", func(*Settings) {}, ""},
 		{"a client id is digits", func(s *Settings) { s.ClientID = "a1" }, "client_id"},
 		{"a client id has 64 digits at most", func(s *Settings) { s.ClientID = strings.Repeat("1", 65) }, "client_id"},
-		{"a secret is needed", func(s *Settings) { s.ClientSecret = "" }, "client_secret"},
+		{"a secret is needed", func(s *Settings) { s.ClientSecret = vendors.NewSecret("") }, "client_secret"},
 		{"a project id stands in a path", func(s *Settings) { s.ProjectID = "../x" }, "project_id"},
 		{"a base URL has no path", func(s *Settings) { s.BaseURL = "https://a/b" }, "base_url"},
 		{"an auth URL is plain on the loopback alone", func(s *Settings) { s.AuthURL = "http://a/b" }, "auth_url"},

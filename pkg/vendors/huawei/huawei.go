@@ -49,7 +49,7 @@ func Spec() vendors.Spec {
 		Settings: func() vendors.Settings { return new(Settings) },
 		Mapping:  mapping(),
 		Quotas:   quotas(),
-		Receipts: receipts(),
+		Receipts: receiptSpec(),
 	}
 }
 

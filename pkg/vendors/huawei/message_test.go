@@ -9,6 +9,7 @@ import (
 	"github.com/postrider/postrider/internal/vendortest"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 const testKey = "0123456789abcdef0123456789abcdef"
@@ -81,7 +82,7 @@ func TestAllocationsDoNotGrowWithTheTokens(t *testing.T) {
 	m := &push.Message{Title: "t", Body: "b", Data: map[string]string{"k": "v"}}
 	vendortest.ConstantAllocations(t, 1, 1000, 60, "%0130d", func(tokens []string) func() {
 		r := request(m, tokens...)
-		ok := vendors.Reply{Status: 200, Body: []byte(`{"code":"80000000","msg":"Success","requestId":"157440955549500001002006"}`)}
+		ok := httpx.Reply{Status: 200, Body: []byte(`{"code":"80000000","msg":"Success","requestId":"157440955549500001002006"}`)}
 		return func() {
 			if _, err := requestBody(r); err != nil {
 				t.Fatal(err)
@@ -95,7 +96,7 @@ func TestAllocationsDoNotGrowWithTheTokens(t *testing.T) {
 
 func TestSendThatCannotBeEncodedMakesNoRequest(t *testing.T) {
 	t.Parallel()
-	s := Settings{ClientID: "1", ClientSecret: "s", BaseURL: "http://127.0.0.1:1"}
+	s := Settings{ClientID: "1", ClientSecret: vendors.NewSecret("s"), BaseURL: "http://127.0.0.1:1"}
 	m := &push.Message{Overrides: map[string]json.RawMessage{Name: json.RawMessage(`{"token":["x"]}`)}}
 	_, err := s.Open(nil).Send(t.Context(), request(m, "a"))
 	if err == nil || !strings.Contains(err.Error(), "send: transport/dial: merge overrides") {

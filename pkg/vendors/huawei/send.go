@@ -2,10 +2,10 @@ package huawei
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 	"github.com/postrider/postrider/pkg/vendors/oauth"
 )
 
@@ -17,22 +17,18 @@ type adapter struct {
 	auth    oauth.Client
 }
 
-// Format prints the adapter without its fields: fmt shows unexported fields
-// with no regard for their String methods, and one of them is the secret.
-func (a *adapter) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte("huawei adapter")) }
-
 // Send makes exactly one request for at most 1,000 tokens.
 func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer, error) {
 	body, err := requestBody(r)
 	if err != nil {
 		return vendors.Answer{}, vendors.UnsentError(opSend, err)
 	}
-	req, err := vendors.Post(ctx, opSend, a.sendURL, "application/json; charset=UTF-8", body)
+	req, err := httpx.Post(ctx, opSend, a.sendURL, "application/json; charset=UTF-8", body)
 	if err != nil {
 		return vendors.Answer{}, err
 	}
 	req.Header.Set("Authorization", "Bearer "+r.Access)
-	reply, err := vendors.Do(a.auth.HTTP, opSend, req)
+	reply, err := httpx.Do(a.auth.HTTP, opSend, req)
 	if err != nil {
 		return vendors.Answer{}, err
 	}

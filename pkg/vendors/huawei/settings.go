@@ -1,12 +1,12 @@
 package huawei
 
 import (
-	"fmt"
 	"net/http"
 	"regexp"
 
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 	"github.com/postrider/postrider/pkg/vendors/oauth"
 )
 
@@ -37,24 +37,20 @@ type Settings struct {
 	AuthURL string `yaml:"auth_url"`
 }
 
-// Format prints the client id alone, whatever the verb: under a verb that does
-// not fit, %s for a pointer in a list or %d, fmt passes over Secret's own String.
-func (s Settings) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "huawei client %s", s.ClientID) }
-
 // Faults reports missing or malformed settings, by their keys in the file.
 func (s *Settings) Faults() []push.Fault {
 	var faults []push.Fault
 	if !clientIDForm.MatchString(s.ClientID) {
 		faults = append(faults, push.Fault{Field: "client_id", Reason: "is required: 1 to 64 digits, the app's OAuth client id"})
 	}
-	if s.ClientSecret == "" {
+	if s.ClientSecret.Empty() {
 		faults = append(faults, push.Fault{Field: "client_secret", Reason: "is required: the app's OAuth client secret"})
 	}
 	if s.ProjectID != "" && !projectIDForm.MatchString(s.ProjectID) {
 		faults = append(faults, push.Fault{Field: "project_id", Reason: "may hold letters, digits, - and _ only, 64 at most; leave it empty for API v1"})
 	}
-	faults = append(faults, vendors.CheckAddress("base_url", s.BaseURL, false)...)
-	return append(faults, vendors.CheckAddress("auth_url", s.AuthURL, true)...)
+	faults = append(faults, httpx.CheckAddress("base_url", s.BaseURL, false)...)
+	return append(faults, httpx.CheckAddress("auth_url", s.AuthURL, true)...)
 }
 
 // Open returns the adapter for these settings, which are valid. It is a
@@ -65,9 +61,9 @@ func (s *Settings) Open(client *http.Client) vendors.Vendor {
 		path = "/v2/" + s.ProjectID
 	}
 	return &adapter{
-		sendURL: vendors.BaseURL(s.BaseURL, sendBase) + path + "/messages:send",
+		sendURL: httpx.BaseURL(s.BaseURL, sendBase) + path + "/messages:send",
 		auth: oauth.Client{
-			HTTP: client, URL: vendors.BaseURL(s.AuthURL, grantURL), ID: s.ClientID, Secret: s.ClientSecret, Codes: codes(),
+			HTTP: client, URL: httpx.BaseURL(s.AuthURL, grantURL), ID: s.ClientID, Secret: s.ClientSecret, Codes: codes(),
 		},
 	}
 }

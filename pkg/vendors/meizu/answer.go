@@ -9,6 +9,7 @@ import (
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
 	"github.com/postrider/postrider/pkg/vendors/body"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 // The codes that this file branches on; what they lead to stands in codes.tsv.
@@ -34,7 +35,7 @@ type envelope struct {
 // readAnswer believes the body's code, whatever the HTTP status, but for
 // success, which needs both. The same number means different things at the top
 // and inside value, so the levels are kept apart.
-func readAnswer(reply vendors.Reply, tokens []string, hide ...string) (vendors.Answer, error) {
+func readAnswer(reply httpx.Reply, tokens []string, hide ...string) (vendors.Answer, error) {
 	var e envelope
 	if err := json.Unmarshal(reply.Body, &e); err != nil {
 		e = envelope{}
@@ -56,7 +57,7 @@ func readAnswer(reply vendors.Reply, tokens []string, hide ...string) (vendors.A
 		answer.Tokens = tokenCodes(e.Value, tokens)
 		return answer, nil
 	}
-	answer.Code.Text = vendors.Words(body.Text(e.Message), tokens, hide...)
+	answer.Code.Text = httpx.RedactAnswer(body.Decode(e.Message), tokens, hide...)
 	if len(tokens) == 1 && slices.Contains(ofToken, code) {
 		answer.Tokens = []vendors.TokenCode{{Code: classify.Code{Level: classify.Token, Code: code}}}
 	}

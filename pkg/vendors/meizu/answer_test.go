@@ -11,10 +11,11 @@ import (
 	"github.com/postrider/postrider/internal/vendortest"
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 // reader reads an answer with the secrets of these tests.
-func reader(reply vendors.Reply, tokens []string) (vendors.Answer, error) {
+func reader(reply httpx.Reply, tokens []string) (vendors.Answer, error) {
 	return readAnswer(reply, tokens, "secret-1")
 }
 
@@ -28,16 +29,16 @@ func TestACodeOfOnePushIDIsTheTokensOnlyWhenItIsAlone(t *testing.T) {
 	t.Parallel()
 	for _, code := range []string{"110002", "110003"} {
 		body := []byte(`{"code":"` + code + `","message":"","value":"","redirect":""}`)
-		one, err := readAnswer(vendors.Reply{Status: 200, Body: body}, []string{"a"}, "secret")
+		one, err := readAnswer(httpx.Reply{Status: 200, Body: body}, []string{"a"}, "secret")
 		if err != nil || len(one.Tokens) != 1 || one.Tokens[0].Code.String() != "token/"+code || one.Tokens[0].Index != 0 {
 			t.Errorf("%s for one push id: got %v (%v), want token/%s", code, one.Tokens, err, code)
 		}
-		two, err := readAnswer(vendors.Reply{Status: 200, Body: body}, []string{"a", "b"}, "secret")
+		two, err := readAnswer(httpx.Reply{Status: 200, Body: body}, []string{"a", "b"}, "secret")
 		if row, _ := codes().Lookup(two.Code.Level, two.Code.Code); err != nil || len(two.Tokens) != 0 || row.Remedy != classify.Split {
 			t.Errorf("%s for two push ids: got %v and %s (%v), want the request halved", code, two.Tokens, row.Remedy, err)
 		}
 	}
-	flow, err := readAnswer(vendors.Reply{Status: 200, Body: []byte(`{"code":"110010","value":""}`)}, []string{"a"}, "secret")
+	flow, err := readAnswer(httpx.Reply{Status: 200, Body: []byte(`{"code":"110010","value":""}`)}, []string{"a"}, "secret")
 	if err != nil || len(flow.Tokens) != 0 {
 		t.Errorf("110010 for one push id: got %v (%v), want flow control for the request alone", flow.Tokens, err)
 	}
@@ -90,7 +91,7 @@ func FuzzReadAnswer(f *testing.F) {
 	}
 	tokens := []string{"xxx", "yyyy", "zzzzz"}
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
-		answer, err := readAnswer(vendors.Reply{Status: status, Body: body}, tokens, "app-secret")
+		answer, err := readAnswer(httpx.Reply{Status: status, Body: body}, tokens, "app-secret")
 		if err != nil {
 			return
 		}

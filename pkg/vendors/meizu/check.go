@@ -6,7 +6,6 @@ import (
 	"unicode/utf16"
 
 	"github.com/postrider/postrider/pkg/push"
-	"github.com/postrider/postrider/pkg/vendors"
 	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
@@ -28,7 +27,7 @@ func check(m *push.Message) []push.Fault {
 	}
 	faults := textFaults("message.title", "noticeBarInfo.title", m.Title, own.NoticeBarInfo.Title, maxTitle)
 	faults = append(faults, textFaults("message.body", "noticeBarInfo.content", m.Body, own.NoticeBarInfo.Content, maxBody)...)
-	return append(faults, vendors.CheckClick(m.Click)...)
+	return append(faults, body.CheckClick(m.Click)...)
 }
 
 // override is what an override may replace of the texts that have limits.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/postrider/postrider/internal/vendortest"
 	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/vendors"
 )
 
 func TestCheckNamesTheFieldAtFault(t *testing.T) {
@@ -56,10 +57,10 @@ func TestSettingsNameTheKeyAtFault(t *testing.T) {
 		s    Settings
 		want string
 	}{
-		{"good ones have none", Settings{AppID: "100999", AppSecret: "s"}, ""},
-		{"an app id is one word", Settings{AppID: "100 999", AppSecret: "s"}, "app_id"},
+		{"good ones have none", Settings{AppID: "100999", AppSecret: vendors.NewSecret("s")}, ""},
+		{"an app id is one word", Settings{AppID: "100 999", AppSecret: vendors.NewSecret("s")}, "app_id"},
 		{"a secret is needed", Settings{AppID: "100999"}, "app_secret"},
-		{"a base URL has no path", Settings{AppID: "100999", AppSecret: "s", BaseURL: "https://a/b"}, "base_url"},
+		{"a base URL has no path", Settings{AppID: "100999", AppSecret: vendors.NewSecret("s"), BaseURL: "https://a/b"}, "base_url"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 // The signature is the MD5 of name=value for each parameter, by name and with
 // nothing between them, and the secret behind: https://github.com/MEIZUPUSH/PushAPI
 func form(appID string, msg []byte, tokens []string, secret vendors.Secret) []byte {
-	size := len(appID) + len(msg) + len("appId=messageJson=pushIds=") + len(secret)
+	size := len(appID) + len(msg) + len("appId=messageJson=pushIds=") + len(secret.Reveal())
 	for _, t := range tokens {
 		size += len(t) + 1
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/postrider/postrider/internal/vendortest"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 const testKey = "0123456789abcdef0123456789abcdef"
@@ -59,7 +60,7 @@ func TestTheFormCarriesTheSignatureOfItsRawValues(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			got, err := url.ParseQuery(string(form(tt.appID, []byte(tt.msg), tt.tokens, vendors.Secret(tt.secret))))
+			got, err := url.ParseQuery(string(form(tt.appID, []byte(tt.msg), tt.tokens, vendors.NewSecret(tt.secret))))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -77,7 +78,7 @@ func TestValuesSurviveTheForm(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		msg := rapid.String().Draw(t, "message")
 		tokens := rapid.SliceOfN(rapid.StringMatching(`[^,]+`), 1, 20).Draw(t, "tokens")
-		got, err := url.ParseQuery(string(form("1", []byte(msg), tokens, "secret")))
+		got, err := url.ParseQuery(string(form("1", []byte(msg), tokens, vendors.NewSecret("secret"))))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -92,13 +93,13 @@ func TestValuesSurviveTheForm(t *testing.T) {
 func TestAllocationsDoNotGrowWithTheTokens(t *testing.T) {
 	m := &push.Message{Title: "t", Body: "b", Data: map[string]string{"k": "v"}}
 	vendortest.ConstantAllocations(t, 1, 100, 60, "%045d", func(tokens []string) func() {
-		ok := vendors.Reply{Status: 200, Body: []byte(`{"code":"200","message":"","value":{},"msgId":"c2ee5c3bf00448cfbceb7fdf68c3c8eb"}`)}
+		ok := httpx.Reply{Status: 200, Body: []byte(`{"code":"200","message":"","value":{},"msgId":"c2ee5c3bf00448cfbceb7fdf68c3c8eb"}`)}
 		return func() {
 			msg, err := payload(m, ident{ttl: time.Hour, key: testKey})
 			if err != nil {
 				t.Fatal(err)
 			}
-			form("100999", msg, tokens, "secret")
+			form("100999", msg, tokens, vendors.NewSecret("secret"))
 			if _, err := readAnswer(ok, tokens, "secret"); err != nil {
 				t.Fatal(err)
 			}

@@ -53,7 +53,7 @@ func TestNotifyKeyIsTheSameOnEveryRetry(t *testing.T) {
 
 func TestSendThatCannotBeEncodedMakesNoRequest(t *testing.T) {
 	t.Parallel()
-	s := Settings{AppID: "1", AppSecret: "s", BaseURL: "http://127.0.0.1:1"}
+	s := Settings{AppID: "1", AppSecret: vendors.NewSecret("s"), BaseURL: "http://127.0.0.1:1"}
 	m := &push.Message{Overrides: map[string]json.RawMessage{Name: json.RawMessage(`{"pushIds":"x"}`)}}
 	_, err := s.Open(nil).Send(t.Context(), &vendors.Request{Message: m, Tokens: []string{"a"}, TTL: time.Hour, Key: testKey})
 	if err == nil || !strings.Contains(err.Error(), "send: transport/dial: merge overrides") {

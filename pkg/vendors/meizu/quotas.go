@@ -4,5 +4,5 @@ import "github.com/postrider/postrider/pkg/vendors"
 
 // quotas are the buckets of codes.tsv.
 func quotas() []vendors.Quota {
-	return []vendors.Quota{{Bucket: "app", Meaning: "every message of the app", Has: vendors.Every}}
+	return []vendors.Quota{{Bucket: "app", Meaning: "every message of the app", Counts: vendors.EveryMessage}}
 }

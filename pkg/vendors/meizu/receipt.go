@@ -9,6 +9,7 @@ import (
 
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/receipts"
 )
 
 // longestReceiptURL is the limit of callback, in bytes: https://github.com/MEIZUPUSH/PushAPI
@@ -21,7 +22,7 @@ const receiptTypes = "3"
 // form field cb, with the token from the console in access_token. The address
 // must be registered in the console, or the push itself may fail:
 // https://github.com/MEIZUPUSH/PushAPI
-func receipts() *vendors.Receipts {
+func receiptSpec() *vendors.Receipts {
 	return &vendors.Receipts{
 		Verify: verifyReceipt, Read: readReceipts,
 		ContentType: "application/json", Reply: `{"code":"200"}`, LongestURL: longestReceiptURL,
@@ -43,21 +44,21 @@ func newReceiptExtra(id ident) *receiptExtra {
 }
 
 func verifyReceipt(c *vendors.ReceiptCall) bool {
-	form, err := vendors.ReadForm(c.Body)
+	form, err := receipts.ReadForm(c.Body)
 	return err == nil && len(c.Key) > 0 && subtle.ConstantTimeCompare([]byte(form.Get("access_token")), c.Key) == 1
 }
 
 var errNoReceipts = errors.New("read receipt: the form has no cb")
 
 func readReceipts(c *vendors.ReceiptCall) ([]vendors.Receipt, error) {
-	form, err := vendors.ReadForm(c.Body)
+	form, err := receipts.ReadForm(c.Body)
 	if err != nil {
 		return nil, err
 	}
 	if !form.Has("cb") {
 		return nil, errNoReceipts
 	}
-	body, err := vendors.ReadFields([]byte(form.Get("cb")))
+	body, err := receipts.ReadFields([]byte(form.Get("cb")))
 	if err != nil {
 		return nil, err
 	}

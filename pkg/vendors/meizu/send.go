@@ -2,11 +2,11 @@ package meizu
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 const opSend = "send"
@@ -19,10 +19,6 @@ type adapter struct {
 	secret vendors.Secret
 }
 
-// Format prints the adapter without its fields: fmt shows unexported fields
-// with no regard for their String methods, and one of them is the secret.
-func (a *adapter) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte("meizu adapter")) }
-
 // Send makes exactly one request for at most 100 tokens.
 func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer, error) {
 	msg, err := payload(r.Message, ident{ttl: r.TTL, key: r.Key, receiptURL: r.ReceiptURL})
@@ -34,11 +30,11 @@ func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer,
 		path = passPath
 	}
 	body := form(a.appID, msg, r.Tokens, a.secret)
-	req, err := vendors.Post(ctx, opSend, a.base+path, "application/x-www-form-urlencoded;charset=UTF-8", body)
+	req, err := httpx.Post(ctx, opSend, a.base+path, "application/x-www-form-urlencoded;charset=UTF-8", body)
 	if err != nil {
 		return vendors.Answer{}, err
 	}
-	reply, err := vendors.Do(a.client, opSend, req)
+	reply, err := httpx.Do(a.client, opSend, req)
 	if err != nil {
 		return vendors.Answer{}, err
 	}

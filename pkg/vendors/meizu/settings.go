@@ -1,12 +1,12 @@
 package meizu
 
 import (
-	"fmt"
 	"net/http"
 	"regexp"
 
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 // Meizu's production address and paths: https://github.com/MEIZUPUSH/PushAPI
@@ -29,23 +29,19 @@ type Settings struct {
 	BaseURL string `yaml:"base_url"`
 }
 
-// Format prints the app id alone, whatever the verb: under a verb that does not
-// fit fmt passes over Secret's own String.
-func (s Settings) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "meizu app %s", s.AppID) }
-
 // Faults reports missing or malformed settings, by their keys in the file.
 func (s *Settings) Faults() []push.Fault {
 	var faults []push.Fault
 	if !appIDForm.MatchString(s.AppID) {
 		faults = append(faults, push.Fault{Field: "app_id", Reason: "is required: letters, digits, - and _, 64 at most"})
 	}
-	if s.AppSecret == "" {
+	if s.AppSecret.Empty() {
 		faults = append(faults, push.Fault{Field: "app_secret", Reason: "is required: the app's secret for servers"})
 	}
-	return append(faults, vendors.CheckAddress("base_url", s.BaseURL, false)...)
+	return append(faults, httpx.CheckAddress("base_url", s.BaseURL, false)...)
 }
 
 // Open returns the adapter for these settings, which are valid. It makes no call.
 func (s *Settings) Open(client *http.Client) vendors.Vendor {
-	return &adapter{client: client, base: vendors.BaseURL(s.BaseURL, sendBase), appID: s.AppID, secret: s.AppSecret}
+	return &adapter{client: client, base: httpx.BaseURL(s.BaseURL, sendBase), appID: s.AppID, secret: s.AppSecret}
 }

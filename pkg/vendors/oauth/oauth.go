@@ -9,7 +9,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -18,6 +17,7 @@ import (
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
 	"github.com/postrider/postrider/pkg/vendors/body"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 const op = "fetch access token"
@@ -41,10 +41,6 @@ type Client struct {
 	Codes  *classify.Table // knows which errors have a reading of their own with their sub_error
 }
 
-// Format prints none of the fields, whatever the verb. Who has a Client in a
-// field that is not exported must do the same: fmt does not ask it there.
-func (c Client) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte("oauth client")) }
-
 // answer is the endpoint's, good or bad; sub_error is Huawei's own:
 // https://developer.huawei.com/consumer/cn/doc/harmonyos-references/account-api-obtain-app-token
 type answer struct {
@@ -62,11 +58,11 @@ func (c Client) Grant(ctx context.Context) (vendors.Grant, error) {
 		"client_id":     {c.ID},
 		"client_secret": {c.Secret.Reveal()},
 	}
-	req, err := vendors.Post(ctx, op, c.URL, "application/x-www-form-urlencoded", []byte(form.Encode()))
+	req, err := httpx.Post(ctx, op, c.URL, "application/x-www-form-urlencoded", []byte(form.Encode()))
 	if err != nil {
 		return vendors.Grant{}, err
 	}
-	reply, err := vendors.Do(c.HTTP, op, req)
+	reply, err := httpx.Do(c.HTTP, op, req)
 	if err != nil {
 		return vendors.Grant{}, err
 	}
@@ -75,7 +71,7 @@ func (c Client) Grant(ctx context.Context) (vendors.Grant, error) {
 
 // read looks at the body first, whatever status and content type say: an
 // error came as text/html with JSON inside.
-func (c Client) read(reply vendors.Reply) (vendors.Grant, error) {
+func (c Client) read(reply httpx.Reply) (vendors.Grant, error) {
 	var g answer
 	if err := json.Unmarshal(reply.Body, &g); err != nil {
 		g = answer{}
@@ -85,7 +81,7 @@ func (c Client) read(reply vendors.Reply) (vendors.Grant, error) {
 	case code != "":
 		return vendors.Grant{}, &vendors.Error{
 			Op:         op,
-			Code:       classify.Code{Level: classify.Auth, Code: code, Text: vendors.Text(g.Description, c.Secret.Reveal(), g.AccessToken)},
+			Code:       classify.Code{Level: classify.Auth, Code: code, Text: httpx.Redact(g.Description, c.Secret.Reveal(), g.AccessToken)},
 			Status:     reply.Status,
 			RetryAfter: reply.RetryAfter,
 		}
@@ -100,11 +96,11 @@ func (c Client) read(reply vendors.Reply) (vendors.Grant, error) {
 // code is the answer's error, or error/sub_error where the table has a row for
 // the pair: Huawei's 1203 is a wrong client id, 1203/500 a passing fault.
 func (c Client) code(g answer) string {
-	code := body.Text(g.Error)
+	code := body.Decode(g.Error)
 	if code == "null" || !errorForm.MatchString(code) {
 		return ""
 	}
-	if sub := body.Text(g.SubError); errorForm.MatchString(sub) {
+	if sub := body.Decode(g.SubError); errorForm.MatchString(sub) {
 		if _, known := c.Codes.Lookup(classify.Auth, code+"/"+sub); known {
 			return code + "/" + sub
 		}

@@ -10,9 +10,10 @@ import (
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
 	"github.com/postrider/postrider/pkg/vendors/body"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
-var testClient = Client{Secret: "the-client-secret", Codes: classify.MustParse("nova", strings.Join([]string{
+var testClient = Client{Secret: vendors.NewSecret("the-client-secret"), Codes: classify.MustParse("nova", strings.Join([]string{
 	"level\tcode\tclass\tremedy\tscope\ttries\taction\tbucket\twindow\tmeaning\tsource",
 	"auth\t1203\tpermanent\tconfig\tapp\t-\t-\t-\t-\ta wrong client id\ttest",
 	"auth\t1203/500\tretryable\tbackoff\tapp\t-\t-\t-\t-\ta passing fault\ttest",
@@ -35,7 +36,7 @@ func TestTheLifetimeIsBounded(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := testClient.read(vendors.Reply{Status: 200, Body: []byte(`{"access_token":"a","expires_in":` + tt.expires + `}`)})
+			got, err := testClient.read(httpx.Reply{Status: 200, Body: []byte(`{"access_token":"a","expires_in":` + tt.expires + `}`)})
 			if got.Lifetime != tt.want || (err != nil) != (tt.want == 0) {
 				t.Errorf("got %v (%v), want %v", got.Lifetime, err, tt.want)
 			}
@@ -45,7 +46,7 @@ func TestTheLifetimeIsBounded(t *testing.T) {
 
 func TestAnErrorWinsOverAToken(t *testing.T) {
 	t.Parallel()
-	_, err := testClient.read(vendors.Reply{Status: 200, Body: []byte(`{"access_token":"a","expires_in":3600,"error":1101,"sub_error":12304}`)})
+	_, err := testClient.read(httpx.Reply{Status: 200, Body: []byte(`{"access_token":"a","expires_in":3600,"error":1101,"sub_error":12304}`)})
 	var e *vendors.Error
 	if !errors.As(err, &e) || e.Code.String() != "auth/1101" {
 		t.Errorf("got %v, want auth/1101", err)
@@ -62,7 +63,7 @@ func TestASubErrorCountsWhereTheTableHasThePair(t *testing.T) {
 		`{"error":"Bad Request","status":400}`:             "http/400",
 		`{"error":null,"access_token":"a","expires_in":0}`: "http/400",
 	} {
-		_, err := testClient.read(vendors.Reply{Status: 400, Body: []byte(answer)})
+		_, err := testClient.read(httpx.Reply{Status: 400, Body: []byte(answer)})
 		var e *vendors.Error
 		if !errors.As(err, &e) || e.Code.String() != want {
 			t.Errorf("%s: got %v, want %s", answer, err, want)
@@ -91,7 +92,7 @@ func FuzzRead(f *testing.F) {
 		f.Add(400, []byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, status int, answer []byte) {
-		g, err := testClient.read(vendors.Reply{Status: status, Body: answer})
+		g, err := testClient.read(httpx.Reply{Status: status, Body: answer})
 		if err != nil {
 			var e *vendors.Error
 			if !errors.As(err, &e) || e.Code.Code == "" || strings.Contains(err.Error(), "the-client-secret") {

@@ -8,6 +8,7 @@ import (
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
 	"github.com/postrider/postrider/pkg/vendors/body"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 // The codes that this file branches on; what they lead to stands in codes.tsv.
@@ -52,7 +53,7 @@ func parse(body []byte) envelope {
 
 // readAnswer looks at the body's code first and at the HTTP status only where
 // there is none: OPPO's failures come with status 200.
-func readAnswer(reply vendors.Reply, tokens []string, hide ...string) (vendors.Answer, error) {
+func readAnswer(reply httpx.Reply, tokens []string, hide ...string) (vendors.Answer, error) {
 	e := parse(reply.Body)
 	code := codeOf(e.Code)
 	switch {
@@ -64,7 +65,7 @@ func readAnswer(reply vendors.Reply, tokens []string, hide ...string) (vendors.A
 	}
 	answer := vendors.Answer{Code: classify.Code{Level: classify.Response, Code: code}, Status: reply.Status, RetryAfter: reply.RetryAfter}
 	if code != codeSuccess {
-		answer.Code.Text = words(body.Text(e.Message), tokens, hide...)
+		answer.Code.Text = words(body.Decode(e.Message), tokens, hide...)
 	}
 	s := newSheet(tokens, hide)
 	switch first(e.Data) {
@@ -84,7 +85,7 @@ func codeOf(raw json.RawMessage) string { return body.Code(raw, codeForm) }
 // of printable characters, else "".
 func name(raw json.RawMessage) string {
 	const longest = 512
-	s := body.Text(raw)
+	s := body.Decode(raw)
 	if first(raw) != '"' || len(s) > longest || !body.Printable(s) {
 		return ""
 	}
@@ -103,5 +104,5 @@ func words(msg string, tokens []string, hide ...string) string {
 	if msg == "null" {
 		return ""
 	}
-	return vendors.Words(msg, tokens, hide...)
+	return httpx.RedactAnswer(msg, tokens, hide...)
 }

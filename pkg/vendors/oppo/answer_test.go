@@ -13,10 +13,11 @@ import (
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
 	"github.com/postrider/postrider/pkg/vendors/body"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 // reader reads an answer with the secrets of these tests.
-func reader(reply vendors.Reply, tokens []string) (vendors.Answer, error) {
+func reader(reply httpx.Reply, tokens []string) (vendors.Answer, error) {
 	return readAnswer(reply, tokens, "access-1")
 }
 
@@ -43,7 +44,7 @@ func TestReadAnswerKeepsTheVendorsNameAndRetryAfter(t *testing.T) {
 func TestOneTokenWithSeveralMessagesHasACodeForEach(t *testing.T) {
 	t.Parallel()
 	body := `{"code":0,"data":[{"registrationId":"a"},{"registrationId":"b"},{"registrationId":"a","errorCode":33},{"registrationId":"a","errorCode":67},{"registrationId":"a","errorCode":1}]}`
-	got, err := readAnswer(vendors.Reply{Status: 200, Body: []byte(body)}, []string{"a", "b", "a", "a"})
+	got, err := readAnswer(httpx.Reply{Status: 200, Body: []byte(body)}, []string{"a", "b", "a", "a"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +61,7 @@ func TestAnswerTextIsTheVendorsWordsWithoutTokens(t *testing.T) {
 func TestItemTextHidesTokensAndSecrets(t *testing.T) {
 	t.Parallel()
 	body := `{"code":0,"data":[{"registrationId":"token-12","errorCode":41,"errorMessage":"bad token-1, token-12 of access-1"}]}`
-	got, err := readAnswer(vendors.Reply{Status: 200, Body: []byte(body)}, []string{"token-12", "token-1"}, "access-1")
+	got, err := readAnswer(httpx.Reply{Status: 200, Body: []byte(body)}, []string{"token-12", "token-1"}, "access-1")
 	if err != nil || len(got.Tokens) == 0 {
 		t.Fatalf("got %v (%v)", got, err)
 	}
@@ -90,7 +91,7 @@ func TestABatchNamesExactlyTheFailedTokens(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := readAnswer(vendors.Reply{Status: 200, Body: body}, tokens)
+		got, err := readAnswer(httpx.Reply{Status: 200, Body: body}, tokens)
 		if named := vendortest.ByToken(t, got.Tokens, tokens); err != nil || !maps.Equal(named, failed) {
 			t.Fatalf("got %v (%v), want %v", named, err, failed)
 		}
@@ -123,7 +124,7 @@ func FuzzWalk(f *testing.F) {
 		var members map[string]json.RawMessage
 		if first(raw) == '{' && json.Unmarshal(raw, &members) == nil {
 			got := map[string]string{}
-			eachMember(raw, func(k, v []byte) { got[body.Text(k)] = string(v) })
+			eachMember(raw, func(k, v []byte) { got[body.Decode(k)] = string(v) })
 			for k, v := range members {
 				if got[k] != string(v) {
 					t.Errorf("member %q of %s is %s, want %s", k, raw, got[k], v)
@@ -145,7 +146,7 @@ func FuzzReadAnswer(f *testing.F) {
 	}
 	tokens := []string{"xxx", "yyyy", "zzzzz", "xxx"}
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
-		answer, err := readAnswer(vendors.Reply{Status: status, Body: body}, tokens, "access-token")
+		answer, err := readAnswer(httpx.Reply{Status: status, Body: body}, tokens, "access-token")
 		if err != nil {
 			return
 		}

@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/postrider/postrider/pkg/push"
-	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
 const overridesField = "message.overrides." + Name
@@ -35,7 +35,7 @@ func check(m *push.Message) []push.Fault {
 	if m.Kind == push.Data {
 		return []push.Fault{{Field: "message.kind", Reason: "OPPO has no data messages: send a notification, or leave oppo out of the targets"}}
 	}
-	faults := vendors.CheckClick(m.Click)
+	faults := body.CheckClick(m.Click)
 	override := m.Overrides[Name]
 	if f := overrides.Faults(override); len(f) > 0 {
 		return append(faults, f...) // what cannot be merged cannot be measured

@@ -85,15 +85,15 @@ func TestSettingsNameTheKeyAtFault(t *testing.T) {
 		{"good ones have none", func(*Settings) {}, ""},
 		{"an app key is needed", func(s *Settings) { s.AppKey = "" }, "app_key"},
 		{"an app key has no blanks around it", func(s *Settings) { s.AppKey = "k " }, "app_key"},
-		{"a master secret is needed", func(s *Settings) { s.MasterSecret = "" }, "master_secret"},
-		{"a master secret has no line break", func(s *Settings) { s.MasterSecret = "s\n" }, "master_secret"},
+		{"a master secret is needed", func(s *Settings) { s.MasterSecret = vendors.NewSecret("") }, "master_secret"},
+		{"a master secret has no line break", func(s *Settings) { s.MasterSecret = vendors.NewSecret("s\n") }, "master_secret"},
 		{"a base URL has no path", func(s *Settings) { s.BaseURL = "https://a/b" }, "base_url"},
 		{"a feedback URL is plain on the loopback alone", func(s *Settings) { s.FeedbackURL = "http://a" }, "feedback_url"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			s := Settings{AppKey: "k", MasterSecret: "s"}
+			s := Settings{AppKey: "k", MasterSecret: vendors.NewSecret("s")}
 			tt.change(&s)
 			vendortest.FaultsAt(t, s.Faults(), strings.Fields(tt.want)...)
 		})
@@ -119,13 +119,13 @@ func TestAddresses(t *testing.T) {
 
 func TestWhatCannotBeEncodedMakesNoRequest(t *testing.T) {
 	t.Parallel()
-	s := Settings{AppKey: "k", MasterSecret: "s", BaseURL: "http://127.0.0.1:1"}
+	s := Settings{AppKey: "k", MasterSecret: vendors.NewSecret("s"), BaseURL: "http://127.0.0.1:1"}
 	a := s.Open(nil).(*adapter)
 	m := &push.Message{Overrides: over(`{"target_value":"x"}`)}
 	_, one := a.Send(t.Context(), request(m, "a"))
 	_, two := a.Send(t.Context(), request(m, "a", "b"))
-	_, save := a.Save(t.Context(), request(m, "a"))
-	_, none := a.SendMany(t.Context(), []*vendors.Request{})
+	_, save := a.Upload(t.Context(), request(m, "a"))
+	_, none := a.SendMixed(t.Context(), []*vendors.Request{})
 	for _, err := range []error{one, two, save, none} {
 		if err == nil || !strings.Contains(err.Error(), ": transport/dial: ") {
 			t.Errorf("got %v, want a refusal before any request", err)

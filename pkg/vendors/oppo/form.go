@@ -75,7 +75,7 @@ var (
 	escapedTail = escaped([]byte(targetTail))
 )
 
-// broadcastBody sends what was laid up.
+// broadcastBody sends an uploaded message.
 func broadcastBody(r *vendors.Request) []byte {
 	size := 256 + len(r.Access)
 	for _, t := range r.Tokens {
@@ -83,7 +83,7 @@ func broadcastBody(r *vendors.Request) []byte {
 	}
 	b := make([]byte, 0, size)
 	b = appendForm(append(b, "auth_token="...), r.Access)
-	b = appendForm(append(b, "&message_id="...), r.Saved)
+	b = appendForm(append(b, "&message_id="...), r.UploadID)
 	b = append(b, "&target_type=2&target_value="...)
 	for i, t := range r.Tokens {
 		if i > 0 {
@@ -94,9 +94,9 @@ func broadcastBody(r *vendors.Request) []byte {
 	return b
 }
 
-// saveBody is the notification with each field in a form field of its own.
-func saveBody(r *vendors.Request) ([]byte, error) {
-	n, err := payload(r.Message, identOf(r, savedID(r)))
+// uploadBody is the notification with each field in a form field of its own.
+func uploadBody(r *vendors.Request) ([]byte, error) {
+	n, err := payload(r.Message, identOf(r, uploadMessageID(r)))
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
 	"github.com/postrider/postrider/pkg/vendors/body"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 const testKey = "0123456789abcdef0123456789abcdef"
@@ -104,7 +105,7 @@ func TestATokenWithBrokenUTF8StaysJSON(t *testing.T) {
 func TestABroadcastJoinsItsTokensWithSemicolons(t *testing.T) {
 	t.Parallel()
 	r := request(&push.Message{}, "CN_a", "b+c&d", "e")
-	r.Saved = "58ad 47"
+	r.UploadID = "58ad 47"
 	form, err := url.ParseQuery(string(broadcastBody(r)))
 	if err != nil {
 		t.Fatal(err)
@@ -124,8 +125,8 @@ func TestAllocationsDoNotGrowWithTheTokens(t *testing.T) {
 			fmt.Fprintf(&items, `,{"messageId":"58ad47319e8d725350a5%04d","registrationId":"%s"}`, i, token)
 		}
 		r := request(m, tokens...)
-		r.Saved = "58ad"
-		ok := vendors.Reply{Status: 200, Body: []byte(`{"code":0,"message":"","data":[` + items.String()[1:] + `]}`)}
+		r.UploadID = "58ad"
+		ok := httpx.Reply{Status: 200, Body: []byte(`{"code":0,"message":"","data":[` + items.String()[1:] + `]}`)}
 		return func() {
 			if _, err := batchBody([]*vendors.Request{r}); err != nil {
 				t.Fatal(err)

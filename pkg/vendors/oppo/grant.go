@@ -13,6 +13,7 @@ import (
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
 	"github.com/postrider/postrider/pkg/vendors/body"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 const opGrant = "fetch access token"
@@ -46,7 +47,7 @@ func sign(appKey, timestamp, masterSecret string) string {
 }
 
 // readGrant looks at the body's code first: failures come with HTTP 200.
-func readGrant(reply vendors.Reply, secret string) (vendors.Grant, error) {
+func readGrant(reply httpx.Reply, secret string) (vendors.Grant, error) {
 	e := parse(reply.Body)
 	var data struct {
 		AuthToken json.RawMessage `json:"auth_token"`
@@ -63,7 +64,7 @@ func readGrant(reply vendors.Reply, secret string) (vendors.Grant, error) {
 	case code != codeSuccess:
 		return vendors.Grant{}, &vendors.Error{
 			Op:         opGrant,
-			Code:       classify.Code{Level: classify.Auth, Code: code, Text: words(body.Text(e.Message), nil, secret, access)},
+			Code:       classify.Code{Level: classify.Auth, Code: code, Text: words(body.Decode(e.Message), nil, secret, access)},
 			Status:     reply.Status,
 			RetryAfter: reply.RetryAfter,
 		}

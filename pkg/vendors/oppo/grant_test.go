@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 func TestSignIsSHA256OfKeyTimeAndMasterSecret(t *testing.T) {
@@ -25,16 +26,16 @@ func FuzzReadGrant(f *testing.F) {
 		f.Add(500, []byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
-		reply := vendors.Reply{Status: status, Body: body}
+		reply := httpx.Reply{Status: status, Body: body}
 		g, err := readGrant(reply, "the-secret")
-		s, saveErr := readSaved(reply, "the-secret")
+		s, saveErr := readUploaded(reply, "the-secret")
 		for _, err := range []error{err, saveErr} {
 			var e *vendors.Error
 			if err != nil && (!errors.As(err, &e) || e.Code.Code == "" || strings.Contains(err.Error(), "the-secret")) {
 				t.Errorf("got %v, want a *vendors.Error with a code and without the secret", err)
 			}
 		}
-		if (err == nil) != (g.Access != "" && g.Lifetime == lifetime) || (saveErr == nil) != (s.ID != "" && s.Lifetime == savedFor) {
+		if (err == nil) != (g.Access != "" && g.Lifetime == lifetime) || (saveErr == nil) != (s.ID != "" && s.Lifetime == uploadLifetime) {
 			t.Errorf("got grant %+v (%v), saved %+v (%v)", g, err, s, saveErr)
 		}
 	})

@@ -136,12 +136,12 @@ func category(m *push.Message) string {
 // seconds are whole, at least one and at most ten days.
 func seconds(d time.Duration) int64 { return min(max(int64(d/time.Second), 1), maxTTL) }
 
-// savedID is the app_message_id of a message that is laid up. One that is laid
+// uploadMessageID is the app_message_id of a message that is uploaded. One that is laid
 // up again since OPPO lost it needs another id: OPPO stores each id once.
-func savedID(r *vendors.Request) string {
-	if r.Saved == "" {
+func uploadMessageID(r *vendors.Request) string {
+	if r.UploadID == "" {
 		return r.Key
 	}
-	sum := sha256.Sum256([]byte(r.Key + " instead of " + r.Saved))
+	sum := sha256.Sum256([]byte(r.Key + " instead of " + r.UploadID))
 	return hex.EncodeToString(sum[:16])
 }

@@ -64,7 +64,7 @@ func TestMarketingIsSavedHoweverFewTokens(t *testing.T) {
 	a := &adapter{}
 	for _, tokens := range [][]string{{"a"}, {"a", "b"}} {
 		for class, want := range map[push.Class]bool{"": false, push.Service: false, push.Marketing: true} {
-			if got := a.Saves(&vendors.Request{Message: &push.Message{Class: class}, Tokens: tokens}); got != want {
+			if got := a.NeedsUpload(&vendors.Request{Message: &push.Message{Class: class}, Tokens: tokens}); got != want {
 				t.Errorf("class %q with %d tokens: got %v, want %v", class, len(tokens), got, want)
 			}
 		}

@@ -1,7 +1,7 @@
 // Package oppo speaks OPPO Push's server API.
 //
 // It knows the four requests (one message to one phone, many messages to many,
-// laying a message up, sending what was laid up), the answer in every shape
+// uploading a message, sending an uploaded message), the answer in every shape
 // that was seen, the signed grant, and one page of OPPO's list of dead
 // registration ids. It refuses to know what a code leads to (codes.tsv and
 // package classify say so), and when to try again or pull the list.
@@ -39,7 +39,7 @@ func Spec() vendors.Spec {
 		Name:     Name,
 		Title:    "OPPO Push",
 		Batch:    maxTokens,
-		Many:     maxTokens,
+		MaxMixed: maxTokens,
 		Unit:     vendors.Tokens,
 		Rate:     minRate,
 		Codes:    codes(),
@@ -47,7 +47,7 @@ func Spec() vendors.Spec {
 		Settings: func() vendors.Settings { return new(Settings) },
 		Mapping:  mapping(),
 		Quotas:   quotas(),
-		Receipts: receipts(),
+		Receipts: receiptSpec(),
 	}
 }
 

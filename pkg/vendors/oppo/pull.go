@@ -9,6 +9,7 @@ import (
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
 	"github.com/postrider/postrider/pkg/vendors/body"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 const opPull = "pull invalid registration ids"
@@ -26,34 +27,34 @@ var errNoList = errors.New("a success without registration_ids")
 
 // Pulls tells whether the app's list is to be pulled: there is no telling where
 // the list is kept for an API at another address, unless feedback_url says so.
-func (a *adapter) Pulls() bool { return a.feedback != "" }
+func (a *adapter) HasList() bool { return a.feedback != "" }
 
 // Pull makes exactly one request for the next ids of the list.
-func (a *adapter) Pull(ctx context.Context, access string) (vendors.Pulled, error) {
+func (a *adapter) FetchList(ctx context.Context, access string) (vendors.ListPage, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, a.feedback+pathInvalid, nil)
 	if err != nil {
-		return vendors.Pulled{}, vendors.UnsentError(opPull, errors.New("the address cannot be used"))
+		return vendors.ListPage{}, vendors.UnsentError(opPull, errors.New("the address cannot be used"))
 	}
 	// Not in the URL, which proxies write to their logs.
 	req.Header.Set("auth_token", access)
-	reply, err := vendors.Do(a.client, opPull, req)
+	reply, err := httpx.Do(a.client, opPull, req)
 	if err != nil {
-		return vendors.Pulled{}, err
+		return vendors.ListPage{}, err
 	}
 	return readPulled(reply, access, a.secret.Reveal())
 }
 
-func readPulled(reply vendors.Reply, hide ...string) (vendors.Pulled, error) {
+func readPulled(reply httpx.Reply, hide ...string) (vendors.ListPage, error) {
 	e := parse(reply.Body)
 	switch code := codeOf(e.Code); {
 	case code == "" && reply.Status/100 == 2:
-		return vendors.Pulled{}, vendors.MalformedError(opPull, errNoCode)
+		return vendors.ListPage{}, vendors.MalformedError(opPull, errNoCode)
 	case code == "", code == codeSuccess && reply.Status/100 != 2:
-		return vendors.Pulled{}, &vendors.Error{Op: opPull, Code: vendors.HTTPCode(reply.Status), Status: reply.Status, RetryAfter: reply.RetryAfter}
+		return vendors.ListPage{}, &vendors.Error{Op: opPull, Code: vendors.HTTPCode(reply.Status), Status: reply.Status, RetryAfter: reply.RetryAfter}
 	case code != codeSuccess:
-		return vendors.Pulled{}, &vendors.Error{
+		return vendors.ListPage{}, &vendors.Error{
 			Op:         opPull,
-			Code:       classify.Code{Level: classify.Response, Code: code, Text: words(body.Text(e.Message), nil, hide...)},
+			Code:       classify.Code{Level: classify.Response, Code: code, Text: words(body.Decode(e.Message), nil, hide...)},
 			Status:     reply.Status,
 			RetryAfter: reply.RetryAfter,
 		}
@@ -64,10 +65,10 @@ func readPulled(reply vendors.Reply, hide ...string) (vendors.Pulled, error) {
 	}
 	none := len(e.Data) == 0 || string(e.Data) == "null"
 	if !none && (json.Unmarshal(e.Data, &data) != nil || data.IDs == nil && (data.Total == nil || *data.Total > 0)) {
-		return vendors.Pulled{}, vendors.MalformedError(opPull, errNoList)
+		return vendors.ListPage{}, vendors.MalformedError(opPull, errNoList)
 	}
 	// What is no id is left out, not the whole page: nobody would hear of the rest again.
-	p := vendors.Pulled{Code: codeListed}
+	p := vendors.ListPage{Code: codeListed}
 	for _, raw := range data.IDs {
 		if id := name(raw); id != "" {
 			p.Tokens = append(p.Tokens, id)

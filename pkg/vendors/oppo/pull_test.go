@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 func TestReadPulled(t *testing.T) {
@@ -34,7 +35,7 @@ func TestReadPulled(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := readPulled(vendors.Reply{Status: c.status, Body: []byte(c.body)}, "the-token")
+			got, err := readPulled(httpx.Reply{Status: c.status, Body: []byte(c.body)}, "the-token")
 			if c.code != "" {
 				e, ok := errors.AsType[*vendors.Error](err)
 				if !ok || e.Code.String() != c.code || strings.Contains(err.Error(), "the-token") {
@@ -61,10 +62,10 @@ func TestPullMakesOneRequestWithTheTokenInAHeader(t *testing.T) {
 		_, _ = w.Write([]byte(`{"code":0,"data":{"registration_ids":["CN_a"]}}`))
 	}))
 	defer server.Close()
-	s := Settings{AppKey: "k", MasterSecret: "s", BaseURL: "http://127.0.0.1:1", FeedbackURL: server.URL}
-	p := s.Open(server.Client()).(vendors.Puller)
-	got, err := p.Pull(t.Context(), "the-token")
-	if err != nil || !slices.Equal(got.Tokens, []string{"CN_a"}) || !p.Pulls() {
+	s := Settings{AppKey: "k", MasterSecret: vendors.NewSecret("s"), BaseURL: "http://127.0.0.1:1", FeedbackURL: server.URL}
+	p := s.Open(server.Client()).(vendors.ListFetcher)
+	got, err := p.FetchList(t.Context(), "the-token")
+	if err != nil || !slices.Equal(got.Tokens, []string{"CN_a"}) || !p.HasList() {
 		t.Fatalf("got %+v, %v", got, err)
 	}
 	const want = "/server/v1/feedback/fetch_invalid_regidList"
@@ -77,7 +78,7 @@ func FuzzReadPulled(f *testing.F) {
 	f.Add(200, []byte(`{"code":0,"message":"success","data":{"registration_ids":["CN_a"],"totalCount":1}}`))
 	f.Add(500, []byte(`{"code":0,"data":[]}`))
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
-		got, err := readPulled(vendors.Reply{Status: status, Body: body})
+		got, err := readPulled(httpx.Reply{Status: status, Body: body})
 		var e *vendors.Error
 		if err != nil && (!errors.As(err, &e) || e.Code.Code == "" || len(got.Tokens) > 0) || slices.Contains(got.Tokens, "") {
 			t.Errorf("got %+v, %v", got, err)

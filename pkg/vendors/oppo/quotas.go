@@ -9,8 +9,8 @@ import (
 // quota of a day: https://open.oppomobile.com/new/developmentDoc/info?id=11238
 func quotas() []vendors.Quota {
 	return []vendors.Quota{
-		{Bucket: "public", Meaning: "messages of the public channel: the class marketing", Has: marketing},
-		{Bucket: "saves", Meaning: "messages laid up for broadcasts: the class marketing", Has: marketing},
+		{Bucket: "public", Meaning: "messages of the public channel: the class marketing", Counts: marketing},
+		{Bucket: "saves", Meaning: "messages uploaded for broadcasts: the class marketing", Counts: marketing},
 		{Bucket: "pictures", Meaning: "uploads of pictures, which postrider never makes"},
 	}
 }

@@ -3,6 +3,7 @@ package oppo
 import (
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/receipts"
 )
 
 // longestReceiptURL is the limit of call_back_url, in bytes:
@@ -12,14 +13,14 @@ const longestReceiptURL = 200
 // receipts are posted, unsigned, as an array; those for one address come
 // together, perhaps twice and in any order:
 // https://open.oppomobile.com/new/developmentDoc/info?id=11239
-func receipts() *vendors.Receipts {
+func receiptSpec() *vendors.Receipts {
 	return &vendors.Receipts{
 		Read: readReceipts, ContentType: "application/json", Reply: `{"code":0}`, LongestURL: longestReceiptURL,
 	}
 }
 
 func readReceipts(c *vendors.ReceiptCall) ([]vendors.Receipt, error) {
-	items, err := vendors.ReadObjects(c.Body)
+	items, err := receipts.ReadObjects(c.Body)
 	if err != nil {
 		return nil, err
 	}

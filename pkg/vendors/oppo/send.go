@@ -3,17 +3,17 @@ package oppo
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 const (
-	opSend = "send"
-	opSave = "save message"
+	opSend   = "send"
+	opUpload = "upload message"
 
 	formType = "application/x-www-form-urlencoded"
 )
@@ -23,11 +23,11 @@ const (
 	pathAuth      = "/auth"
 	pathUnicast   = "/message/notification/unicast"
 	pathBatch     = "/message/notification/unicast_batch"
-	pathSave      = "/message/notification/save_message_content"
+	pathUpload    = "/message/notification/save_message_content"
 	pathBroadcast = "/message/notification/broadcast"
 )
 
-var errNotSaved = errors.New("the message was not laid up")
+var errNotUploaded = errors.New("the message was not uploaded")
 
 // adapter is immutable, and safe for concurrent use.
 type adapter struct {
@@ -38,18 +38,14 @@ type adapter struct {
 	secret   vendors.Secret
 }
 
-// Format prints the adapter without its fields: fmt shows unexported fields
-// with no regard for their String methods, and one of them is the secret.
-func (a *adapter) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte("oppo adapter")) }
-
 // Send makes exactly one request for at most 1,000 tokens. Marketing needs
-// r.Saved: https://open.oppomobile.com/new/developmentDoc/info?id=11238 has
+// r.UploadID: https://open.oppomobile.com/new/developmentDoc/info?id=11238 has
 // messages of the service class go to single users only.
 func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer, error) {
 	switch {
-	case a.Saves(r) && r.Saved == "":
-		return vendors.Answer{}, vendors.UnsentError(opSend, errNotSaved)
-	case a.Saves(r):
+	case a.NeedsUpload(r) && r.UploadID == "":
+		return vendors.Answer{}, vendors.UnsentError(opSend, errNotUploaded)
+	case a.NeedsUpload(r):
 		return a.ship(ctx, pathBroadcast, broadcastBody(r), r.Tokens, r)
 	case len(r.Tokens) == 1:
 		body, err := unicastBody(r)
@@ -58,11 +54,11 @@ func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer,
 		}
 		return a.ship(ctx, pathUnicast, body, r.Tokens, r)
 	}
-	return a.SendMany(ctx, []*vendors.Request{r})
+	return a.SendMixed(ctx, []*vendors.Request{r})
 }
 
 // SendMany makes exactly one unicast_batch request, whatever the messages' class.
-func (a *adapter) SendMany(ctx context.Context, rs []*vendors.Request) (vendors.Answer, error) {
+func (a *adapter) SendMixed(ctx context.Context, rs []*vendors.Request) (vendors.Answer, error) {
 	if len(rs) == 0 {
 		return vendors.Answer{}, vendors.UnsentError(opSend, errors.New("no messages"))
 	}
@@ -73,8 +69,8 @@ func (a *adapter) SendMany(ctx context.Context, rs []*vendors.Request) (vendors.
 	return a.ship(ctx, pathBatch, body, allTokens(rs), rs[0])
 }
 
-// Saves tells whether the message goes by broadcast.
-func (a *adapter) Saves(r *vendors.Request) bool { return r.Message.Class == push.Marketing }
+// NeedsUpload reports whether the message goes by broadcast.
+func (a *adapter) NeedsUpload(r *vendors.Request) bool { return r.Message.Class == push.Marketing }
 
 // ship posts a body and reads the answer for the tokens in it.
 func (a *adapter) ship(ctx context.Context, path string, body []byte, tokens []string, r *vendors.Request) (vendors.Answer, error) {
@@ -83,16 +79,16 @@ func (a *adapter) ship(ctx context.Context, path string, body []byte, tokens []s
 		return vendors.Answer{}, err
 	}
 	answer, err := readAnswer(reply, tokens, r.Access, a.secret.Reveal(), r.ReceiptURL)
-	answer.SavedGone = path == pathBroadcast && answer.Code.Level == classify.Response && answer.Code.Code == codeNotExist
+	answer.UploadGone = path == pathBroadcast && answer.Code.Level == classify.Response && answer.Code.Code == codeNotExist
 	return answer, err
 }
 
-func (a *adapter) post(ctx context.Context, op, path string, body []byte) (vendors.Reply, error) {
-	req, err := vendors.Post(ctx, op, a.base+path, formType, body)
+func (a *adapter) post(ctx context.Context, op, path string, body []byte) (httpx.Reply, error) {
+	req, err := httpx.Post(ctx, op, a.base+path, formType, body)
 	if err != nil {
-		return vendors.Reply{}, err
+		return httpx.Reply{}, err
 	}
-	return vendors.Do(a.client, op, req)
+	return httpx.Do(a.client, op, req)
 }
 
 // allTokens lists the tokens of all requests in order; of a single one without copying.

@@ -1,12 +1,12 @@
 package oppo
 
 import (
-	"fmt"
 	"net/http"
 	"strings"
 
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 // OPPO's production addresses in China. The newest page names
@@ -33,34 +33,31 @@ type Settings struct {
 	FeedbackURL string `yaml:"feedback_url"`
 }
 
-// Format prints the app key alone, whatever the verb.
-func (s Settings) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "oppo app %s", s.AppKey) }
-
 // Faults reports missing or malformed settings, by their keys in the file.
 func (s *Settings) Faults() []push.Fault {
 	var faults []push.Fault
 	if s.AppKey == "" || strings.TrimSpace(s.AppKey) != s.AppKey {
 		faults = append(faults, push.Fault{Field: "app_key", Reason: "is required, without white space around it: the AppKey from OPPO's console"})
 	}
-	if s.MasterSecret == "" || strings.TrimSpace(s.MasterSecret.Reveal()) != s.MasterSecret.Reveal() {
+	if s.MasterSecret.Empty() || strings.TrimSpace(s.MasterSecret.Reveal()) != s.MasterSecret.Reveal() {
 		faults = append(faults, push.Fault{Field: "master_secret", Reason: "is required, without white space around it: the MasterSecret, not the AppSecret"})
 	}
-	faults = append(faults, vendors.CheckAddress("base_url", s.BaseURL, false)...)
-	return append(faults, vendors.CheckAddress("feedback_url", s.FeedbackURL, false)...)
+	faults = append(faults, httpx.CheckAddress("base_url", s.BaseURL, false)...)
+	return append(faults, httpx.CheckAddress("feedback_url", s.FeedbackURL, false)...)
 }
 
 // Open returns the adapter for these settings, which are valid. It is a
-// vendors.Granter, vendors.Saver, vendors.Multi and vendors.Puller too. It makes
+// vendors.Granter, vendors.Uploader, vendors.MixedSender and vendors.ListFetcher too. It makes
 // no call.
 func (s *Settings) Open(client *http.Client) vendors.Vendor {
 	a := &adapter{
 		client: client,
-		base:   vendors.BaseURL(s.BaseURL, sendBase) + version,
+		base:   httpx.BaseURL(s.BaseURL, sendBase) + version,
 		appKey: s.AppKey,
 		secret: s.MasterSecret,
 	}
 	if s.FeedbackURL != "" || s.BaseURL == "" {
-		a.feedback = vendors.BaseURL(s.FeedbackURL, feedbackBase) + version
+		a.feedback = httpx.BaseURL(s.FeedbackURL, feedbackBase) + version
 	}
 	return a
 }

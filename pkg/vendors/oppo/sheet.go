@@ -96,11 +96,11 @@ func (s *sheet) buckets(data []byte) (requestID string) {
 // idList reads an array, or what an old client has: a string with separators.
 func idList(raw json.RawMessage) []string {
 	if first(raw) == '"' {
-		return strings.FieldsFunc(body.Text(raw), func(r rune) bool { return r == ';' || r == ',' || r == ' ' })
+		return strings.FieldsFunc(body.Decode(raw), func(r rune) bool { return r == ';' || r == ',' || r == ' ' })
 	}
 	var list []string
 	if first(raw) == '[' {
-		eachElement(raw, func(v []byte) { list = append(list, body.Text(v)) })
+		eachElement(raw, func(v []byte) { list = append(list, body.Decode(v)) })
 	}
 	return list
 }
@@ -114,7 +114,7 @@ func (s *sheet) place(id json.RawMessage) int {
 			return s.cursor - 1
 		}
 	}
-	i := s.find(body.Text(id))
+	i := s.find(body.Decode(id))
 	if i >= 0 {
 		s.cursor = i + 1
 	}
@@ -150,7 +150,7 @@ func (s *sheet) take(i int, code string, message json.RawMessage) {
 	case "":
 		s.failed = append(s.failed, vendors.TokenCode{Index: i, Code: unclear})
 	default:
-		c := classify.Code{Level: classify.Token, Code: code, Text: s.say(body.Text(message))}
+		c := classify.Code{Level: classify.Token, Code: code, Text: s.say(body.Decode(message))}
 		s.failed = append(s.failed, vendors.TokenCode{Index: i, Code: c})
 	}
 }

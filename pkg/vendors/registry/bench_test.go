@@ -19,6 +19,7 @@ import (
 
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 	"github.com/postrider/postrider/pkg/vendors/registry"
 )
 
@@ -64,7 +65,7 @@ func newBenchWith(t *testing.T, spec vendors.Spec, settings string) *bench {
 	b := &bench{spec: spec, tokens: strings.Split(strings.TrimSpace(read(t, spec, "tokens.txt")), "\n")}
 	b.server = httptest.NewServer(http.HandlerFunc(b.serve))
 	t.Cleanup(b.server.Close)
-	client := vendors.NewClient(8)
+	client := httpx.NewClient(8)
 	t.Cleanup(client.CloseIdleConnections)
 	b.settings = spec.Settings()
 	text := strings.ReplaceAll(read(t, spec, settings), "%BASE%", b.server.URL)
@@ -82,7 +83,7 @@ func newBenchWith(t *testing.T, spec vendors.Spec, settings string) *bench {
 func secretsOf(s vendors.Settings) []string {
 	var secrets []string
 	for _, field := range reflect.ValueOf(s).Elem().Fields() {
-		if secret, ok := reflect.TypeAssert[vendors.Secret](field); ok && secret != "" {
+		if secret, ok := reflect.TypeAssert[vendors.Secret](field); ok && !secret.Empty() {
 			secrets = append(secrets, linesOf(secret)...)
 		}
 	}
@@ -150,8 +151,8 @@ func (b *bench) request() *vendors.Request {
 
 // ready gives a request the saved message that it needs, if it needs one.
 func (b *bench) ready(r *vendors.Request) *vendors.Request {
-	if s, ok := b.vendor.(vendors.Saver); ok && s.Saves(r) {
-		r.Saved = testSaved
+	if s, ok := b.vendor.(vendors.Uploader); ok && s.NeedsUpload(r) {
+		r.UploadID = testSaved
 	}
 	return r
 }

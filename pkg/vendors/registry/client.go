@@ -10,7 +10,7 @@ import (
 func ForClient() []push.Vendor {
 	var all []push.Vendor
 	for _, s := range All() {
-		all = append(all, push.Vendor{Name: s.Name, Batch: s.Batch, Least: s.Least, TestBatch: s.TestBatch, Check: s.Check})
+		all = append(all, push.Vendor{Name: s.Name, Batch: s.Batch, MinBatch: s.MinBatch, TestBatch: s.TestBatch, Check: s.Check})
 	}
 	return all
 }

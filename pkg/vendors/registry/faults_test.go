@@ -12,6 +12,7 @@ import (
 
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 // call is one of the things an adapter does over the network.
@@ -31,7 +32,7 @@ func eachCall(t *testing.T, test func(t *testing.T, b *bench, c call)) {
 		if _, ok := newBench(t, spec).granter(); ok {
 			t.Run("grant", func(t *testing.T) { test(t, newBench(t, spec), refusedGrant) })
 		}
-		if _, ok := newBench(t, spec).vendor.(vendors.Saver); ok {
+		if _, ok := newBench(t, spec).vendor.(vendors.Uploader); ok {
 			t.Run("save", func(t *testing.T) { test(t, newBench(t, spec), refusedSave) })
 		}
 	})
@@ -179,10 +180,10 @@ func TestNoConnectionIsKnownToHaveSentNothing(t *testing.T) {
 
 func TestAnOversizedAnswerIsRefused(t *testing.T) {
 	tests := map[string]string{
-		"with its length said":     "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: " + strconv.Itoa(vendors.MaxAnswer+1) + "\r\n\r\n",
+		"with its length said":     "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: " + strconv.Itoa(httpx.MaxAnswer+1) + "\r\n\r\n",
 		"with its length not said": "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n",
 	}
-	body := strings.Repeat(" ", vendors.MaxAnswer+1)
+	body := strings.Repeat(" ", httpx.MaxAnswer+1)
 	eachCall(t, func(t *testing.T, b *bench, c call) {
 		for name, head := range tests {
 			b.answer(head + body)

@@ -48,9 +48,9 @@ func TestTwoKeysAreTwoMessagesToTheVendor(t *testing.T) {
 func (b *bench) identified(t *testing.T, m *push.Message, tokens []string, key string) string {
 	t.Helper()
 	r := b.request()
-	r.Message, r.Tokens, r.Key, r.Saved = m, tokens, key, ""
-	if s, ok := b.vendor.(vendors.Saver); ok && s.Saves(r) {
-		_, _ = s.Save(t.Context(), r) // what is answered is of no interest
+	r.Message, r.Tokens, r.Key, r.UploadID = m, tokens, key, ""
+	if s, ok := b.vendor.(vendors.Uploader); ok && s.NeedsUpload(r) {
+		_, _ = s.Upload(t.Context(), r) // what is answered is of no interest
 	} else if _, err := b.vendor.Send(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/receipts"
 	"github.com/postrider/postrider/pkg/vendors/registry"
 )
 
@@ -113,7 +114,7 @@ func FuzzReadReceipts(f *testing.F) {
 	f.Fuzz(func(t *testing.T, i uint8, query string, body []byte) {
 		spec := specs[int(i)%len(specs)]
 		c := &vendors.ReceiptCall{Body: body, Settings: spec.Settings()}
-		c.Query, _ = vendors.ReadForm([]byte(query))
+		c.Query, _ = receipts.ReadForm([]byte(query))
 		all, err := spec.Receipts.Read(c)
 		for _, r := range all {
 			if err != nil || r.Token == "" || r.Code.Code == "" || r.Event == "" ||

@@ -29,7 +29,7 @@ func eachSaver(t *testing.T, test func(t *testing.T, b *bench)) {
 	t.Helper()
 	each(t, func(t *testing.T, spec vendors.Spec) {
 		b := newBench(t, spec)
-		if _, ok := b.vendor.(vendors.Saver); ok {
+		if _, ok := b.vendor.(vendors.Uploader); ok {
 			test(t, b)
 		}
 	})
@@ -39,15 +39,15 @@ func eachSaver(t *testing.T, test func(t *testing.T, b *bench)) {
 func (b *bench) toSave(t *testing.T, name string) *vendors.Request {
 	t.Helper()
 	r := b.request()
-	r.Message = message(t, read(t, b.spec, "save/"+name+".json"))
+	r.Message = message(t, read(t, b.spec, "upload/"+name+".json"))
 	if r.TTL = time.Duration(r.Message.TTL); r.TTL == 0 {
 		r.TTL = push.DefaultTTL
 	}
-	r.Saved = ""
+	r.UploadID = ""
 	if faults := b.spec.Check(r.Message); len(faults) > 0 {
 		t.Fatalf("the message has faults: %v", faults)
 	}
-	if !b.vendor.(vendors.Saver).Saves(r) {
+	if !b.vendor.(vendors.Uploader).NeedsUpload(r) {
 		t.Fatalf("save/%s.json is a message that needs no saving", name)
 	}
 	return r
@@ -55,10 +55,10 @@ func (b *bench) toSave(t *testing.T, name string) *vendors.Request {
 
 // save saves and fails the test unless exactly one request was made, without
 // any token in it.
-func (b *bench) save(ctx context.Context, t *testing.T) (vendors.Saved, error) {
+func (b *bench) save(ctx context.Context, t *testing.T) (vendors.Uploaded, error) {
 	t.Helper()
 	before := b.requests.Load()
-	saved, err := b.vendor.(vendors.Saver).Save(ctx, b.toSave(t, "message"))
+	saved, err := b.vendor.(vendors.Uploader).Upload(ctx, b.toSave(t, "message"))
 	if n := b.requests.Load() - before; n != 1 {
 		t.Errorf("Save made %d requests, want 1", n)
 	}
@@ -74,13 +74,13 @@ func (b *bench) save(ctx context.Context, t *testing.T) (vendors.Saved, error) {
 
 func TestGoldenSaveRequests(t *testing.T) {
 	eachSaver(t, func(t *testing.T, b *bench) {
-		b.answer(b.fill(read(t, b.spec, "save/saved.http")))
-		for _, name := range fixtures(t, b.spec, "save", ".json") {
+		b.answer(b.fill(read(t, b.spec, "upload/uploaded.http")))
+		for _, name := range fixtures(t, b.spec, "upload", ".json") {
 			t.Run(name, func(t *testing.T) {
-				if _, err := b.vendor.(vendors.Saver).Save(t.Context(), b.toSave(t, name)); err != nil {
+				if _, err := b.vendor.(vendors.Uploader).Upload(t.Context(), b.toSave(t, name)); err != nil {
 					t.Fatal(err)
 				}
-				golden(t, b, "save/"+name+".golden")
+				golden(t, b, "upload/"+name+".golden")
 			})
 		}
 	})
@@ -88,15 +88,15 @@ func TestGoldenSaveRequests(t *testing.T) {
 
 func TestDocumentedSavesAreReadAsDocumented(t *testing.T) {
 	eachSaver(t, func(t *testing.T, b *bench) {
-		for _, name := range fixtures(t, b.spec, "save", ".want") {
+		for _, name := range fixtures(t, b.spec, "upload", ".want") {
 			t.Run(name, func(t *testing.T) {
-				b.answer(b.fill(read(t, b.spec, "save/"+name+".http")))
+				b.answer(b.fill(read(t, b.spec, "upload/"+name+".http")))
 				saved, err := b.save(t.Context(), t)
-				got := fmt.Sprintf("saved %s %d\n", saved.ID, int(saved.Lifetime.Seconds()))
+				got := fmt.Sprintf("uploaded %s %d\n", saved.ID, int(saved.Lifetime.Seconds()))
 				if err != nil {
 					got = describe(t, vendors.Answer{}, err)
 				}
-				if want := read(t, b.spec, "save/"+name+".want"); got != want {
+				if want := read(t, b.spec, "upload/"+name+".want"); got != want {
 					t.Errorf("got\n%swant\n%s", got, want)
 				}
 			})
@@ -135,18 +135,18 @@ func TestEveryResponseRowCanRefuseASave(t *testing.T) {
 func TestASavedMessageThatIsGoneIsSaidToBe(t *testing.T) {
 	eachSaver(t, func(t *testing.T, b *bench) {
 		r := b.toSave(t, "message")
-		r.Saved = testSaved
+		r.UploadID = testSaved
 		want := map[string]bool{"answers/success": false, "answers/unknown-code": false}
-		for _, name := range fixtures(t, b.spec, "save", ".http") {
+		for _, name := range fixtures(t, b.spec, "upload", ".http") {
 			if strings.HasPrefix(name, "gone") {
-				want["save/"+name] = true
+				want["upload/"+name] = true
 			}
 		}
 		for name, gone := range want {
 			b.answer(b.fill(read(t, b.spec, name+".http")))
 			answer, err := b.vendor.Send(t.Context(), r)
-			if err != nil || answer.SavedGone != gone {
-				t.Errorf("%s: got SavedGone %v (%v), want %v", name, answer.SavedGone, err, gone)
+			if err != nil || answer.UploadGone != gone {
+				t.Errorf("%s: got SavedGone %v (%v), want %v", name, answer.UploadGone, err, gone)
 			}
 		}
 		if len(want) < 3 {
@@ -170,11 +170,11 @@ func TestASendWithoutItsSavedMessageSendsNothing(t *testing.T) {
 // A message that is saved in place of a lost one must not be taken for it.
 func TestSavingAnewIsAnotherRequest(t *testing.T) {
 	eachSaver(t, func(t *testing.T, b *bench) {
-		b.answer(b.fill(read(t, b.spec, "save/saved.http")))
+		b.answer(b.fill(read(t, b.spec, "upload/uploaded.http")))
 		bodyFor := func(saved string) string {
 			r := b.toSave(t, "message")
-			r.Saved = saved
-			if _, err := b.vendor.(vendors.Saver).Save(t.Context(), r); err != nil {
+			r.UploadID = saved
+			if _, err := b.vendor.(vendors.Uploader).Upload(t.Context(), r); err != nil {
 				t.Fatal(err)
 			}
 			_, body := b.received()

@@ -9,6 +9,7 @@ import (
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
 	"github.com/postrider/postrider/pkg/vendors/body"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 // The codes that this file branches on; what they lead to stands in codes.tsv.
@@ -45,7 +46,7 @@ type envelope struct {
 // readAnswer believes a failure whatever the HTTP status, and success only
 // where everything says so: HTTP 2xx, ErrorCode 0 and ActionStatus OK, or
 // SomeError with the accounts that failed.
-func readAnswer(reply vendors.Reply, tokens []string, secrets ...string) (vendors.Answer, error) {
+func readAnswer(reply httpx.Reply, tokens []string, secrets ...string) (vendors.Answer, error) {
 	var e envelope
 	if err := json.Unmarshal(reply.Body, &e); err != nil {
 		e = envelope{}
@@ -70,7 +71,7 @@ func readAnswer(reply vendors.Reply, tokens []string, secrets ...string) (vendor
 		}
 		return answer, nil
 	}
-	answer.Code.Text = vendors.Words(body.Text(e.ErrorInfo), tokens, secrets...)
+	answer.Code.Text = httpx.RedactAnswer(body.Decode(e.ErrorInfo), tokens, secrets...)
 	if len(tokens) == 1 && len(answer.Tokens) == 0 && slices.Contains(ofToken, code) {
 		answer.Tokens = []vendors.TokenCode{{Code: classify.Code{Level: classify.Token, Code: code}}}
 	}
@@ -98,7 +99,7 @@ func codeOf(raw json.RawMessage) string { return body.Code(raw, codeForm) }
 // requestID is the vendor's name for the request, in whatever form: a task id
 // has three.
 func requestID(e envelope) string {
-	if body.Text(e.TaskID) == "" {
+	if body.Decode(e.TaskID) == "" {
 		return body.ID(e.MsgKey)
 	}
 	return body.ID(e.TaskID)

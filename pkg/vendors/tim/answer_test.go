@@ -12,10 +12,11 @@ import (
 	"github.com/postrider/postrider/internal/vendortest"
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 // reader reads an answer with the secrets of these tests.
-func reader(reply vendors.Reply, tokens []string) (vendors.Answer, error) {
+func reader(reply httpx.Reply, tokens []string) (vendors.Answer, error) {
 	return readAnswer(reply, tokens, "eJyr-1")
 }
 
@@ -45,11 +46,11 @@ func TestACodeOfOneAccountIsTheTokensOnlyWhenItIsAlone(t *testing.T) {
 	t.Parallel()
 	for _, code := range []string{"20003", "70107", "90048"} {
 		body := []byte(`{"ActionStatus":"FAIL","ErrorCode":` + code + `,"ErrorInfo":""}`)
-		one, err := readAnswer(vendors.Reply{Status: 200, Body: body}, []string{"a"})
+		one, err := readAnswer(httpx.Reply{Status: 200, Body: body}, []string{"a"})
 		if err != nil || len(one.Tokens) != 1 || one.Tokens[0].Code.String() != "token/"+code || one.Tokens[0].Index != 0 {
 			t.Errorf("%s for one account: got %v (%v), want token/%s", code, one.Tokens, err, code)
 		}
-		two, err := readAnswer(vendors.Reply{Status: 200, Body: body}, []string{"a", "b"})
+		two, err := readAnswer(httpx.Reply{Status: 200, Body: body}, []string{"a", "b"})
 		if row, _ := codes().Lookup(two.Code.Level, two.Code.Code); err != nil || len(two.Tokens) != 0 || row.Remedy != classify.Split {
 			t.Errorf("%s for two accounts: got %v and %s (%v), want the request halved", code, two.Tokens, row.Remedy, err)
 		}
@@ -121,7 +122,7 @@ func FuzzReadAnswer(f *testing.F) {
 	}
 	tokens := []string{"xxx", "yyyy", "zzzzz"}
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
-		answer, err := readAnswer(vendors.Reply{Status: status, Body: body}, tokens, "user-sig")
+		answer, err := readAnswer(httpx.Reply{Status: status, Body: body}, tokens, "user-sig")
 		if err != nil {
 			return
 		}

@@ -12,11 +12,12 @@ import (
 	"github.com/postrider/postrider/internal/vendortest"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 const testKey = "0123456789abcdef0123456789abcdef"
 
-var testAdapter = &adapter{appID: 1, identifier: admin, secret: "key"}
+var testAdapter = &adapter{appID: 1, identifier: admin, secret: vendors.NewSecret("key")}
 
 func request(m *push.Message, tokens ...string) *vendors.Request {
 	return &vendors.Request{Message: m, Tokens: tokens, TTL: time.Hour, Key: testKey, Now: time.Unix(1700000000, 0)}
@@ -140,7 +141,7 @@ func TestVivoClassNeverContradictsTheCategory(t *testing.T) {
 // Allocations are counted alone: a parallel test would add its own.
 func TestAllocationsDoNotGrowWithTheTokens(t *testing.T) {
 	m := &push.Message{Title: "t", Body: "b", Data: map[string]string{"k": "v"}}
-	ok := vendors.Reply{Status: 200, Body: []byte(`{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0,"TaskId":"batch_667015d4_537529d8"}`)}
+	ok := httpx.Reply{Status: 200, Body: []byte(`{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0,"TaskId":"batch_667015d4_537529d8"}`)}
 	for name, write := range map[string]func(*vendors.Request) ([]byte, error){"push": testAdapter.pushBody, "chat": testAdapter.chatBody} {
 		t.Log(name)
 		vendortest.ConstantAllocations(t, 1, 500, 80, "%032d", func(tokens []string) func() {
@@ -160,7 +161,7 @@ func TestAllocationsDoNotGrowWithTheTokens(t *testing.T) {
 
 func TestSendThatCannotBeEncodedMakesNoRequest(t *testing.T) {
 	t.Parallel()
-	s := Settings{SDKAppID: 1, SecretKey: "s", BaseURL: "http://127.0.0.1:1"}
+	s := Settings{SDKAppID: 1, SecretKey: vendors.NewSecret("s"), BaseURL: "http://127.0.0.1:1"}
 	m := &push.Message{Overrides: map[string]json.RawMessage{Name: json.RawMessage(`{"To_Account":["x"]}`)}}
 	_, err := s.Open(nil).Send(t.Context(), request(m, "a"))
 	if err == nil || !strings.Contains(err.Error(), "send: transport/dial: merge overrides") {
@@ -171,12 +172,12 @@ func TestSendThatCannotBeEncodedMakesNoRequest(t *testing.T) {
 // A URL holds the UserSig: no error may repeat it.
 func TestNoErrorShowsTheURL(t *testing.T) {
 	t.Parallel()
-	s := Settings{SDKAppID: 1400000001, SecretKey: "s", BaseURL: "http://127.0.0.1:1"}
+	s := Settings{SDKAppID: 1400000001, SecretKey: vendors.NewSecret("s"), BaseURL: "http://127.0.0.1:1"}
 	r := request(&push.Message{Title: "t", Body: "b"}, "a")
 	r.Access = "eJyrVgrx*the-UserSig_"
 	for _, base := range []string{"http://127.0.0.1:1", "http://[::1", "http://127.0.0.1:1\x7f"} {
 		s.BaseURL = base
-		_, err := s.Open(vendors.NewClient(1)).Send(t.Context(), r)
+		_, err := s.Open(httpx.NewClient(1)).Send(t.Context(), r)
 		if err == nil || strings.Contains(err.Error(), "UserSig") || strings.Contains(err.Error(), "sdkappid") {
 			t.Errorf("got %v, want an error without the URL", err)
 		}

@@ -2,7 +2,7 @@ package tim
 
 import (
 	"github.com/postrider/postrider/pkg/push"
-	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
 const overridesField = "message.overrides." + Name
@@ -12,7 +12,7 @@ const overridesField = "message.overrides." + Name
 func check(m *push.Message) []push.Fault {
 	var faults []push.Fault
 	if !isData(m) {
-		faults = append(faults, vendors.CheckTexts(m, "Tencent IM")...)
+		faults = append(faults, body.CheckTexts(m, "Tencent IM")...)
 	}
 	if f := overrides.Faults(m.Overrides[Name]); len(f) > 0 {
 		return append(faults, f...) // what cannot be merged cannot be measured
@@ -23,7 +23,7 @@ func check(m *push.Message) []push.Fault {
 // sizeFaults measures the larger of the two forms that the message may take.
 func sizeFaults(m *push.Message) []push.Fault {
 	msg, err := chatMessage(m)
-	return vendors.CheckSize(m, Name, len(msg), err, "Tencent IM's request, accounts aside", maxPayload-spare)
+	return body.CheckSize(m, Name, len(msg), err, "Tencent IM's request, accounts aside", maxPayload-spare)
 }
 
 // spare is more than the rest of a request has, in bytes.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/postrider/postrider/internal/vendortest"
 	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/vendors"
 )
 
 func TestCheckNamesTheFieldAtFault(t *testing.T) {
@@ -41,7 +42,7 @@ func TestCheckNamesTheFieldAtFault(t *testing.T) {
 // A message that passes Check is never over the limit when it is sent.
 func TestCheckMeasuresWhatSendMakes(t *testing.T) {
 	t.Parallel()
-	long := &adapter{appID: 1, identifier: strings.Repeat("i", 32), secret: "key"}
+	long := &adapter{appID: 1, identifier: strings.Repeat("i", 32), secret: vendors.NewSecret("key")}
 	rapid.Check(t, func(t *rapid.T) {
 		m := &push.Message{
 			Title: rapid.StringN(1, 50, -1).Draw(t, "title"), Body: strings.Repeat(rapid.StringN(1, 9, -1).Draw(t, "body"), rapid.IntRange(1, 2000).Draw(t, "times")),
@@ -68,7 +69,7 @@ func TestCheckMeasuresWhatSendMakes(t *testing.T) {
 
 func TestSettingsNameTheKeyAtFault(t *testing.T) {
 	t.Parallel()
-	good := Settings{SDKAppID: 1400000001, SecretKey: "s"}
+	good := Settings{SDKAppID: 1400000001, SecretKey: vendors.NewSecret("s")}
 	tests := []struct {
 		name   string
 		change func(s *Settings)
@@ -76,7 +77,7 @@ func TestSettingsNameTheKeyAtFault(t *testing.T) {
 	}{
 		{"good ones have none", func(*Settings) {}, ""},
 		{"an app id is over 0", func(s *Settings) { s.SDKAppID = 0 }, "sdk_app_id"},
-		{"a secret key is needed", func(s *Settings) { s.SecretKey = "" }, "secret_key"},
+		{"a secret key is needed", func(s *Settings) { s.SecretKey = vendors.NewSecret("") }, "secret_key"},
 		{"an identifier may be named", func(s *Settings) { s.Identifier = "shop-admin" }, ""},
 		{"an identifier has no blanks", func(s *Settings) { s.Identifier = "shop admin" }, "identifier"},
 		{"an identifier has 32 bytes at most", func(s *Settings) { s.Identifier = strings.Repeat("a", 33) }, "identifier"},

@@ -10,12 +10,14 @@ import (
 
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
+	"github.com/postrider/postrider/pkg/vendors/receipts"
 )
 
 // receipts are Tencent's push callbacks: at most 100 events in a call, to be
 // answered within 2 seconds, perhaps late or twice:
 // https://cloud.tencent.com/document/product/269/102567
-func receipts() *vendors.Receipts {
+func receiptSpec() *vendors.Receipts {
 	return &vendors.Receipts{
 		Verify: verifyCallback, Ours: ours, Read: readCallback,
 		ContentType: "application/json",
@@ -45,7 +47,7 @@ func ours(c *vendors.ReceiptCall) bool {
 // readCallback leaves out the calls about other things than pushes: the console
 // has one address for all.
 func readCallback(c *vendors.ReceiptCall) ([]vendors.Receipt, error) {
-	body, err := vendors.ReadFields(c.Body)
+	body, err := receipts.ReadFields(c.Body)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +72,7 @@ func readCallback(c *vendors.ReceiptCall) ([]vendors.Receipt, error) {
 		}
 		all = append(all, vendors.Receipt{
 			Token: token, Tag: f.Text("DataId"), RequestID: id, At: seconds(f.Text("EventTime")),
-			Code: classify.Code{Level: classify.Callback, Code: code, Text: vendors.Text(f.Text("ErrInfo"), token)}, Event: event(code, f.Text("PushStage")),
+			Code: classify.Code{Level: classify.Callback, Code: code, Text: httpx.Redact(f.Text("ErrInfo"), token)}, Event: event(code, f.Text("PushStage")),
 		})
 	}
 	return all, nil
@@ -78,7 +80,7 @@ func readCallback(c *vendors.ReceiptCall) ([]vendors.Receipt, error) {
 
 // callbackCode is Tencent's own code, none of which is over 0, or else the code
 // of the phone's vendor behind that vendor's number: "3/80300007".
-func callbackCode(f vendors.Fields) string {
+func callbackCode(f receipts.Fields) string {
 	code := f.Text("ErrCode")
 	n, err := strconv.Atoi(code)
 	switch {
@@ -100,7 +102,7 @@ func event(code, stage string) vendors.Event {
 	case stage == "3":
 		return vendors.Clicked
 	}
-	return vendors.Waiting
+	return vendors.Pending
 }
 
 // seconds is a time in Unix seconds, or in milliseconds as newer pages have it;

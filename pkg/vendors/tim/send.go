@@ -2,13 +2,13 @@ package tim
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
 
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 const opSend = "send"
@@ -23,10 +23,6 @@ type adapter struct {
 	chat             bool // notifications are chat messages
 }
 
-// Format prints the adapter without its fields: fmt shows unexported fields
-// with no regard for their String methods, and one of them is the secret.
-func (a *adapter) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte("tim adapter")) }
-
 // Send makes exactly one request for at most 500 accounts. Its URL holds the
 // UserSig, so nothing may print it.
 func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer, error) {
@@ -39,11 +35,11 @@ func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer,
 		return vendors.Answer{}, vendors.UnsentError(opSend, err)
 	}
 	address += "&usersig=" + url.QueryEscape(r.Access) + "&random=" + strconv.FormatUint(uint64(random(r)), 10)
-	req, err := vendors.Post(ctx, opSend, address, "application/json", body)
+	req, err := httpx.Post(ctx, opSend, address, "application/json", body)
 	if err != nil {
 		return vendors.Answer{}, err
 	}
-	reply, err := vendors.Do(a.client, opSend, req)
+	reply, err := httpx.Do(a.client, opSend, req)
 	if err != nil {
 		return vendors.Answer{}, err
 	}

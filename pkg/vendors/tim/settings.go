@@ -1,7 +1,6 @@
 package tim
 
 import (
-	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -9,6 +8,7 @@ import (
 
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 // Tencent's production address, of the data center in China, and paths. Other
@@ -50,10 +50,6 @@ type Settings struct {
 	BaseURL string `yaml:"base_url"`
 }
 
-// Format prints the app id alone, whatever the verb: under a verb that does not
-// fit fmt passes over Secret's own String.
-func (s Settings) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "tim app %d", s.SDKAppID) }
-
 // Faults reports missing or malformed settings, by their keys in the file.
 func (s *Settings) Faults() []push.Fault {
 	var faults []push.Fault
@@ -63,13 +59,13 @@ func (s *Settings) Faults() []push.Fault {
 	if s.Identifier != "" && !identifierForm.MatchString(s.Identifier) {
 		faults = append(faults, push.Fault{Field: "identifier", Reason: "must be an administrator's UserID, at most 32 bytes without blanks; leave it empty for " + admin})
 	}
-	if s.SecretKey == "" {
+	if s.SecretKey.Empty() {
 		faults = append(faults, push.Fault{Field: "secret_key", Reason: "is required: the app's secret key"})
 	}
 	if s.API != "" && s.API != apiPush && s.API != apiChat {
 		faults = append(faults, push.Fault{Field: "api", Reason: "is unknown: write push or chat"})
 	}
-	return append(faults, vendors.CheckAddress("base_url", s.BaseURL, false)...)
+	return append(faults, httpx.CheckAddress("base_url", s.BaseURL, false)...)
 }
 
 // Open returns the adapter for these settings, which are valid. It is a
@@ -79,7 +75,7 @@ func (s *Settings) Open(client *http.Client) vendors.Vendor {
 	if a.identifier == "" {
 		a.identifier = admin
 	}
-	base := vendors.BaseURL(s.BaseURL, sendBase)
+	base := httpx.BaseURL(s.BaseURL, sendBase)
 	query := "?contenttype=json&sdkappid=" + strconv.FormatInt(a.appID, 10) + "&identifier=" + url.QueryEscape(a.identifier)
 	a.pushURL, a.chatURL = base+pushPath+query, base+chatPath+query
 	return a

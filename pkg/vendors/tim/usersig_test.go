@@ -11,13 +11,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/postrider/postrider/pkg/vendors"
 )
 
 // The signature is compared after decoding: compression may differ between
 // libraries.
 func TestUserSigOfAKnownKey(t *testing.T) {
 	t.Parallel()
-	a := &adapter{appID: 1400000001, identifier: "administrator", secret: "testkey"}
+	a := &adapter{appID: 1400000001, identifier: "administrator", secret: vendors.NewSecret("testkey")}
 	got := unpack(t, a.userSig(time.Unix(1700000000, 0), 86400*time.Second))
 	want := userSig{
 		Version: "2.0", Identifier: "administrator", AppID: 1400000001, Expire: 86400, Time: 1700000000,
@@ -55,7 +57,7 @@ func unpack(t *testing.T, sig string) userSig {
 func TestGrantMakesNoRequest(t *testing.T) {
 	t.Parallel()
 	client := &http.Client{Transport: refusing{t}}
-	a := (&Settings{SDKAppID: 1, SecretKey: "key"}).Open(client).(*adapter)
+	a := (&Settings{SDKAppID: 1, SecretKey: vendors.NewSecret("key")}).Open(client).(*adapter)
 	now := time.Unix(1700000000, 0)
 	g, err := a.Grant(t.Context(), now)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
 	"github.com/postrider/postrider/pkg/vendors/body"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 // The codes that this file branches on; what they lead to stands in codes.tsv.
@@ -56,7 +57,7 @@ func parse(body []byte) envelope {
 
 // readAnswer looks at the body's result first and at the HTTP status only where
 // there is none: vivo's failures come with status 200, and a 500 is plain text.
-func readAnswer(reply vendors.Reply, tokens []string, hide ...string) (vendors.Answer, error) {
+func readAnswer(reply httpx.Reply, tokens []string, hide ...string) (vendors.Answer, error) {
 	e := parse(reply.Body)
 	code := codeOf(e.Result)
 	switch {
@@ -74,7 +75,7 @@ func readAnswer(reply vendors.Reply, tokens []string, hide ...string) (vendors.A
 		RetryAfter: reply.RetryAfter,
 	}
 	if code != codeSuccess {
-		answer.Code.Text = vendors.Words(text(e.Desc), tokens, hide...)
+		answer.Code.Text = httpx.RedactAnswer(text(e.Desc), tokens, hide...)
 	}
 	return answer, nil
 }
@@ -136,7 +137,7 @@ func text(raw json.RawMessage) string {
 	if string(raw) == "null" {
 		return ""
 	}
-	return body.Text(raw)
+	return body.Decode(raw)
 }
 
 // name is vivo's name for something, to be sent back and shown: printable

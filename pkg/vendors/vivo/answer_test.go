@@ -10,10 +10,11 @@ import (
 	"github.com/postrider/postrider/internal/vendortest"
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 // reader reads an answer with the secrets of these tests.
-func reader(reply vendors.Reply, tokens []string) (vendors.Answer, error) {
+func reader(reply httpx.Reply, tokens []string) (vendors.Answer, error) {
 	return readAnswer(reply, tokens, "access-1")
 }
 
@@ -47,7 +48,7 @@ func TestInvalidUsersNameExactlyTheSentTokens(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := readAnswer(vendors.Reply{Status: 200, Body: body}, tokens)
+		got, err := readAnswer(httpx.Reply{Status: 200, Body: body}, tokens)
 		if named := vendortest.ByToken(t, got.Tokens, tokens); err != nil || !maps.Equal(named, want) {
 			t.Fatalf("got %v (%v), want %v", named, err, want)
 		}
@@ -67,7 +68,7 @@ func FuzzReadAnswer(f *testing.F) {
 	}
 	tokens := []string{"xxx", "yyyy", "zzzzz"}
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
-		answer, err := readAnswer(vendors.Reply{Status: status, Body: body}, tokens, "access-token")
+		answer, err := readAnswer(httpx.Reply{Status: status, Body: body}, tokens, "access-token")
 		if err != nil {
 			return
 		}

@@ -22,24 +22,24 @@ func (a *adapter) singleBody(r *vendors.Request) ([]byte, error) {
 	})
 }
 
-// saveBody is the message without tokens. One that is laid up again since vivo
+// uploadBody is the message without tokens. One that is uploaded again since vivo
 // lost it is another request.
-func (a *adapter) saveBody(r *vendors.Request) ([]byte, error) {
+func (a *adapter) uploadBody(r *vendors.Request) ([]byte, error) {
 	return payload(r.Message, ident{
 		appID: a.appID, key: r.Key, receiptURL: r.ReceiptURL,
-		requestID: requestID("save", r.Key, r.Saved),
+		requestID: requestID("save", r.Key, r.UploadID),
 		ttl:       listTTL(r),
 	})
 }
 
 func listTTL(r *vendors.Request) int64 { return seconds(r.TTL, listLeast, listMost) }
 
-// listBody sends what was laid up. It is written in one piece, so the number of
+// listBody sends an uploaded message. It is written in one piece, so the number of
 // allocations does not grow with the tokens; its requestId is made of the rest.
 func (a *adapter) listBody(r *vendors.Request) []byte {
-	b := make([]byte, 0, 256+len(r.Saved)+body.StringsSize(r.Tokens))
+	b := make([]byte, 0, 256+len(r.UploadID)+body.StringsSize(r.Tokens))
 	b = append(append(b, `{"appId":`...), a.appID...)
-	b = body.AppendString(append(b, `,"taskId":`...), r.Saved)
+	b = body.AppendString(append(b, `,"taskId":`...), r.UploadID)
 	b = strconv.AppendInt(append(b, `,"pushMode":`...), int64(pushMode(r.Message)), 10)
 	b = body.AppendStrings(append(b, `,"regIds":[`...), r.Tokens)
 	b = append(b, ']')

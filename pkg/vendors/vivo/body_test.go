@@ -11,12 +11,13 @@ import (
 	"github.com/postrider/postrider/internal/vendortest"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 const testKey = "0123456789abcdef0123456789abcdef"
 
 func request(m *push.Message, tokens ...string) *vendors.Request {
-	return &vendors.Request{Message: m, Tokens: tokens, TTL: time.Hour, Key: testKey, Access: "access", Saved: "542423431"}
+	return &vendors.Request{Message: m, Tokens: tokens, TTL: time.Hour, Key: testKey, Access: "access", UploadID: "542423431"}
 }
 
 // list is the body of pushToList, as the document has it.
@@ -65,7 +66,7 @@ func TestAListsRequestIDIsTheSameForTheSameRequestAlone(t *testing.T) {
 		"other tokens":          func(r *vendors.Request) { r.Tokens = []string{"a", "c"} },
 		"fewer tokens":          func(r *vendors.Request) { r.Tokens = []string{"a"} },
 		"tokens cut elsewhere":  func(r *vendors.Request) { r.Tokens = []string{"ab", ""} },
-		"another saved message": func(r *vendors.Request) { r.Saved = "5" },
+		"another saved message": func(r *vendors.Request) { r.UploadID = "5" },
 	}
 	for name, change := range changes {
 		r := *base
@@ -126,7 +127,7 @@ func TestOneTokenIsNoList(t *testing.T) {
 	t.Parallel()
 	a := &adapter{}
 	for n, want := range map[int]bool{1: false, 2: true, 1000: true} {
-		if got := a.Saves(&vendors.Request{Tokens: make([]string, n)}); got != want {
+		if got := a.NeedsUpload(&vendors.Request{Tokens: make([]string, n)}); got != want {
 			t.Errorf("%d tokens: got %v, want %v", n, got, want)
 		}
 	}
@@ -161,7 +162,7 @@ func TestAllocationsDoNotGrowWithTheTokens(t *testing.T) {
 	a := &adapter{appID: "10004"}
 	vendortest.ConstantAllocations(t, 2, 1000, 40, "%023d", func(tokens []string) func() {
 		r := request(&push.Message{Title: "t", Body: "b"}, tokens...)
-		ok := vendors.Reply{Status: 200, Body: []byte(`{"result":0,"desc":"请求成功"}`)}
+		ok := httpx.Reply{Status: 200, Body: []byte(`{"result":0,"desc":"请求成功"}`)}
 		return func() {
 			a.listBody(r)
 			if got, err := readAnswer(ok, tokens, "access", "secret"); err != nil || len(got.Tokens) != 0 {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/postrider/postrider/internal/vendortest"
 	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/vendors"
 )
 
 func over(s string) map[string]json.RawMessage {
@@ -99,14 +100,14 @@ func TestSettingsNameTheKeyAtFault(t *testing.T) {
 		{"an app id is not negative", func(s *Settings) { s.AppID = -1 }, "app_id"},
 		{"an app key is needed", func(s *Settings) { s.AppKey = "" }, "app_key"},
 		{"an app key has no blanks around it", func(s *Settings) { s.AppKey = " k" }, "app_key"},
-		{"an app secret is needed", func(s *Settings) { s.AppSecret = "" }, "app_secret"},
-		{"an app secret has no line break", func(s *Settings) { s.AppSecret = "s\n" }, "app_secret"},
+		{"an app secret is needed", func(s *Settings) { s.AppSecret = vendors.NewSecret("") }, "app_secret"},
+		{"an app secret has no line break", func(s *Settings) { s.AppSecret = vendors.NewSecret("s\n") }, "app_secret"},
 		{"a base URL has no path", func(s *Settings) { s.BaseURL = "https://a/b" }, "base_url"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			s := Settings{AppID: 1, AppKey: "k", AppSecret: "s"}
+			s := Settings{AppID: 1, AppKey: "k", AppSecret: vendors.NewSecret("s")}
 			tt.change(&s)
 			vendortest.FaultsAt(t, s.Faults(), strings.Fields(tt.want)...)
 		})
@@ -128,11 +129,11 @@ func TestAddresses(t *testing.T) {
 
 func TestWhatCannotBeEncodedMakesNoRequest(t *testing.T) {
 	t.Parallel()
-	s := Settings{AppID: 1, AppKey: "k", AppSecret: "s", BaseURL: "http://127.0.0.1:1"}
+	s := Settings{AppID: 1, AppKey: "k", AppSecret: vendors.NewSecret("s"), BaseURL: "http://127.0.0.1:1"}
 	a := s.Open(nil).(*adapter)
 	m := &push.Message{Overrides: over(`{"regId":"x"}`)}
 	_, one := a.Send(t.Context(), request(m, "a"))
-	_, save := a.Save(t.Context(), request(m, "a", "b"))
+	_, save := a.Upload(t.Context(), request(m, "a", "b"))
 	for _, err := range []error{one, save} {
 		if err == nil || !strings.Contains(err.Error(), ": transport/dial: ") {
 			t.Errorf("got %v, want a refusal before any request", err)

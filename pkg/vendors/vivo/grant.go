@@ -12,6 +12,7 @@ import (
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
 	"github.com/postrider/postrider/pkg/vendors/body"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 const opGrant = "fetch access token"
@@ -55,7 +56,7 @@ func sign(appID, appKey, timestamp, appSecret string) string {
 }
 
 // readGrant looks at the body's result first: failures come with HTTP 200.
-func readGrant(reply vendors.Reply, secret string) (vendors.Grant, error) {
+func readGrant(reply httpx.Reply, secret string) (vendors.Grant, error) {
 	e := parse(reply.Body)
 	access := name(e.AuthToken)
 	switch code := codeOf(e.Result); {
@@ -66,7 +67,7 @@ func readGrant(reply vendors.Reply, secret string) (vendors.Grant, error) {
 	case code != codeSuccess:
 		return vendors.Grant{}, &vendors.Error{
 			Op:         opGrant,
-			Code:       classify.Code{Level: classify.Auth, Code: code, Text: vendors.Words(text(e.Desc), nil, secret, access)},
+			Code:       classify.Code{Level: classify.Auth, Code: code, Text: httpx.RedactAnswer(text(e.Desc), nil, secret, access)},
 			Status:     reply.Status,
 			RetryAfter: reply.RetryAfter,
 		}

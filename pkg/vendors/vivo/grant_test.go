@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 // The vector is the document's own: https://dev.vivo.com.cn/documentCenter/doc/362
@@ -27,9 +28,9 @@ func FuzzReadGrant(f *testing.F) {
 		f.Add(500, []byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
-		reply := vendors.Reply{Status: status, Body: body}
+		reply := httpx.Reply{Status: status, Body: body}
 		g, err := readGrant(reply, "the-secret")
-		s, saveErr := readSaved(reply, time.Hour, "the-secret")
+		s, saveErr := readUploaded(reply, time.Hour, "the-secret")
 		for _, err := range []error{err, saveErr} {
 			var e *vendors.Error
 			if err != nil && (!errors.As(err, &e) || e.Code.Code == "" || strings.Contains(err.Error(), "the-secret")) {

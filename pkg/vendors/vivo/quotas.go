@@ -10,10 +10,10 @@ import (
 // https://dev.vivo.com.cn/documentCenter/doc/362
 func quotas() []vendors.Quota {
 	return []vendors.Quota{
-		{Bucket: "operational", Meaning: "the class marketing", Has: func(m *push.Message, _ int) bool { return operationalClass(m) }},
-		{Bucket: "system", Meaning: "the class service", Has: func(m *push.Message, _ int) bool { return !operationalClass(m) }},
-		{Bucket: "commercial", Meaning: "the class marketing without a category, or with MARKETING", Has: commercial},
-		{Bucket: "lists", Meaning: "messages laid up for lists: requests with two tokens and more", Has: func(_ *push.Message, n int) bool { return n >= minTokens }},
+		{Bucket: "operational", Meaning: "the class marketing", Counts: func(m *push.Message, _ int) bool { return operationalClass(m) }},
+		{Bucket: "system", Meaning: "the class service", Counts: func(m *push.Message, _ int) bool { return !operationalClass(m) }},
+		{Bucket: "commercial", Meaning: "the class marketing without a category, or with MARKETING", Counts: commercial},
+		{Bucket: "lists", Meaning: "messages uploaded for lists: requests with two tokens and more", Counts: func(_ *push.Message, n int) bool { return n >= minTokens }},
 		{Bucket: "everybody", Meaning: "messages to everybody, which postrider never sends"},
 		{Bucket: "grants", Meaning: "access tokens, for which package credential waits; requests go on while one lives"},
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/receipts"
 )
 
 // longestReceiptURL is the limit of extra.callback, in bytes:
@@ -15,7 +16,7 @@ const longestReceiptURL = 128
 // receipts are posted, unsigned, as an object keyed by task; several tasks may
 // come together. vivo sends them for formal messages only:
 // https://docs.getui.com/getui/server/receipt
-func receipts() *vendors.Receipts {
+func receiptSpec() *vendors.Receipts {
 	return &vendors.Receipts{
 		Read: readReceipts, ContentType: "application/json", Reply: `{"result":0}`, LongestURL: longestReceiptURL,
 	}
@@ -30,7 +31,7 @@ func receiptFields(id ident) map[string]string {
 }
 
 func readReceipts(c *vendors.ReceiptCall) ([]vendors.Receipt, error) {
-	body, err := vendors.ReadFields(c.Body)
+	body, err := receipts.ReadFields(c.Body)
 	if err != nil {
 		return nil, err
 	}

@@ -3,29 +3,29 @@ package vivo
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 const (
-	opSend = "send"
-	opSave = "save message"
+	opSend   = "send"
+	opUpload = "upload message"
 
 	jsonType = "application/json; charset=UTF-8"
 )
 
 // The paths: https://dev.vivo.com.cn/documentCenter/doc/362
 const (
-	pathAuth = "/auth"
-	pathSend = "/send"
-	pathSave = "/saveListPayload"
-	pathList = "/pushToList"
+	pathAuth   = "/auth"
+	pathSend   = "/send"
+	pathUpload = "/saveListPayload"
+	pathList   = "/pushToList"
 )
 
-var errNotSaved = errors.New("the message was not laid up")
+var errNotUploaded = errors.New("the message was not uploaded")
 
 // adapter is immutable, and safe for concurrent use.
 type adapter struct {
@@ -36,16 +36,12 @@ type adapter struct {
 	secret vendors.Secret
 }
 
-// Format prints the adapter without its fields: fmt shows unexported fields
-// with no regard for their String methods, and one of them is the secret.
-func (a *adapter) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte("vivo adapter")) }
+// NeedsUpload reports whether the request goes to a list: vivo refuses lists of one.
+func (a *adapter) NeedsUpload(r *vendors.Request) bool { return len(r.Tokens) >= minTokens }
 
-// Saves tells whether the request goes to a list: vivo refuses lists of one.
-func (a *adapter) Saves(r *vendors.Request) bool { return len(r.Tokens) >= minTokens }
-
-// Send makes exactly one request for at most 1,000 tokens. Two or more need r.Saved.
+// Send makes exactly one request for at most 1,000 tokens. Two or more need r.UploadID.
 func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer, error) {
-	if a.Saves(r) {
+	if a.NeedsUpload(r) {
 		return a.sendList(ctx, r)
 	}
 	body, err := a.singleBody(r)
@@ -60,8 +56,8 @@ func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer,
 }
 
 func (a *adapter) sendList(ctx context.Context, r *vendors.Request) (vendors.Answer, error) {
-	if r.Saved == "" {
-		return vendors.Answer{}, vendors.UnsentError(opSend, errNotSaved)
+	if r.UploadID == "" {
+		return vendors.Answer{}, vendors.UnsentError(opSend, errNotUploaded)
 	}
 	reply, err := a.post(ctx, opSend, pathList, r.Access, a.listBody(r))
 	if err != nil {
@@ -69,19 +65,19 @@ func (a *adapter) sendList(ctx context.Context, r *vendors.Request) (vendors.Ans
 	}
 	answer, err := readAnswer(reply, r.Tokens, r.Access, a.secret.Reveal(), r.ReceiptURL)
 	if answer.Code.Level == classify.Response {
-		answer.SavedGone = answer.Code.Code == codeBadTask || answer.Code.Code == codeNoMessage
-		answer.RequestID = r.Saved // receipts come under the task's id
+		answer.UploadGone = answer.Code.Code == codeBadTask || answer.Code.Code == codeNoMessage
+		answer.RequestID = r.UploadID // receipts come under the task's id
 	}
 	return answer, err
 }
 
-func (a *adapter) post(ctx context.Context, op, path, access string, body []byte) (vendors.Reply, error) {
-	req, err := vendors.Post(ctx, op, a.base+path, jsonType, body)
+func (a *adapter) post(ctx context.Context, op, path, access string, body []byte) (httpx.Reply, error) {
+	req, err := httpx.Post(ctx, op, a.base+path, jsonType, body)
 	if err != nil {
-		return vendors.Reply{}, err
+		return httpx.Reply{}, err
 	}
 	if access != "" {
 		req.Header["authToken"] = []string{access} // as the document writes it, not as net/http would
 	}
-	return vendors.Do(a.client, op, req)
+	return httpx.Do(a.client, op, req)
 }

@@ -1,13 +1,13 @@
 package vivo
 
 import (
-	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
 
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 // sendBase is vivo's production address: https://dev.vivo.com.cn/documentCenter/doc/362
@@ -25,9 +25,6 @@ type Settings struct {
 	BaseURL string `yaml:"base_url"`
 }
 
-// Format prints the app id alone, whatever the verb.
-func (s Settings) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "vivo app %d", s.AppID) }
-
 // Faults reports missing or malformed settings, by their keys in the file.
 func (s *Settings) Faults() []push.Fault {
 	var faults []push.Fault
@@ -37,18 +34,18 @@ func (s *Settings) Faults() []push.Fault {
 	if s.AppKey == "" || strings.TrimSpace(s.AppKey) != s.AppKey {
 		faults = append(faults, push.Fault{Field: "app_key", Reason: "is required, without white space around it: the AppKey from vivo's console"})
 	}
-	if s.AppSecret == "" || strings.TrimSpace(s.AppSecret.Reveal()) != s.AppSecret.Reveal() {
+	if s.AppSecret.Empty() || strings.TrimSpace(s.AppSecret.Reveal()) != s.AppSecret.Reveal() {
 		faults = append(faults, push.Fault{Field: "app_secret", Reason: "is required, without white space around it: the AppSecret from vivo's console"})
 	}
-	return append(faults, vendors.CheckAddress("base_url", s.BaseURL, false)...)
+	return append(faults, httpx.CheckAddress("base_url", s.BaseURL, false)...)
 }
 
 // Open returns the adapter for these settings, which are valid. It is a
-// vendors.Granter and a vendors.Saver too. It makes no call.
+// vendors.Granter and a vendors.Uploader too. It makes no call.
 func (s *Settings) Open(client *http.Client) vendors.Vendor {
 	return &adapter{
 		client: client,
-		base:   vendors.BaseURL(s.BaseURL, sendBase) + "/message",
+		base:   httpx.BaseURL(s.BaseURL, sendBase) + "/message",
 		appID:  strconv.Itoa(s.AppID),
 		appKey: s.AppKey,
 		secret: s.AppSecret,

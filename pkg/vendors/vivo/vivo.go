@@ -1,7 +1,7 @@
 // Package vivo speaks vivo Push's server API.
 //
-// It knows the three requests (one message to one phone, laying a message up,
-// sending what was laid up to a list), their answers, and the signed grant. It
+// It knows the three requests (one message to one phone, uploading a message,
+// sending an uploaded message to a list), their answers, and the signed grant. It
 // refuses to know what a code leads to (codes.tsv and package classify say so),
 // when to try again, and how large a quota is.
 package vivo
@@ -40,7 +40,7 @@ func Spec() vendors.Spec {
 		Name:     Name,
 		Title:    "vivo Push",
 		Batch:    maxTokens,
-		Least:    minTokens,
+		MinBatch: minTokens,
 		Unit:     vendors.Messages,
 		Rate:     minRate,
 		Codes:    codes(),
@@ -48,7 +48,7 @@ func Spec() vendors.Spec {
 		Settings: func() vendors.Settings { return new(Settings) },
 		Mapping:  mapping(),
 		Quotas:   quotas(),
-		Receipts: receipts(),
+		Receipts: receiptSpec(),
 	}
 }
 

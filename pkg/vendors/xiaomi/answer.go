@@ -9,6 +9,7 @@ import (
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
 	"github.com/postrider/postrider/pkg/vendors/body"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 // The codes that this file branches on; what they lead to stands in codes.tsv.
@@ -67,7 +68,7 @@ type delivery struct {
 // readAnswer looks at the body first and at the HTTP status only when the body
 // has no code: failures come with status 200. What sends or deletes is believed
 // under a successful status alone.
-func readAnswer(reply vendors.Reply, sent delivery, hide ...string) (vendors.Answer, error) {
+func readAnswer(reply httpx.Reply, sent delivery, hide ...string) (vendors.Answer, error) {
 	var e envelope
 	if err := json.Unmarshal(reply.Body, &e); err != nil {
 		e = envelope{}
@@ -78,7 +79,7 @@ func readAnswer(reply vendors.Reply, sent delivery, hide ...string) (vendors.Ans
 		return vendors.Answer{}, vendors.MalformedError(opSend, errNoCode)
 	case code == "", code == codeSuccess && !ok:
 		return vendors.Answer{Code: vendors.HTTPCode(reply.Status), Status: reply.Status, RetryAfter: reply.RetryAfter}, nil
-	case code == codeSuccess && body.Text(e.Result) == "error":
+	case code == codeSuccess && body.Decode(e.Result) == "error":
 		return vendors.Answer{}, vendors.MalformedError(opSend, errContradiction)
 	}
 	answer := vendors.Answer{RequestID: body.ID(e.TraceID), Status: reply.Status, RetryAfter: reply.RetryAfter}
@@ -102,7 +103,7 @@ func readAnswer(reply vendors.Reply, sent delivery, hide ...string) (vendors.Ans
 func reading(code string, e envelope, ok bool, tokens int) string {
 	switch code {
 	case codeFailed:
-		if !ok || body.Text(e.Result) == "ok" || strings.TrimSpace(body.Text(e.Reason)) != reasonInvalid {
+		if !ok || body.Decode(e.Result) == "ok" || strings.TrimSpace(body.Decode(e.Reason)) != reasonInvalid {
 			return code + readOther
 		}
 	case codeNoDevice, codeBadFormat:
@@ -115,8 +116,8 @@ func reading(code string, e envelope, ok bool, tokens int) string {
 
 // tokenCodes finds the tokens that a success leaves out.
 func (d details) tokenCodes(sent delivery, hide []string) []vendors.TokenCode {
-	bad := badTokens(body.Text(d.BadRegIDs))
-	said := body.Text(d.OverQuota)
+	bad := badTokens(body.Decode(d.BadRegIDs))
+	said := body.Decode(d.OverQuota)
 	over := overQuota(said)
 	if len(bad) == 0 && over == nil {
 		return nil
@@ -130,7 +131,7 @@ func (d details) tokenCodes(sent delivery, hide []string) []vendors.TokenCode {
 	if over == nil {
 		return list
 	}
-	return over.add(list, sent, vendors.Text(said, append(vendors.Contained(said, sent.tokens), hide...)...))
+	return over.add(list, sent, httpx.Redact(said, append(httpx.TokensIn(said, sent.tokens), hide...)...))
 }
 
 func badTokens(list string) map[string]bool {
@@ -152,12 +153,12 @@ func codeOf(raw json.RawMessage) string { return body.Code(raw, codeForm) }
 // words are the vendor's, for people: the reason, which says more than the
 // description, which is the code's own text.
 func (e envelope) words(tokens, hide []string) string {
-	said := body.Text(e.Reason)
+	said := body.Decode(e.Reason)
 	if said == "" || said == "null" {
-		said = body.Text(e.Description)
+		said = body.Decode(e.Description)
 	}
 	if said == "null" {
 		return ""
 	}
-	return vendors.Words(said, tokens, hide...)
+	return httpx.RedactAnswer(said, tokens, hide...)
 }

@@ -11,10 +11,11 @@ import (
 	"github.com/postrider/postrider/internal/vendortest"
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 // reader reads an answer with the secrets of these tests.
-func reader(reply vendors.Reply, tokens []string) (vendors.Answer, error) {
+func reader(reply httpx.Reply, tokens []string) (vendors.Answer, error) {
 	return readAnswer(reply, sentTo(tokens...), "the-secret")
 }
 
@@ -70,7 +71,7 @@ func TestAnswerTextIsTheVendorsWordsWithoutTokens(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			body := `{"code":10008,` + tt.members + `}`
-			got, err := reader(vendors.Reply{Status: 200, Body: []byte(body)}, nil)
+			got, err := reader(httpx.Reply{Status: 200, Body: []byte(body)}, nil)
 			if err != nil || got.Code.Text != tt.want {
 				t.Errorf("got text %q (%v), want %q", got.Code.Text, err, tt.want)
 			}
@@ -91,7 +92,7 @@ func TestPartialFailureNamesExactlyTheSentTokens(t *testing.T) {
 			t.Fatal(err)
 		}
 		body := `{"result":"ok","code":0,"data":{"bad_regids":` + string(list) + `}}`
-		got, err := readAnswer(vendors.Reply{Status: 200, Body: []byte(body)}, sentTo(tokens...), "secret")
+		got, err := readAnswer(httpx.Reply{Status: 200, Body: []byte(body)}, sentTo(tokens...), "secret")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -137,7 +138,7 @@ func TestMessagesThrownAwayAreCountedByChannel(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := readAnswer(vendors.Reply{Status: 200, Body: body}, sent, "secret")
+			got, err := readAnswer(httpx.Reply{Status: 200, Body: body}, sent, "secret")
 			if err != nil || len(got.Tokens) != len(tt.want) {
 				t.Fatalf("got %v (%v), want %v", got.Tokens, err, tt.want)
 			}
@@ -164,7 +165,7 @@ func FuzzReadAnswer(f *testing.F) {
 	}
 	sent := delivery{tokens: []string{"xxx", "yyyy", "zzzzz"}, messages: []channelTokens{{"", 2}, {"a", 1}}}
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
-		answer, err := readAnswer(vendors.Reply{Status: status, Body: body}, sent, "the-secret")
+		answer, err := readAnswer(httpx.Reply{Status: status, Body: body}, sent, "the-secret")
 		if err != nil {
 			return
 		}

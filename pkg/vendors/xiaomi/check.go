@@ -10,7 +10,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/postrider/postrider/pkg/push"
-	"github.com/postrider/postrider/pkg/vendors"
 	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
@@ -102,7 +101,7 @@ func clickFaults(c *push.Click) []push.Fault {
 		}
 	case push.ClickApp, push.ClickIntent:
 	}
-	return vendors.CheckClick(c)
+	return body.CheckClick(c)
 }
 
 // extraFaults measures all extras, ours too: the document does not say whether

@@ -13,6 +13,7 @@ import (
 
 	"github.com/postrider/postrider/internal/vendortest"
 	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/vendors"
 )
 
 func over(s string) map[string]json.RawMessage {
@@ -167,16 +168,16 @@ func FuzzMerge(f *testing.F) {
 
 func TestSettingsNameTheKeyAtFault(t *testing.T) {
 	t.Parallel()
-	good := Settings{AppSecret: "CXHodE6CbA+PKG1lEMgzvQ==", PackageName: "com.example.shop"}
+	good := Settings{AppSecret: vendors.NewSecret("CXHodE6CbA+PKG1lEMgzvQ=="), PackageName: "com.example.shop"}
 	tests := []struct {
 		name   string
 		change func(s *Settings)
 		want   string
 	}{
 		{"good ones have none", func(*Settings) {}, ""},
-		{"a secret is needed", func(s *Settings) { s.AppSecret = "" }, "app_secret"},
-		{"a secret has no scheme", func(s *Settings) { s.AppSecret = "key=abc" }, "app_secret"},
-		{"a secret has no line break", func(s *Settings) { s.AppSecret = "abc\n" }, "app_secret"},
+		{"a secret is needed", func(s *Settings) { s.AppSecret = vendors.NewSecret("") }, "app_secret"},
+		{"a secret has no scheme", func(s *Settings) { s.AppSecret = vendors.NewSecret("key=abc") }, "app_secret"},
+		{"a secret has no line break", func(s *Settings) { s.AppSecret = vendors.NewSecret("abc\n") }, "app_secret"},
 		{"a package is needed", func(s *Settings) { s.PackageName = "" }, "package_name"},
 		{"a package is one name", func(s *Settings) { s.PackageName = "com.a,com.b" }, "package_name"},
 		{"a package is not endless", func(s *Settings) { s.PackageName = strings.Repeat("p", 129) }, "package_name"},

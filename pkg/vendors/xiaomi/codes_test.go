@@ -7,7 +7,7 @@ import (
 
 	"github.com/postrider/postrider/internal/vendortest"
 	"github.com/postrider/postrider/pkg/classify"
-	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 // These sets are what may be lost or sent twice when a row changes by accident.
@@ -46,7 +46,7 @@ func TestEveryCodeIsReadAsANumber(t *testing.T) {
 			continue
 		}
 		body := fmt.Sprintf(`{"result":"error","reason":"No valid targets!","trace_id":"Xcm58061602298211208Nt","code":%s,"description":"发送消息失败"}`, row.Code)
-		got, err := readAnswer(vendors.Reply{Status: 200, Body: []byte(body)}, sentTo("a", "b"), "secret")
+		got, err := readAnswer(httpx.Reply{Status: 200, Body: []byte(body)}, sentTo("a", "b"), "secret")
 		if err != nil || got.Code.String() != "response/"+row.Code || len(got.Tokens) != 0 {
 			t.Errorf("code %s: got %v with %d token codes (%v)", row.Code, got.Code, len(got.Tokens), err)
 		}
@@ -84,7 +84,7 @@ func TestOnlyProofDeletes(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			body := fmt.Sprintf(`{"result":%q,"reason":%s,"code":%s,"description":"发送消息失败"}`, tt.result, tt.reason, tt.code)
-			got, err := readAnswer(vendors.Reply{Status: tt.status, Body: []byte(body)}, sentTo(tt.tokens...), "secret")
+			got, err := readAnswer(httpx.Reply{Status: tt.status, Body: []byte(body)}, sentTo(tt.tokens...), "secret")
 			if err != nil || got.Code.Code != tt.want {
 				t.Fatalf("got %v (%v), want %s", got.Code, err, tt.want)
 			}

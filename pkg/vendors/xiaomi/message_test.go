@@ -18,6 +18,7 @@ import (
 	"github.com/postrider/postrider/internal/vendortest"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 const testKey = "0123456789abcdef0123456789abcdef"
@@ -142,10 +143,10 @@ func many(t *testing.T, answer string, rs ...*vendors.Request) (vendors.Answer, 
 		_, _ = io.WriteString(w, answer)
 	}))
 	defer server.Close()
-	client := vendors.NewClient(1)
+	client := httpx.NewClient(1)
 	defer client.CloseIdleConnections()
-	s := Settings{AppSecret: "CXHodE6CbA+PKG1lEMgzvQ==", PackageName: "com.example.shop", BaseURL: server.URL}
-	got, err := s.Open(client).(vendors.Multi).SendMany(t.Context(), rs)
+	s := Settings{AppSecret: vendors.NewSecret("CXHodE6CbA+PKG1lEMgzvQ=="), PackageName: "com.example.shop", BaseURL: server.URL}
+	got, err := s.Open(client).(vendors.MixedSender).SendMixed(t.Context(), rs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,11 +192,11 @@ func TestSendManyWithOneTokenReadsCodesAsOne(t *testing.T) {
 
 func TestSendThatCannotBeMergedMakesNoRequest(t *testing.T) {
 	t.Parallel()
-	s := Settings{AppSecret: "s", PackageName: "p", BaseURL: "http://127.0.0.1:1"}
+	s := Settings{AppSecret: vendors.NewSecret("s"), PackageName: "p", BaseURL: "http://127.0.0.1:1"}
 	r := request(&push.Message{Overrides: map[string]json.RawMessage{Name: json.RawMessage(`{"registration_id":"x"}`)}}, "a")
 	v := s.Open(nil)
 	_, one := v.Send(t.Context(), r)
-	_, more := v.(vendors.Multi).SendMany(t.Context(), []*vendors.Request{r})
+	_, more := v.(vendors.MixedSender).SendMixed(t.Context(), []*vendors.Request{r})
 	for _, err := range []error{one, more} {
 		if err == nil || !strings.Contains(err.Error(), "send: transport/dial: merge overrides") {
 			t.Errorf("got %v, want a refusal before any request", err)
@@ -209,7 +210,7 @@ func TestAllocationsDoNotGrowWithTheTokens(t *testing.T) {
 	a := &adapter{packageName: "com.example.shop"}
 	vendortest.ConstantAllocations(t, 1, 1000, 80, "%0130d+/=", func(tokens []string) func() {
 		r := request(m, tokens...)
-		ok := vendors.Reply{Status: 200, Body: []byte(`{"result":"ok","trace_id":"X1","code":0,"data":{"id":"s1"},"description":"成功"}`)}
+		ok := httpx.Reply{Status: 200, Body: []byte(`{"result":"ok","trace_id":"X1","code":0,"data":{"id":"s1"},"description":"成功"}`)}
 		return func() {
 			list, err := a.fields(r)
 			if err != nil {

@@ -9,7 +9,7 @@ import (
 // quota, and a channel's class stands in the console alone:
 // https://dev.mi.com/xiaomihyperos/documentation/detail?pId=1656
 func quotas() []vendors.Quota {
-	return []vendors.Quota{{Bucket: "channel", Meaning: "messages of one channel", Has: vendors.Every, Part: channelOf}}
+	return []vendors.Quota{{Bucket: "channel", Meaning: "messages of one channel", Counts: vendors.EveryMessage, Part: channelOf}}
 }
 
 // channelOf is the channel of the form, overrides included; no_channel: none.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/receipts"
 )
 
 // longestReceiptURL is our own bound: Xiaomi answers 65037 to an address that
@@ -18,7 +19,7 @@ const longestReceiptURL = 256
 // receipts are posted once, unsigned, about a second after they arose, as JSON
 // in the form field data, keyed by message:
 // https://dev.mi.com/xiaomihyperos/documentation/detail?pId=1558
-func receipts() *vendors.Receipts {
+func receiptSpec() *vendors.Receipts {
 	return &vendors.Receipts{
 		Read: readReceipts, ContentType: "application/json", Reply: `{"code":0}`, LongestURL: longestReceiptURL,
 	}
@@ -37,14 +38,14 @@ func receiptFields(id ident) []field {
 var errNoData = errors.New("read receipt: the form has no data")
 
 func readReceipts(c *vendors.ReceiptCall) ([]vendors.Receipt, error) {
-	form, err := vendors.ReadForm(c.Body)
+	form, err := receipts.ReadForm(c.Body)
 	if err != nil {
 		return nil, err
 	}
 	if !form.Has("data") {
 		return nil, errNoData
 	}
-	body, err := vendors.ReadFields([]byte(form.Get("data")))
+	body, err := receipts.ReadFields([]byte(form.Get("data")))
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +58,7 @@ func readReceipts(c *vendors.ReceiptCall) ([]vendors.Receipt, error) {
 	return all, nil
 }
 
-func readReceipt(id string, f vendors.Fields) []vendors.Receipt {
+func readReceipt(id string, f receipts.Fields) []vendors.Receipt {
 	successors := f.Object("replaceTarget")
 	var all []vendors.Receipt
 	for _, token := range f.List("targets") {
@@ -76,7 +77,7 @@ func readReceipt(id string, f vendors.Fields) []vendors.Receipt {
 // receiptCode is the type, and what makes one reading of it: whether an invalid
 // target has a successor or is no registration id at all (errorCode 2 is an
 // alias, 3 an account), and which quota was used up.
-func receiptCode(f vendors.Fields, successor string) string {
+func receiptCode(f receipts.Fields, successor string) string {
 	code := f.Text("type")
 	extra := f.Object("extra")
 	switch kind := f.Text("errorCode"); {

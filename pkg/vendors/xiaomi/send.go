@@ -2,10 +2,10 @@ package xiaomi
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 const (
@@ -22,10 +22,6 @@ type adapter struct {
 	secret      vendors.Secret
 }
 
-// Format prints the adapter without its fields: fmt shows unexported fields
-// with no regard for their String methods, and one of them is the secret.
-func (a *adapter) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte("xiaomi adapter")) }
-
 // Send makes exactly one request for at most 1,000 tokens.
 func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer, error) {
 	list, err := a.fields(r)
@@ -38,7 +34,7 @@ func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer,
 
 // SendMany makes exactly one request for several messages, with at most 500
 // tokens in all.
-func (a *adapter) SendMany(ctx context.Context, rs []*vendors.Request) (vendors.Answer, error) {
+func (a *adapter) SendMixed(ctx context.Context, rs []*vendors.Request) (vendors.Answer, error) {
 	messages := make([][]field, len(rs))
 	var sent delivery
 	var address string
@@ -65,12 +61,12 @@ func (a *adapter) fields(r *vendors.Request) ([]field, error) {
 }
 
 func (a *adapter) post(ctx context.Context, address string, body []byte, sent delivery, receiptURL string) (vendors.Answer, error) {
-	req, err := vendors.Post(ctx, opSend, address, formType, body)
+	req, err := httpx.Post(ctx, opSend, address, formType, body)
 	if err != nil {
 		return vendors.Answer{}, err
 	}
 	req.Header.Set("Authorization", "key="+a.secret.Reveal())
-	reply, err := vendors.Do(a.client, opSend, req)
+	reply, err := httpx.Do(a.client, opSend, req)
 	if err != nil {
 		return vendors.Answer{}, err
 	}

@@ -1,13 +1,13 @@
 package xiaomi
 
 import (
-	"fmt"
 	"net/http"
 	"regexp"
 	"strings"
 
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 // Xiaomi's production address for China, and its paths. Phones registered
@@ -34,12 +34,6 @@ type Settings struct {
 	BaseURL string `yaml:"base_url"`
 }
 
-// Format prints the package alone, whatever the verb: under a verb that does
-// not fit, %s for a pointer in a list or %d, fmt passes over Secret's own String.
-func (s Settings) Format(f fmt.State, _ rune) {
-	_, _ = fmt.Fprintf(f, "xiaomi package %s", s.PackageName)
-}
-
 // Faults reports missing or malformed settings, by their keys in the file.
 func (s *Settings) Faults() []push.Fault {
 	var faults []push.Fault
@@ -54,13 +48,13 @@ func (s *Settings) Faults() []push.Fault {
 	if len(s.PackageName) > maxPackage || !packageForm.MatchString(s.PackageName) {
 		faults = append(faults, push.Fault{Field: "package_name", Reason: "is required: the app's Android package, like com.example.shop, at most 128 characters"})
 	}
-	return append(faults, vendors.CheckAddress("base_url", s.BaseURL, false)...)
+	return append(faults, httpx.CheckAddress("base_url", s.BaseURL, false)...)
 }
 
 // Open returns the adapter for these settings, which are valid. It is a
 // vendors.Multi too. It makes no call.
 func (s *Settings) Open(client *http.Client) vendors.Vendor {
-	base := vendors.BaseURL(s.BaseURL, sendBase)
+	base := httpx.BaseURL(s.BaseURL, sendBase)
 	return &adapter{
 		client: client, sendURL: base + sendPath, manyURL: base + manyPath,
 		packageName: s.PackageName, secret: s.AppSecret,

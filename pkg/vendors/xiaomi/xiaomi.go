@@ -52,7 +52,7 @@ func Spec() vendors.Spec {
 		Name:     Name,
 		Title:    "Xiaomi Mi Push",
 		Batch:    maxTokens,
-		Many:     maxMessages,
+		MaxMixed: maxMessages,
 		Unit:     vendors.Requests,
 		Rate:     minRate,
 		Codes:    codes(),
@@ -60,7 +60,7 @@ func Spec() vendors.Spec {
 		Settings: func() vendors.Settings { return new(Settings) },
 		Mapping:  mapping(),
 		Quotas:   quotas(),
-		Receipts: receipts(),
+		Receipts: receiptSpec(),
 	}
 }
 

@@ -1,0 +1,19 @@
+-- Deletes entries of a stream.
+--
+-- Uses: once
+-- KEYS
+--  stream  the stream
+--  call    what this call has done
+-- ARGV of each entry
+--  id      the entry's id
+-- Returns for each entry 1 if this call deleted it, else 0.
+local out = {}
+for i, id in each_entry() do
+  out[i] = redis.call('XDEL', stream, id)
+  if out[i] == 1 then
+    note(call, id)
+  elseif did(call, id) then
+    out[i] = 1
+  end
+end
+return out

@@ -1,0 +1,214 @@
+// Package lua runs the project's Lua scripts in Redis. A script is a .lua file
+// whose header names its keys and arguments; this package turns the names into
+// local variables of the script, puts the shared functions of wire before it, and
+// checks that a caller passes what the header names, in that order. It loads
+// scripts into Redis. It does not know what any script does.
+//
+// A header looks like this; the text after a name is for readers:
+//
+//	-- Adds jobs to a list.
+//	--
+//	-- Uses: kind
+//	-- KEYS
+//	--  list          the list
+//	-- KEYS of each job
+//	--  ledger        the job's ledger
+//	-- ARGV
+//	--  now number    Unix s
+//	-- ARGV of each job
+//	--  name          the job's id
+//	-- ARGV rest words
+//	-- Returns how many were added.
+//
+// The script finds list and now as local variables, now as a number. For the
+// group "job" it finds the number job_count and the iterator each_job:
+//
+//	for i, ledger, name in each_job() do … end
+//
+// The arguments after all groups are ARGV[words], ARGV[words + 1] and so on.
+package lua
+
+import (
+	"fmt"
+	"io/fs"
+	"regexp"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/postrider/postrider/pkg/push/wire"
+)
+
+// Script is a Lua script with its header. It is safe for concurrent use.
+type Script struct {
+	name       string
+	keys, args []field
+	groups     []group
+	rest       string // name of the index of the arguments after all groups; "": there are none
+	body       string
+	script     *redis.Script
+}
+
+// field is one key or argument.
+type field struct {
+	name   string
+	number bool // the script gets it as a number
+}
+
+// group is keys and arguments that are passed any number of times.
+type group struct {
+	name       string
+	keys, args []field
+}
+
+// Load reads a script from a file, and panics if its header cannot be read:
+// scripts are part of the program.
+func Load(files fs.FS, name string) *Script {
+	source, err := fs.ReadFile(files, name)
+	if err != nil {
+		panic("lua: " + err.Error())
+	}
+	s, err := Parse(name, string(source))
+	if err != nil {
+		panic("lua: " + err.Error())
+	}
+	return s
+}
+
+var (
+	sectionLine = regexp.MustCompile(`^-- (KEYS|ARGV)(?: of each ([a-z_]+))?$`)
+	fieldLine   = regexp.MustCompile(`^--  ([a-z][a-z0-9_]*)( number)?(?: .*)?$`)
+	restLine    = regexp.MustCompile(`^-- ARGV rest ([a-z_]+)$`)
+)
+
+// Parse reads a script. name is for errors.
+func Parse(name, source string) (*Script, error) {
+	s := &Script{name: name}
+	var uses []string
+	var fields *[]field
+	lines := strings.SplitAfter(source, "\n")
+	n := 0
+	for ; n < len(lines) && strings.HasPrefix(lines[n], "--"); n++ {
+		line := strings.TrimRight(lines[n], "\n")
+		switch section, one, rest := sectionLine.FindStringSubmatch(line), fieldLine.FindStringSubmatch(line), restLine.FindStringSubmatch(line); {
+		case strings.HasPrefix(line, "-- Uses: "):
+			uses = strings.Split(strings.TrimPrefix(line, "-- Uses: "), ", ")
+		case section != nil:
+			fields = s.section(section[1], section[2])
+		case rest != nil:
+			s.rest = rest[1]
+		case strings.HasPrefix(line, "-- Returns "):
+			fields = nil
+		case one != nil && fields == nil:
+			return nil, fmt.Errorf("%s: %q is neither a key nor an argument", name, line)
+		case one != nil:
+			*fields = append(*fields, field{one[1], one[2] != ""})
+		}
+	}
+	if n == 0 {
+		return nil, fmt.Errorf("%s: has no header", name)
+	}
+	s.body = strings.Join(lines[n:], "")
+	shared, err := wire.Prelude(uses...)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	s.script = redis.NewScript(strings.Join(lines[:n], "") + shared + s.locals() + s.body)
+	return s, nil
+}
+
+// section returns the fields that a line of the header begins.
+func (s *Script) section(kind, of string) *[]field {
+	keys, args := &s.keys, &s.args
+	if of != "" {
+		i := 0
+		for i < len(s.groups) && s.groups[i].name != of {
+			i++
+		}
+		if i == len(s.groups) {
+			s.groups = append(s.groups, group{name: of})
+		}
+		keys, args = &s.groups[i].keys, &s.groups[i].args
+	}
+	if kind == "KEYS" {
+		return keys
+	}
+	return args
+}
+
+// Names are all names that the header gives the script, groups' iterators
+// included.
+func (s *Script) Names() []string {
+	var all []string
+	for _, f := range append(append([]field{}, s.keys...), s.args...) {
+		all = append(all, f.name)
+	}
+	for _, g := range s.groups {
+		all = append(all, "each_"+g.name)
+	}
+	if s.rest != "" {
+		all = append(all, s.rest)
+	}
+	return all
+}
+
+// Body is the script without header and shared functions.
+func (s *Script) Body() string { return s.body }
+
+// locals is Lua that gives keys and arguments their names.
+func (s *Script) locals() string {
+	var b strings.Builder
+	define(&b, s.keys, "KEYS", "")
+	define(&b, s.args, "ARGV", "")
+	keyBase, argBase := fmt.Sprint(len(s.keys)), fmt.Sprint(len(s.args)+len(s.groups))
+	for i, g := range s.groups {
+		fmt.Fprintf(&b, "local %s_count = tonumber(ARGV[%d])\n", g.name, len(s.args)+i+1)
+		g.iterator(&b, keyBase, argBase)
+		keyBase += fmt.Sprintf(" + %d * %s_count", len(g.keys), g.name)
+		argBase += fmt.Sprintf(" + %d * %s_count", len(g.args), g.name)
+	}
+	if s.rest != "" {
+		fmt.Fprintf(&b, "local %s = %s + 1\n", s.rest, argBase)
+	}
+	return b.String()
+}
+
+func define(b *strings.Builder, fields []field, list, base string) {
+	if len(fields) == 0 {
+		return
+	}
+	names, values := make([]string, len(fields)), make([]string, len(fields))
+	for i, f := range fields {
+		names[i], values[i] = f.name, f.value(list, fmt.Sprint(base, i+1))
+	}
+	fmt.Fprintf(b, "local %s = %s\n", strings.Join(names, ", "), strings.Join(values, ", "))
+}
+
+func (f field) value(list, index string) string {
+	v := list + "[" + index + "]"
+	if f.number {
+		v = "tonumber(" + v + ")"
+	}
+	return v
+}
+
+// iterator defines each_<group>, whose values are the index of the row and then
+// its keys and arguments.
+func (g group) iterator(b *strings.Builder, keyBase, argBase string) {
+	var values []string
+	for i, f := range g.keys {
+		values = append(values, f.value("KEYS", fmt.Sprint("k + ", i+1)))
+	}
+	for i, f := range g.args {
+		values = append(values, f.value("ARGV", fmt.Sprint("a + ", i+1)))
+	}
+	fmt.Fprintf(b, `local function each_%[1]s()
+  local i, k, a = 0, %[2]s - %[4]d, %[3]s - %[5]d
+  return function()
+    if i == %[1]s_count then return nil end
+    i, k, a = i + 1, k + %[4]d, a + %[5]d
+    return i, %[6]s
+  end
+end
+`, g.name, keyBase, argBase, len(g.keys), len(g.args), strings.Join(values, ", "))
+}

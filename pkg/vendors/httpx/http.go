@@ -1,0 +1,95 @@
+package httpx
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/postrider/postrider/pkg/classify"
+	"github.com/postrider/postrider/pkg/vendors"
+)
+
+// MaxAnswer is the longest answer that is read, in bytes: a partial failure
+// that names 1,000 tokens of 4,096 bytes would have 4 MB; real ones have 200 kB.
+const MaxAnswer = 8 << 20
+
+// Reply is a vendor's HTTP answer, read whole.
+type Reply struct {
+	Status     int
+	Body       []byte
+	RetryAfter time.Duration
+}
+
+// Do sends one HTTP request and reads its answer whole. Redirects are not
+// followed. An error is an *Error with a transport code; it names no URL, since
+// vendors put secrets there.
+func Do(client *http.Client, op string, req *http.Request) (Reply, error) {
+	t := newTrip(req)
+	if err := req.Context().Err(); err != nil {
+		t.unsent = true
+		return Reply{}, t.failed(client, op, err)
+	}
+	resp, err := client.Do(t.request)
+	if err != nil {
+		return Reply{}, t.failed(client, op, err)
+	}
+	defer resp.Body.Close() //nolint:errcheck // the answer was read; a failed close changes nothing
+	body, err := readAll(resp)
+	if err != nil {
+		return Reply{}, t.failed(client, op, err)
+	}
+	t.use.answered()
+	if len(body) > MaxAnswer {
+		return Reply{}, &vendors.Error{
+			Op: op, Code: classify.Code{Level: classify.Transport, Code: classify.Oversized},
+			Err: fmt.Errorf("HTTP %d with more than %d bytes", resp.StatusCode, MaxAnswer),
+		}
+	}
+	return Reply{Status: resp.StatusCode, Body: body, RetryAfter: retryAfter(resp.Header.Get("Retry-After"), time.Now())}, nil
+}
+
+// Post builds a POST request. net/http sends it again by itself only when an
+// idle connection turns out closed before a byte of it was written.
+func Post(ctx context.Context, op, address, contentType string, body []byte) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
+	if err != nil {
+		return nil, vendors.UnsentError(op, cause(err, errAddress))
+	}
+	req.Header.Set("Content-Type", contentType)
+	return req, nil
+}
+
+func readAll(resp *http.Response) ([]byte, error) {
+	var body []byte
+	var err error
+	if n := resp.ContentLength; n >= 0 && n <= MaxAnswer {
+		body = make([]byte, n)
+		_, err = io.ReadFull(resp.Body, body)
+	} else {
+		body, err = io.ReadAll(io.LimitReader(resp.Body, MaxAnswer+1))
+	}
+	if err == nil {
+		// A server that sees us hang up may answer with nothing, or end its answer,
+		// in good form, while the connection is being closed.
+		err = resp.Request.Context().Err()
+	}
+	return body, err
+}
+
+// retryAfter reads seconds or an HTTP date; anything else, or the past, is 0.
+func retryAfter(header string, now time.Time) time.Duration {
+	if header == "" {
+		return 0
+	}
+	if n, err := strconv.Atoi(header); err == nil && n > 0 {
+		return time.Duration(min(n, 24*3600)) * time.Second
+	}
+	if at, err := http.ParseTime(header); err == nil && at.After(now) {
+		return min(at.Sub(now), 24*time.Hour)
+	}
+	return 0
+}

@@ -1,0 +1,103 @@
+package httpx
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+
+	"github.com/postrider/postrider/pkg/classify"
+	"github.com/postrider/postrider/pkg/vendors"
+)
+
+// trip is one HTTP request. It notes which connection the request was given,
+// and whether the vendor can have seen any of it.
+type trip struct {
+	request *http.Request
+	trace   httptrace.ClientTrace
+	use     use
+	unsent  bool // not a byte of the request was written
+}
+
+func newTrip(req *http.Request) *trip {
+	t := &trip{}
+	// Both functions run in the goroutine that calls http.Client.Do. What calls
+	// neither, a transport that is not net/http's, may have sent the request.
+	t.trace.GetConn = func(string) {
+		// net/http looks for another connection for a POST only when the first one
+		// took no byte of it, or the vendor said by HTTP/2 that it did not process it
+		// (RFC 9113, 8.7). A GET it repeats in other cases too.
+		t.unsent = t.unsent || !t.use.begun || req.Method == http.MethodPost
+	}
+	t.trace.GotConn = func(info httptrace.GotConnInfo) { t.unsent, t.use = false, begin(info.Conn) }
+	t.request = req.WithContext(httptrace.WithClientTrace(req.Context(), &t.trace))
+	return t
+}
+
+// failed is the error of a request that has no answer.
+func (t *trip) failed(client *http.Client, op string, err error) *vendors.Error {
+	code, other := classify.Broken, errNotHTTP
+	if t.unsent {
+		code, other = classify.Dial, errNoConnection
+	}
+	var netErr net.Error
+	switch ended := t.request.Context().Err(); {
+	case errors.Is(ended, context.Canceled):
+		code = classify.Canceled
+	case t.unsent:
+	case ended != nil, errors.As(err, &netErr) && netErr.Timeout():
+		code = classify.Timeout
+		t.use.timedOut(client)
+	}
+	return &vendors.Error{Op: op, Code: classify.Code{Level: classify.Transport, Code: code}, Unsent: t.unsent, Err: cause(err, other)}
+}
+
+var (
+	errNoConnection = errors.New("no connection")
+	errNotHTTP      = errors.New("the answer is not HTTP")
+	errAddress      = errors.New("the address is not a URL")
+)
+
+// proxyError says how a proxy answered the CONNECT.
+type proxyError struct{ status int }
+
+func (e *proxyError) Error() string {
+	return fmt.Sprintf("the proxy answered HTTP %d to CONNECT, want 200: check HTTPS_PROXY", e.status)
+}
+
+// refusedByProxy is for http.Transport.OnProxyConnectResponse. net/http's own
+// error would quote the proxy.
+func refusedByProxy(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
+	if resp.StatusCode != http.StatusOK {
+		return &proxyError{resp.StatusCode}
+	}
+	return nil
+}
+
+// cause takes the URL out of an error of net/http. An error that is not one of
+// those that name no more than addresses and certificates becomes other: it may
+// quote what the vendor or a proxy sent.
+func cause(err, other error) error {
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		err = u.Err
+	}
+	var (
+		op     *net.OpError
+		dns    *net.DNSError
+		cert   *tls.CertificateVerificationError
+		alert  tls.AlertError
+		netErr net.Error
+		proxy  *proxyError
+	)
+	switch {
+	case errors.As(err, &op), errors.As(err, &dns), errors.As(err, &cert), errors.As(err, &alert), errors.As(err, &netErr), errors.As(err, &proxy),
+		errors.Is(err, context.Canceled), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return err
+	}
+	return other
+}

@@ -1,0 +1,161 @@
+// Package receipts reads what several vendors' receipts have in common: JSON
+// objects with loosely typed values, forms, and a header that is signed with the
+// console's secret.
+//
+// It knows no vendor, no field and no code. What a receipt is, package vendors says.
+package receipts
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/postrider/postrider/pkg/vendors"
+)
+
+// Fields is a JSON object whose values the vendors write now as strings and now
+// as numbers. Nothing that is absent or of another kind is an error.
+type Fields map[string]json.RawMessage
+
+// ReadFields reads a JSON object. Blanks around names are cut off: Huawei's
+// console sends test receipts that have them.
+func ReadFields(raw []byte) (Fields, error) {
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &object); err != nil {
+		return nil, fmt.Errorf("read receipt: %w", tidy(err))
+	}
+	if object == nil {
+		return nil, errNoObject
+	}
+	f := make(Fields, len(object))
+	for name, value := range object {
+		f[strings.TrimSpace(name)] = value
+	}
+	return f, nil
+}
+
+// tidy is the error without the bytes that it may quote, some of which are tokens.
+func tidy(err error) error {
+	if s, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return fmt.Errorf("not JSON from byte %d on", s.Offset)
+	}
+	return errShape
+}
+
+var (
+	errShape    = errors.New("not the JSON that is wanted")
+	errNoList   = errors.New("read receipt: there is no list")
+	errNoObject = errors.New("read receipt: the body is no object")
+	errNoForm   = errors.New("read receipt: the body is no form")
+)
+
+// Object reads the field as an object; nil: it is none.
+func (f Fields) Object(name string) Fields {
+	o, err := ReadFields(f[name])
+	if err != nil {
+		return nil
+	}
+	return o
+}
+
+// Objects reads the field as an array of objects, leaving out what is none. It
+// is an error if the field is no array.
+func (f Fields) Objects(name string) ([]Fields, error) {
+	return ReadObjects(f[name])
+}
+
+// ReadReceipts reads a JSON object that has receipts in an array. One without
+// a token or a code says nothing of anybody, and is left out.
+func ReadList(raw []byte, array string, read func(Fields) vendors.Receipt) ([]vendors.Receipt, error) {
+	body, err := ReadFields(raw)
+	if err != nil {
+		return nil, err
+	}
+	items, err := body.Objects(array)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]vendors.Receipt, 0, len(items))
+	for _, f := range items {
+		if r := read(f); r.Token != "" && r.Code.Code != "" {
+			all = append(all, r)
+		}
+	}
+	return all, nil
+}
+
+// ReadObjects reads an array of objects, leaving out elements that are none.
+func ReadObjects(raw []byte) ([]Fields, error) {
+	var list []json.RawMessage
+	if len(raw) == 0 {
+		return nil, errNoList
+	}
+	if err := json.Unmarshal(raw, &list); err != nil {
+		return nil, fmt.Errorf("read receipt: %w", tidy(err))
+	}
+	if list == nil {
+		return nil, errNoList
+	}
+	all := make([]Fields, 0, len(list))
+	for _, e := range list {
+		if o, err := ReadFields(e); err == nil {
+			all = append(all, o)
+		}
+	}
+	return all, nil
+}
+
+// Text is the field's string without blanks around it, or its number as it is
+// written; "": neither.
+func (f Fields) Text(name string) string {
+	raw := strings.TrimSpace(string(f[name]))
+	if raw == "" {
+		return ""
+	}
+	if c := raw[0]; c == '-' || c >= '0' && c <= '9' {
+		return raw
+	}
+	var s string
+	if json.Unmarshal([]byte(raw), &s) != nil {
+		return ""
+	}
+	return strings.TrimSpace(s)
+}
+
+// Millis is the field as Unix milliseconds; zero: it is none.
+func (f Fields) Millis(name string) time.Time {
+	n, err := strconv.ParseInt(f.Text(name), 10, 64)
+	if err != nil || n <= 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(n).UTC()
+}
+
+// List is the field's tokens: an array of strings, or one string with commas
+// and perhaps blanks between them.
+func (f Fields) List(name string) []string {
+	var list []string
+	if json.Unmarshal(f[name], &list) != nil {
+		list = strings.Split(f.Text(name), ",")
+	}
+	all := make([]string, 0, len(list))
+	for _, t := range list {
+		if t = strings.TrimSpace(t); t != "" {
+			all = append(all, t)
+		}
+	}
+	return all
+}
+
+// ReadForm reads a body that is a form.
+func ReadForm(body []byte) (url.Values, error) {
+	v, err := url.ParseQuery(string(body))
+	if err != nil {
+		return nil, errNoForm
+	}
+	return v, nil
+}

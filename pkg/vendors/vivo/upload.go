@@ -1,0 +1,63 @@
+package vivo
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/postrider/postrider/pkg/classify"
+	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
+)
+
+// uploadLifetime bounds how long a taskId is used. vivo documents no lifetime; a name
+// that is gone earlier is answered with 10155 and uploaded again.
+const uploadLifetime = 24 * time.Hour
+
+var errNoTask = errors.New("a success without a taskId")
+
+// Upload stores the message at the vendor for list pushes. A refusal is an *vendors.Error with
+// the level response; where the code means another thing than it does in a
+// send, it is written "save/" and the code.
+func (a *adapter) Upload(ctx context.Context, r *vendors.Request) (vendors.Uploaded, error) {
+	body, err := a.uploadBody(r)
+	if err != nil {
+		return vendors.Uploaded{}, vendors.UnsentError(opUpload, err)
+	}
+	reply, err := a.post(ctx, opUpload, pathUpload, r.Access, body)
+	if err != nil {
+		return vendors.Uploaded{}, err
+	}
+	life := min(uploadLifetime, time.Duration(listTTL(r))*time.Second)
+	return readUploaded(reply, life, r.Access, a.secret.Reveal(), r.ReceiptURL)
+}
+
+func readUploaded(reply httpx.Reply, life time.Duration, hide ...string) (vendors.Uploaded, error) {
+	e := parse(reply.Body)
+	code, id := codeOf(e.Result), name(e.TaskID)
+	switch {
+	case code == "" && reply.Status/100 == 2:
+		return vendors.Uploaded{}, vendors.MalformedError(opUpload, errNoCode)
+	case code == "", code == codeSuccess && reply.Status/100 != 2:
+		return vendors.Uploaded{}, &vendors.Error{Op: opUpload, Code: vendors.HTTPCode(reply.Status), Status: reply.Status, RetryAfter: reply.RetryAfter}
+	case code != codeSuccess:
+		return vendors.Uploaded{}, &vendors.Error{
+			Op:         opUpload,
+			Code:       classify.Code{Level: classify.Response, Code: uploadCode(code), Text: httpx.RedactAnswer(text(e.Desc), nil, hide...)},
+			Status:     reply.Status,
+			RetryAfter: reply.RetryAfter,
+		}
+	case id == "":
+		return vendors.Uploaded{}, vendors.MalformedError(opUpload, errNoTask)
+	}
+	return vendors.Uploaded{ID: id, Lifetime: life}, nil
+}
+
+// uploadCode prefers the row of its own that a code may have for uploads: none of
+// these answers speaks of a token.
+func uploadCode(code string) string {
+	if _, known := codes().Lookup(classify.Response, "save/"+code); known {
+		return "save/" + code
+	}
+	return code
+}
