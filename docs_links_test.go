@@ -13,8 +13,9 @@ import (
 	"unicode"
 )
 
-// document is a Markdown file. prose is its text without fenced code blocks.
-type document struct{ name, text, prose string }
+// document is a Markdown file. prose is its text without fenced code blocks, and
+// code is its inline code and fenced blocks, line by line.
+type document struct{ name, prose, code string }
 
 // documents reads every Markdown file of the module.
 func documents(t *testing.T) []document {
@@ -30,7 +31,7 @@ func documents(t *testing.T) []document {
 			return nil
 		}
 		text, err := os.ReadFile(p)
-		all = append(all, document{filepath.ToSlash(p), string(text), fences.ReplaceAllString(string(text), "")})
+		all = append(all, newDocument(filepath.ToSlash(p), string(text)))
 		return err
 	})
 	if err != nil {
@@ -42,8 +43,19 @@ func documents(t *testing.T) []document {
 	return all
 }
 
+func newDocument(name, text string) document {
+	d := document{name: name, prose: fences.ReplaceAllString(text, "")}
+	code := fences.FindAllString(text, -1)
+	for _, m := range inline.FindAllStringSubmatch(d.prose, -1) {
+		code = append(code, m[1])
+	}
+	d.code = strings.Join(code, "\n")
+	return d
+}
+
 var (
 	fences   = regexp.MustCompile("(?ms)^```.*?^```$")
+	inline   = regexp.MustCompile("`([^`\n]+)`")
 	links    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	headings = regexp.MustCompile(`(?m)^#+ +(.+)$`)
 	inLink   = regexp.MustCompile(`\[([^\]]*)\]\([^)]*\)`)
@@ -108,29 +120,36 @@ func anchorsOf(prose string) []string {
 func TestDocumentsNameWhatExists(t *testing.T) {
 	t.Parallel()
 	makefile, commands := read(t, "Makefile"), goText(t, "cmd/enqueue", "cmd/worker")
-	metrics := goText(t, "internal/metrics", "internal/worker")
+	metrics, keys := goText(t, "internal/metrics", "internal/worker"), goText(t, "pkg", "internal")
 	for _, c := range []struct {
 		what, kind string
 		named      *regexp.Regexp
 		exists     func(name string) bool
 		atLeast    int
 	}{
-		{"make target", "Makefile", regexp.MustCompile("(?m)(?:`|^)make ([a-z][a-z0-9-]*)"), func(name string) bool {
+		{"make target", "Makefile", regexp.MustCompile(`(?m)^(?:\$ )?make ([a-z][a-z0-9-]*)`), func(name string) bool {
 			return strings.Contains(makefile, "\n"+name+":")
 		}, 10},
-		{"subcommand of enqueue or worker", "cmd", regexp.MustCompile("(?m)(?:`|^\\$? ?|run --rm |cmd/)(?:enqueue|worker) ([a-z][a-z-]*)"), func(name string) bool {
+		{"subcommand of enqueue or worker", "cmd", regexp.MustCompile(`(?m)(?:^(?:\$ )?|run --rm |exec worker |cmd/)(?:enqueue|worker) ([a-z][a-z-]*)`), func(name string) bool {
 			return regexp.MustCompile(`Use: +"` + name + `\b`).MatchString(commands)
 		}, 10},
-		{"metric", "internal/metrics", regexp.MustCompile("`postrider_([a-z_]+)[`{]"), func(name string) bool {
+		{"metric", "internal/metrics", regexp.MustCompile(`(?m)^postrider_([a-z_]+)(?:\{|$)`), func(name string) bool {
 			return regexp.MustCompile(`"(postrider_)?` + name + `"`).MatchString(metrics)
 		}, 30},
+		{"Redis key", "a source", regexp.MustCompile(`\bpostrider:([a-z]+)`), func(name string) bool {
+			return strings.Contains(keys, `"postrider:`+name)
+		}, 20},
+		{"file", "the module", regexp.MustCompile(`(?m)^((?:cmd|internal|pkg|test|deploy)/[\w/.-]+\.[a-z]+)$`), func(name string) bool {
+			_, err := os.Stat(name)
+			return err == nil
+		}, 10},
 	} {
 		found := map[string]bool{}
 		for _, d := range documents(t) {
 			if d.name == "CHANGELOG.md" { // history may name what is gone
 				continue
 			}
-			for _, m := range c.named.FindAllStringSubmatch(d.text, -1) {
+			for _, m := range c.named.FindAllStringSubmatch(d.code, -1) {
 				found[m[1]] = true
 				if !c.exists(m[1]) {
 					t.Errorf("%s names the %s %q, which %s does not have", d.name, c.what, m[1], c.kind)
@@ -148,20 +167,20 @@ func TestDocumentsNameWhatExists(t *testing.T) {
 func TestDocumentsQuoteLogLinesAsTheyAre(t *testing.T) {
 	t.Parallel()
 	code := goText(t, "cmd", "internal")
-	inline, message := regexp.MustCompile("`\"([^\"`]+)\"`"), regexp.MustCompile(`"message":"([^"]+)"`)
+	words, message := regexp.MustCompile(`(?m)^"([^"]+)"$`), regexp.MustCompile(`"message":"([^"]+)"`)
 	quoted := 0
 	for _, d := range documents(t) {
 		if d.name != "docs/debugging.md" && path.Dir(d.name) != "docs/operations" {
 			continue
 		}
-		for _, m := range append(inline.FindAllStringSubmatch(d.text, -1), message.FindAllStringSubmatch(d.text, -1)...) {
-			words, _, _ := strings.Cut(m[1], ": the ") // a code's meaning follows
-			if strings.HasPrefix(words, "Dequeue error") {
+		for _, m := range append(words.FindAllStringSubmatch(d.code, -1), message.FindAllStringSubmatch(d.code, -1)...) {
+			line, _, _ := strings.Cut(m[1], ": the ") // a code's meaning follows
+			if strings.HasPrefix(line, "Dequeue error") {
 				continue // asynq's own words
 			}
 			quoted++
-			if !strings.Contains(code, words) {
-				t.Errorf("%s quotes the log line %q, which no source has", d.name, words)
+			if !strings.Contains(code, line) {
+				t.Errorf("%s quotes the log line %q, which no source has", d.name, line)
 			}
 		}
 	}
