@@ -27,21 +27,21 @@ const (
 
 	certLife = 10 * 365 * 24 * time.Hour
 	// certRest is the shortest time that a stored certificate must still be
-	// valid for: one that expires while the simulator runs would be no use.
+	// valid for, so that it does not expire while the simulator runs.
 	certRest = 30 * 24 * time.Hour
 )
 
 // Certificate returns a server certificate for names (host names and IP
 // addresses). It is kept in dir: ca.pem, server.pem and server.key. What dir
-// holds is used again unless it expires within 30 days, is for other names or
-// does not fit together; then all three files are made anew.
+// holds is used again unless it expires within 30 days, is for other names or is
+// inconsistent; then all three files are replaced.
 //
-// The certificate is signed by an authority (CA) that is made for it alone, and
-// whose private key is never stored: nobody can sign another certificate that
-// a client which trusts ca.pem would accept.
+// The certificate is signed by an authority (CA) that is made only for it and
+// whose private key is never stored: nobody can sign another certificate that a
+// client which trusts ca.pem would accept.
 func Certificate(dir string, names []string, now time.Time) (tls.Certificate, error) {
 	if len(names) == 0 || slices.Contains(names, "") {
-		return tls.Certificate{}, errors.New("a certificate needs names, none of them empty")
+		return tls.Certificate{}, errors.New("a certificate needs names that are not empty")
 	}
 	if cert, err := storedCertificate(dir, names, now); err == nil {
 		return cert, nil
@@ -50,7 +50,7 @@ func Certificate(dir string, names []string, now time.Time) (tls.Certificate, er
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("make a certificate: %w", err)
 	}
-	err = os.MkdirAll(dir, 0o755) //nolint:gosec // clients read ca.pem, as whatever user they run
+	err = os.MkdirAll(dir, 0o755) //nolint:gosec // clients read ca.pem as any user
 	for _, f := range []struct {
 		name, kind string
 		der        []byte
@@ -66,7 +66,7 @@ func Certificate(dir string, names []string, now time.Time) (tls.Certificate, er
 	return storedCertificate(dir, names, now)
 }
 
-// Authority returns a pool of the one authority that signed the certificate in dir.
+// Authority returns a pool with the authority that signed the certificate in dir.
 func Authority(dir string) (*x509.CertPool, error) {
 	text, err := os.ReadFile(filepath.Join(dir, CAFile)) //nolint:gosec // the user names the folder
 	if err != nil {
@@ -79,7 +79,7 @@ func Authority(dir string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// storedCertificate returns the certificate in dir if it is fit for use.
+// storedCertificate returns the certificate in dir if it can be used.
 func storedCertificate(dir string, names []string, now time.Time) (tls.Certificate, error) {
 	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, certFile), filepath.Join(dir, keyFile))
 	if err != nil {
@@ -100,7 +100,7 @@ func storedCertificate(dir string, names []string, now time.Time) (tls.Certifica
 }
 
 // makeCertificate returns an authority and a server's certificate that it
-// signed, with the server's key, in DER. The authority's key ends here.
+// signed, with the server's key, in DER. It drops the authority's key.
 func makeCertificate(names []string, now time.Time) (ca, cert, key []byte, err error) {
 	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -142,7 +142,7 @@ func splitNames(names []string) (hosts []string, ips []net.IP) {
 	return hosts, ips
 }
 
-// replaceFile writes a file whole or not at all.
+// replaceFile replaces a file atomically.
 func replaceFile(path string, text []byte, mode os.FileMode) error {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
 	if err != nil {

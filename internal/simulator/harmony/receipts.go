@@ -11,7 +11,7 @@ import (
 	"github.com/postrider/postrider/internal/simulator/play"
 )
 
-// https://developer.huawei.com/consumer/cn/doc/harmonyos-references/push-api-msg-receipt
+// receipts follows https://developer.huawei.com/consumer/cn/doc/harmonyos-references/push-api-msg-receipt
 func receipts(r play.Receipts, _ string, now time.Time, outcomes []play.Outcome) play.ReceiptCall {
 	one := play.StatusReceipts(outcomes, func(o play.Outcome) map[string]any {
 		return map[string]any{

@@ -44,8 +44,7 @@ func (h *player) send(c *play.Call) play.Answer {
 	case !ok:
 		c.Violate("the path names a project that does not exist")
 		return play.Answer{Status: http.StatusNotFound}
-	case c.Request.Method != http.MethodPost:
-		c.Violate("method is " + c.Request.Method + ", not POST")
+	case !c.HasMethod(http.MethodPost):
 		return play.Answer{Status: http.StatusMethodNotAllowed}
 	}
 	if code := h.authorize(c, cred); code != "" {

@@ -139,4 +139,4 @@ func (h player) data(c *play.Call, sent bool, fail, expire []string) *answerData
 }
 
 // grants have no documented limit. Answers said that they are valid for an hour.
-var grants = play.GrantLimit{Most: 0, Every: 5 * time.Minute, Life: time.Hour}
+var grants = play.GrantLimit{Max: 0, Every: 5 * time.Minute, Life: time.Hour}

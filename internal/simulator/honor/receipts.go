@@ -6,7 +6,7 @@ import (
 	"github.com/postrider/postrider/internal/simulator/play"
 )
 
-// https://developer.honor.com/cn/docs/11002/reference/downlink-message
+// receipts follows https://developer.honor.com/cn/docs/11002/reference/downlink-message
 func receipts(_ play.Receipts, app string, now time.Time, outcomes []play.Outcome) play.ReceiptCall {
 	return play.StatusReceipts(outcomes, func(o play.Outcome) map[string]any {
 		return map[string]any{

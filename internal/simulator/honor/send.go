@@ -25,8 +25,7 @@ func (h player) openSend(c *play.Call) {
 }
 
 func (h player) send(c *play.Call) play.Answer {
-	if c.Request.Method != http.MethodPost {
-		c.Violate("method is " + c.Request.Method + ", not POST")
+	if !c.HasMethod(http.MethodPost) {
 		return play.Answer{Status: http.StatusMethodNotAllowed}
 	}
 	for _, check := range []func(*play.Call) string{h.authorize, h.timestamp, h.appExists, h.targets, h.structure} {

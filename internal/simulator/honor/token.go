@@ -20,10 +20,7 @@ var denials = map[string]string{
 }
 
 func (h player) openToken(c *play.Call) {
-	form, err := url.ParseQuery(string(c.Body))
-	if err != nil || !c.HasContentType("application/x-www-form-urlencoded") {
-		form = url.Values{}
-	}
+	form := c.Form()
 	if cred, ok := c.AppByClient(form.Get("client_id")); ok {
 		c.App = cred.App
 	}
@@ -31,16 +28,13 @@ func (h player) openToken(c *play.Call) {
 }
 
 func (h player) token(c *play.Call) play.Answer {
-	if c.Request.Method != http.MethodPost {
-		c.Violate("method is " + c.Request.Method + ", not POST")
+	if !c.HasMethod(http.MethodPost) {
 		return play.Answer{Status: http.StatusMethodNotAllowed}
 	}
-	if !c.HasContentType("application/x-www-form-urlencoded") {
-		c.Violate("the content type is not application/x-www-form-urlencoded")
+	if !c.HasContentType(play.FormType) {
+		c.Violate("the content type is not " + play.FormType)
 	}
-	if c.Request.URL.RawQuery != "" {
-		c.Violate("parameters in the URL, where logs show them")
-	}
+	c.ForbidQuery()
 	app, denial := h.identify(c, c.Parsed.(url.Values))
 	if denial != "" {
 		c.Violate("access token refused: " + denial)

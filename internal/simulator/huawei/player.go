@@ -128,4 +128,4 @@ func (h player) status(code string) int {
 func (h player) success(c *play.Call) play.Answer { return h.envelope(c, "80000000") }
 
 // grants are 1,000 access tokens in 5 minutes, each valid for an hour.
-var grants = play.GrantLimit{Most: 1000, Every: 5 * time.Minute, Life: time.Hour}
+var grants = play.GrantLimit{Max: 1000, Every: 5 * time.Minute, Life: time.Hour}

@@ -11,7 +11,7 @@ import (
 	"github.com/postrider/postrider/internal/simulator/play"
 )
 
-// https://developer.huawei.com/consumer/cn/doc/HMSCore-References/https-send-receipt-api-0000001051066120
+// receipts follows https://developer.huawei.com/consumer/cn/doc/HMSCore-References/https-send-receipt-api-0000001051066120
 func receipts(r play.Receipts, app string, now time.Time, outcomes []play.Outcome) play.ReceiptCall {
 	one := play.StatusReceipts(outcomes, func(o play.Outcome) map[string]any {
 		return map[string]any{

@@ -78,8 +78,7 @@ func (h player) send(c *play.Call) play.Answer {
 	case !ok:
 		c.Violate("the path names an app that does not exist")
 		return play.Answer{Status: http.StatusNotFound}
-	case c.Request.Method != http.MethodPost:
-		c.Violate("method is " + c.Request.Method + ", not POST")
+	case !c.HasMethod(http.MethodPost):
 		return play.Answer{Status: http.StatusMethodNotAllowed}
 	}
 	if code := h.authorize(c, cred); code != "" {
@@ -149,7 +148,7 @@ func (h player) shape(c *play.Call, b sendBody) (root map[string]any, code strin
 	}
 	for _, name := range slices.Sorted(maps.Keys(root)) {
 		if name != "message" && name != "validate_only" && name != "review" {
-			c.Violate(name + ": is no field of the vendor's")
+			c.Violate(name + ": is not a field of the vendor's")
 			return nil, "80100003"
 		}
 	}

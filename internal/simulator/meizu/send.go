@@ -35,8 +35,7 @@ func (m player) open(c *play.Call) {
 
 func (m player) send(c *play.Call, check func(*play.Probe, map[string]any, []string)) play.Answer {
 	form := c.Parsed.(url.Values)
-	if c.Request.Method != http.MethodPost {
-		c.Violate("method is " + c.Request.Method + ", not POST")
+	if !c.HasMethod(http.MethodPost) {
 		return play.Answer{Status: http.StatusMethodNotAllowed}
 	}
 	code := m.admit(c, form)
@@ -61,15 +60,14 @@ func (m player) send(c *play.Call, check func(*play.Probe, map[string]any, []str
 // admit returns the code for a wrong form, app or signature.
 func (m player) admit(c *play.Call, form url.Values) string {
 	switch {
-	case !c.HasContentType("application/x-www-form-urlencoded"):
-		c.Violate("the content type is not application/x-www-form-urlencoded")
+	case !c.HasContentType(play.FormType):
+		c.Violate("the content type is not " + play.FormType)
 		return codeParam
 	case form == nil:
 		c.Violate("the body is not a form")
 		return codeParam
-	case c.Request.URL.RawQuery != "":
-		c.Violate("parameters in the URL, where logs show them")
 	}
+	c.ForbidQuery()
 	for _, name := range slices.Sorted(maps.Keys(form)) {
 		switch {
 		case !slices.Contains([]string{"appId", "pushIds", "messageJson", "sign", "restrictedPackageNames"}, name):

@@ -51,8 +51,7 @@ func (o *player) permit(c *play.Call) play.Answer {
 // query checks a request to the feedback API, whose access token is in a header or
 // in the URL.
 func (o *player) query(c *play.Call) string {
-	if c.Request.Method != http.MethodGet {
-		c.Violate("method is " + c.Request.Method + ", not GET")
+	if !c.HasMethod(http.MethodGet) {
 		return "12"
 	}
 	return o.authorize(c, c.Request.URL.Query().Get("auth_token"))

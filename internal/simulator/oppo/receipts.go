@@ -14,7 +14,7 @@ func receiptRequest(n map[string]any) (r play.ReceiptRequest) {
 	return r
 }
 
-// https://open.oppomobile.com/new/developmentDoc/info?id=11239
+// receipts follows https://open.oppomobile.com/new/developmentDoc/info?id=11239
 func receipts(_ play.Receipts, app string, now time.Time, outcomes []play.Outcome) play.ReceiptCall {
 	var events []map[string]any
 	for _, g := range play.GroupOutcomes(outcomes) {

@@ -13,16 +13,12 @@ import (
 )
 
 const (
-	formType = "application/x-www-form-urlencoded"
 	// timestampSkew is how far a timestamp may be off, either way.
 	timestampSkew = 10 * time.Minute
 )
 
 func (o *player) openToken(c *play.Call) {
-	form, err := url.ParseQuery(string(c.Body))
-	if err != nil || !c.HasContentType(formType) {
-		form = url.Values{}
-	}
+	form := c.Form()
 	if cred, ok := c.AppByClient(form.Get("app_key")); ok {
 		c.App = cred.App
 	}
@@ -88,16 +84,13 @@ func (o *player) granted(token string, now time.Time) play.Answer {
 // checkPost checks what all POSTs have in common.
 func (o *player) checkPost(c *play.Call) string {
 	switch {
-	case c.Request.Method != http.MethodPost:
-		c.Violate("method is " + c.Request.Method + ", not POST")
+	case !c.HasMethod(http.MethodPost):
 		return "12"
-	case !c.HasContentType(formType):
-		c.Violate("the content type is not " + formType + " in UTF-8")
+	case !c.HasContentType(play.FormType):
+		c.Violate("the content type is not " + play.FormType + " in UTF-8")
 		return "25"
 	}
-	if c.Request.URL.RawQuery != "" {
-		c.Violate("parameters in the URL, where logs show them")
-	}
+	c.ForbidQuery()
 	return ""
 }
 

@@ -9,10 +9,15 @@ import (
 // AccessState tells whether an access token may be used.
 type AccessState int
 
+// The states of an access token.
 const (
-	AccessUnknown AccessState = iota // never issued
+	// AccessUnknown is a token that was never issued.
+	AccessUnknown AccessState = iota
+	// AccessValid is a token that may be used.
 	AccessValid
+	// AccessExpired is a token whose lifetime is over.
 	AccessExpired
+	// AccessRevoked is a token that was revoked before its lifetime was over.
 	AccessRevoked
 )
 
@@ -24,10 +29,13 @@ type auth struct {
 	windows map[appKey]*grantWindow
 }
 
+// accessToken is a token of a vendor.
 type accessToken struct{ vendor, token string }
 
+// appKey is an app at a vendor.
 type appKey struct{ vendor, app string }
 
+// grant is an access token that was issued.
 type grant struct {
 	app     string
 	expires time.Time
@@ -77,8 +85,8 @@ func (a *auth) check(vendor, token string, now time.Time) (app string, s AccessS
 }
 
 // countGrant counts a grant in the app's window. It is false, and counts nothing,
-// when the window is full; most <= 0 is no limit.
-func (a *auth) countGrant(by appKey, now time.Time, most int, length time.Duration) bool {
+// when the window is full; limit <= 0 is none.
+func (a *auth) countGrant(by appKey, now time.Time, limit int, length time.Duration) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	w := a.windows[by]
@@ -86,7 +94,7 @@ func (a *auth) countGrant(by appKey, now time.Time, most int, length time.Durati
 		w = &grantWindow{start: now}
 		a.windows[by] = w
 	}
-	if most > 0 && w.n >= most {
+	if limit > 0 && w.n >= limit {
 		return false
 	}
 	w.n++
@@ -116,8 +124,8 @@ func (s *Server) RevokeAccessTokens(vendor string) int {
 func (c *Call) GrantAccess(app string, window GrantLimit, form func(random []byte) string) (token string, life time.Duration, ok bool) {
 	o := c.server.opt
 	by := appKey{c.player.Name, app}
-	if !c.server.auth.countGrant(by, c.Now, o.grants(window.Most), window.Every) {
-		c.Violatef("asked for more than %d access tokens in %s", o.grants(window.Most), window.Every)
+	if !c.server.auth.countGrant(by, c.Now, o.grants(window.Max), window.Every) {
+		c.Violatef("asked for more than %d access tokens in %s", o.grants(window.Max), window.Every)
 		return "", 0, false
 	}
 	random := make([]byte, 48)
@@ -130,7 +138,7 @@ func (c *Call) GrantAccess(app string, window GrantLimit, form func(random []byt
 
 // GrantLimit is what a vendor's documents say about access tokens.
 type GrantLimit struct {
-	Most  int           // grants in a window; 0 means no limit is documented
+	Max   int           // grants in a window; 0 means that no limit is documented
 	Every time.Duration // the window, which begins with its first grant
 	Life  time.Duration
 }

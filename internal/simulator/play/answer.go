@@ -11,7 +11,7 @@ import (
 type Answer struct {
 	Status      int
 	ContentType string // empty means none
-	header      map[string]string
+	Header      map[string]string
 	Body        []byte
 }
 
@@ -29,7 +29,7 @@ func (a Answer) writeFirst(w http.ResponseWriter, n int) {
 	if a.ContentType != "" {
 		h.Set("Content-Type", a.ContentType)
 	}
-	for k, v := range a.header {
+	for k, v := range a.Header {
 		h.Set(k, v)
 	}
 	h.Set("Content-Length", strconv.Itoa(len(a.Body)))
@@ -37,7 +37,7 @@ func (a Answer) writeFirst(w http.ResponseWriter, n int) {
 		a.Status = http.StatusOK
 	}
 	w.WriteHeader(a.Status)
-	_, _ = w.Write(a.Body[:n]) // a client that left misses its answer
+	_, _ = w.Write(a.Body[:n]) // a client that left gets no answer
 }
 
 // reset breaks the connection so that the client sees a TCP reset. Over

@@ -37,7 +37,7 @@ func (b *batch) load(tokens [][]byte) {
 	}
 }
 
-// reject leaves token i out of what counts.add counts.
+// reject leaves token i out of what Counts.Add counts.
 func (b *batch) reject(i int) { b.rejected[i] = true }
 
 // duplicates counts the tokens that are in the batch a second time or more.

@@ -3,10 +3,8 @@ package play
 import (
 	"fmt"
 	"io"
-	"mime"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -46,7 +44,7 @@ func (s *Server) begin(r *http.Request, p *player, e *Endpoint) *Call {
 }
 
 func (s *Server) end(c *Call) {
-	const keep = 1 << 20 // a rare giant must not stay in memory for ever
+	const keep = 1 << 20 // a rare large body must not stay in memory
 	body, tokens, b := c.Body[:0], c.Tokens[:0], c.batch
 	if cap(body) > keep {
 		body = nil
@@ -71,7 +69,7 @@ func (c *Call) read(w http.ResponseWriter) error {
 // EndpointName is the name of the endpoint that was called.
 func (c *Call) EndpointName() string { return c.endpoint.Name }
 
-// Success is what the endpoint that was called says when all is well.
+// Success is the answer of the endpoint that was called when all is well.
 func (c *Call) Success() Answer { return c.endpoint.Success(c) }
 
 // Serial returns a number that the server has not returned before, for ids.
@@ -83,7 +81,7 @@ func (c *Call) Violate(what string) {
 	c.player.stats.violations.add(Violation{Vendor: c.player.Name, Endpoint: c.endpoint.Name, What: what})
 }
 
-// Violatef is violate with a format.
+// Violatef is Violate with a format.
 func (c *Call) Violatef(format string, args ...any) { c.Violate(fmt.Sprintf(format, args...)) }
 
 // RecordFindings records all findings as violations and returns the code of the
@@ -92,21 +90,14 @@ func (c *Call) RecordFindings(findings []Finding) (code string) {
 	for _, f := range findings {
 		c.Violate(f.What)
 		if code == "" {
-			code = f.code
+			code = f.Code
 		}
 	}
 	return code
 }
 
-// HasContentType tells whether the request's content type is want, in UTF-8.
-func (c *Call) HasContentType(want string) bool {
-	t, params, err := mime.ParseMediaType(c.Request.Header.Get("Content-Type"))
-	charset, named := params["charset"]
-	return err == nil && t == want && (!named || strings.EqualFold(charset, "utf-8"))
-}
-
-// OverRate tells whether the app is over its rate; if it is not, n of the rate
-// are used up.
+// OverRate tells whether the app is over its rate. If it is not, the call uses n
+// of it, in the unit of Options.Rate.
 func (c *Call) OverRate(n int) bool {
 	return c.player.stats.overRate(c.App, c.Now, n, c.player.opt.rate(c.player.Name))
 }

@@ -9,8 +9,8 @@ import (
 // daylight saving time.
 const beijing = 8 * time.Hour
 
-// DayCounter counts something by key and by day in Beijing, for quotas that begin
-// anew at midnight there. The zero value is ready to use, by many goroutines at
+// DayCounter counts something by key and by day in Beijing, for quotas that are
+// reset at midnight there. The zero value is ready to use, by many goroutines at
 // once.
 type DayCounter struct {
 	mu   sync.Mutex
@@ -37,12 +37,12 @@ func (d *DayCounter) Add(key string, now time.Time, n int) {
 	d.put(key, now, n)
 }
 
-// Take counts one more, unless most are counted already: then it is false. A most
-// of 0 is no limit.
-func (d *DayCounter) Take(key string, now time.Time, most int) bool {
+// Take counts one more, unless the count has reached the limit: then it is false.
+// A limit of 0 is none.
+func (d *DayCounter) Take(key string, now time.Time, limit int) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if most > 0 && d.today(key, now).n >= most {
+	if limit > 0 && d.today(key, now).n >= limit {
 		return false
 	}
 	d.put(key, now, 1)

@@ -46,7 +46,7 @@ func (f *Fault) answer(c *Call) Answer {
 		a.Status = f.Status
 	}
 	if len(f.Headers) > 0 {
-		a.header = f.Headers
+		a.Header = f.Headers
 	}
 	return a
 }

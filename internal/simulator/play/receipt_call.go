@@ -8,25 +8,25 @@ import (
 	"strings"
 )
 
-// outcomeGroup is the tokens with the same tag and the same outcome, which some
+// OutcomeGroup is the tokens with the same tag and the same outcome, which some
 // vendors report together.
-type outcomeGroup struct {
+type OutcomeGroup struct {
 	Tag    string
 	Lost   bool
 	Tokens []string
 }
 
 // Targets lists the tokens with commas.
-func (g outcomeGroup) Targets() string { return strings.Join(g.Tokens, ",") }
+func (g OutcomeGroup) Targets() string { return strings.Join(g.Tokens, ",") }
 
 // GroupOutcomes makes groups, in the order of their first tokens.
-func GroupOutcomes(outcomes []Outcome) []outcomeGroup {
-	var groups []outcomeGroup
+func GroupOutcomes(outcomes []Outcome) []OutcomeGroup {
+	var groups []OutcomeGroup
 	for _, o := range outcomes {
-		i := slices.IndexFunc(groups, func(g outcomeGroup) bool { return g.Tag == o.Tag && g.Lost == o.Lost })
+		i := slices.IndexFunc(groups, func(g OutcomeGroup) bool { return g.Tag == o.Tag && g.Lost == o.Lost })
 		if i < 0 {
 			i = len(groups)
-			groups = append(groups, outcomeGroup{Tag: o.Tag, Lost: o.Lost})
+			groups = append(groups, OutcomeGroup{Tag: o.Tag, Lost: o.Lost})
 		}
 		groups[i].Tokens = append(groups[i].Tokens, o.Token)
 	}
@@ -44,7 +44,7 @@ func EitherValue[T any](lost bool, ifReached, ifLost T) T {
 // JSONReceipts is a call whose body is JSON.
 func JSONReceipts(v any) ReceiptCall {
 	body, _ := json.Marshal(v) // strings, numbers, lists and objects always marshal
-	return ReceiptCall{contentType: "application/json", body: body}
+	return ReceiptCall{ContentType: "application/json", Body: body}
 }
 
 // StatusReceipts is a call whose body is {"statuses": [...]} with one object for
@@ -63,5 +63,5 @@ func FormReceipts(field string, v any, more url.Values) ReceiptCall {
 	text, _ := json.Marshal(v) // strings, numbers, lists and objects always marshal
 	form := url.Values{field: {string(text)}}
 	maps.Copy(form, more)
-	return ReceiptCall{contentType: "application/x-www-form-urlencoded; charset=UTF-8", body: []byte(form.Encode())}
+	return ReceiptCall{ContentType: "application/x-www-form-urlencoded; charset=UTF-8", Body: []byte(form.Encode())}
 }

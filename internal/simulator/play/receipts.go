@@ -31,8 +31,8 @@ type Receipts struct {
 	Late Duration `json:"late,omitempty"`
 }
 
-// mostReceipts is how many tokens there are in one call at most.
-const mostReceipts = 100
+// maxReceipts is the highest number of tokens in one call.
+const maxReceipts = 100
 
 // ReceiptRequest is what a request says about its receipts.
 type ReceiptRequest struct {
@@ -55,13 +55,13 @@ type Outcome struct {
 	Lost  bool // the app was removed
 }
 
-// ReceiptCall is one call with receipts in the vendor's own form. A nil body
+// ReceiptCall is one call with receipts in the vendor's own form. A nil Body
 // means that there is nothing to send.
 type ReceiptCall struct {
 	Header      http.Header
 	Query       url.Values
-	contentType string
-	body        []byte
+	ContentType string
+	Body        []byte
 }
 
 // SetReceipts makes a vendor send receipts from now on; nil ends it.
@@ -94,7 +94,7 @@ func (c *Call) SendReceipts(requests ...ReceiptRequest) {
 	}
 	s, p, app := c.server, c.player, c.App // c is reused for other requests meanwhile
 	for address, all := range byURL {
-		for part := range slices.Chunk(all, mostReceipts) {
+		for part := range slices.Chunk(all, maxReceipts) {
 			s.sending.Go(func() { s.sendReceiptCall(p, *r, address, app, part) })
 		}
 	}
@@ -109,7 +109,7 @@ func (s *Server) sendReceiptCall(p *player, r Receipts, address, app string, out
 		outcomes = append(slices.Clip(outcomes), Outcome{ReceiptRequest{address, strings.Repeat("f", 32)}, "nobody", true})
 	}
 	one := p.Vendor.Receipts(r, app, s.opt.Now(), outcomes)
-	if one.body == nil {
+	if one.Body == nil {
 		return
 	}
 	s.post(p, address, one)
@@ -138,7 +138,7 @@ func (s *Server) post(p *player, address string, one ReceiptCall) {
 	if len(one.Query) > 0 {
 		address += "?" + one.Query.Encode()
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(one.body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(one.Body))
 	if err != nil {
 		p.stats.violations.add(Violation{Vendor: p.Name, Endpoint: "receipts", What: "the address is not a URL"})
 		return
@@ -146,7 +146,7 @@ func (s *Server) post(p *player, address string, one ReceiptCall) {
 	if one.Header != nil {
 		req.Header = one.Header.Clone()
 	}
-	req.Header.Set("Content-Type", one.contentType)
+	req.Header.Set("Content-Type", one.ContentType)
 	what := "no answer"
 	if resp, err := s.receiptClient.Do(req); err == nil {
 		_, _ = io.Copy(io.Discard, resp.Body) // nothing depends on it

@@ -19,13 +19,13 @@ type Span struct{ Start, End int }
 
 func (s Span) Empty() bool { return s.End == 0 }
 
-// visitor is called for an object's member with its key as written, without the
+// Visitor is called for an object's member with its key as written, without the
 // quotes, and the offset of its value. It returns the offset after the value.
-type visitor func(key []byte, i int) (int, error)
+type Visitor func(key []byte, i int) (int, error)
 
 // Members visits the members of the object that begins at i, in order, and
 // returns the offset after the object.
-func Members(b []byte, i int, visit visitor) (int, error) {
+func Members(b []byte, i int, visit Visitor) (int, error) {
 	i, err := open(b, i, '{')
 	for err == nil && i < len(b) && b[i] != '}' {
 		start := i

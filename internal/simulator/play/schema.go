@@ -26,7 +26,7 @@ func Field(name string, c Check) Member { return Member{name, c} }
 // Finding is something wrong in a request.
 type Finding struct {
 	What string
-	code string // what the vendor answers; "" means that it forgives this
+	Code string // what the vendor answers; "" means that it forgives this
 }
 
 // Probe collects findings: those about the types of JSON values, and those about
@@ -86,14 +86,14 @@ func JoinPath(path, name string) string {
 	return path + "." + name
 }
 
-// Text checks a string of at most most characters; 0 is no limit.
-func Text(most int, code string) Check {
+// Text checks a string of at most limit characters; 0 is no limit.
+func Text(limit int, code string) Check {
 	return func(p *Probe, path string, v any) {
 		s, ok := v.(string)
 		if !ok {
 			p.MustBe(path, "a string")
-		} else if most > 0 && utf8.RuneCountInString(s) > most {
-			p.Wrong(path, fmt.Sprintf("is longer than %d characters", most), code)
+		} else if limit > 0 && utf8.RuneCountInString(s) > limit {
+			p.Wrong(path, fmt.Sprintf("is longer than %d characters", limit), code)
 		}
 	}
 }
@@ -132,16 +132,16 @@ func Boolean(p *Probe, path string, v any) {
 	}
 }
 
-// List checks an array of at most most elements (0 is no limit), and each element.
-func List(most int, code string, each Check) Check {
+// List checks an array of at most limit elements (0 is no limit), and each element.
+func List(limit int, code string, each Check) Check {
 	return func(p *Probe, path string, v any) {
 		elements, ok := v.([]any)
 		if !ok {
 			p.MustBe(path, "an array")
 			return
 		}
-		if most > 0 && len(elements) > most {
-			p.Wrong(path, fmt.Sprintf("has more than %d elements", most), code)
+		if limit > 0 && len(elements) > limit {
+			p.Wrong(path, fmt.Sprintf("has more than %d elements", limit), code)
 		}
 		for i, e := range elements {
 			each(p, path+"["+strconv.Itoa(i)+"]", e)
@@ -149,14 +149,14 @@ func List(most int, code string, each Check) Check {
 	}
 }
 
-// BytesAtMost checks a string of at most most bytes.
-func BytesAtMost(most int, code string) Check {
+// BytesAtMost checks a string of at most limit bytes.
+func BytesAtMost(limit int, code string) Check {
 	return func(p *Probe, path string, v any) {
 		s, ok := v.(string)
 		if !ok {
 			p.MustBe(path, "a string")
-		} else if len(s) > most {
-			p.Wrong(path, "is longer than "+strconv.Itoa(most)+" bytes", code)
+		} else if len(s) > limit {
+			p.Wrong(path, "is longer than "+strconv.Itoa(limit)+" bytes", code)
 		}
 	}
 }

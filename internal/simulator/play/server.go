@@ -26,7 +26,7 @@ type Server struct {
 	sending       sync.WaitGroup // receipts on their way
 	receiptClient *http.Client   // sends them
 
-	closing   chan struct{} // closed by close: from then on nothing waits
+	closing   chan struct{} // closed by StopWaiting
 	closeOnce sync.Once
 }
 
@@ -139,7 +139,7 @@ func (s *Server) finish(w http.ResponseWriter, c *Call, a Answer) {
 func (s *Server) StopWaiting() { s.closeOnce.Do(func() { close(s.closing) }) }
 
 // WaitForReceipts returns when no receipt is on its way any more. Each one takes
-// a few seconds at most after stopWaiting, and Receipts.Late longer before it.
+// a few seconds at most after StopWaiting, and Receipts.Late longer before it.
 func (s *Server) WaitForReceipts() {
 	s.sending.Wait()
 	s.receiptClient.CloseIdleConnections()

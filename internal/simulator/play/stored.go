@@ -9,8 +9,8 @@ import (
 )
 
 // StoredMessages are messages that clients saved, for vendors whose sends name a
-// saved message instead of holding one. Expired messages are kept: a vendor
-// answers for them otherwise than for an unknown id.
+// saved message instead of holding one. Expired messages are kept, since
+// vendors answer differently for them and for an unknown id.
 type StoredMessages struct {
 	mu    sync.Mutex
 	byID  map[string]*StoredMessage
@@ -23,10 +23,10 @@ type messageKey struct{ app, key string }
 // StoredMessage is a saved message.
 type StoredMessage struct {
 	ID, App string
-	Content uint64 // see contentHash
+	Content uint64 // see ContentHash
 	Expires time.Time
 	Bucket  string // the quota that it counts against
-	Test    bool   // it goes to test phones only
+	Test    bool   // it goes to test devices only
 	Receipt ReceiptRequest
 }
 
@@ -60,5 +60,5 @@ func (s *StoredMessages) Find(id, app string, now time.Time) (m StoredMessage, o
 	return *found, now.Before(found.Expires)
 }
 
-// ContentHash is the same for the same parts and differs for others.
+// ContentHash is a hash by which two messages with the same key can be compared.
 func ContentHash(parts ...any) uint64 { return xxh3.HashString(fmt.Sprintf("%q", parts)) }

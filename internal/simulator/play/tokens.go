@@ -56,8 +56,8 @@ func (c *Call) Accept() {
 	c.counted = true
 }
 
-// AcceptExcept is accept where only some of the rejected tokens are invalid: the
-// others are repetitions, see swallow. It returns how many were accepted.
+// AcceptExcept is Accept where only some of the rejected tokens are invalid: the
+// others are repetitions, see Swallow. It returns how many were accepted.
 func (c *Call) AcceptExcept(invalid int) (added int) {
 	added, fresh := c.player.seen.Add(&c.batch)
 	c.player.stats.accepted(c.App, added, fresh, invalid)

@@ -25,8 +25,7 @@ func (t player) open(c *play.Call) {
 }
 
 func (t player) send(c *play.Call, a api) play.Answer {
-	if c.Request.Method != http.MethodPost {
-		c.Violate("method is " + c.Request.Method + ", not POST")
+	if !c.HasMethod(http.MethodPost) {
 		return play.Answer{Status: http.StatusMethodNotAllowed}
 	}
 	cred, code := t.admit(c)

@@ -195,7 +195,7 @@ func newTaskID(c *play.Call) string {
 
 // grants are ten access tokens a second, each valid for a day. An app may have
 // several.
-var grants = play.GrantLimit{Most: 10, Every: time.Second, Life: 24 * time.Hour}
+var grants = play.GrantLimit{Max: 10, Every: time.Second, Life: 24 * time.Hour}
 
 // maxSaves is the limit of saves a day, 0 for none.
 func (v *player) maxSaves() int {

@@ -7,7 +7,7 @@ import (
 	"github.com/postrider/postrider/internal/simulator/play"
 )
 
-// https://dev.vivo.com.cn/documentCenter/doc/362
+// receipts follows https://dev.vivo.com.cn/documentCenter/doc/362
 func receipts(_ play.Receipts, _ string, now time.Time, outcomes []play.Outcome) play.ReceiptCall {
 	tasks := map[string]any{}
 	for i, g := range play.GroupOutcomes(outcomes) {

@@ -124,8 +124,7 @@ func (v *player) granted(token string) play.Answer {
 // checkPost checks what all POSTs have in common.
 func (v *player) checkPost(c *play.Call) (a play.Answer, refused bool) {
 	switch {
-	case c.Request.Method != http.MethodPost:
-		c.Violate("method is " + c.Request.Method + ", not POST")
+	case !c.HasMethod(http.MethodPost):
 		return play.Answer{Status: http.StatusMethodNotAllowed}, true
 	case !c.HasContentType("application/json"):
 		c.Violate("the content type is not application/json")

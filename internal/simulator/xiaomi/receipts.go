@@ -7,7 +7,7 @@ import (
 	"github.com/postrider/postrider/internal/simulator/play"
 )
 
-// https://dev.mi.com/xiaomihyperos/documentation/detail?pId=1558
+// receipts follows https://dev.mi.com/xiaomihyperos/documentation/detail?pId=1558
 func receipts(_ play.Receipts, _ string, now time.Time, outcomes []play.Outcome) play.ReceiptCall {
 	messages := map[string]any{}
 	for i, g := range play.GroupOutcomes(outcomes) {

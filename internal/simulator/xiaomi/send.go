@@ -133,8 +133,7 @@ func (x player) check(c *play.Call, shape play.Check, path string, v any, at str
 
 // admit checks everything but the message.
 func (x player) admit(c *play.Call, b sendBody) (a play.Answer, refused bool) {
-	if c.Request.Method != http.MethodPost {
-		c.Violate("method is " + c.Request.Method + ", not POST")
+	if !c.HasMethod(http.MethodPost) {
 		return play.Answer{Status: http.StatusMethodNotAllowed}, true
 	}
 	authorization := c.Request.Header.Get("Authorization")
@@ -151,16 +150,14 @@ func (x player) admit(c *play.Call, b sendBody) (a play.Answer, refused bool) {
 		return x.envelope(c, "21301"), true
 	case c.OverRate(1):
 		return x.envelope(c, "200002"), true
-	case !c.HasContentType("application/x-www-form-urlencoded"):
-		c.Violate("the content type is not application/x-www-form-urlencoded")
+	case !c.HasContentType(play.FormType):
+		c.Violate("the content type is not " + play.FormType)
 		return x.envelope(c, "10012"), true
 	case b.broken:
 		c.Violate("the body is not a form")
 		return x.envelope(c, codeParam), true
 	}
-	if c.Request.URL.RawQuery != "" {
-		c.Violate("parameters in the URL, where logs show them")
-	}
+	c.ForbidQuery()
 	return play.Answer{}, false
 }
 
