@@ -59,7 +59,7 @@ func TestOnlyTheServersKeyIsStored(t *testing.T) {
 			t.Errorf("%s holds a private key: %v", name, key)
 		}
 	}
-	// The one key is the server's, not the authority's.
+	// The only key is the server's, not the authority's.
 	if _, err := tls.LoadX509KeyPair(filepath.Join(dir, "ca.pem"), filepath.Join(dir, "server.key")); err == nil {
 		t.Error("the key of the authority is stored")
 	}

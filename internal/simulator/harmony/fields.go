@@ -95,7 +95,7 @@ func checkMessageID(p *play.Probe, path string, v any) {
 	if !ok {
 		p.MustBe(path, "a string")
 	} else if !messageIDForm.MatchString(s) {
-		p.Wrong(path, "is not 1 to 64 letters, digits, blanks and + / = - _", codeParam)
+		p.Wrong(path, "is not 1 to 64 letters, digits, spaces and + / = - _", codeParam)
 	}
 }
 

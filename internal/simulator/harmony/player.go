@@ -23,7 +23,7 @@ import (
 type Options struct {
 	// InvalidStatus is the HTTP status of 80100000 and 80300007; 0 means 200.
 	InvalidStatus int
-	// PlainReasons leaves out the blanks around the reasons of a partial failure,
+	// PlainReasons leaves out the spaces around the reasons of a partial failure,
 	// which the document's example has.
 	PlainReasons bool
 	// PlainInvalid answers 80300007 with a text instead of reasons, as API v1 does.

@@ -24,7 +24,7 @@ var reasons = []string{
 	"differentImgVerifyPolicy", "notSupportPlayVoice", "appinfoError",
 }
 
-// sendBody is a send.
+// sendBody is what is kept of a request between open and handle.
 type sendBody struct {
 	play.TokenList
 	messageID string // appMessageId

@@ -12,10 +12,8 @@ import (
 	"github.com/postrider/postrider/internal/simulator/play"
 )
 
-const (
-	// timestampSkew is how far a timestamp may be off, either way.
-	timestampSkew = 10 * time.Minute
-)
+// timestampSkew is how far a timestamp may differ from now.
+const timestampSkew = 10 * time.Minute
 
 func (o *player) openToken(c *play.Call) {
 	form := c.Form()

@@ -11,7 +11,7 @@ import (
 	"github.com/postrider/postrider/internal/simulator/play"
 )
 
-// timestampSkew is how far a timestamp may be off, either way.
+// timestampSkew is how far a timestamp may differ from now.
 const timestampSkew = 10 * time.Minute
 
 // authRequest is a request for an access token.

@@ -217,7 +217,7 @@ func (x player) shown(p *play.Probe, at func(string) string, message map[string]
 	}
 	for _, name := range []string{"title", "description"} {
 		if s, _ := message[name].(string); strings.TrimSpace(s) == "" {
-			p.Wrong(at(name), "is missing or all blank", "65011")
+			p.Wrong(at(name), "is missing or only spaces", "65011")
 		}
 	}
 }
