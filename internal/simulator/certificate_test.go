@@ -107,7 +107,7 @@ func TestACertificateIsUsedAgainWhileItIsFit(t *testing.T) {
 				t.Errorf("used again: %v, want %v", again, c.again)
 			}
 			if third, _ := certAt(t, dir, c.now, c.names...); !bytes.Equal(third.Certificate[0], second.Certificate[0]) {
-				t.Error("it is made anew at each start")
+				t.Error("it is made again at each start")
 			}
 		})
 	}

@@ -137,7 +137,7 @@ func (h *player) status(code string) int {
 
 func (h *player) success(c *play.Call) play.Answer { return h.envelope(c, "80000000") }
 
-// testsUsedUp tells whether the app has sent all test messages of the day; if not,
+// testsUsedUp reports whether the app has sent all test messages of the day; if not,
 // it counts one.
 func (h *player) testsUsedUp(c *play.Call) bool {
 	return !h.tests.Take(c.App, c.Now, cmp.Or(h.TestMessages, 1000))

@@ -305,8 +305,8 @@ func TestHarmonyChecksBodies(t *testing.T) {
 func TestHarmonyForgivesButReports(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, body, want string }{
-		{"a field that is not the vendor's", goodBody(`,"channel_id":"c"`, "", "a"), "payload.notification.channel_id: is not a field of the vendor's"},
-		{"at the root", `{"validate_only":false,` + goodBody("", "", "a")[1:], "validate_only: is not a field of the vendor's"},
+		{"a field that is not the vendor's", goodBody(`,"channel_id":"c"`, "", "a"), "payload.notification.channel_id: is not one of the vendor's fields"},
+		{"at the root", `{"validate_only":false,` + goodBody("", "", "a")[1:], "validate_only: is not one of the vendor's fields"},
 		{"an option of another push-type", goodBody("", `,"backgroundMode":0`, "a"), "pushOptions.backgroundMode: works only with push-type 6"},
 		{"a duration without a sound", goodBody(`,"soundDuration":1`, "", "a"), "payload.notification.soundDuration: works only with sound"},
 		{"the same token twice", goodBody("", "", "a", "b", "a"), "target.token: 1 tokens are there twice"},

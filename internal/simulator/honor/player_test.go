@@ -117,10 +117,10 @@ func TestHonorChecksBodies(t *testing.T) {
 func TestHonorForgivesButReportsUnknownFields(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]string{
-		goodBody(`,"click_action":{}`, "", "a"):                    "android.notification.click_action: is not a field of the vendor's",
-		goodBody("", `,"category":"IM"`, "a"):                      "android.category: is not a field of the vendor's",
-		`{"validate_only":true,` + goodBody("", "", "a")[1:]:       "validate_only: is not a field of the vendor's",
-		goodBody(`,"badge":{"badgeClass":"c","class":1}`, "", "a"): "android.notification.badge.class: is not a field of the vendor's",
+		goodBody(`,"click_action":{}`, "", "a"):                    "android.notification.click_action: is not one of the vendor's fields",
+		goodBody("", `,"category":"IM"`, "a"):                      "android.category: is not one of the vendor's fields",
+		`{"validate_only":true,` + goodBody("", "", "a")[1:]:       "validate_only: is not one of the vendor's fields",
+		goodBody(`,"badge":{"badgeClass":"c","class":1}`, "", "a"): "android.notification.badge.class: is not one of the vendor's fields",
 	} {
 		clk := playtest.NewClock()
 		s := play.NewServer(play.Options{AnyCredentials: true, Now: clk.Now}, New(Options{}))
@@ -226,14 +226,14 @@ func TestHonorRefusesAccessTokensWith403(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			for _, knob := range []int{0, 200} {
+			for _, option := range []int{0, 200} {
 				clk := playtest.NewClock()
-				s := play.NewServer(play.Options{Now: clk.Now, Credentials: two}, New(Options{AuthStatus: knob}))
+				s := play.NewServer(play.Options{Now: clk.Now, Credentials: two}, New(Options{AuthStatus: option}))
 				access := tt.spoil(s, clk, grantedAccess(t, s, "1", "s1"))
 				w := playtest.Record(s, playtest.Post("/api/v1/1/sendMessage", []byte(goodBody("", "", "a")), sendHeader(access, clk.Now())))
 				status := tt.status
-				if knob != 0 {
-					status = knob
+				if option != 0 {
+					status = option
 				}
 				if got := answerCode(t, w.Body.String()); w.Code != status || got != strconv.Itoa(tt.status) {
 					t.Errorf("got HTTP %d with code %s, want %d with %d", w.Code, got, status, tt.status)

@@ -99,7 +99,7 @@ func (h player) shape(c *play.Call, b sendBody) (root map[string]any, code strin
 	}
 	for _, name := range slices.Sorted(maps.Keys(root)) {
 		if name != "message" && name != "validate_only" && name != "review" {
-			c.Violate(name + ": is not a field of the vendor's")
+			c.Violate(name + ": is not one of the vendor's fields")
 			return nil, "80100003"
 		}
 	}
@@ -109,10 +109,10 @@ func (h player) shape(c *play.Call, b sendBody) (root map[string]any, code strin
 // check checks a well-formed body: types, numbers of tokens and bytes, rights,
 // values.
 func (h player) check(c *play.Call, b sendBody, cred play.Credential, root map[string]any) string {
-	p := &play.Probe{ShapeCode: "80100003"}
+	p := &play.Findings{TypeCode: "80100003"}
 	rootFields(p, "", root)
-	if len(p.Shape) > 0 {
-		return c.RecordFindings(p.Shape)
+	if len(p.Types) > 0 {
+		return c.RecordFindings(p.Types)
 	}
 	message := play.Inside(root, "message")
 	if code := h.targets(c, message); code != "" {

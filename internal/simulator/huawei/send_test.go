@@ -148,8 +148,8 @@ func TestHuaweiForgivesButReports(t *testing.T) {
 	tests := []struct {
 		name, body, want string
 	}{
-		{"a field that is not the vendor's", with(`"prio":1`), "message.android.prio: is not a field of the vendor's"},
-		{"a field in the wrong case", with(`"Urgency":"HIGH"`), "message.android.Urgency: is not a field of the vendor's"},
+		{"a field that is not the vendor's", with(`"prio":1`), "message.android.prio: is not one of the vendor's fields"},
+		{"a field in the wrong case", with(`"Urgency":"HIGH"`), "message.android.Urgency: is not one of the vendor's fields"},
 		{"an importance of older documents", shown(`"importance":"HIGH"`), "message.android.notification.importance: is not one of LOW, NORMAL"},
 		{"inbox lines in another style", shown(`"inbox_content":["a"]`), "message.android.notification.inbox_content: needs style 3"},
 		{"the same token twice", playtest.HuaweiMessage("a", "b", "a"), "message.token: 1 tokens are there twice: their users get the message twice"},

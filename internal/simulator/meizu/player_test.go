@@ -212,7 +212,7 @@ func TestMeizuRateCountsRequests(t *testing.T) {
 			t.Errorf("request %d: got %s, want %s", i+1, got, want)
 		}
 		if want == "110010" && got != `{"code":"110010","message":"应用请求频率超过限制","value":"","redirect":""}` {
-			t.Errorf("got %s, want the document's words", got)
+			t.Errorf("got %s, want the document's text", got)
 		}
 	}
 	c.Pass(2 * time.Second)

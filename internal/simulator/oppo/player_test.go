@@ -166,11 +166,11 @@ func TestOppoForgivesButReports(t *testing.T) {
 		more    url.Values
 		want    string
 	}{
-		{"a field that is not the vendor's", messageJSON(`,"prio":1`), nil, "message.notification.prio: is not a field of the vendor's"},
-		{"a field in camel case", messageJSON(`,"clickActionType":1`), nil, "message.notification.clickActionType: is not a field of the vendor's"},
+		{"a field that is not the vendor's", messageJSON(`,"prio":1`), nil, "message.notification.prio: is not one of the vendor's fields"},
+		{"a field in camel case", messageJSON(`,"clickActionType":1`), nil, "message.notification.clickActionType: is not one of the vendor's fields"},
 		{"a ttl over ten days", messageJSON(`,"off_line_ttl":864001`), nil, "message.notification.off_line_ttl: is not a whole number from 0 to 864000"},
-		{"a member beside the notification", strings.Replace(messageJSON(``), `{"target_type"`, `{"to":"x","target_type"`, 1), nil, "message.to: is not a field of the vendor's"},
-		{"a form field", messageJSON(``), url.Values{"messages": {"[]"}}, "messages: is not a field of the vendor's"},
+		{"a member beside the notification", strings.Replace(messageJSON(``), `{"target_type"`, `{"to":"x","target_type"`, 1), nil, "message.to: is not one of the vendor's fields"},
+		{"a form field", messageJSON(``), url.Values{"messages": {"[]"}}, "messages: is not one of the vendor's fields"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

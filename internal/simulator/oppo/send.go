@@ -37,7 +37,7 @@ func (o *player) admit(c *play.Call, fields ...string) string {
 	}
 	if len(fields) > 0 {
 		for _, name := range unlistedKeys(b.form, append(fields, "auth_token", "sdk_version")...) {
-			c.Violate(name + ": is not a field of the vendor's")
+			c.Violate(name + ": is not one of the vendor's fields")
 		}
 	}
 	return ""

@@ -41,7 +41,7 @@ func (o *player) checkTargets(c *play.Call, name string, most int) string {
 // not checked again.
 func (o *player) checkTarget(c *play.Call, path string, i int, last *messageTarget) string {
 	t := &c.Parsed.(*requestForm).targets[i]
-	p := &play.Probe{ShapeCode: codeIllegal}
+	p := &play.Findings{TypeCode: codeIllegal}
 	for name, check := range targetFields {
 		if raw, ok := t.members[name]; ok {
 			v, _ := jsonValue(string(raw)) // it was JSON before
@@ -50,10 +50,10 @@ func (o *player) checkTarget(c *play.Call, path string, i int, last *messageTarg
 	}
 	for name := range t.members {
 		if _, known := targetFields[name]; !known && name != "notification" {
-			p.Wrong(play.JoinPath(path, name), "is not a field of the vendor's", "")
+			p.Wrong(play.JoinPath(path, name), "is not one of the vendor's fields", "")
 		}
 	}
-	if code := c.RecordFindings(append(p.Shape, p.Values...)); code != "" {
+	if code := c.RecordFindings(append(p.Types, p.Values...)); code != "" {
 		return code
 	}
 	if code := checkReceiver(c, path, t.members, c.Tokens[i]); code != "" {
@@ -102,9 +102,9 @@ func (o *player) checkNotification(c *play.Call, path string, t *messageTarget) 
 }
 
 func (o *player) checkMessage(c *play.Call, path string, n map[string]any, shape play.Check) string {
-	p := &play.Probe{ShapeCode: codeIllegal}
+	p := &play.Findings{TypeCode: codeIllegal}
 	shape(p, path, n)
-	if code := c.RecordFindings(p.Shape); code != "" {
+	if code := c.RecordFindings(p.Types); code != "" {
 		return code
 	}
 	checkMeaning(p, path, n)

@@ -34,7 +34,7 @@ func (o *player) token(c *play.Call) play.Answer {
 		return o.envelope(c, code)
 	}
 	for _, name := range unlistedKeys(form, "app_key", "timestamp", "sign", "sdk_version") {
-		c.Violate(name + ": is not a field of the vendor's")
+		c.Violate(name + ": is not one of the vendor's fields")
 	}
 	token, _, ok := c.GrantAccess(app, grants, func(random []byte) string { return hex.EncodeToString(random[:12]) })
 	if !ok {

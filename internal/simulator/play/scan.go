@@ -184,7 +184,7 @@ func quoted(b []byte, i int) (int, error) {
 	}
 }
 
-// control tells whether a string holds a raw control character, which JSON
+// control reports whether a string holds a raw control character, which JSON
 // forbids. It looks at 16 bytes at a time: subtracting 0x20 from a smaller byte
 // sets its highest bit.
 func control(t []byte) bool {

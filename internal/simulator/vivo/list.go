@@ -62,9 +62,9 @@ func (v *player) list(c *play.Call) play.Answer {
 
 // checkList checks a request to list.
 func (v *player) checkList(c *play.Call, b sendBody) string {
-	p := &play.Probe{ShapeCode: "10102"}
+	p := &play.Findings{TypeCode: "10102"}
 	listFields(p, "", b.root)
-	if code := c.RecordFindings(p.Shape); code != "" {
+	if code := c.RecordFindings(p.Types); code != "" {
 		return code
 	}
 	switch n := len(c.Tokens); {

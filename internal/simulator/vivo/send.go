@@ -91,9 +91,9 @@ func (v *player) authorize(c *play.Call) string {
 // check checks a message.
 func (v *player) check(c *play.Call, shape play.Check, life ttlBounds) string {
 	root := c.Parsed.(sendBody).root
-	p := &play.Probe{ShapeCode: "10102"}
+	p := &play.Findings{TypeCode: "10102"}
 	shape(p, "", root)
-	if code := c.RecordFindings(p.Shape); code != "" {
+	if code := c.RecordFindings(p.Types); code != "" {
 		return code
 	}
 	v.meaning(p, root, life)

@@ -73,7 +73,7 @@ func (v *player) token(c *play.Call) play.Answer {
 		return v.envelope(c, code)
 	}
 	for _, name := range auth.extra {
-		c.Violate(name + ": is not a field of the vendor's")
+		c.Violate(name + ": is not one of the vendor's fields")
 	}
 	if _, number := auth.AppID.(json.Number); !number {
 		c.Violate("appId: must be a number")

@@ -57,7 +57,7 @@ func (x player) checkOne(c *play.Call, path string, v any) string {
 func (x player) checkMany(c *play.Call, b sendBody) string {
 	for _, name := range slices.Sorted(maps.Keys(b.form)) {
 		if name != "messages" && name != "time_to_send" {
-			c.Violate(name + ": is not a field of the vendor's")
+			c.Violate(name + ": is not one of the vendor's fields")
 		}
 	}
 	switch n := len(b.messages); {

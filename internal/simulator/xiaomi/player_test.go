@@ -147,8 +147,8 @@ func TestXiaomiForgivesButReports(t *testing.T) {
 	tests := []struct {
 		name, body, want string
 	}{
-		{"a field that is not the vendor's", goodForm("a", "prio=1"), "prio: is not a field of the vendor's"},
-		{"extras in an object", goodForm("a", "extra={}"), "extra: is not a field of the vendor's"},
+		{"a field that is not the vendor's", goodForm("a", "prio=1"), "prio: is not one of the vendor's fields"},
+		{"extras in an object", goodForm("a", "extra={}"), "extra: is not one of the vendor's fields"},
 		{"a field twice", goodForm("a") + "&title=x", "title: is there twice"},
 		{"the same token twice", goodForm("a,b,a"), "registration_id: 1 tokens are there twice"},
 		{"a token that was not escaped", strings.Replace(goodForm("a%"), "a%25", "a+b", 1), "registration_id: has a token with a space; is it escaped for a form?"},
@@ -366,12 +366,12 @@ func TestXiaomiChecksMany(t *testing.T) {
 		{"an empty array", "messages=[]", 10016, "messages: is empty"},
 		{"two arrays", "messages=[][]", 10008, "messages: is not a JSON array"},
 		{"no target", "messages=" + url.QueryEscape(`[{"message":{}}]`), 10017, "messages.target: has an empty token"},
-		{"a field of the other kind of request", manyForm("a") + "&title=t", 0, "title: is not a field of the vendor's"},
+		{"a field of the other kind of request", manyForm("a") + "&title=t", 0, "title: is not one of the vendor's fields"},
 		{"numbers as text", one(`"title":"t","description":"d","pass_through":"0"`), 10008, "messages[0].message.pass_through: must be a number"},
 		{"extras with the prefix of forms", one(`"title":"t","description":"d","extra":{"extra.k":"v"}`), 0, "messages[0].message.extra.extra.k: has the prefix of forms"},
 		{"extras that are numbers", one(`"title":"t","description":"d","extra":{"k":1}`), 10008, "messages[0].message.extra.k: must be a string"},
 		{"a message without title", one(`"description":"d"`), 65011, "messages[0].message.title: is missing or only spaces"},
-		{"a time of sending of its own", one(`"title":"t","description":"d","time_to_send":0`), 0, "messages[0].message.time_to_send: is not a field of the vendor's"},
+		{"a time of sending of its own", one(`"title":"t","description":"d","time_to_send":0`), 0, "messages[0].message.time_to_send: is not one of the vendor's fields"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

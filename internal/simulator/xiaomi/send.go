@@ -75,9 +75,9 @@ func (x player) send(c *play.Call) play.Answer {
 
 // check checks the types of the value at path, then the message in it.
 func (x player) check(c *play.Call, shape play.Check, path string, v any, at string, message map[string]any) string {
-	p := &play.Probe{ShapeCode: codeParam}
+	p := &play.Findings{TypeCode: codeParam}
 	shape(p, path, v)
-	if code := c.RecordFindings(p.Shape); code != "" {
+	if code := c.RecordFindings(p.Types); code != "" {
 		return code
 	}
 	x.meaning(p, c, at, message)
