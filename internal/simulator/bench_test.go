@@ -68,7 +68,7 @@ func fill(s http.Handler, from int) {
 	playtest.Record(s, playtest.Post("/v1/1/messages:send", []byte(playtest.HuaweiMessage(list...)), playtest.HuaweiHeader("x")))
 }
 
-// BenchmarkOverHTTP measures the same over a loopback connection, client and all.
+// BenchmarkOverHTTP measures the same over a loopback connection with a client.
 func BenchmarkOverHTTP(b *testing.B) {
 	for name, opt := range map[string]play.Options{"counting": {AnyCredentials: true}, "sink": {Sink: true}} {
 		b.Run(name, func(b *testing.B) {

@@ -59,7 +59,7 @@ func TestOnlyTheServersKeyIsStored(t *testing.T) {
 			t.Errorf("%s holds a private key: %v", name, key)
 		}
 	}
-	// The one key is the server's, not the authority's.
+	// The only key is the server's, not the authority's.
 	if _, err := tls.LoadX509KeyPair(filepath.Join(dir, "ca.pem"), filepath.Join(dir, "server.key")); err == nil {
 		t.Error("the key of the authority is stored")
 	}
@@ -107,7 +107,7 @@ func TestACertificateIsUsedAgainWhileItIsFit(t *testing.T) {
 				t.Errorf("used again: %v, want %v", again, c.again)
 			}
 			if third, _ := certAt(t, dir, c.now, c.names...); !bytes.Equal(third.Certificate[0], second.Certificate[0]) {
-				t.Error("it is made anew at each start")
+				t.Error("it is made again at each start")
 			}
 		})
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/postrider/postrider/internal/simulator/play"
 )
 
-// The watch is told of each request what the vendor made of its tokens, also
-// where a fault hides that from the client.
+// The watch sees for each request what the vendor did with its tokens, also where a
+// fault hides that from the client.
 func TestTheWatchSeesWhatWasAccepted(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -103,7 +103,7 @@ func TestHarmonyAdapterAndSimulatorAgree(t *testing.T) {
 		{"a data message", player.Options{}, &push.Message{Kind: push.Data, Data: map[string]string{"k": "v"}}, playtest.Numbered("token-%04d", 3), "response/80000000"},
 		{"a data message without data", player.Options{}, &push.Message{Kind: push.Data}, playtest.Numbered("token-%04d", 3), "response/80000000"},
 		{"some invalid", player.Options{}, plain, []string{"a", "bad-1", "noRight-1", "b"}, "response/80100000 1:tokenFormatError 2:noRight"},
-		{"some invalid, without blanks and under 400", player.Options{PlainReasons: true, InvalidStatus: 400}, plain, []string{"a", "appinfoError-1"}, "response/80100000 1:appinfoError"},
+		{"some invalid, without spaces and under 400", player.Options{PlainReasons: true, InvalidStatus: 400}, plain, []string{"a", "appinfoError-1"}, "response/80100000 1:appinfoError"},
 		{"all invalid", player.Options{}, plain, []string{"bad-1", "noRight-1"}, "response/80300007 0:tokenFormatError 1:noRight"},
 		{"all invalid in words", player.Options{PlainInvalid: true}, plain, []string{"bad-1", "bad-2"}, "response/80300007"},
 		{"too many for a test", player.Options{}, &push.Message{Title: "t", Body: "b", Test: true}, playtest.Numbered("token-%04d", 11), "response/80300030"},

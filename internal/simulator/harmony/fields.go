@@ -31,7 +31,7 @@ var bodyChecks = map[string]play.Check{
 	"2":            bodyFields(play.Anything),
 	pushBackground: bodyFields(play.Object(
 		play.Field("extraData", play.Text(0, "")),
-		play.Field("proxyData", play.Word(codeParam, "ENABLE")),
+		play.Field("proxyData", play.OneOf(codeParam, "ENABLE")),
 	)),
 	"7":  bodyFields(play.Anything),
 	"10": bodyFields(play.Anything),
@@ -54,7 +54,7 @@ func bodyFields(payload play.Check) play.Check {
 }
 
 var notificationFields = play.Object(
-	play.Field("category", play.Word(codeParam, "IM", "VOIP", "MISS_CALL", "SUBSCRIPTION", "TRAVEL", "HEALTH", "WORK", "ACCOUNT",
+	play.Field("category", play.OneOf(codeParam, "IM", "VOIP", "MISS_CALL", "SUBSCRIPTION", "TRAVEL", "HEALTH", "WORK", "ACCOUNT",
 		"EXPRESS", "FINANCE", "DEVICE_REMINDER", "MAIL", "MARKETING")), // PLAY_VOICE belongs to push-type 2
 	play.Field("title", play.Text(0, "")),
 	play.Field("body", play.Text(0, "")),
@@ -81,7 +81,7 @@ var notificationFields = play.Object(
 	play.Field("foregroundShow", play.Boolean),
 )
 
-func checkStyle(p *play.Probe, path string, v any) {
+func checkStyle(p *play.Findings, path string, v any) {
 	play.Integer(0, 3, codeParam)(p, path, v)
 	if v == json.Number("2") {
 		p.Wrong(path, "is not 0, 1 or 3", codeParam)
@@ -90,17 +90,17 @@ func checkStyle(p *play.Probe, path string, v any) {
 
 var messageIDForm = regexp.MustCompile(`^[0-9A-Za-z+/=_\-\s]{1,64}$`)
 
-func checkMessageID(p *play.Probe, path string, v any) {
+func checkMessageID(p *play.Findings, path string, v any) {
 	s, ok := v.(string)
 	if !ok {
 		p.MustBe(path, "a string")
 	} else if !messageIDForm.MatchString(s) {
-		p.Wrong(path, "is not 1 to 64 letters, digits, blanks and + / = - _", codeParam)
+		p.Wrong(path, "is not 1 to 64 letters, digits, spaces and + / = - _", codeParam)
 	}
 }
 
 // checkTTL checks a number of seconds. API v1 has a string instead.
-func checkTTL(p *play.Probe, path string, v any) {
+func checkTTL(p *play.Findings, path string, v any) {
 	number, ok := v.(json.Number)
 	if !ok {
 		p.MustBe(path, "a number")
@@ -116,7 +116,7 @@ func checkTTL(p *play.Probe, path string, v any) {
 }
 
 // checkMeaning checks which fields are required and how they depend on each other.
-func checkMeaning(p *play.Probe, kind string, root map[string]any) {
+func checkMeaning(p *play.Findings, kind string, root map[string]any) {
 	payload := play.Inside(root, "payload")
 	switch {
 	case payload == nil:
@@ -135,7 +135,7 @@ func checkMeaning(p *play.Probe, kind string, root map[string]any) {
 	}
 }
 
-func checkAlert(p *play.Probe, payload map[string]any) {
+func checkAlert(p *play.Findings, payload map[string]any) {
 	const path = "payload.notification"
 	n := play.Inside(payload, "notification")
 	if n == nil {

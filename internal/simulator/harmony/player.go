@@ -23,7 +23,7 @@ import (
 type Options struct {
 	// InvalidStatus is the HTTP status of 80100000 and 80300007; 0 means 200.
 	InvalidStatus int
-	// PlainReasons leaves out the blanks around the reasons of a partial failure,
+	// PlainReasons leaves out the spaces around the reasons of a partial failure,
 	// which the document's example has.
 	PlainReasons bool
 	// PlainInvalid answers 80300007 with a text instead of reasons, as API v1 does.
@@ -137,7 +137,7 @@ func (h *player) status(code string) int {
 
 func (h *player) success(c *play.Call) play.Answer { return h.envelope(c, "80000000") }
 
-// testsUsedUp tells whether the app has sent all test messages of the day; if not,
+// testsUsedUp reports whether the app has sent all test messages of the day; if not,
 // it counts one.
 func (h *player) testsUsedUp(c *play.Call) bool {
 	return !h.tests.Take(c.App, c.Now, cmp.Or(h.TestMessages, 1000))

@@ -42,7 +42,7 @@ func apps(t *testing.T) map[string][]play.Credential {
 	}}
 }
 
-// signedJWT signs by the document, but for what change does.
+// signedJWT signs as the document says, except for what change changes.
 func signedJWT(t *testing.T, now time.Time, change func(header, claims map[string]any) (method jwt.SigningMethod)) string {
 	t.Helper()
 	header := map[string]any{"kid": "k1", "typ": "JWT"}
@@ -67,10 +67,10 @@ func sendHeader(access, kind string) map[string]string {
 	return map[string]string{"Content-Type": "application/json", "Authorization": "Bearer " + access, "push-type": kind}
 }
 
-// goodBody is a right message to some tokens, by the document's example,
+// goodBody is a correct message to some tokens, like the document's example,
 // with more members in the notification and the options.
 func goodBody(notification, options string, tokens ...string) string {
-	list, _ := json.Marshal(append([]string{}, tokens...)) // a list, also when empty
+	list, _ := json.Marshal(append([]string{}, tokens...)) // not null when empty
 	return `{"payload":{"notification":{"category":"MARKETING","title":"普通标题","body":"普通内容","clickAction":{"actionType":0}` + notification +
 		`}},"pushOptions":{"ttl":86400` + options + `},"target":{"token":` + string(list) + `}}`
 }
@@ -88,7 +88,7 @@ func TestHarmonyVerifiesTheJWT(t *testing.T) {
 		want       string
 		violations int64
 	}{
-		{"a right one", none, "80000000", 0},
+		{"a correct one", none, "80000000", 0},
 		{"by RS256", func(_, _ map[string]any) jwt.SigningMethod { return jwt.SigningMethodRS256 }, "80200001", 1},
 		{"another kid", func(header, _ map[string]any) jwt.SigningMethod { header["kid"] = "k2"; return nil }, "80200001", 1},
 		{"another typ", func(header, _ map[string]any) jwt.SigningMethod { header["typ"] = "at+jwt"; return nil }, "80200001", 1},
@@ -119,7 +119,7 @@ func TestHarmonyVerifiesTheJWT(t *testing.T) {
 	}
 }
 
-func TestHarmonyKnowsAJWTAgain(t *testing.T) {
+func TestHarmonyRemembersAJWT(t *testing.T) {
 	t.Parallel()
 	clk := playtest.NewClock()
 	s := play.NewServer(play.Options{Now: clk.Now, Credentials: apps(t)}, New(Options{}))
@@ -219,7 +219,7 @@ func TestHarmonyCountsAJWTOnceThatManyBringAtOnce(t *testing.T) {
 	}
 }
 
-func TestHarmonyJudgesBodies(t *testing.T) {
+func TestHarmonyChecksBodies(t *testing.T) {
 	t.Parallel()
 	many := func(n int) []string {
 		list := make([]string, n)
@@ -239,7 +239,7 @@ func TestHarmonyJudgesBodies(t *testing.T) {
 		return strings.Replace(goodBody("", "", "a"), `{"actionType":0}`, click, 1)
 	}
 	tests := []struct{ name, kind, body, want string }{
-		{"a right notification", "0", goodBody("", "", "a"), "80000000"},
+		{"a correct notification", "0", goodBody("", "", "a"), "80000000"},
 		{"all options", "0", goodBody(`,"notifyId":0,"appMessageId":"a b+/=-_","style":3,"inboxContent":["1","2","3"],"badge":{"addNum":1,"setNum":0},"sound":"x.mp3","soundDuration":10,"foregroundShow":true`,
 			`,"testMessage":true,"biTag":"b","receiptId":"r","collapseKey":-1`, "a"), "80000000"},
 		{"background", "6", background(`"extraData":"d","proxyData":"ENABLE"`), "80000000"},
@@ -305,8 +305,8 @@ func TestHarmonyJudgesBodies(t *testing.T) {
 func TestHarmonyForgivesButReports(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, body, want string }{
-		{"a field that is not the vendor's", goodBody(`,"channel_id":"c"`, "", "a"), "payload.notification.channel_id: is not a field of the vendor's"},
-		{"at the root", `{"validate_only":false,` + goodBody("", "", "a")[1:], "validate_only: is not a field of the vendor's"},
+		{"a field that is not the vendor's", goodBody(`,"channel_id":"c"`, "", "a"), "payload.notification.channel_id: is not one of the vendor's fields"},
+		{"at the root", `{"validate_only":false,` + goodBody("", "", "a")[1:], "validate_only: is not one of the vendor's fields"},
 		{"an option of another push-type", goodBody("", `,"backgroundMode":0`, "a"), "pushOptions.backgroundMode: works only with push-type 6"},
 		{"a duration without a sound", goodBody(`,"soundDuration":1`, "", "a"), "payload.notification.soundDuration: works only with sound"},
 		{"the same token twice", goodBody("", "", "a", "b", "a"), "target.token: 1 tokens are there twice"},

@@ -24,7 +24,7 @@ var reasons = []string{
 	"differentImgVerifyPolicy", "notSupportPlayVoice", "appinfoError",
 }
 
-// sendBody is a send.
+// sendBody is what is kept of a request between open and handle.
 type sendBody struct {
 	play.TokenList
 	messageID string // appMessageId
@@ -74,10 +74,10 @@ func (h *player) check(c *play.Call, cred play.Credential) (code, text string) {
 	if root == nil {
 		return say("80100003")
 	}
-	p := &play.Probe{ShapeCode: "80100003"}
+	p := &play.Findings{TypeCode: "80100003"}
 	form(p, "", root)
-	if len(p.Shape) > 0 {
-		return say(c.RecordFindings(p.Shape))
+	if len(p.Types) > 0 {
+		return say(c.RecordFindings(p.Types))
 	}
 	test, _ := play.Inside(root, "pushOptions")["testMessage"].(bool)
 	c.Receipt.Tag, _ = play.Inside(root, "pushOptions")["biTag"].(string)

@@ -49,7 +49,7 @@ var notificationFields = play.Object(
 	play.Field("style", play.Integer(0, 1, codeParam)),
 	play.Field("bigTitle", play.Text(0, "")),
 	play.Field("bigBody", play.Text(0, "")),
-	play.Field("importance", play.Word(codeParam, "LOW", "NORMAL")),
+	play.Field("importance", play.OneOf(codeParam, "LOW", "NORMAL")),
 	play.Field("when", play.Text(0, "")),
 	play.Field("buttons", play.List(3, codeParam, play.Object(
 		play.Field("name", play.Text(40, codeParam)),
@@ -71,7 +71,7 @@ var notificationFields = play.Object(
 var secondsForm = regexp.MustCompile(`^[0-9]{1,10}s$`)
 
 // checkTTL checks a string of seconds with an s at its end.
-func checkTTL(p *play.Probe, path string, v any) {
+func checkTTL(p *play.Findings, path string, v any) {
 	s, ok := v.(string)
 	if !ok {
 		p.MustBe(path, "a string like \"86400s\"")
@@ -84,7 +84,7 @@ func checkTTL(p *play.Probe, path string, v any) {
 }
 
 // checkMeaning checks which fields are required and how they depend on each other.
-func checkMeaning(p *play.Probe, root map[string]any) {
+func checkMeaning(p *play.Findings, root map[string]any) {
 	plain, rich := play.Inside(root, "notification"), play.Inside(root, "android", "notification")
 	_, data := root["data"]
 	_, own := play.Inside(root, "android")["data"]
@@ -105,7 +105,7 @@ func checkMeaning(p *play.Probe, root map[string]any) {
 	}
 }
 
-func checkClick(p *play.Probe, click map[string]any) {
+func checkClick(p *play.Findings, click map[string]any) {
 	const path = "android.notification.clickAction"
 	switch {
 	case click["type"] == nil:

@@ -21,15 +21,15 @@ func sendHeader(access string, now time.Time) map[string]string {
 	}
 }
 
-// goodBody is a right message to some tokens, by the blog's example, with
+// goodBody is a correct message to some tokens, like the blog's example, with
 // more members in the notification and in android.
 func goodBody(notification, android string, tokens ...string) string {
-	list, _ := json.Marshal(append([]string{}, tokens...)) // a list, also when empty
+	list, _ := json.Marshal(append([]string{}, tokens...)) // not null when empty
 	return `{"android":{"notification":{"title":"test title","body":"test body","clickAction":{"type":3}` + notification + `}` + android +
 		`},"token":` + string(list) + `}`
 }
 
-// sendTo is a send whose credentials are right; the answer's code comes as text.
+// sendTo is a send whose credentials are correct; the answer's code comes as text.
 func sendTo(t *testing.T, s *play.Server, clk *playtest.Clock, body string) (status int, code string) {
 	t.Helper()
 	w := playtest.Record(s, playtest.Post("/api/v1/1/sendMessage", []byte(body), sendHeader("x", clk.Now())))
@@ -45,7 +45,7 @@ func answerCode(t *testing.T, body string) string {
 	return answer.Code.String()
 }
 
-func TestHonorJudgesBodies(t *testing.T) {
+func TestHonorChecksBodies(t *testing.T) {
 	t.Parallel()
 	many := func(n int) []string {
 		list := make([]string, n)
@@ -62,7 +62,7 @@ func TestHonorJudgesBodies(t *testing.T) {
 		return strings.Replace(goodBody("", "", "a"), `{"type":3}`, click, 1)
 	}
 	tests := []struct{ name, body, want string }{
-		{"a right notification", goodBody("", "", "a"), "200"},
+		{"a correct notification", goodBody("", "", "a"), "200"},
 		{"the blog's data message", `{"data":"{'param1':'value1','param2':'value2'}","token":["pushtoken1"]}`, "200"},
 		{"all options", goodBody(`,"importance":"LOW","notifyId":-1,"tag":"x","group":"g","badge":{"addNum":1,"badgeClass":"c","setNum":5},"buttons":[{"name":"ok","actionType":1}],"when":"2023-10-02T15:01:23.045Z","style":0`,
 			`,"ttl":"1296000s","biTag":"b","targetUserType":1,"receiptId":"r","data":"d"`, "a"), "200"},
@@ -117,10 +117,10 @@ func TestHonorJudgesBodies(t *testing.T) {
 func TestHonorForgivesButReportsUnknownFields(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]string{
-		goodBody(`,"click_action":{}`, "", "a"):                    "android.notification.click_action: is not a field of the vendor's",
-		goodBody("", `,"category":"IM"`, "a"):                      "android.category: is not a field of the vendor's",
-		`{"validate_only":true,` + goodBody("", "", "a")[1:]:       "validate_only: is not a field of the vendor's",
-		goodBody(`,"badge":{"badgeClass":"c","class":1}`, "", "a"): "android.notification.badge.class: is not a field of the vendor's",
+		goodBody(`,"click_action":{}`, "", "a"):                    "android.notification.click_action: is not one of the vendor's fields",
+		goodBody("", `,"category":"IM"`, "a"):                      "android.category: is not one of the vendor's fields",
+		`{"validate_only":true,` + goodBody("", "", "a")[1:]:       "validate_only: is not one of the vendor's fields",
+		goodBody(`,"badge":{"badgeClass":"c","class":1}`, "", "a"): "android.notification.badge.class: is not one of the vendor's fields",
 	} {
 		clk := playtest.NewClock()
 		s := play.NewServer(play.Options{AnyCredentials: true, Now: clk.Now}, New(Options{}))
@@ -213,7 +213,7 @@ func TestHonorRefusesAccessTokensWith403(t *testing.T) {
 		status     int
 		violations int64
 	}{
-		{"a right one", func(_ *play.Server, _ *playtest.Clock, access string) string { return access }, 200, 0},
+		{"a correct one", func(_ *play.Server, _ *playtest.Clock, access string) string { return access }, 200, 0},
 		{"an expired one", func(_ *play.Server, c *playtest.Clock, access string) string { c.Pass(time.Hour); return access }, 403, 0},
 		{"a revoked one", func(s *play.Server, _ *playtest.Clock, access string) string {
 			s.RevokeAccessTokens("honor")
@@ -226,14 +226,14 @@ func TestHonorRefusesAccessTokensWith403(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			for _, knob := range []int{0, 200} {
+			for _, option := range []int{0, 200} {
 				clk := playtest.NewClock()
-				s := play.NewServer(play.Options{Now: clk.Now, Credentials: two}, New(Options{AuthStatus: knob}))
+				s := play.NewServer(play.Options{Now: clk.Now, Credentials: two}, New(Options{AuthStatus: option}))
 				access := tt.spoil(s, clk, grantedAccess(t, s, "1", "s1"))
 				w := playtest.Record(s, playtest.Post("/api/v1/1/sendMessage", []byte(goodBody("", "", "a")), sendHeader(access, clk.Now())))
 				status := tt.status
-				if knob != 0 {
-					status = knob
+				if option != 0 {
+					status = option
 				}
 				if got := answerCode(t, w.Body.String()); w.Code != status || got != strconv.Itoa(tt.status) {
 					t.Errorf("got HTTP %d with code %s, want %d with %d", w.Code, got, status, tt.status)

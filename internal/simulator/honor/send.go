@@ -142,10 +142,10 @@ func (h player) structure(c *play.Call) string {
 		c.Violate("token is not an array of strings")
 		return codeParam
 	}
-	p := &play.Probe{ShapeCode: codeParam}
+	p := &play.Findings{TypeCode: codeParam}
 	rootFields(p, "", root)
-	if len(p.Shape) > 0 {
-		return c.RecordFindings(p.Shape)
+	if len(p.Types) > 0 {
+		return c.RecordFindings(p.Types)
 	}
 	c.Receipt.Tag, _ = play.Inside(root, "android")["biTag"].(string)
 	checkMeaning(p, root)

@@ -41,8 +41,8 @@ var rootFields = play.Object(
 
 var androidFields = play.Object(
 	play.Field("collapse_key", play.Integer(-1, 100, codeCollapse)),
-	play.Field("urgency", play.Word(codeParam, "HIGH", "NORMAL")),
-	play.Field("category", play.Word(codeParam, "IM", "VOIP", "SUBSCRIPTION", "TRAVEL", "HEALTH", "WORK", "ACCOUNT",
+	play.Field("urgency", play.OneOf(codeParam, "HIGH", "NORMAL")),
+	play.Field("category", play.OneOf(codeParam, "IM", "VOIP", "SUBSCRIPTION", "TRAVEL", "HEALTH", "WORK", "ACCOUNT",
 		"EXPRESS", "FINANCE", "DEVICE_REMINDER", "MAIL", "PLAY_VOICE", "MARKETING")),
 	play.Field("ttl", checkTTL),
 	play.Field("bi_tag", play.Text(0, "")),
@@ -106,18 +106,18 @@ var notificationFields = play.Object(
 )
 
 // checkImportance forgives HIGH, which older documents list.
-func checkImportance(p *play.Probe, path string, v any) {
+func checkImportance(p *play.Findings, path string, v any) {
 	code := codeParam
 	if v == "HIGH" {
 		code = ""
 	}
-	play.Word(code, "LOW", "NORMAL")(p, path, v)
+	play.OneOf(code, "LOW", "NORMAL")(p, path, v)
 }
 
 var secondsForm = regexp.MustCompile(`^-?\d+(\.\d{1,9})?s?$`)
 
 // checkTTL checks a string of seconds, with or without an s at its end.
-func checkTTL(p *play.Probe, path string, v any) {
+func checkTTL(p *play.Findings, path string, v any) {
 	s, ok := v.(string)
 	if !ok {
 		p.MustBe(path, "a string like \"86400s\"")
@@ -135,7 +135,7 @@ func checkTTL(p *play.Probe, path string, v any) {
 }
 
 // checkMeaning checks which fields are required and how they depend on each other.
-func checkMeaning(p *play.Probe, message map[string]any) {
+func checkMeaning(p *play.Findings, message map[string]any) {
 	plain, rich := play.Inside(message, "notification"), play.Inside(message, "android", "notification")
 	_, data := message["data"]
 	_, own := play.Inside(message, "android")["data"]
@@ -162,7 +162,7 @@ func checkMeaning(p *play.Probe, message map[string]any) {
 	}
 }
 
-func checkClick(p *play.Probe, click map[string]any) {
+func checkClick(p *play.Findings, click map[string]any) {
 	const path = "message.android.notification.click_action"
 	switch {
 	case click == nil:

@@ -15,55 +15,6 @@ const (
 	maxBytes  = 4096 // of the message without its tokens
 )
 
-// sendBody says where the parts of a send are, as the scanner found them.
-type sendBody struct {
-	message, token play.Span
-	broken         bool // not JSON as far as the scanner looked
-	notStrings     bool // token is not an array of strings
-}
-
-// openSend finds the app in the path and the tokens by scanning.
-func (h player) openSend(c *play.Call) {
-	if cred, ok := appOf(c); ok {
-		c.App = cred.App
-	}
-	var b sendBody
-	_, err := play.Members(c.Body, 0, func(key []byte, i int) (int, error) {
-		if string(key) != "message" {
-			return play.Skip(c.Body, i)
-		}
-		end, err := b.scanMessage(c, i)
-		b.message = play.Span{Start: i, End: end}
-		return end, err
-	})
-	b.broken = err != nil
-	c.Parsed = b
-}
-
-func (b *sendBody) scanMessage(c *play.Call, i int) (int, error) {
-	b.token, b.notStrings = play.Span{}, false // of two members with the same name the last one counts
-	c.Tokens = c.Tokens[:0]
-	if i == len(c.Body) || c.Body[i] != '{' {
-		return play.Skip(c.Body, i)
-	}
-	return play.Members(c.Body, i, func(key []byte, i int) (int, error) {
-		if string(key) != "token" {
-			return play.Skip(c.Body, i)
-		}
-		end, err := b.scanTokens(c, i)
-		b.token = play.Span{Start: i, End: end}
-		return end, err
-	})
-}
-
-func (b *sendBody) scanTokens(c *play.Call, i int) (end int, err error) {
-	c.Tokens, end, err = play.Texts(c.Body, i, c.Tokens[:0])
-	if b.notStrings = err != nil; b.notStrings {
-		return play.Skip(c.Body, i)
-	}
-	return end, nil
-}
-
 func appOf(c *play.Call) (play.Credential, bool) {
 	if id := c.Request.PathValue("client"); id != "" {
 		return c.AppByClient(id)
@@ -148,7 +99,7 @@ func (h player) shape(c *play.Call, b sendBody) (root map[string]any, code strin
 	}
 	for _, name := range slices.Sorted(maps.Keys(root)) {
 		if name != "message" && name != "validate_only" && name != "review" {
-			c.Violate(name + ": is not a field of the vendor's")
+			c.Violate(name + ": is not one of the vendor's fields")
 			return nil, "80100003"
 		}
 	}
@@ -158,10 +109,10 @@ func (h player) shape(c *play.Call, b sendBody) (root map[string]any, code strin
 // check checks a well-formed body: types, numbers of tokens and bytes, rights,
 // values.
 func (h player) check(c *play.Call, b sendBody, cred play.Credential, root map[string]any) string {
-	p := &play.Probe{ShapeCode: "80100003"}
+	p := &play.Findings{TypeCode: "80100003"}
 	rootFields(p, "", root)
-	if len(p.Shape) > 0 {
-		return c.RecordFindings(p.Shape)
+	if len(p.Types) > 0 {
+		return c.RecordFindings(p.Types)
 	}
 	message := play.Inside(root, "message")
 	if code := h.targets(c, message); code != "" {
@@ -176,15 +127,6 @@ func (h player) check(c *play.Call, b sendBody, cred play.Credential, root map[s
 	}
 	checkMeaning(p, message)
 	return c.RecordFindings(p.Values)
-}
-
-// size is the length of the message without the member token, in bytes.
-func (b sendBody) size() int {
-	n := b.message.End - b.message.Start
-	if b.token.Empty() {
-		return n
-	}
-	return n - (b.token.End - b.token.Start) - len(`"token":,`)
 }
 
 func (h player) targets(c *play.Call, message map[string]any) string {

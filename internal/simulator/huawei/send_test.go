@@ -11,12 +11,12 @@ import (
 	"github.com/postrider/postrider/internal/simulator/playtest"
 )
 
-// with is a right send whose android object has more members.
+// with is a correct send whose android object has more members.
 func with(android string) string {
 	return `{"message":{"android":{` + android + `,"notification":{"title":"t","body":"b","click_action":{"type":3}}},"token":["a"]}}`
 }
 
-// shown is a right send whose android notification has more members.
+// shown is a correct send whose android notification has more members.
 func shown(notification string) string {
 	return `{"message":{"android":{"notification":{"title":"t","body":"b","click_action":{"type":3},` + notification + `}},"token":["a"]}}`
 }
@@ -25,7 +25,7 @@ func clicked(click string) string {
 	return `{"message":{"android":{"notification":{"title":"t","body":"b","click_action":` + click + `}},"token":["a"]}}`
 }
 
-func TestHuaweiJudgesBodies(t *testing.T) {
+func TestHuaweiChecksBodies(t *testing.T) {
 	t.Parallel()
 	many := func(n int) string {
 		list := make([]string, n)
@@ -37,8 +37,8 @@ func TestHuaweiJudgesBodies(t *testing.T) {
 	tests := []struct {
 		name, body, want string
 	}{
-		{"a right notification", playtest.HuaweiMessage("a"), "80000000"},
-		{"blanks and line ends between", "\n{ \"message\" :\t{ \"token\" : [ \"a\" , \"b\" ] , \"data\" : \"{}\" } }\r\n", "80000000"},
+		{"a correct notification", playtest.HuaweiMessage("a"), "80000000"},
+		{"spaces and line ends between", "\n{ \"message\" :\t{ \"token\" : [ \"a\" , \"b\" ] , \"data\" : \"{}\" } }\r\n", "80000000"},
 		{"an escaped token", `{"message":{"data":"d","token":["a\u0062\"c"]}}`, "80000000"},
 		{"a topic", `{"message":{"data":"d","topic":"news"}}`, "80000000"},
 
@@ -148,8 +148,8 @@ func TestHuaweiForgivesButReports(t *testing.T) {
 	tests := []struct {
 		name, body, want string
 	}{
-		{"a field that is not the vendor's", with(`"prio":1`), "message.android.prio: is not a field of the vendor's"},
-		{"a field in the wrong case", with(`"Urgency":"HIGH"`), "message.android.Urgency: is not a field of the vendor's"},
+		{"a field that is not the vendor's", with(`"prio":1`), "message.android.prio: is not one of the vendor's fields"},
+		{"a field in the wrong case", with(`"Urgency":"HIGH"`), "message.android.Urgency: is not one of the vendor's fields"},
 		{"an importance of older documents", shown(`"importance":"HIGH"`), "message.android.notification.importance: is not one of LOW, NORMAL"},
 		{"inbox lines in another style", shown(`"inbox_content":["a"]`), "message.android.notification.inbox_content: needs style 3"},
 		{"the same token twice", playtest.HuaweiMessage("a", "b", "a"), "message.token: 1 tokens are there twice: their users get the message twice"},
@@ -170,7 +170,7 @@ func TestHuaweiForgivesButReports(t *testing.T) {
 	}
 }
 
-func TestHuaweiGuardsTheDoor(t *testing.T) {
+func TestHuaweiChecksCallers(t *testing.T) {
 	t.Parallel()
 	r := playtest.New(t, play.Options{Credentials: map[string][]play.Credential{"huawei": {
 		{App: "1", Secret: "s", Project: "11"}, {App: "2", Secret: "s"},
@@ -234,7 +234,7 @@ func TestHuaweiNamesInvalidTokens(t *testing.T) {
 	}{
 		{"none", Options{}, playtest.HuaweiMessage("a", "b"), 200, "80000000", "Success"},
 		{"some", Options{}, playtest.HuaweiMessage("a", "bad-1", "b", "bad-2"), 200, "80100000", `{"success":2,"failure":2,"illegal_tokens":["bad-1","bad-2"]}`},
-		{"one with a blank", Options{}, playtest.HuaweiMessage("a", "b "), 200, "80100000", `{"success":1,"failure":1,"illegal_tokens":["b "]}`},
+		{"one with a space", Options{}, playtest.HuaweiMessage("a", "b "), 200, "80100000", `{"success":1,"failure":1,"illegal_tokens":["b "]}`},
 		{"all", Options{}, playtest.HuaweiMessage("bad-1", "bad-2"), 200, "80300007", "All the tokens are invalid"},
 		{"some under another status", Options{InvalidStatus: 400}, playtest.HuaweiMessage("a", "bad-1"), 400, "80100000", `{"success":1,"failure":1,"illegal_tokens":["bad-1"]}`},
 		{"all under another status", Options{InvalidStatus: 400}, playtest.HuaweiMessage("bad-1"), 400, "80300007", "All the tokens are invalid"},
@@ -255,7 +255,7 @@ func TestHuaweiNamesInvalidTokens(t *testing.T) {
 	}
 }
 
-func TestHuaweiAuthStatusIsAKnob(t *testing.T) {
+func TestHuaweiAuthStatusIsAnOption(t *testing.T) {
 	t.Parallel()
 	r := playtest.New(t, play.Options{}, New(Options{AuthStatus: 200}))
 	r.WantHuaweiCode("send with a wrong token", r.HuaweiSend("x", playtest.HuaweiMessage("a")), 200, "80200003")

@@ -46,7 +46,7 @@ func TestHuaweiDeniesAGrantWithItsPairOfCodes(t *testing.T) {
 	}
 }
 
-func TestHuaweiGrantsTokensThatCarelessClientsMangle(t *testing.T) {
+func TestHuaweiGrantsTokensThatCarelessClientsDamage(t *testing.T) {
 	t.Parallel()
 	r := playtest.New(t, play.Options{TokenLife: 90 * time.Second}, New(Options{}))
 	got := r.AskHuaweiToken(url.Values{"grant_type": {"client_credentials"}, "client_id": {"100001"}, "client_secret": {"demo-secret"}})
@@ -79,7 +79,7 @@ func TestHuaweiRefusesAnOddTokenRequest(t *testing.T) {
 	}
 }
 
-func TestHuaweiHoldsGrantsBackForTheRestOfTheWindow(t *testing.T) {
+func TestHuaweiRefusesGrantsForTheRestOfTheWindow(t *testing.T) {
 	t.Parallel()
 	clk := playtest.NewClock()
 	r := playtest.New(t, play.Options{Now: clk.Now, Grants: 2}, New(Options{}))

@@ -63,7 +63,7 @@ var passThroughFields = play.Object(
 )
 
 // checkNotification checks a notification.
-func checkNotification(p *play.Probe, root map[string]any, callbacks []string) {
+func checkNotification(p *play.Findings, root map[string]any, callbacks []string) {
 	notificationFields(p, "", root)
 	for _, name := range []string{"title", "content"} {
 		if !play.Filled(play.Inside(root, "noticeBarInfo"), name) {
@@ -87,7 +87,7 @@ func checkNotification(p *play.Probe, root map[string]any, callbacks []string) {
 }
 
 // checkPassThrough checks a pass-through message.
-func checkPassThrough(p *play.Probe, root map[string]any, callbacks []string) {
+func checkPassThrough(p *play.Findings, root map[string]any, callbacks []string) {
 	passThroughFields(p, "", root)
 	if !play.Filled(root, "content") {
 		p.Wrong("content", "is missing", codeMissing)
@@ -96,7 +96,7 @@ func checkPassThrough(p *play.Probe, root map[string]any, callbacks []string) {
 }
 
 // checkTogether checks what all messages have.
-func checkTogether(p *play.Probe, root map[string]any, callbacks []string) {
+func checkTogether(p *play.Findings, root map[string]any, callbacks []string) {
 	waiting := play.Inside(root, "pushTimeInfo")
 	if off := waiting["offLine"]; (off == json.Number("1") || off == true) && waiting["validTime"] == nil {
 		p.Wrong("pushTimeInfo.validTime", "is missing: offLine 1 needs it", codeMissing)
@@ -106,13 +106,13 @@ func checkTogether(p *play.Probe, root map[string]any, callbacks []string) {
 	}
 }
 
-func checkFlag(p *play.Probe, path string, v any) {
+func checkFlag(p *play.Findings, path string, v any) {
 	if v != json.Number("0") && v != json.Number("1") && v != true && v != false {
 		p.Wrong(path, "is not 0 or 1, false or true", codeParam)
 	}
 }
 
-func checkReceiptType(p *play.Probe, path string, v any) {
+func checkReceiptType(p *play.Findings, path string, v any) {
 	s := fmt.Sprint(v)
 	if n, err := strconv.Atoi(s); err != nil || n < 1 || n > 3 {
 		p.Wrong(path, "is not 1, 2 or 3", codeParam)
@@ -121,7 +121,7 @@ func checkReceiptType(p *play.Probe, path string, v any) {
 
 var notifyKeyForm = regexp.MustCompile(`^[0-9A-Za-z_-]{1,8}$`)
 
-func checkNotifyKey(p *play.Probe, path string, v any) {
+func checkNotifyKey(p *play.Findings, path string, v any) {
 	s, ok := v.(string)
 	switch {
 	case !ok:

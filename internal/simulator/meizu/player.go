@@ -72,7 +72,7 @@ var tokenPrefixes = []struct{ prefix, code string }{
 // New returns the player.
 func New(o Options) play.Vendor {
 	m := player{o}
-	send := func(path string, check func(*play.Probe, map[string]any, []string)) play.Endpoint {
+	send := func(path string, check func(*play.Findings, map[string]any, []string)) play.Endpoint {
 		return play.Endpoint{
 			Name: "send", Pattern: "/garcia/api/server/push/" + path + "/pushByPushId", Open: m.open, Success: m.success, Sink: true,
 			Handle: func(c *play.Call) play.Answer { return m.send(c, check) },

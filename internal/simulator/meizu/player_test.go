@@ -16,7 +16,7 @@ const (
 	goodMessage      = `{"noticeBarInfo":{"noticeMsgType":1,"title":"t","content":"b"},"clickTypeInfo":{"clickType":0},"pushTimeInfo":{"offLine":1,"validTime":24},"advanceInfo":{"notifyKey":"AVJ8lzHw"}}`
 )
 
-// signedForm is a right form of the demo app, or with another secret a wrong one.
+// signedForm is a correct form of the demo app, or with another secret a wrong one.
 func signedForm(message, secret string, ids ...string) url.Values {
 	f := url.Values{"appId": {"100001"}, "pushIds": {strings.Join(ids, ",")}, "messageJson": {message}}
 	f.Set("sign", signature(f, secret))
@@ -54,7 +54,7 @@ func TestMeizuSignsAsTheDocumentsDo(t *testing.T) {
 	}
 }
 
-func TestMeizuJudgesMessages(t *testing.T) {
+func TestMeizuChecksMessages(t *testing.T) {
 	t.Parallel()
 	with := func(more string) string { return strings.TrimSuffix(goodMessage, "}") + "," + more + "}" }
 	click := func(click string) string {
@@ -67,7 +67,7 @@ func TestMeizuJudgesMessages(t *testing.T) {
 		name, path, message, code string
 		violations                int
 	}{
-		{"a right one", notificationPath, goodMessage, "200", 0},
+		{"a correct one", notificationPath, goodMessage, "200", 0},
 		{"flags as the library writes them", notificationPath, waiting(`{"offLine":true,"validTime":1}`), "200", 0},
 		{"a receipt address", notificationPath, with(`"extra":{"callback":"https://a","callback.param":"p","callback.type":"3"}`), "200", 0},
 		{"no JSON", notificationPath, "hello", "1005", 1},
@@ -110,7 +110,7 @@ func TestMeizuJudgesMessages(t *testing.T) {
 	}
 }
 
-func TestMeizuGuardsTheDoor(t *testing.T) {
+func TestMeizuChecksCallers(t *testing.T) {
 	t.Parallel()
 	r := playtest.New(t, play.Options{}, New(Options{}))
 	change := func(name string, values ...string) url.Values {
@@ -131,7 +131,7 @@ func TestMeizuGuardsTheDoor(t *testing.T) {
 		code string
 		said []string
 	}{
-		{"a right one", change("appId", "100001"), "200", nil},
+		{"a correct one", change("appId", "100001"), "200", nil},
 		{"package names of the library", change("restrictedPackageNames", "com.example"), "200", nil},
 		{"another app", change("appId", "9"), "110000", []string{"appId: no such app"}},
 		{"no signature", change("sign"), "110004", []string{"sign: is missing"}},
@@ -212,7 +212,7 @@ func TestMeizuRateCountsRequests(t *testing.T) {
 			t.Errorf("request %d: got %s, want %s", i+1, got, want)
 		}
 		if want == "110010" && got != `{"code":"110010","message":"应用请求频率超过限制","value":"","redirect":""}` {
-			t.Errorf("got %s, want the document's words", got)
+			t.Errorf("got %s, want the document's text", got)
 		}
 	}
 	c.Pass(2 * time.Second)

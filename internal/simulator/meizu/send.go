@@ -33,7 +33,7 @@ func (m player) open(c *play.Call) {
 	c.Parsed = form
 }
 
-func (m player) send(c *play.Call, check func(*play.Probe, map[string]any, []string)) play.Answer {
+func (m player) send(c *play.Call, check func(*play.Findings, map[string]any, []string)) play.Answer {
 	form := c.Parsed.(url.Values)
 	if !c.HasMethod(http.MethodPost) {
 		return play.Answer{Status: http.StatusMethodNotAllowed}
@@ -121,16 +121,16 @@ func (m player) targets(c *play.Call) string {
 }
 
 // message checks messageJson.
-func (m player) message(c *play.Call, text string, check func(*play.Probe, map[string]any, []string)) string {
+func (m player) message(c *play.Call, text string, check func(*play.Findings, map[string]any, []string)) string {
 	root, err := play.DecodeObject([]byte(text))
 	if err != nil {
 		c.Violate("messageJson: is not a JSON object")
 		return codeParam
 	}
-	p := &play.Probe{ShapeCode: codeParam}
+	p := &play.Findings{TypeCode: codeParam}
 	c.Receipt = play.CallbackIn(play.Inside(root, "extra"))
 	check(p, root, m.Callbacks)
-	return c.RecordFindings(append(p.Shape, p.Values...))
+	return c.RecordFindings(append(p.Types, p.Values...))
 }
 
 // push accepts the valid push ids and lists the others by code.

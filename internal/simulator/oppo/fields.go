@@ -44,7 +44,7 @@ var messageFields = []play.Member{
 	play.Field("channel_id", play.Text(0, "")),
 	play.Field("show_ttl", play.Integer(0, 48*3600, codeIllegal)),
 	play.Field("notify_id", play.Integer(0, 1<<31-1, codeIllegal)),
-	play.Field("category", play.Word(codeCategory, slices.Concat(serviceCategories, marketingCategories)...)),
+	play.Field("category", play.OneOf(codeCategory, slices.Concat(serviceCategories, marketingCategories)...)),
 	play.Field("notify_level", checkLevel),
 	play.Field("private_msg_template_id", play.Text(0, "")),
 	play.Field("private_title_parameters", play.Anything),
@@ -69,21 +69,21 @@ var (
 )
 
 // checkClickType checks 0, 1, 2, 4 or 5: there is no 3.
-func checkClickType(p *play.Probe, path string, v any) {
+func checkClickType(p *play.Findings, path string, v any) {
 	if v == json.Number("3") {
 		p.Wrong(path, "3 does not exist", codeIllegal)
 	}
 	play.Integer(0, 5, codeIllegal)(p, path, v)
 }
 
-func checkLevel(p *play.Probe, path string, v any) {
+func checkLevel(p *play.Findings, path string, v any) {
 	if n, ok := v.(json.Number); ok && n != "1" && n != "2" && n != "16" {
 		p.Wrong(path, "is not 1, 2 or 16", codeCategory)
 	}
 }
 
 // checkParameters checks a string that holds a JSON object.
-func checkParameters(p *play.Probe, path string, v any) {
+func checkParameters(p *play.Findings, path string, v any) {
 	play.Text(4000, codeIllegal)(p, path, v)
 	if s, ok := v.(string); ok {
 		if _, err := play.DecodeObject([]byte(s)); err != nil {
@@ -93,7 +93,7 @@ func checkParameters(p *play.Probe, path string, v any) {
 }
 
 // checkMeaning checks which fields are required and how they depend on each other.
-func checkMeaning(p *play.Probe, path string, n map[string]any) {
+func checkMeaning(p *play.Findings, path string, n map[string]any) {
 	for _, name := range []string{"title", "content"} {
 		if !play.Filled(n, name) {
 			p.Wrong(play.JoinPath(path, name), "is missing", codeMissing)

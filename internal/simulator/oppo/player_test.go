@@ -15,7 +15,7 @@ import (
 	"github.com/postrider/postrider/internal/simulator/playtest"
 )
 
-// form posts a form to OPPO.
+// postForm posts a form to OPPO.
 func postForm(r *playtest.Rig, path string, form url.Values) playtest.Reply {
 	r.T.Helper()
 	return r.Must("POST", path, form.Encode(), map[string]string{"Content-Type": "application/x-www-form-urlencoded"})
@@ -31,7 +31,7 @@ func authForm(key, secret string, at time.Time) url.Values {
 	return url.Values{"app_key": {key}, "timestamp": {timestamp}, "sign": {signature(key, timestamp, secret)}}
 }
 
-// oppoToken asks for an access token of the demo app.
+// accessToken asks for an access token of the demo app.
 func accessToken(r *playtest.Rig) string {
 	r.T.Helper()
 	var a struct {
@@ -72,7 +72,7 @@ func TestOppoRefusesGrants(t *testing.T) {
 		change func(f url.Values)
 		want   string
 	}{
-		{"a right one", func(url.Values) {}, "0"},
+		{"a correct one", func(url.Values) {}, "0"},
 		{"10 minutes late", func(f url.Values) {
 			maps.Copy(f, authForm("100001", "demo-secret", clk.Now().Add(-10*time.Minute)))
 		}, "0"},
@@ -103,18 +103,18 @@ func TestOppoRefusesGrants(t *testing.T) {
 	}
 }
 
-// messageJSON is a right unicast whose notification has more members.
+// messageJSON is a correct unicast whose notification has more members.
 func messageJSON(more string) string {
 	return `{"target_type":2,"target_value":"CN_a","notification":{"app_message_id":"1","title":"t","content":"b","click_action_type":0` + more + `}}`
 }
 
-func TestOppoJudgesUnicasts(t *testing.T) {
+func TestOppoChecksUnicasts(t *testing.T) {
 	t.Parallel()
 	han := func(n int) string { return strings.Repeat("汉", n) }
 	tests := []struct {
 		name, message, want string
 	}{
-		{"a right one", messageJSON(``), "0"},
+		{"a correct one", messageJSON(``), "0"},
 		{"nothing", ``, "40"},
 		{"no JSON", `{`, "41"},
 		{"a list", `[]`, "41"},
@@ -166,11 +166,11 @@ func TestOppoForgivesButReports(t *testing.T) {
 		more    url.Values
 		want    string
 	}{
-		{"a field that is not the vendor's", messageJSON(`,"prio":1`), nil, "message.notification.prio: is not a field of the vendor's"},
-		{"a field in camel case", messageJSON(`,"clickActionType":1`), nil, "message.notification.clickActionType: is not a field of the vendor's"},
+		{"a field that is not the vendor's", messageJSON(`,"prio":1`), nil, "message.notification.prio: is not one of the vendor's fields"},
+		{"a field in camel case", messageJSON(`,"clickActionType":1`), nil, "message.notification.clickActionType: is not one of the vendor's fields"},
 		{"a ttl over ten days", messageJSON(`,"off_line_ttl":864001`), nil, "message.notification.off_line_ttl: is not a whole number from 0 to 864000"},
-		{"a member beside the notification", strings.Replace(messageJSON(``), `{"target_type"`, `{"to":"x","target_type"`, 1), nil, "message.to: is not a field of the vendor's"},
-		{"a form field", messageJSON(``), url.Values{"messages": {"[]"}}, "messages: is not a field of the vendor's"},
+		{"a member beside the notification", strings.Replace(messageJSON(``), `{"target_type"`, `{"to":"x","target_type"`, 1), nil, "message.to: is not one of the vendor's fields"},
+		{"a form field", messageJSON(``), url.Values{"messages": {"[]"}}, "messages: is not one of the vendor's fields"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -189,7 +189,7 @@ func TestOppoForgivesButReports(t *testing.T) {
 	}
 }
 
-func TestOppoGuardsTheDoor(t *testing.T) {
+func TestOppoChecksCallers(t *testing.T) {
 	t.Parallel()
 	r := playtest.New(t, play.Options{Credentials: map[string][]play.Credential{"oppo": {{App: "100001", Secret: "demo-secret"}, {App: "2", Secret: "s", Lacks: []string{play.RightPush}}}}}, New(Options{}))
 	token := accessToken(r)
@@ -255,7 +255,7 @@ func TestOppoBroadcastsWhatWasSaved(t *testing.T) {
 		saved     string
 		want      string
 	}{
-		{"a right one", nil, nil, "0", "0"},
+		{"a correct one", nil, nil, "0", "0"},
 		{"no title", url.Values{"title": {""}}, nil, "40", ""},
 		{"a number that is none", url.Values{"off_line_ttl": {"1h"}}, nil, "41", ""},
 		{"a speed that is too high", url.Values{"fix_speed_rate": {"10001"}}, nil, "41", ""},
@@ -309,7 +309,7 @@ func TestOppoReportsServiceMessagesThatAreBroadcast(t *testing.T) {
 	r.WantViolations(1)
 }
 
-func TestOppoTellsInvalidIDsOnce(t *testing.T) {
+func TestOppoReturnsInvalidIDsOnce(t *testing.T) {
 	t.Parallel()
 	ids := make([]string, 501)
 	for i := range ids {
@@ -335,7 +335,7 @@ func TestOppoTellsInvalidIDsOnce(t *testing.T) {
 	r.WantViolations(0)
 }
 
-func TestOppoFaultsComeInItsEnvelope(t *testing.T) {
+func TestOppoFaultsComeInItsForm(t *testing.T) {
 	t.Parallel()
 	r := playtest.New(t, play.Options{AnyCredentials: true}, New(Options{}))
 	for code, want := range map[string]string{

@@ -12,10 +12,8 @@ import (
 	"github.com/postrider/postrider/internal/simulator/play"
 )
 
-const (
-	// timestampSkew is how far a timestamp may be off, either way.
-	timestampSkew = 10 * time.Minute
-)
+// timestampSkew is how far a timestamp may differ from now.
+const timestampSkew = 10 * time.Minute
 
 func (o *player) openToken(c *play.Call) {
 	form := c.Form()
@@ -36,7 +34,7 @@ func (o *player) token(c *play.Call) play.Answer {
 		return o.envelope(c, code)
 	}
 	for _, name := range unlistedKeys(form, "app_key", "timestamp", "sign", "sdk_version") {
-		c.Violate(name + ": is not a field of the vendor's")
+		c.Violate(name + ": is not one of the vendor's fields")
 	}
 	token, _, ok := c.GrantAccess(app, grants, func(random []byte) string { return hex.EncodeToString(random[:12]) })
 	if !ok {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// AccessState tells whether an access token may be used.
+// AccessState reports whether an access token may be used.
 type AccessState int
 
 // The states of an access token.
@@ -68,7 +68,7 @@ func (a *auth) issue(by appKey, token string, expires time.Time, only bool) bool
 	return true
 }
 
-// check tells whose a token is and whether it may be used now.
+// check returns the app of a token and whether it may be used now.
 func (a *auth) check(vendor, token string, now time.Time) (app string, s AccessState) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -143,7 +143,7 @@ type GrantLimit struct {
 	Life  time.Duration
 }
 
-// CheckAccess tells whose an access token is and whether it may be used now.
+// CheckAccess returns the app of an access token and whether it may be used now.
 func (c *Call) CheckAccess(token string) (app string, s AccessState) {
 	return c.server.auth.check(c.player.Name, token, c.Now)
 }

@@ -6,8 +6,8 @@ import (
 	"github.com/postrider/postrider/internal/simulator/play"
 )
 
-// TestARestartedSimulatorGrantsOtherTokens: a worker that is granted the very
-// token that was just refused must think that its credentials are.
+// A worker that is granted the token that was just refused would conclude that its
+// credentials are refused.
 func TestARestartedSimulatorGrantsOtherTokens(t *testing.T) {
 	t.Parallel()
 	before, after := newRig(t, play.Options{Seed: 7}).HuaweiToken(), newRig(t, play.Options{Seed: 7}).HuaweiToken()

@@ -96,7 +96,7 @@ func (c *Call) RecordFindings(findings []Finding) (code string) {
 	return code
 }
 
-// OverRate tells whether the app is over its rate. If it is not, the call uses n
+// OverRate reports whether the app is over its rate. If it is not, the call uses n
 // of it, in the unit of Options.Rate.
 func (c *Call) OverRate(n int) bool {
 	return c.player.stats.overRate(c.App, c.Now, n, c.player.opt.rate(c.player.Name))

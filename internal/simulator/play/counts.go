@@ -54,7 +54,7 @@ func (c *Counts) of(token string) int {
 	return int(s.find(h.Hi&^counterBits, h.Lo).hi & counterBits) //nolint:gosec // 16 bits fit
 }
 
-// First counts a token together with a mark (an idempotency key, say), and tells
+// First counts a token together with a mark (an idempotency key, say), and reports
 // whether it is the first time for the two.
 func (c *Counts) First(token xxh3.Uint128, mark string) bool {
 	m := xxh3.HashString128(mark)
@@ -106,7 +106,7 @@ func (s *shard) warm(b *batch, head int32) {
 	s.warmth = sum // else the compiler would remove the reads
 }
 
-// count adds 1 to a token and tells whether it was the first.
+// count adds 1 to a token and reports whether it was the first.
 func (s *shard) count(h xxh3.Uint128) (first bool) {
 	if s.used*6 >= len(s.slots)*5 {
 		s.grow()

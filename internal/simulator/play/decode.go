@@ -36,7 +36,7 @@ func Inside(m map[string]any, keys ...string) map[string]any {
 	return m
 }
 
-// Filled tells whether a member is a string that is not empty.
+// Filled reports whether a member is a string that is not empty.
 func Filled(m map[string]any, key string) bool {
 	s, _ := m[key].(string)
 	return s != ""

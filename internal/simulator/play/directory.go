@@ -53,7 +53,7 @@ func (d *directory) bySecret(secret string) (Credential, bool) {
 	return Credential{App: "any"}, d.any
 }
 
-// AnyCredentials tells whether any id and secret will do.
+// AnyCredentials reports whether any id and secret will do.
 func (c *Call) AnyCredentials() bool { return c.player.apps.any }
 
 // AppByID finds an app by the id that sends name.

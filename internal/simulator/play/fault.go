@@ -115,7 +115,7 @@ func (f *Fault) checkAnswer() (field, reason string) {
 	return "", ""
 }
 
-// answersNormally tells whether the vendor answers as without the rule.
+// answersNormally reports whether the vendor answers as without the rule.
 func (f *Fault) answersNormally() bool {
 	return f.Status == 0 && f.Body == "" && f.Code == "" && !f.Hang && !f.Reset && !f.HalfBody
 }

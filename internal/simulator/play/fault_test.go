@@ -75,7 +75,7 @@ func TestAHangLastsUntilTheClientLeaves(t *testing.T) {
 		ctx, leave := context.WithCancel(t.Context())
 		defer leave()
 		go func() {
-			for len(r.Requests()) == 0 { // until the fault is being acted out
+			for len(r.Requests()) == 0 { // until the fault is applied
 				runtime.Gosched()
 			}
 			leave()
@@ -141,7 +141,7 @@ func TestDelays(t *testing.T) {
 	}
 }
 
-func TestFaultCodesComeInTheVendorsEnvelope(t *testing.T) {
+func TestFaultCodesComeInTheVendorsForm(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, play.Options{AnyCredentials: true})
 	set := func(f play.Fault) {

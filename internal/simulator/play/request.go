@@ -9,7 +9,7 @@ import (
 // FormType is the content type of a form.
 const FormType = "application/x-www-form-urlencoded"
 
-// HasContentType tells whether the request's content type is want, in UTF-8.
+// HasContentType reports whether the request's content type is want, in UTF-8.
 func (c *Call) HasContentType(want string) bool {
 	t, params, err := mime.ParseMediaType(c.Request.Header.Get("Content-Type"))
 	charset, named := params["charset"]
@@ -26,7 +26,7 @@ func (c *Call) Form() url.Values {
 	return form
 }
 
-// HasMethod tells whether the request has a method. Another one is a violation.
+// HasMethod reports whether the request has a method. Another one is a violation.
 func (c *Call) HasMethod(method string) bool {
 	if c.Request.Method != method {
 		c.Violate("method is " + c.Request.Method + ", not " + method)

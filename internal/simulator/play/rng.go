@@ -26,8 +26,8 @@ func (r *rng) float() float64 {
 	return r.rnd.Float64()
 }
 
-// invalid tells whether a push token is invalid at every vendor: by its prefix,
-// by a blank at its beginning or end, or by the share of Options.Invalid.
+// invalid reports whether a push token is invalid at every vendor: by its prefix,
+// by a space at its beginning or end, or by the share of Options.Invalid.
 func (s *Server) invalid(token []byte, hash xxh3.Uint128) bool {
 	if n := len(token); n > 0 && (token[0] == ' ' || token[n-1] == ' ' || token[0] == 'b' && bytes.HasPrefix(token, []byte("bad-"))) {
 		return true

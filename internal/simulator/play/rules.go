@@ -123,7 +123,7 @@ func (r *rule) matches(c *Call) bool {
 	return false
 }
 
-// fires counts a match and tells whether the rule fires for it.
+// fires counts a match and reports whether the rule fires for it.
 func (r *rule) fires(random *rng) bool {
 	r.matched++
 	if r.matched <= r.After || r.Times > 0 && r.fired >= r.Times {

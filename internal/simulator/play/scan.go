@@ -36,10 +36,10 @@ func Members(b []byte, i int, visit Visitor) (int, error) {
 			return i, err
 		}
 		key := b[start+1 : i-1]
-		if i = blank(b, i); i == len(b) || b[i] != ':' {
+		if i = skipSpace(b, i); i == len(b) || b[i] != ':' {
 			return i, errJSON
 		}
-		if i, err = visit(key, blank(b, i+1)); err == nil {
+		if i, err = visit(key, skipSpace(b, i+1)); err == nil {
 			i, err = comma(b, i, '}')
 		}
 	}
@@ -87,10 +87,10 @@ func plain(quoted []byte) ([]byte, error) {
 
 // open returns the offset of the first member or element.
 func open(b []byte, i int, bracket byte) (int, error) {
-	if i = blank(b, i); i == len(b) || b[i] != bracket {
+	if i = skipSpace(b, i); i == len(b) || b[i] != bracket {
 		return i, errJSON
 	}
-	return blank(b, i+1), nil
+	return skipSpace(b, i+1), nil
 }
 
 // closed passes the closing bracket.
@@ -103,21 +103,21 @@ func closed(b []byte, i int, err error) (int, error) {
 
 // comma passes the comma after a member, or stays at the closing bracket.
 func comma(b []byte, i int, bracket byte) (int, error) {
-	i = blank(b, i)
+	i = skipSpace(b, i)
 	if i < len(b) && b[i] == bracket {
 		return i, nil
 	}
 	if i == len(b) || b[i] != ',' {
 		return i, errJSON
 	}
-	if i = blank(b, i+1); i < len(b) && b[i] == bracket {
+	if i = skipSpace(b, i+1); i < len(b) && b[i] == bracket {
 		return i, errJSON
 	}
 	return i, nil
 }
 
-// blank returns the offset of the first byte that is not white space.
-func blank(b []byte, i int) int {
+// skipSpace returns the offset of the first byte that is not white space.
+func skipSpace(b []byte, i int) int {
 	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\t' || b[i] == '\r') {
 		i++
 	}
@@ -140,11 +140,11 @@ func Skip(b []byte, i int) (int, error) {
 			depth++
 		case '}', ']':
 			if depth--; depth < 0 {
-				return some(start, i)
+				return scalar(start, i)
 			}
 		case ',', ':', ' ', '\n', '\t', '\r':
 			if depth == 0 {
-				return some(start, i)
+				return scalar(start, i)
 			}
 		}
 		i++
@@ -155,10 +155,10 @@ func Skip(b []byte, i int) (int, error) {
 	if depth > 0 {
 		return i, errJSON
 	}
-	return some(start, i)
+	return scalar(start, i)
 }
 
-func some(start, end int) (int, error) {
+func scalar(start, end int) (int, error) {
 	if start == end {
 		return end, errJSON
 	}
@@ -184,7 +184,7 @@ func quoted(b []byte, i int) (int, error) {
 	}
 }
 
-// control tells whether a string holds a raw control character, which JSON
+// control reports whether a string holds a raw control character, which JSON
 // forbids. It looks at 16 bytes at a time: subtracting 0x20 from a smaller byte
 // sets its highest bit.
 func control(t []byte) bool {

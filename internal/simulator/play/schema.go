@@ -11,8 +11,9 @@ import (
 )
 
 // Check tests one decoded JSON value (numbers as json.Number) against what a
-// vendor's document says about the field at path. What is wrong goes to the probe.
-type Check func(p *Probe, path string, v any)
+// vendor's document says about the field at path, and adds what is wrong to the
+// findings.
+type Check func(p *Findings, path string, v any)
 
 // Member is a member that an object may have.
 type Member struct {
@@ -29,29 +30,29 @@ type Finding struct {
 	Code string // what the vendor answers; "" means that it forgives this
 }
 
-// Probe collects findings: those about the types of JSON values, and those about
-// the values themselves, since vendors check the types first.
-type Probe struct {
-	ShapeCode string // the code for every finding in shape
-	Shape     []Finding
-	Values    []Finding
+// Findings are what is wrong in a request. Those about the types of JSON values
+// are separate from those about the values, since vendors check the types first.
+type Findings struct {
+	TypeCode string // the code of every finding in Types
+	Types    []Finding
+	Values   []Finding
 }
 
 // MustBe records that the value at path is not of the type that want names.
-func (p *Probe) MustBe(path, want string) {
-	p.Shape = append(p.Shape, Finding{path + ": must be " + want, p.ShapeCode})
+func (p *Findings) MustBe(path, want string) {
+	p.Types = append(p.Types, Finding{path + ": must be " + want, p.TypeCode})
 }
 
 // Wrong records what is wrong with the value at path. An empty code means that
 // the vendor forgives it.
-func (p *Probe) Wrong(path, what, code string) {
+func (p *Findings) Wrong(path, what, code string) {
 	p.Values = append(p.Values, Finding{path + ": " + what, code})
 }
 
 // Object checks an object's members in the order given. A member that is not
 // listed is recorded and, as vendors do, forgiven.
 func Object(fields ...Member) Check {
-	return func(p *Probe, path string, v any) {
+	return func(p *Findings, path string, v any) {
 		m, ok := v.(map[string]any)
 		if !ok {
 			p.MustBe(path, "an object")
@@ -70,10 +71,10 @@ func Object(fields ...Member) Check {
 	}
 }
 
-func (p *Probe) unlisted(path string, m map[string]any, fields []Member) {
+func (p *Findings) unlisted(path string, m map[string]any, fields []Member) {
 	for _, name := range slices.Sorted(maps.Keys(m)) {
 		if !slices.ContainsFunc(fields, func(f Member) bool { return f.name == name }) {
-			p.Wrong(JoinPath(path, name), "is not a field of the vendor's", "")
+			p.Wrong(JoinPath(path, name), "is not one of the vendor's fields", "")
 		}
 	}
 }
@@ -88,7 +89,7 @@ func JoinPath(path, name string) string {
 
 // Text checks a string of at most limit characters; 0 is no limit.
 func Text(limit int, code string) Check {
-	return func(p *Probe, path string, v any) {
+	return func(p *Findings, path string, v any) {
 		s, ok := v.(string)
 		if !ok {
 			p.MustBe(path, "a string")
@@ -98,9 +99,9 @@ func Text(limit int, code string) Check {
 	}
 }
 
-// Word checks a string that must be one of some words.
-func Word(code string, words ...string) Check {
-	return func(p *Probe, path string, v any) {
+// OneOf checks a string that must be one of some words.
+func OneOf(code string, words ...string) Check {
+	return func(p *Findings, path string, v any) {
 		s, ok := v.(string)
 		if !ok {
 			p.MustBe(path, "a string")
@@ -112,7 +113,7 @@ func Word(code string, words ...string) Check {
 
 // Integer checks a whole number from lowest to highest.
 func Integer(lowest, highest int64, code string) Check {
-	return func(p *Probe, path string, v any) {
+	return func(p *Findings, path string, v any) {
 		number, ok := v.(json.Number)
 		if !ok {
 			p.MustBe(path, "a number")
@@ -126,7 +127,7 @@ func Integer(lowest, highest int64, code string) Check {
 }
 
 // Boolean checks true or false.
-func Boolean(p *Probe, path string, v any) {
+func Boolean(p *Findings, path string, v any) {
 	if _, ok := v.(bool); !ok {
 		p.MustBe(path, "true or false")
 	}
@@ -134,7 +135,7 @@ func Boolean(p *Probe, path string, v any) {
 
 // List checks an array of at most limit elements (0 is no limit), and each element.
 func List(limit int, code string, each Check) Check {
-	return func(p *Probe, path string, v any) {
+	return func(p *Findings, path string, v any) {
 		elements, ok := v.([]any)
 		if !ok {
 			p.MustBe(path, "an array")
@@ -151,7 +152,7 @@ func List(limit int, code string, each Check) Check {
 
 // BytesAtMost checks a string of at most limit bytes.
 func BytesAtMost(limit int, code string) Check {
-	return func(p *Probe, path string, v any) {
+	return func(p *Findings, path string, v any) {
 		s, ok := v.(string)
 		if !ok {
 			p.MustBe(path, "a string")
@@ -163,7 +164,7 @@ func BytesAtMost(limit int, code string) Check {
 
 // HTTPSURL checks a URL that must be https, or empty.
 func HTTPSURL(code string) Check {
-	return func(p *Probe, path string, v any) {
+	return func(p *Findings, path string, v any) {
 		s, ok := v.(string)
 		if !ok {
 			p.MustBe(path, "a string")
@@ -174,10 +175,10 @@ func HTTPSURL(code string) Check {
 }
 
 // Anything accepts every value, where a document does not describe it.
-func Anything(*Probe, string, any) {}
+func Anything(*Findings, string, any) {}
 
 // AnyObject accepts an object whose members a document does not describe.
-func AnyObject(p *Probe, path string, v any) {
+func AnyObject(p *Findings, path string, v any) {
 	if _, ok := v.(map[string]any); !ok {
 		p.MustBe(path, "an object")
 	}

@@ -79,7 +79,7 @@ func (s *Server) Handle(pattern string, h http.HandlerFunc) { s.mux.HandleFunc(p
 // Now returns the time by Options.Now.
 func (s *Server) Now() time.Time { return s.opt.Now() }
 
-// Plays tells whether the server has a vendor of that name.
+// Plays reports whether the server has a vendor of that name.
 func (s *Server) Plays(vendor string) bool { return s.players[vendor] != nil }
 
 // ServeHTTP answers a vendor's client.

@@ -87,7 +87,7 @@ func (s *stats) fault(name string) {
 	bump(&s.faults, name, 1)
 }
 
-// overRate tells whether an app already has rate events in the last second; if
+// overRate reports whether an app already has rate events in the last second; if
 // not, it counts n more. A rate of 0 or less means no limit.
 func (s *stats) overRate(app string, now time.Time, n int, rate float64) bool {
 	if rate <= 0 {

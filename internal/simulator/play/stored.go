@@ -48,7 +48,7 @@ func (s *StoredMessages) Save(m StoredMessage, key string, now time.Time) (kept 
 	return m, false
 }
 
-// Find returns an app's message with that id; ok tells whether it may still be
+// Find returns an app's message with that id; ok reports whether it may still be
 // sent. The message is zero if there is none.
 func (s *StoredMessages) Find(id, app string, now time.Time) (m StoredMessage, ok bool) {
 	s.mu.Lock()

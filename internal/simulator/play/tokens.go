@@ -19,14 +19,14 @@ func (c *Call) FindInvalid() (invalid [][]byte) {
 	return invalid
 }
 
-// Invalid tells whether token i is invalid by the rules that all vendors share.
+// Invalid reports whether token i is invalid by the rules that all vendors share.
 // The tokens must have been hashed.
 func (c *Call) Invalid(i int) bool { return c.server.invalid(c.Tokens[i], c.batch.hashes[i]) }
 
 // Reject leaves token i out of what is accepted.
 func (c *Call) Reject(i int) { c.batch.reject(i) }
 
-// Rejected tells whether token i was rejected.
+// Rejected reports whether token i was rejected.
 func (c *Call) Rejected(i int) bool { return c.batch.rejected[i] }
 
 // Hash returns the hash of token i.

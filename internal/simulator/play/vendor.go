@@ -33,7 +33,7 @@ type Endpoint struct {
 	Sink bool
 }
 
-// has tells whether the vendor has an endpoint of that name.
+// has reports whether the vendor has an endpoint of that name.
 func (v Vendor) has(endpoint string) bool {
 	for _, e := range v.Endpoints {
 		if e.Name == endpoint {

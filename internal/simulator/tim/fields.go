@@ -37,7 +37,7 @@ var chatAPI = api{
 		play.Field("MsgRandom", play.Integer(0, math.MaxUint32, "90005")),
 		play.Field("MsgLifeTime", play.Integer(0, 604800, "90026")),
 		play.Field("OnlineOnlyFlag", play.Integer(0, 1, codeField)),
-		play.Field("SendMsgControl", play.List(0, "", play.Word(codeField, "NoUnread", "NoLastMsg", "WithMuteNotifications", "NoMsgCheck"))),
+		play.Field("SendMsgControl", play.List(0, "", play.OneOf(codeField, "NoUnread", "NoLastMsg", "WithMuteNotifications", "NoMsgCheck"))),
 		play.Field("MsgBody", checkMsgBody),
 		play.Field("CloudCustomData", play.Text(0, "")),
 		play.Field("OfflinePushInfo", offlinePushFields),
@@ -45,11 +45,11 @@ var chatAPI = api{
 }
 
 var elementFields = play.Object(
-	play.Field("MsgType", play.Word("90010", "TIMTextElem", "TIMLocationElem", "TIMFaceElem", "TIMCustomElem", "TIMSoundElem", "TIMImageElem", "TIMFileElem", "TIMVideoFileElem")),
+	play.Field("MsgType", play.OneOf("90010", "TIMTextElem", "TIMLocationElem", "TIMFaceElem", "TIMCustomElem", "TIMSoundElem", "TIMImageElem", "TIMFileElem", "TIMVideoFileElem")),
 	play.Field("MsgContent", play.Object(play.Field("Text", play.Text(0, "")), play.Field("Data", play.Text(0, "")), play.Field("Desc", play.Text(0, "")), play.Field("Ext", play.Text(0, "")), play.Field("Sound", play.Text(0, "")))),
 )
 
-func checkMsgBody(p *play.Probe, path string, v any) {
+func checkMsgBody(p *play.Findings, path string, v any) {
 	elements, ok := v.([]any)
 	switch {
 	case !ok:
@@ -73,11 +73,11 @@ var offlinePushFields = play.Object(
 	play.Field("AndroidInfo", play.Object(
 		play.Field("Sound", play.Text(0, "")),
 		play.Field("HuaWeiChannelID", play.Text(0, "")),
-		play.Field("HuaWeiImportance", play.Word(codeInfo, "LOW", "NORMAL")),
+		play.Field("HuaWeiImportance", play.OneOf(codeInfo, "LOW", "NORMAL")),
 		play.Field("HuaWeiCategory", play.Text(0, "")),
 		play.Field("HuaWeiImage", play.Text(0, "")),
 		play.Field("ExtAsHuaweiIntentParam", play.Integer(0, 1, codeInfo)),
-		play.Field("HonorImportance", play.Word(codeInfo, "LOW", "NORMAL")),
+		play.Field("HonorImportance", play.OneOf(codeInfo, "LOW", "NORMAL")),
 		play.Field("HonorImage", play.Text(0, "")),
 		play.Field("XiaoMiChannelID", play.Text(0, "")),
 		play.Field("OPPOChannelID", play.Text(0, "")),
@@ -117,7 +117,7 @@ var offlinePushFields = play.Object(
 )
 
 // checkExt checks a string that should be JSON: some phone vendors drop it otherwise.
-func checkExt(p *play.Probe, path string, v any) {
+func checkExt(p *play.Findings, path string, v any) {
 	s, ok := v.(string)
 	switch {
 	case !ok:
@@ -128,7 +128,7 @@ func checkExt(p *play.Probe, path string, v any) {
 }
 
 // checkMeaning checks which fields are required and how they depend on each other.
-func checkMeaning(p *play.Probe, root map[string]any, a api) {
+func checkMeaning(p *play.Findings, root map[string]any, a api) {
 	if !play.Filled(root, "From_Account") {
 		p.Wrong("From_Account", "is missing", "90008")
 	}

@@ -165,7 +165,7 @@ func (t player) noneExists(c *play.Call, a api, missing []missingAccount) play.A
 	return t.envelope(c, "90012")
 }
 
-// admin tells whether an account may sign requests.
+// admin reports whether an account may sign requests.
 func (t player) admin(identifier string) bool {
 	admins := t.Admins
 	if len(admins) == 0 {

@@ -37,7 +37,7 @@ func sig(t *testing.T, doc string) string {
 	return strings.NewReplacer("+", "*", "/", "-", "=", "_").Replace(base64.StdEncoding.EncodeToString(b.Bytes()))
 }
 
-// sigOf makes the UserSig of an app and account that is good for a day.
+// sigOf makes the UserSig of an app and account that is valid for a day.
 func sigOf(t *testing.T, app int64, identifier, secret string, at time.Time) string {
 	t.Helper()
 	s := userSig{Version: "2.0", Identifier: identifier, AppID: app, Expire: 86400, Time: at.Unix()}
@@ -53,7 +53,7 @@ func urlQuery(app, identifier, usersig string) url.Values {
 	return url.Values{"sdkappid": {app}, "identifier": {identifier}, "usersig": {usersig}, "random": {"99999999"}, "contenttype": {"json"}}
 }
 
-// tim posts a body as the demo app's administrator.
+// postAsAdmin posts a body as the demo app's administrator.
 func postAsAdmin(r *playtest.Rig, path, body string) string {
 	r.T.Helper()
 	q := urlQuery("100001", "administrator", sigOf(r.T, 100001, "administrator", "demo-secret", r.Now()))
@@ -97,7 +97,7 @@ func FuzzReadTIMSig(f *testing.F) {
 	})
 }
 
-func TestTIMGuardsTheDoor(t *testing.T) {
+func TestTIMChecksCallers(t *testing.T) {
 	t.Parallel()
 	c := playtest.NewClock()
 	r := playtest.New(t, play.Options{Now: c.Now, Credentials: map[string][]play.Credential{"tim": {
@@ -116,18 +116,18 @@ func TestTIMGuardsTheDoor(t *testing.T) {
 		code       int
 		violations int64
 	}{
-		{"a right one", urlQuery("1400000001", "administrator", good), 0, 0},
+		{"a correct one", urlQuery("1400000001", "administrator", good), 0, 0},
 		{"no random", without("random"), 0, 1},
 		{"no contenttype", without("contenttype"), 60003, 1},
 		{"no app", without("sdkappid"), 60012, 1},
 		{"an app that does not exist", urlQuery("9", "administrator", good), 70020, 1},
 		{"no UserSig", without("usersig"), 70002, 1},
-		{"a UserSig that is none", urlQuery("1400000001", "administrator", "eJyrVgrx"), 70003, 1},
+		{"a text that is not a UserSig", urlQuery("1400000001", "administrator", "eJyrVgrx"), 70003, 1},
 		{"another app's", urlQuery("1400000001", "administrator", sigOf(t, 1400000002, "administrator", "k", now)), 70014, 1},
 		{"another account's", urlQuery("1400000001", "administrator", sigOf(t, 1400000001, "boss", "k", now)), 70013, 1},
 		{"another key's", urlQuery("1400000001", "administrator", sigOf(t, 1400000001, "administrator", "x", now)), 70009, 1},
 		{"yesterday's", urlQuery("1400000001", "administrator", sigOf(t, 1400000001, "administrator", "k", now.Add(-24*time.Hour))), 70001, 0},
-		{"of somebody who is no administrator", urlQuery("1400000001", "u1", sigOf(t, 1400000001, "u1", "k", now)), 60010, 1},
+		{"of an account that is not an administrator", urlQuery("1400000001", "u1", sigOf(t, 1400000001, "u1", "k", now)), 60010, 1},
 		{"an app without the push service", urlQuery("1400000002", "administrator", sigOf(t, 1400000002, "administrator", "k", now)), 90045, 0},
 	}
 	for _, tt := range tests {
@@ -145,7 +145,7 @@ func TestTIMGuardsTheDoor(t *testing.T) {
 	}
 }
 
-func TestTIMJudgesBodies(t *testing.T) {
+func TestTIMChecksBodies(t *testing.T) {
 	t.Parallel()
 	pushed, chatted := toAccounts(goodPush, "a"), toAccounts(goodChat, "a")
 	change := func(body, old, with string) string { return strings.Replace(body, old, with, 1) }
@@ -158,8 +158,8 @@ func TestTIMJudgesBodies(t *testing.T) {
 		code             int
 		violations       int64
 	}{
-		{"a right push", pushPath, pushed, 0, 0},
-		{"a right chat message", chatPath, chatted, 0, 0},
+		{"a correct push", pushPath, pushed, 0, 0},
+		{"a correct chat message", chatPath, chatted, 0, 0},
 		{"no JSON", pushPath, "hello", 90001, 1},
 		{"nothing", chatPath, "", 90001, 1},
 		{"one account as text", pushPath, change(pushed, `["a"]`, `"a"`), 90012, 1},

@@ -10,8 +10,8 @@ import (
 	"github.com/postrider/postrider/internal/simulator/play"
 )
 
-// receipts writes one event for each token; PushStage 2 means "arrived".
-// receipts follows https://cloud.tencent.com/document/product/269/102567
+// receipts writes one event for each token. PushStage 2 means "arrived":
+// https://cloud.tencent.com/document/product/269/102567
 func receipts(r play.Receipts, app string, now time.Time, outcomes []play.Outcome) play.ReceiptCall {
 	const command = "Push.AllMemberPush"
 	var events []map[string]any

@@ -82,10 +82,10 @@ func (t player) check(c *play.Call, a api) (root map[string]any, code, text stri
 		c.Violatef("the request without its accounts has %d bytes, more than %d", n, maxBytes)
 		return nil, "93000", codeTexts["93000"]
 	}
-	p := &play.Probe{ShapeCode: "90001"}
+	p := &play.Findings{TypeCode: "90001"}
 	a.fields(p, "", root)
 	checkMeaning(p, root, a)
-	if code = c.RecordFindings(append(p.Shape, p.Values...)); code == "90001" && root["MsgRandom"] == nil {
+	if code = c.RecordFindings(append(p.Types, p.Values...)); code == "90001" && root["MsgRandom"] == nil {
 		return nil, code, "Invalid format of MsgRandom" // the document's text
 	}
 	return root, code, codeTexts[code]
@@ -141,7 +141,7 @@ type randomUse struct {
 	many int
 }
 
-// taken tells whether a MsgRandom was used within the last second for other
+// taken reports whether a MsgRandom was used within the last second for other
 // accounts. A request to the same accounts is a repetition.
 func (r *randoms) taken(key string, now time.Time, accounts []xxh3.Uint128) bool {
 	one := randomUse{at: now, many: len(accounts)}

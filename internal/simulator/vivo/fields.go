@@ -30,7 +30,7 @@ var messageFields = []play.Member{
 	play.Field("skipContent", play.Text(0, "")),
 	play.Field("networkType", play.Integer(-1, 1, "10065")),
 	play.Field("classification", play.Integer(0, 1, "11000")),
-	play.Field("category", play.Word("10096", slices.Concat(systemCategories, operationalCategories)...)),
+	play.Field("category", play.OneOf("10096", slices.Concat(systemCategories, operationalCategories)...)),
 	play.Field("clientCustomMap", checkCustomMap),
 	play.Field("extra", checkExtra),
 	play.Field("pushMode", play.Integer(0, 1, "10044")),
@@ -56,10 +56,10 @@ var (
 	)
 )
 
-func checkRequestID(p *play.Probe, path string, v any) { play.Text(64, "10353")(p, path, v) }
+func checkRequestID(p *play.Findings, path string, v any) { play.Text(64, "10353")(p, path, v) }
 
 // checkCustomMap checks pairs of strings.
-func checkCustomMap(p *play.Probe, path string, v any) {
+func checkCustomMap(p *play.Findings, path string, v any) {
 	m, ok := v.(map[string]any)
 	if !ok {
 		p.MustBe(path, "an object")
@@ -81,8 +81,8 @@ func checkCustomMap(p *play.Probe, path string, v any) {
 	}
 }
 
-// checkExtra checks how receipts are asked for.
-func checkExtra(p *play.Probe, path string, v any) {
+// checkExtra checks the request for receipts.
+func checkExtra(p *play.Findings, path string, v any) {
 	m, ok := v.(map[string]any)
 	if !ok {
 		p.MustBe(path, "an object")
@@ -97,7 +97,7 @@ func checkExtra(p *play.Probe, path string, v any) {
 		case "callback.id":
 			play.Text(0, "")(p, play.JoinPath(path, key), value)
 		default:
-			p.Wrong(play.JoinPath(path, key), "is not a field of the vendor's", "10304")
+			p.Wrong(play.JoinPath(path, key), "is not one of the vendor's fields", "10304")
 		}
 	}
 }
@@ -118,7 +118,7 @@ type ttlBounds struct{ least, most int64 }
 
 // meaning checks which fields are required, lengths, and how fields depend on each
 // other.
-func (v *player) meaning(p *play.Probe, m map[string]any, life ttlBounds) {
+func (v *player) meaning(p *play.Findings, m map[string]any, life ttlBounds) {
 	for _, required := range []struct{ name, code string }{{"requestId", "10352"}, {"title", "10055"}, {"content", "10057"}} {
 		if !play.Filled(m, required.name) {
 			p.Wrong(required.name, "is missing", required.code)
@@ -149,7 +149,7 @@ func (v *player) meaning(p *play.Probe, m map[string]any, life ttlBounds) {
 }
 
 // measure checks the length of a string.
-func (v *player) measure(p *play.Probe, m map[string]any, name string, most int, code string) {
+func (v *player) measure(p *play.Findings, m map[string]any, name string, most int, code string) {
 	s, _ := m[name].(string)
 	n := 0
 	for _, r := range s {

@@ -33,7 +33,7 @@ func postJSON(r *playtest.Rig, path, token, body string) playtest.Reply {
 	return r.Must("POST", "/message/"+path, body, map[string]string{"Content-Type": "application/json", "authToken": token})
 }
 
-// headerToken asks for an access token of the demo app.
+// accessToken asks for an access token of the demo app.
 func accessToken(r *playtest.Rig) string {
 	r.T.Helper()
 	got := postJSON(r, "auth", "", authBody("100001", "100001", "demo-secret", r.Now()))
@@ -63,14 +63,14 @@ func TestVivoRefusesGrants(t *testing.T) {
 			t.Fatal(err)
 		}
 		delete(m, name)
-		b, _ := json.Marshal(m) // it was JSON a moment ago
+		b, _ := json.Marshal(m) // it was JSON before
 		return string(b)
 	}
 	tests := []struct {
 		name, body, want string
 		violations       int64
 	}{
-		{"a right one", right, "0", 0},
+		{"a correct one", right, "0", 0},
 		{"an id as a string", strings.Replace(right, `:100001,`, `:"100001",`, 1), "0", 1},
 		{"a member too many", strings.Replace(right, `{`, `{"x":1,`, 1), "0", 1},
 		{"10 minutes early", authBody("100001", "100001", "demo-secret", clk.Now().Add(10*time.Minute)), "0", 0},
@@ -99,7 +99,7 @@ func TestVivoRefusesGrants(t *testing.T) {
 	}
 }
 
-// messageBody is a right send whose members can be changed.
+// messageBody is a correct send whose members can be changed.
 func messageBody(change map[string]any) string {
 	m := map[string]any{
 		"appId": 100001, "regId": "15985112220221500102621", "requestId": "r1", "notifyType": 4, "title": "t", "content": "b",
@@ -114,7 +114,7 @@ func messageBody(change map[string]any) string {
 	return string(b)
 }
 
-func TestVivoJudgesMessages(t *testing.T) {
+func TestVivoChecksMessages(t *testing.T) {
 	t.Parallel()
 	type set = map[string]any
 	han := func(n int) string { return strings.Repeat("汉", n) }
@@ -131,7 +131,7 @@ func TestVivoJudgesMessages(t *testing.T) {
 		send   string
 		save   string
 	}{
-		{"a right one", nil, "0", "0"},
+		{"a correct one", nil, "0", "0"},
 		{"no receiver", set{"regId": ""}, "10050", "0"},
 		{"no requestId", set{"requestId": nil}, "10352", "10352"},
 		{"a requestId of 65", set{"requestId": strings.Repeat("r", 65)}, "10353", "10353"},
@@ -239,7 +239,7 @@ func TestVivoListsNeedTwoToAThousandAndAMessage(t *testing.T) {
 	}
 }
 
-func TestVivoGuardsTheDoor(t *testing.T) {
+func TestVivoChecksCallers(t *testing.T) {
 	t.Parallel()
 	r := playtest.New(t, play.Options{Credentials: map[string][]play.Credential{"vivo": {
 		{App: "100001", Secret: "demo-secret"}, {App: "2", Client: "k2", Secret: "s", Lacks: []string{play.RightPush}}, {App: "3", Client: "k3", Secret: "s", Lacks: []string{RightSystem}},
@@ -259,7 +259,7 @@ func TestVivoGuardsTheDoor(t *testing.T) {
 		name, token, body, want string
 		violations              int64
 	}{
-		{"a right one", token, right, "0", 0},
+		{"a correct one", token, right, "0", 0},
 		{"no token", "", right, "10000", 1},
 		{"a token nobody issued", "x", right, "10000", 1},
 		{"another app's token", other["3"], right, "10094", 1},
@@ -300,7 +300,7 @@ func TestVivoReportsARequestIDForTwoRequests(t *testing.T) {
 	}
 }
 
-func TestVivoFaultsComeInItsEnvelope(t *testing.T) {
+func TestVivoFaultsComeInItsForm(t *testing.T) {
 	t.Parallel()
 	r := playtest.New(t, play.Options{AnyCredentials: true}, New(Options{}))
 	for code, want := range map[string]string{

@@ -11,7 +11,7 @@ import (
 	"github.com/postrider/postrider/internal/simulator/play"
 )
 
-// timestampSkew is how far a timestamp may be off, either way.
+// timestampSkew is how far a timestamp may differ from now.
 const timestampSkew = 10 * time.Minute
 
 // authRequest is a request for an access token.
@@ -73,7 +73,7 @@ func (v *player) token(c *play.Call) play.Answer {
 		return v.envelope(c, code)
 	}
 	for _, name := range auth.extra {
-		c.Violate(name + ": is not a field of the vendor's")
+		c.Violate(name + ": is not one of the vendor's fields")
 	}
 	if _, number := auth.AppID.(json.Number); !number {
 		c.Violate("appId: must be a number")

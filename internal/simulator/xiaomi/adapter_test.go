@@ -147,7 +147,7 @@ func TestXiaomiAdapterSendsManyMessages(t *testing.T) {
 	}
 }
 
-// A phone shows the first message with a jobkey only; the vendor takes them all.
+// A device shows only the first message with a jobkey; the vendor accepts all of them.
 func TestXiaomiShowsARepeatedMessageOnce(t *testing.T) {
 	t.Parallel()
 	p := newAdapter(t, play.Options{}, player.Options{}, "demo-secret")

@@ -46,9 +46,9 @@ var (
 
 // extraChecks are the extras with a meaning; others are the app's own.
 var extraChecks = map[string]play.Check{
-	"notify_effect":     play.Word(codeIllegal, "1", "2", "3"),
-	"notify_foreground": play.Word(codeIllegal, "0", "1"),
-	"only_send_once":    play.Word("", "0", "1"),
+	"notify_effect":     play.OneOf(codeIllegal, "1", "2", "3"),
+	"notify_foreground": play.OneOf(codeIllegal, "0", "1"),
+	"only_send_once":    play.OneOf("", "0", "1"),
 	"web_uri":           webURL(codeIllegal),
 	"callback":          webURL("65038"),
 	"callback.type":     checkReceiptTypes,
@@ -90,26 +90,26 @@ func repeatedFields(form url.Values) (found []play.Finding) {
 		}
 	}
 	if form.Has("extra") {
-		found = append(found, play.Finding{What: "extra: is not a field of the vendor's"})
+		found = append(found, play.Finding{What: "extra: is not one of the vendor's fields"})
 	}
 	return found
 }
 
 // checkPayload finds what was escaped once too often: the device gets it with
 // percent signs.
-func checkPayload(p *play.Probe, path string, v any) {
+func checkPayload(p *play.Findings, path string, v any) {
 	play.Text(0, "")(p, path, v)
 	if s, _ := v.(string); strings.HasPrefix(s, "%7B") || strings.HasPrefix(s, "%7b") {
 		p.Wrong(path, "is escaped twice", "")
 	}
 }
 
-func checkNotifyType(p *play.Probe, path string, v any) {
+func checkNotifyType(p *play.Findings, path string, v any) {
 	play.Integer(-1, 7, codeIllegal)(p, path, v)
 }
 
 // checkTTL forgives what the vendor shortens. A small number is probably seconds.
-func checkTTL(p *play.Probe, path string, v any) {
+func checkTTL(p *play.Findings, path string, v any) {
 	play.Integer(1, math.MaxInt64, codeIllegal)(p, path, v)
 	number, _ := v.(json.Number)
 	n, err := number.Int64()
@@ -122,7 +122,7 @@ func checkTTL(p *play.Probe, path string, v any) {
 	}
 }
 
-func checkExtra(p *play.Probe, path string, v any) {
+func checkExtra(p *play.Findings, path string, v any) {
 	m, ok := v.(map[string]any)
 	if !ok {
 		p.MustBe(path, "an object")
@@ -152,7 +152,7 @@ func checkExtra(p *play.Probe, path string, v any) {
 }
 
 func webURL(code string) play.Check {
-	return func(p *play.Probe, path string, v any) {
+	return func(p *play.Findings, path string, v any) {
 		if s, _ := v.(string); !strings.HasPrefix(s, "http://") && !strings.HasPrefix(s, "https://") {
 			p.Wrong(path, "is not an http or https URL", code)
 		}
@@ -160,7 +160,7 @@ func webURL(code string) play.Check {
 }
 
 // checkReceiptTypes reports a sum that the vendor silently ignores.
-func checkReceiptTypes(p *play.Probe, path string, v any) {
+func checkReceiptTypes(p *play.Findings, path string, v any) {
 	s, _ := v.(string)
 	if n, err := strconv.Atoi(s); err != nil || n <= 0 || n&^receiptTypeSum != 0 {
 		p.Wrong(path, "is not a sum of 1, 2, 16, 32, 64, 128 and 1024", "")
@@ -169,14 +169,14 @@ func checkReceiptTypes(p *play.Probe, path string, v any) {
 
 var jobKeyForm = regexp.MustCompile(`^[0-9A-Za-z-][0-9A-Za-z_-]{0,11}$`)
 
-func checkJobKey(p *play.Probe, path string, v any) {
+func checkJobKey(p *play.Findings, path string, v any) {
 	if s, _ := v.(string); !jobKeyForm.MatchString(s) {
 		p.Wrong(path, "is not 1 to 12 letters, digits, - and _, not beginning with _", "70012")
 	}
 }
 
 // meaning checks how fields depend on each other and on the app.
-func (x player) meaning(p *play.Probe, c *play.Call, path string, message map[string]any) {
+func (x player) meaning(p *play.Findings, c *play.Call, path string, message map[string]any) {
 	extra := play.Inside(message, "extra")
 	at := func(name string) string { return play.JoinPath(path, name) }
 	switch names, _ := message["restricted_package_name"].(string); {
@@ -203,7 +203,7 @@ func (x player) meaning(p *play.Probe, c *play.Call, path string, message map[st
 
 // shown checks title and description, or the payload of a message that is not
 // shown.
-func (x player) shown(p *play.Probe, at func(string) string, message map[string]any) {
+func (x player) shown(p *play.Findings, at func(string) string, message map[string]any) {
 	if message["pass_through"] == json.Number("1") {
 		if !play.Filled(message, "payload") {
 			p.Wrong(at("payload"), "is missing: pass_through 1 needs it", codeMissing)
@@ -217,7 +217,7 @@ func (x player) shown(p *play.Probe, at func(string) string, message map[string]
 	}
 	for _, name := range []string{"title", "description"} {
 		if s, _ := message[name].(string); strings.TrimSpace(s) == "" {
-			p.Wrong(at(name), "is missing or all blank", "65011")
+			p.Wrong(at(name), "is missing or only spaces", "65011")
 		}
 	}
 }

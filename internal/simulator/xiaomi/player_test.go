@@ -25,8 +25,8 @@ func formHeader() map[string]string {
 	return map[string]string{"Content-Type": "application/x-www-form-urlencoded;charset=UTF-8", "Authorization": "key=demo-secret"}
 }
 
-// goodForm is a right notification to some tokens, with fields replaced by
-// name=value pairs; a pair without = takes the field out.
+// goodForm is a correct notification to some tokens, with fields replaced by
+// name=value pairs; a pair without = removes the field.
 func goodForm(tokens string, changes ...string) string {
 	form := url.Values{
 		"registration_id": {tokens}, "restricted_package_name": {"100001"}, "pass_through": {"0"},
@@ -68,7 +68,7 @@ func sendTo(t *testing.T, s *play.Server, path, body string) (*httptest.Response
 	return w, readReply(t, w.Body.Bytes())
 }
 
-func TestXiaomiJudgesForms(t *testing.T) {
+func TestXiaomiChecksForms(t *testing.T) {
 	t.Parallel()
 	many := func(n int) string {
 		list := make([]string, n)
@@ -81,7 +81,7 @@ func TestXiaomiJudgesForms(t *testing.T) {
 		name, body string
 		want       int
 	}{
-		{"a right notification", goodForm("a"), 0},
+		{"a correct notification", goodForm("a"), 0},
 		{"several packages", goodForm("a", "restricted_package_name=com.b,100001"), 0},
 		{"1,000 tokens", goodForm(many(1000)), 0},
 		{"data", goodForm("a", "pass_through=1", "title", "description", "notify_type", "notify_id", "payload={}"), 0},
@@ -93,7 +93,7 @@ func TestXiaomiJudgesForms(t *testing.T) {
 		{"no package", goodForm("a", "restricted_package_name"), 22022},
 		{"another app's package", goodForm("a", "restricted_package_name=com.b"), 22022},
 		{"no title", goodForm("a", "title"), 65011},
-		{"a blank title", goodForm("a", "title= \t"), 65011},
+		{"a title of spaces", goodForm("a", "title= \t"), 65011},
 		{"no description", goodForm("a", "description="), 65011},
 		{"a title of 49", goodForm("a", "title="+strings.Repeat("字", 49)), 0},
 		{"a title of 50", goodForm("a", "title="+strings.Repeat("字", 50)), 10017},
@@ -147,11 +147,11 @@ func TestXiaomiForgivesButReports(t *testing.T) {
 	tests := []struct {
 		name, body, want string
 	}{
-		{"a field that is not the vendor's", goodForm("a", "prio=1"), "prio: is not a field of the vendor's"},
-		{"extras in an object", goodForm("a", "extra={}"), "extra: is not a field of the vendor's"},
+		{"a field that is not the vendor's", goodForm("a", "prio=1"), "prio: is not one of the vendor's fields"},
+		{"extras in an object", goodForm("a", "extra={}"), "extra: is not one of the vendor's fields"},
 		{"a field twice", goodForm("a") + "&title=x", "title: is there twice"},
 		{"the same token twice", goodForm("a,b,a"), "registration_id: 1 tokens are there twice"},
-		{"a token that was not escaped", strings.Replace(goodForm("a%"), "a%25", "a+b", 1), "registration_id: holds a token with a blank; is it escaped for a form?"},
+		{"a token that was not escaped", strings.Replace(goodForm("a%"), "a%25", "a+b", 1), "registration_id: has a token with a space; is it escaped for a form?"},
 		{"a payload escaped twice", goodForm("a", "payload=%7B%7D"), "payload: is escaped twice"},
 		{"a title for data", goodForm("a", "pass_through=1", "payload=p", "description"), "title: means nothing with pass_through 1"},
 		{"seconds for milliseconds", goodForm("a", "time_to_live=900"), "time_to_live: is under a second: the unit is milliseconds"},
@@ -173,7 +173,7 @@ func TestXiaomiForgivesButReports(t *testing.T) {
 	}
 }
 
-func TestXiaomiGuardsTheDoor(t *testing.T) {
+func TestXiaomiChecksCallers(t *testing.T) {
 	t.Parallel()
 	r := playtest.New(t, play.Options{
 		Credentials: map[string][]play.Credential{"xiaomi": {{App: "com.a", Secret: "sa=="}, {App: "com.b", Secret: "sb"}}},
@@ -192,7 +192,7 @@ func TestXiaomiGuardsTheDoor(t *testing.T) {
 		{"GET", "GET", sendPath, "key=sa==", form, 405, -1, 1},
 		{"another scheme", "POST", sendPath, "Bearer sa==", form, 401, -1, 1},
 		{"capitals", "POST", sendPath, "Key=sa==", form, 401, -1, 1},
-		{"a blank", "POST", sendPath, "key= sa==", form, 200, 21301, 1},
+		{"a space", "POST", sendPath, "key= sa==", form, 200, 21301, 1},
 		{"no secret", "POST", sendPath, "", form, 401, -1, 1},
 		{"a wrong secret", "POST", sendPath, "key=x", form, 200, 21301, 1},
 		{"another app's secret", "POST", sendPath, "key=sb", form, 200, 22022, 1},
@@ -313,7 +313,7 @@ func TestXiaomiDayQuotaLastsUntilMidnightInBeijing(t *testing.T) {
 	}
 }
 
-func TestXiaomiChannelsAreAKnob(t *testing.T) {
+func TestXiaomiChannelsAreAnOption(t *testing.T) {
 	t.Parallel()
 	s := play.NewServer(play.Options{}, New(Options{Channels: []string{"1"}}))
 	for body, want := range map[string]int{
@@ -327,7 +327,7 @@ func TestXiaomiChannelsAreAKnob(t *testing.T) {
 	}
 }
 
-// manyForm is a request with a right message for every target, by channel.
+// manyForm is a request with a correct message for every target, by channel.
 func manyForm(targets ...string) string {
 	var list []map[string]any
 	for _, t := range targets {
@@ -344,7 +344,7 @@ func manyForm(targets ...string) string {
 	return url.Values{"messages": {string(text)}, "time_to_send": {"0"}}.Encode()
 }
 
-func TestXiaomiJudgesMany(t *testing.T) {
+func TestXiaomiChecksMany(t *testing.T) {
 	t.Parallel()
 	targets := make([]string, 1001)
 	for i := range targets {
@@ -365,13 +365,13 @@ func TestXiaomiJudgesMany(t *testing.T) {
 		{"none", manyForm(), 10008, "messages: is not a JSON array"},
 		{"an empty array", "messages=[]", 10016, "messages: is empty"},
 		{"two arrays", "messages=[][]", 10008, "messages: is not a JSON array"},
-		{"no target", "messages=" + url.QueryEscape(`[{"message":{}}]`), 10017, "messages.target: holds an empty token"},
-		{"a field of the other kind of request", manyForm("a") + "&title=t", 0, "title: is not a field of the vendor's"},
+		{"no target", "messages=" + url.QueryEscape(`[{"message":{}}]`), 10017, "messages.target: has an empty token"},
+		{"a field of the other kind of request", manyForm("a") + "&title=t", 0, "title: is not one of the vendor's fields"},
 		{"numbers as text", one(`"title":"t","description":"d","pass_through":"0"`), 10008, "messages[0].message.pass_through: must be a number"},
 		{"extras with the prefix of forms", one(`"title":"t","description":"d","extra":{"extra.k":"v"}`), 0, "messages[0].message.extra.extra.k: has the prefix of forms"},
 		{"extras that are numbers", one(`"title":"t","description":"d","extra":{"k":1}`), 10008, "messages[0].message.extra.k: must be a string"},
-		{"a message without title", one(`"description":"d"`), 65011, "messages[0].message.title: is missing or all blank"},
-		{"a time of sending of its own", one(`"title":"t","description":"d","time_to_send":0`), 0, "messages[0].message.time_to_send: is not a field of the vendor's"},
+		{"a message without title", one(`"description":"d"`), 65011, "messages[0].message.title: is missing or only spaces"},
+		{"a time of sending of its own", one(`"title":"t","description":"d","time_to_send":0`), 0, "messages[0].message.time_to_send: is not one of the vendor's fields"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -392,7 +392,7 @@ func TestXiaomiJudgesMany(t *testing.T) {
 	}
 }
 
-func TestXiaomiManyThrowsMessagesAway(t *testing.T) {
+func TestXiaomiManyDropsMessages(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name    string
@@ -429,7 +429,7 @@ func TestXiaomiManyThrowsMessagesAway(t *testing.T) {
 	}
 }
 
-func TestXiaomiFaultsSpeakItsLanguage(t *testing.T) {
+func TestXiaomiFaultsComeInItsForm(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[string]string{
 		"10002":       `"reason":"system busy"`,
