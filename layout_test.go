@@ -47,9 +47,10 @@ var mayImport = map[string][]string{
 	"internal/clock":   {},
 	"internal/metrics": {"internal/account", "internal/dispatch", "internal/limit", "internal/status", "pkg/classify", "pkg/push/wire", "pkg/vendors"},
 	"internal/dispatch": {
-		"internal/accesstoken", "internal/account", "internal/coord", "internal/dispatch/slots", "internal/ledger", "internal/queue", "internal/upload",
+		"internal/accesstoken", "internal/account", "internal/dispatch/group", "internal/dispatch/slots", "internal/ledger", "internal/queue", "internal/upload",
 		"pkg/classify", "pkg/push", "pkg/push/wire", "pkg/retry", "pkg/vendors",
 	},
+	"internal/dispatch/group": {"internal/account", "internal/coord", "pkg/push", "pkg/push/wire", "pkg/vendors"},
 	"internal/dispatch/slots": {"pkg/push"},
 	"internal/queue":          {"internal/coord", "internal/logging", "pkg/push", "pkg/push/wire"},
 	"internal/logging":        {},

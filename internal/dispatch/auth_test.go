@@ -8,6 +8,7 @@ import (
 
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/push/wire"
+	"github.com/postrider/postrider/pkg/retry"
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
@@ -65,8 +66,8 @@ func TestAnAccessTokenThatStaysRefusedStopsTheAccount(t *testing.T) {
 				t.Errorf("%d requests were made, want %d", got, c.requests)
 			}
 			r.want("a", outcomes{wire.Pending: 2})
-			if got := r.gate.remedies(); got[len(got)-1] != classify.Config {
-				t.Errorf("the gate was told %v, want config at last: the account is to stop", got)
+			if got := r.gate.signals(); !slices.Equal(got, []retry.Signal{retry.Misconfigured}) {
+				t.Errorf("the gate was told %v, want once that the account is to stop", got)
 			}
 			if got := r.meter.again; got[classify.Config] != 2 || len(got) != 1 {
 				t.Errorf("the meter counts %v put back, want 2 for config", got)
@@ -126,7 +127,7 @@ func TestARefusedGrantSendsNothingAndKeepsTheTokens(t *testing.T) {
 			if got := r.meter.again; got[c.remedy] != 2 || len(got) != 1 {
 				t.Errorf("the meter counts %v put back, want 2 for %s", got, c.remedy)
 			}
-			if got := slices.Contains(r.gate.remedies(), classify.Config); got != c.stops {
+			if got := slices.Contains(r.gate.signals(), retry.Misconfigured); got != c.stops {
 				t.Errorf("the gate was told to stop the account: %v, want %v", got, c.stops)
 			}
 			a.refusal = nil
@@ -145,8 +146,8 @@ func TestConfigurationErrorsStopTheAccountAndKeepTheTokens(t *testing.T) {
 	if again := r.again(tasks[0]); again.Counted || again.At.Sub(r.clock.now()) < time.Minute {
 		t.Errorf("put back until %v, counted=%v, want a minute at least and not counted", again.At, again.Counted)
 	}
-	if got := r.gate.remedies(); !slices.Equal(got, []classify.Remedy{classify.Config}) {
-		t.Errorf("the gate was told %v, want config once", got)
+	if got := r.gate.signals(); !slices.Equal(got, []retry.Signal{retry.ParkOrStop}) {
+		t.Errorf("the gate was told %v, want a configuration error once", got)
 	}
 	r.finish(tasks...)
 	r.want("a", outcomes{wire.Delivered: 2})
@@ -166,7 +167,7 @@ func TestTheMeterCountsWhatIsPutBackByItsOwnRemedy(t *testing.T) {
 func saving(s *saver, n *names) func(*rig) {
 	return func(r *rig) {
 		s.vendor = r.vendor
-		r.acct.Vendor, r.cfg.Saved = s, n
+		r.acct.Vendor, r.cfg.Uploaded = s, n
 	}
 }
 

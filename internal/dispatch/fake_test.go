@@ -12,6 +12,7 @@ import (
 	"github.com/postrider/postrider/internal/upload"
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/push/wire"
+	"github.com/postrider/postrider/pkg/retry"
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
@@ -117,12 +118,11 @@ type gate struct {
 	place    func(dispatch.Waiting) time.Duration
 	probe    string // what tickets carry
 	units    []int
-	answered []classify.Row
-	said     []dispatch.Finding
-	park     func(dispatch.Finding) time.Duration // how long a configuration error parks its jobs; nil: it parks none
+	told     []dispatch.Finding
+	park     func(dispatch.Finding) time.Duration // how long a finding parks its jobs; nil: it parks none
 	parked   map[string]time.Time
 	clock    func() time.Time     // nil: time.Now
-	tickets  []dispatch.Admission // those that answers came with
+	answered []dispatch.Admission // those of requests whose answers it was told
 	done     []string             // probes that are over
 }
 
@@ -157,20 +157,22 @@ func (g *gate) Place(_ context.Context, _ *account.Account, w dispatch.Waiting) 
 	return g.place(w), nil
 }
 
-func (g *gate) Answered(_ context.Context, _ *account.Account, t dispatch.Admission, s dispatch.Finding) time.Time {
+func (g *gate) Answered(_ context.Context, _ *account.Account, t dispatch.Admission, findings []dispatch.Finding) []time.Time {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.answered = append(g.answered, s.Row)
-	g.said = append(g.said, s)
-	g.tickets = append(g.tickets, t)
-	if g.park == nil || s.Row.Remedy != classify.Config || s.Grant || s.Row.Scope == classify.ScopeToken {
-		return time.Time{}
+	g.told = append(g.told, findings...)
+	g.answered = append(g.answered, t)
+	parked := make([]time.Time, len(findings))
+	for i, f := range findings {
+		if g.park == nil || !f.Signal.Parks() {
+			continue
+		}
+		parked[i] = g.now().Add(g.park(f))
+		for _, j := range f.Jobs {
+			g.parked[j.ID] = parked[i]
+		}
 	}
-	until := g.now().Add(g.park(s))
-	for _, j := range s.Jobs {
-		g.parked[j.ID] = until
-	}
-	return until
+	return parked
 }
 
 func (g *gate) now() time.Time {
@@ -213,13 +215,13 @@ func (g *gate) Done(_ context.Context, _ *account.Account, t dispatch.Admission)
 	}
 }
 
-// remedies are those that the gate was told of.
-func (g *gate) remedies() []classify.Remedy {
+// signals are those that the gate was told.
+func (g *gate) signals() []retry.Signal {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	out := make([]classify.Remedy, len(g.answered))
-	for i, row := range g.answered {
-		out[i] = row.Remedy
+	out := make([]retry.Signal, len(g.told))
+	for i, f := range g.told {
+		out[i] = f.Signal
 	}
 	return out
 }
@@ -251,10 +253,10 @@ func (m *meter) Outcome(_, _ string, o wire.Outcome, n int) {
 	m.outcomes[o] += n
 }
 
-func (m *meter) Again(_, _ string, row classify.Row, n int) {
+func (m *meter) Again(_, _ string, remedy classify.Remedy, n int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.again[row.Remedy] += n
+	m.again[remedy] += n
 }
 
 func (m *meter) Invalid(_, _ string, n int, held bool) {

@@ -246,14 +246,21 @@ func (h *host) Place(_ context.Context, _ *account.Account, w dispatch.Waiting) 
 }
 
 // Answered parks jobs, as the real gate does.
-func (h *host) Answered(_ context.Context, _ *account.Account, _ dispatch.Admission, s dispatch.Finding) (until time.Time) {
-	if s.Row.Remedy != classify.Config || s.Grant || s.Row.Scope == classify.ScopeToken || h.chance(20) {
-		return time.Time{}
+func (h *host) Answered(_ context.Context, _ *account.Account, _ dispatch.Admission, findings []dispatch.Finding) []time.Time {
+	until := make([]time.Time, len(findings))
+	for i, f := range findings {
+		if f.Signal.Parks() && !h.chance(20) {
+			until[i] = h.park(f.Jobs)
+		}
 	}
+	return until
+}
+
+func (h *host) park(jobs []dispatch.Job) time.Time {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	until = time.Now().Add(time.Duration(1+h.rnd.IntN(5)) * time.Minute)
-	for _, j := range s.Jobs {
+	until := time.Now().Add(time.Duration(1+h.rnd.IntN(5)) * time.Minute)
+	for _, j := range jobs {
 		h.parked[j.ID] = until
 		h.note(parked)
 	}

@@ -69,7 +69,7 @@ func TestWithoutARequestNoOutcomeIsUnknown(t *testing.T) {
 					r.Errorf("states are %v, %v before the request: the intent is recorded too early", c, err)
 				}
 			}
-			r.acct.Vendor, r.cfg.Saved = s, &names{}
+			r.acct.Vendor, r.cfg.Uploaded = s, &names{}
 			return func(*rig) {}
 		},
 	} {

@@ -120,7 +120,7 @@ func TestWhatWeGiveUpIsNotTheVendorsFault(t *testing.T) {
 			t.Parallel()
 			inBubble(t, func(b *bubble) {
 				b.acct.Vendor = unready{granter{b.vendor}}
-				b.cfg.Access, b.cfg.Saved = &access{}, never{}
+				b.cfg.Access, b.cfg.Uploaded = &access{}, never{}
 				switch c.waitsFor {
 				case "answer":
 					b.acct.Vendor = dawdler{b.vendor, time.Hour}
@@ -141,8 +141,8 @@ func TestWhatWeGiveUpIsNotTheVendorsFault(t *testing.T) {
 					}
 				}
 				b.want("a", c.want)
-				if got := b.gate.answered; len(got) > 0 {
-					b.Errorf("the gate heard of %v", got)
+				if got := b.gate.signals(); len(got) > 0 {
+					b.Errorf("the gate was told %v", got)
 				}
 				if got := b.meter.requests; got > 0 {
 					b.Errorf("the meter counts %d requests", got)

@@ -25,7 +25,7 @@ func TestTheGateIsToldWhichQuotasCountARequest(t *testing.T) {
 	t.Parallel()
 	inBubble(t, withQuotas, func(b *bubble) {
 		b.finish(b.chunk(push.High, entry("a", "t1", "t2")))
-		if got, want := b.gate.tickets[0].Buckets, []string{"news", "lists", "channel:message 0"}; !slices.Equal(got, want) {
+		if got, want := b.gate.answered[0].Buckets, []string{"news", "lists", "channel:message 0"}; !slices.Equal(got, want) {
 			b.Errorf("got %q, want %q", got, want)
 		}
 	})
@@ -63,11 +63,11 @@ func TestTheGateHearsOfAQuotaThatOneTokenMet(t *testing.T) {
 		b.vendor.replies = []reply{but(map[string]string{"t1": "full", "t2": "full", "t3": "busy"})}
 		mustAgain(b.T, <-b.start(b.Context(), b.chunk(push.High, entry("a", "t1", "t2", "t3", "t4"))))
 		var buckets []string
-		for _, row := range b.gate.answered {
-			buckets = append(buckets, row.Bucket)
+		for _, f := range b.gate.told {
+			buckets = append(buckets, f.Row.Bucket)
 		}
-		if !slices.Equal(buckets, []string{"channel", ""}) {
-			b.Errorf("the gate was told of the buckets %q, want the channel once", buckets)
+		if !slices.Equal(buckets, []string{"channel", ""}) || len(b.gate.answered) != 1 {
+			b.Errorf("the gate was told of the buckets %q in %d calls, want the channel once, all in one", buckets, len(b.gate.answered))
 		}
 	})
 }

@@ -65,7 +65,7 @@ func TestAFaultOfRedisUsesNoAttempt(t *testing.T) {
 			r.acct.Vendor, r.cfg.Access = granter{r.vendor}, tokens{&access{}, away, "invalidate"}
 		}, 1},
 		"looking for a saved message": {func(r *rig, away *bool) {
-			r.acct.Vendor, r.cfg.Saved = &saver{vendor: r.vendor}, lookup{&names{}, away}
+			r.acct.Vendor, r.cfg.Uploaded = &saver{vendor: r.vendor}, lookup{&names{}, away}
 		}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -91,10 +91,8 @@ func TestAFaultOfRedisUsesNoAttempt(t *testing.T) {
 			if got := len(r.vendor.sizes()); got != faults*c.asked {
 				t.Errorf("%d requests were made, want %d", got, faults*c.asked)
 			}
-			for _, remedy := range r.gate.remedies() {
-				if remedy != "refresh-auth" {
-					t.Errorf("the gate was told of %s", remedy)
-				}
+			if got := r.gate.signals(); len(got) > 0 {
+				t.Errorf("the gate was told %v", got)
 			}
 			if got := len(r.gate.done); got != faults {
 				t.Errorf("the gate got its probe back %d times, want %d", got, faults)

@@ -15,6 +15,7 @@ import (
 	"github.com/postrider/postrider/internal/limit"
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/retry"
 	"github.com/postrider/postrider/pkg/vendors"
 	"github.com/postrider/postrider/pkg/vendors/registry"
 )
@@ -301,10 +302,14 @@ func TestAProbeThatFindsNoPermitIsGivenBack(t *testing.T) {
 	}
 }
 
-// said is an answer to a request of one job, or to a grant where the row is one's.
-func said(row classify.Row, retryAfter time.Duration) dispatch.Finding {
-	return dispatch.Finding{
-		Row: row, RetryAfter: retryAfter, Grant: row.Level == classify.Auth,
-		Jobs: []dispatch.Job{{ID: "a", Expires: time.Now().AddDate(1, 0, 0)}},
+// said is an answer to a request of one job, or to a grant if the row is one's.
+func said(row classify.Row, retryAfter time.Duration) []dispatch.Finding {
+	r := retry.Result{Row: row, RetryAfter: retryAfter}
+	if row.Level == classify.Auth {
+		r.Stage = retry.GrantRefused
 	}
+	return []dispatch.Finding{{
+		Signal: retry.SignalOf(r), Row: row, RetryAfter: retryAfter,
+		Jobs: []dispatch.Job{{ID: "a", Expires: time.Now().AddDate(1, 0, 0)}},
+	}}
 }
