@@ -164,17 +164,17 @@ func TestTheMeterCountsWhatIsPutBackByItsOwnRemedy(t *testing.T) {
 }
 
 // saving makes the vendor one that wants messages laid up.
-func saving(s *saver, n *names) func(*rig) {
+func uploading(s *uploader, n *uploadedIDs) func(*rig) {
 	return func(r *rig) {
 		s.vendor = r.vendor
 		r.acct.Vendor, r.cfg.Uploaded = s, n
 	}
 }
 
-func TestAMessageIsSavedOnceForAllItsChunks(t *testing.T) {
+func TestAMessageIsUploadedOnceForAllItsChunks(t *testing.T) {
 	t.Parallel()
-	s := &saver{}
-	r := newRig(t, saving(s, &names{}), func(r *rig) { r.acct.Batch = 3 })
+	s := &uploader{}
+	r := newRig(t, uploading(s, &uploadedIDs{}), func(r *rig) { r.acct.Batch = 3 })
 	r.vendor.replies = []reply{say("busy")}
 	r.finish(r.alone(job("a", "t1", "t2", "t3", "t4", "t5", "t6", "t7"))...)
 	r.want("a", outcomes{wire.Delivered: 7})
@@ -188,7 +188,7 @@ func TestAMessageIsSavedOnceForAllItsChunks(t *testing.T) {
 	}
 }
 
-func TestAMessageThatTheVendorLostIsSavedAnewOnce(t *testing.T) {
+func TestAMessageThatTheVendorLostIsUploadedOnceMore(t *testing.T) {
 	t.Parallel()
 	lost := func(q *vendors.Request) (vendors.Answer, error) {
 		a, err := say("busy")(q)
@@ -205,8 +205,8 @@ func TestAMessageThatTheVendorLostIsSavedAnewOnce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, n := &saver{}, &names{}
-			r := newRig(t, saving(s, n))
+			s, n := &uploader{}, &uploadedIDs{}
+			r := newRig(t, uploading(s, n))
 			r.vendor.replies = c.replies
 			err := r.handle(r.alone(job("a", "t1", "t2"))[0])
 			if (err != nil) != c.put {
@@ -222,10 +222,10 @@ func TestAMessageThatTheVendorLostIsSavedAnewOnce(t *testing.T) {
 	}
 }
 
-func TestAMessageThatCannotBeSavedIsNotSent(t *testing.T) {
+func TestAMessageThatCannotBeUploadedIsNotSent(t *testing.T) {
 	t.Parallel()
-	s := &saver{refusal: &vendors.Error{Op: "save", Code: classify.Code{Level: classify.Response, Code: "drop"}}}
-	r := newRig(t, saving(s, &names{}))
+	s := &uploader{refusal: &vendors.Error{Op: "save", Code: classify.Code{Level: classify.Response, Code: "drop"}}}
+	r := newRig(t, uploading(s, &uploadedIDs{}))
 	r.finish(r.alone(job("a", "t1", "t2"))...)
 	r.want("a", outcomes{wire.Dropped: 2})
 	if got := len(r.vendor.sizes()); got != 0 {
@@ -234,10 +234,10 @@ func TestAMessageThatCannotBeSavedIsNotSent(t *testing.T) {
 }
 
 // A save whose answer was lost sent nothing to any phone.
-func TestASaveWithoutAnswerLeavesNoOutcomeUnknown(t *testing.T) {
+func TestAnUploadWithoutAnswerLeavesNoOutcomeUnknown(t *testing.T) {
 	t.Parallel()
-	s := &saver{refusal: &vendors.Error{Op: "save", Code: classify.Code{Level: classify.Transport, Code: classify.Timeout}}}
-	r := newRig(t, saving(s, &names{}))
+	s := &uploader{refusal: &vendors.Error{Op: "save", Code: classify.Code{Level: classify.Transport, Code: classify.Timeout}}}
+	r := newRig(t, uploading(s, &uploadedIDs{}))
 	j := job("a", "t1", "t2")
 	j.Delivery = "at-most-once"
 	tasks := r.alone(j)

@@ -26,7 +26,7 @@ func TestTheBookInMemoryIsTheBookInRedis(t *testing.T) {
 		if err := rdb.FlushDB(t.Context()).Err(); err != nil {
 			rt.Fatal(err)
 		}
-		b := &books{T: rt, outer: t, rdb: rdb, shelf: newShelf(), store: &ledger.Store{Redis: rdb}}
+		b := &books{T: rt, outer: t, rdb: rdb, shelf: newMemoryBook(), store: &ledger.Store{Redis: rdb}}
 		for i := range rapid.IntRange(1, 3).Draw(rt, "chunks") {
 			b.add(i)
 		}
@@ -50,7 +50,7 @@ type books struct {
 	*rapid.T
 	outer  *testing.T
 	rdb    *redis.Client
-	shelf  *shelf
+	shelf  *memoryBook
 	store  *ledger.Store
 	tasks  []task
 	refs   []string

@@ -23,7 +23,7 @@ import (
 // everybody waits, so who meets whom is certain.
 type bubble struct {
 	*testing.T
-	shelf  *shelf
+	shelf  *memoryBook
 	vendor *vendor
 	gate   *gate
 	meter  *meter
@@ -36,7 +36,7 @@ type bubble struct {
 func inBubble(t *testing.T, change func(*bubble), test func(*bubble)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		b := &bubble{T: t, shelf: newShelf(), vendor: &vendor{}, gate: &gate{}, meter: newMeter()}
+		b := &bubble{T: t, shelf: newMemoryBook(), vendor: &vendor{}, gate: &gate{}, meter: newMeter()}
 		b.acct = account.Account{
 			App: "shop", Vendor: b.vendor, Codes: classify.MustParse("nova", table), Batch: 10, Timeout: 10 * time.Second,
 			Spec: vendors.Spec{Name: "nova", Batch: 10, Unit: vendors.Tokens},

@@ -42,7 +42,7 @@ func TestAWorkerThatFreezesInItsRequest(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
 			began, thaw := make(chan struct{}, 1), make(chan struct{})
-			r.vendor.replies = []reply{hold(began, thaw, but(map[string]string{"t1": "gone"}))}
+			r.vendor.replies = []reply{answerWhen(began, thaw, but(map[string]string{"t1": "gone"}))}
 			j := job("a", "t1", "t2")
 			j.Delivery = c.delivery
 			tasks := r.alone(j)
@@ -76,7 +76,7 @@ func TestALateRecordDoesNotTouchWhatGoesOn(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	began, thaw := make(chan struct{}, 1), make(chan struct{})
-	r.vendor.replies = []reply{hold(began, thaw, say("ok")), but(map[string]string{"t2": "busy"})}
+	r.vendor.replies = []reply{answerWhen(began, thaw, say("ok")), but(map[string]string{"t2": "busy"})}
 	tasks := r.alone(job("a", "t1", "t2"))
 	frozen := r.start(t.Context(), tasks[0])
 	from(t, began, "the request")
@@ -170,7 +170,7 @@ func TestNoRequestBeginsBeforeItsIntentIsRecorded(t *testing.T) {
 }
 
 // Redis may take a step and its answer be lost: the step must count once.
-func TestARecordWhoseAnswerWasLostCountsOnce(t *testing.T) {
+func TestARecordWhoseReplyWasLostCountsOnce(t *testing.T) {
 	t.Parallel()
 	lose := true
 	r := newRig(t, booked(func(_ context.Context, _ []*ledger.Step, next func() ([]bool, error)) ([]bool, error) {
@@ -189,7 +189,7 @@ func TestARecordWhoseAnswerWasLostCountsOnce(t *testing.T) {
 }
 
 // The other requests of the same chunk must not lose their answers over it.
-func TestARecordWhoseAnswerWasLostDoesNotShutItsOwnRunOut(t *testing.T) {
+func TestARecordWhoseReplyWasLostDoesNotStopItsOwnRun(t *testing.T) {
 	t.Parallel()
 	calls, again := 0, make(chan struct{})
 	r := newRig(t, booked(func(_ context.Context, _ []*ledger.Step, next func() ([]bool, error)) ([]bool, error) {
@@ -202,7 +202,7 @@ func TestARecordWhoseAnswerWasLostDoesNotShutItsOwnRunOut(t *testing.T) {
 		}
 		return ok, err
 	}))
-	r.vendor.replies = []reply{say("ok"), hold(make(chan struct{}, 1), again, say("ok"))}
+	r.vendor.replies = []reply{say("ok"), answerWhen(make(chan struct{}, 1), again, say("ok"))}
 	other := job("b", "t3", "t4")
 	other.Message.Title = "Paid"
 	r.finish(r.packed(job("a", "t1", "t2"), other)...)
@@ -232,7 +232,7 @@ func TestAnAnswerOutlivesAnAbsenceOfRedis(t *testing.T) {
 
 // Every task in work notices when Redis is away; the log says so once, and once
 // that it is over.
-func TestAnAbsenceOfRedisIsToldOnce(t *testing.T) {
+func TestAnAbsenceOfRedisIsLoggedOnce(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	inBubble(t, func(b *bubble) {

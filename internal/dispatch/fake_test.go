@@ -100,7 +100,7 @@ func after(wait time.Duration, code string) reply {
 }
 
 // hold tells of the request and answers when it is let go.
-func hold(began chan<- struct{}, release <-chan struct{}, then reply) reply {
+func answerWhen(began chan<- struct{}, release <-chan struct{}, then reply) reply {
 	return func(r *vendors.Request) (vendors.Answer, error) {
 		began <- struct{}{}
 		<-release
@@ -315,15 +315,15 @@ func (a *access) Invalidate(_ context.Context, _, _, token string) error {
 }
 
 // saver is a vendor that wants messages to more than one token laid up first.
-type saver struct {
+type uploader struct {
 	*vendor
 	saves   int
 	refusal error
 }
 
-func (*saver) Saves(r *vendors.Request) bool { return len(r.Tokens) > 1 }
+func (*uploader) Saves(r *vendors.Request) bool { return len(r.Tokens) > 1 }
 
-func (s *saver) Save(context.Context, *vendors.Request) (vendors.Saved, error) {
+func (s *uploader) Save(context.Context, *vendors.Request) (vendors.Saved, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.refusal != nil {
@@ -334,13 +334,13 @@ func (s *saver) Save(context.Context, *vendors.Request) (vendors.Saved, error) {
 }
 
 // names keeps the names of saved messages in memory.
-type names struct {
+type uploadedIDs struct {
 	mu   sync.Mutex
 	ids  map[upload.Message]string
 	gone []string
 }
 
-func (n *names) ID(ctx context.Context, m upload.Message, save func(context.Context) (vendors.Saved, error)) (string, error) {
+func (n *uploadedIDs) ID(ctx context.Context, m upload.Message, save func(context.Context) (vendors.Saved, error)) (string, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if id, ok := n.ids[m]; ok {
@@ -357,7 +357,7 @@ func (n *names) ID(ctx context.Context, m upload.Message, save func(context.Cont
 	return got.ID, nil
 }
 
-func (n *names) Forget(_ context.Context, m upload.Message, id string) error {
+func (n *uploadedIDs) Forget(_ context.Context, m upload.Message, id string) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.ids[m] == id {
@@ -368,13 +368,13 @@ func (n *names) Forget(_ context.Context, m upload.Message, id string) error {
 }
 
 // multi is a vendor that takes different messages in one request.
-type multi struct {
+type mixedSender struct {
 	*vendor
 	batches [][]vendors.Request
 	many    func(rs []*vendors.Request) (vendors.Answer, error) // nil: success
 }
 
-func (m *multi) SendMany(_ context.Context, rs []*vendors.Request) (vendors.Answer, error) {
+func (m *mixedSender) SendMany(_ context.Context, rs []*vendors.Request) (vendors.Answer, error) {
 	m.mu.Lock()
 	batch := make([]vendors.Request, len(rs))
 	for i, r := range rs {

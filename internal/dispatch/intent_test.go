@@ -23,14 +23,14 @@ func unsent(code string) reply {
 }
 
 // savingOnce is a saver whose first save fails, and that tells what was recorded by then.
-type savingOnce struct {
-	*saver
+type uploadingOnce struct {
+	*uploader
 	look func()
 }
 
-func (s *savingOnce) Save(ctx context.Context, r *vendors.Request) (vendors.Saved, error) {
+func (s *uploadingOnce) Save(ctx context.Context, r *vendors.Request) (vendors.Saved, error) {
 	s.look()
-	saved, err := s.saver.Save(ctx, r)
+	saved, err := s.uploader.Save(ctx, r)
 	s.refusal = nil
 	return saved, err
 }
@@ -62,14 +62,14 @@ func TestWithoutARequestNoOutcomeIsUnknown(t *testing.T) {
 		"the grant was cut off":                     granting(broken),
 		"redis cannot be asked for an access token": granting(errors.New("redis is away")),
 		"the message cannot be saved at the vendor": func(r *rig) func(*rig) {
-			s := &savingOnce{saver: &saver{vendor: r.vendor, refusal: broken}}
+			s := &uploadingOnce{uploader: &uploader{vendor: r.vendor, refusal: broken}}
 			s.look = func() {
 				c, err := wire.DecodeChunk(r.rdb.Get(r.Context(), r.chunk()).Val())
 				if err != nil || slices.Contains(c.States, wire.Sent) {
 					r.Errorf("states are %v, %v before the request: the intent is recorded too early", c, err)
 				}
 			}
-			r.acct.Vendor, r.cfg.Uploaded = s, &names{}
+			r.acct.Vendor, r.cfg.Uploaded = s, &uploadedIDs{}
 			return func(*rig) {}
 		},
 	} {

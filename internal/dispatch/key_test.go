@@ -177,7 +177,7 @@ func TestAnOpenRequestIsNotedWhenTheWorkerStops(t *testing.T) {
 	r := newRig(t)
 	tasks := r.alone(job("a", "t1"))
 	began, release := make(chan struct{}, 1), make(chan struct{})
-	r.vendor.replies = []reply{hold(began, release, say("ok"))}
+	r.vendor.replies = []reply{answerWhen(began, release, say("ok"))}
 	end := make(chan error, 1)
 	go func() { end <- r.handle(tasks[0]) }()
 	from(t, began, "the request")

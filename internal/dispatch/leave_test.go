@@ -16,12 +16,12 @@ import (
 )
 
 // dawdler answers a request after a while, unless its context ends first.
-type dawdler struct {
+type slowSender struct {
 	*vendor
 	takes time.Duration
 }
 
-func (v dawdler) Send(ctx context.Context, r *vendors.Request) (vendors.Answer, error) {
+func (v slowSender) Send(ctx context.Context, r *vendors.Request) (vendors.Answer, error) {
 	select {
 	case <-time.After(v.takes):
 		return v.vendor.Send(ctx, r)
@@ -60,12 +60,12 @@ func (never) ID(ctx context.Context, _ upload.Message, _ func(context.Context) (
 
 func (never) Forget(context.Context, upload.Message, string) error { return nil }
 
-func TestWhoLeavesASharedRequestTakesNobodyAlong(t *testing.T) {
+func TestATaskThatLeavesASharedRequestDoesNotEndIt(t *testing.T) {
 	t.Parallel()
 	for name, leaver := range map[string]int{"the first one": 0, "another one": 1} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			inBubble(t, func(b *bubble) { b.acct.Vendor = dawdler{b.vendor, 5 * time.Second} }, func(b *bubble) {
+			inBubble(t, func(b *bubble) { b.acct.Vendor = slowSender{b.vendor, 5 * time.Second} }, func(b *bubble) {
 				ctx, cancel := context.WithCancel(b.Context())
 				var ends []<-chan error
 				for i, id := range []string{"a", "b", "c"} {
@@ -123,7 +123,7 @@ func TestWhatWeGiveUpIsNotTheVendorsFault(t *testing.T) {
 				b.cfg.Access, b.cfg.Uploaded = &access{}, never{}
 				switch c.waitsFor {
 				case "answer":
-					b.acct.Vendor = dawdler{b.vendor, time.Hour}
+					b.acct.Vendor = slowSender{b.vendor, time.Hour}
 				case "access":
 					b.cfg.Access = never{}
 				}

@@ -17,13 +17,13 @@ import (
 
 // counting counts the chunks that are loaded.
 type counting struct {
-	*shelf
+	*memoryBook
 	loads int
 }
 
 func (c *counting) Load(ctx context.Context, h wire.Header) (*ledger.Open, error) {
 	c.loads++
-	return c.shelf.Load(ctx, h)
+	return c.memoryBook.Load(ctx, h)
 }
 
 // limited is a bubble whose app may send 10 tokens a second, and has had them for
@@ -38,7 +38,7 @@ func atItsLimit(t *testing.T, free time.Duration, test func(*limited)) {
 	t.Helper()
 	l := &limited{}
 	inBubble(t, func(b *bubble) {
-		l.bubble, l.book = b, &counting{shelf: b.shelf}
+		l.bubble, l.book = b, &counting{memoryBook: b.shelf}
 		b.cfg.Book, b.acct.Rate, b.cfg.Linger = l.book, 10, 0
 		open := time.Now().Add(free)
 		b.gate.limited = func(*account.Account, int) time.Duration { return time.Until(open) }
@@ -68,7 +68,7 @@ func (l *limited) waits(end <-chan error) {
 	}
 }
 
-func TestWhoDoesNotFitInLineGetsATimeBeforeItsChunkIsLoaded(t *testing.T) {
+func TestATaskThatDoesNotFitInLineGetsATimeBeforeItsChunkIsLoaded(t *testing.T) {
 	t.Parallel()
 	atItsLimit(t, 500*time.Millisecond, func(l *limited) {
 		first, second := l.start(l.Context(), l.ten(push.Normal, "a")), l.start(l.Context(), l.ten(push.Normal, "b"))
@@ -132,7 +132,7 @@ func TestWhatWaitsLongerThanALineIsPutBack(t *testing.T) {
 
 // Another worker may take the permits that a request waits for: then it would
 // wait in line for as long as it takes to pay for them.
-func TestWhoseWaitGrowsInLineIsPutBack(t *testing.T) {
+func TestARequestWhoseWaitGrowsInLineIsPutBack(t *testing.T) {
 	t.Parallel()
 	atItsLimit(t, 500*time.Millisecond, func(l *limited) {
 		begin := time.Now()
@@ -148,7 +148,7 @@ func TestWhoseWaitGrowsInLineIsPutBack(t *testing.T) {
 	})
 }
 
-func TestHighPriorityDoesNotStandInLine(t *testing.T) {
+func TestHighPriorityDoesNotWaitInLine(t *testing.T) {
 	t.Parallel()
 	atItsLimit(t, 500*time.Millisecond, func(l *limited) {
 		var ends []<-chan error

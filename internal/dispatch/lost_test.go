@@ -154,7 +154,7 @@ func TestACanceledJobIsCountedAlsoWhereItsTasksWait(t *testing.T) {
 	r.wantNothingLeft()
 }
 
-func TestALaneThatCannotBeLookedAtKeepsNoOtherFromIt(t *testing.T) {
+func TestALaneThatCannotBeReadDoesNotStopTheOthers(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	j := job("b", "t")

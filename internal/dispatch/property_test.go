@@ -100,7 +100,7 @@ func (l *tally) want(t *testing.T) {
 }
 
 // ride is a task on its way.
-type ride struct {
+type taskRun struct {
 	task
 	due  time.Time
 	done bool
@@ -108,8 +108,8 @@ type ride struct {
 
 // run is a task at a host.
 type run struct {
-	host *host
-	ride *ride
+	host *faulty
+	ride *taskRun
 	done chan error
 }
 
@@ -120,7 +120,7 @@ func script(t *rapid.T, happened *tally) {
 	linger := time.Duration(rapid.IntRange(0, 1).Draw(t, "linger")) * 5 * time.Millisecond
 	rough := rapid.IntRange(1, 6).Draw(t, "rough rounds")
 	defer w.over()
-	var frozen []*host
+	var frozen []*faulty
 	for round := 0; ; round++ {
 		due := next(rides)
 		if len(due) == 0 {
@@ -159,15 +159,15 @@ func (w *world) over() {
 func newWorld(t *rapid.T) *world {
 	seed := rapid.Uint64().Draw(t, "seed")
 	return &world{
-		shelf: newShelf(), codes: classify.MustParse("nova", table), end: make(chan struct{}),
+		shelf: newMemoryBook(), codes: classify.MustParse("nova", table), end: make(chan struct{}),
 		rnd: rand.New(rand.NewPCG(seed, 1)), multi: rapid.IntRange(0, 3).Draw(t, "multi") == 0, batch: rapid.IntRange(2, 6).Draw(t, "batch"), //nolint:gosec // a script, no secret
 		canceled: map[string]time.Time{}, atMost: map[string]bool{}, doubt: map[string]bool{}, accepted: map[string]bool{}, gone: map[string]bool{}, parked: map[string]time.Time{},
 	}
 }
 
 // enqueue lays down chunks of jobs of all kinds.
-func (w *world) enqueue(t *rapid.T) []*ride {
-	var rides []*ride
+func (w *world) enqueue(t *rapid.T) []*taskRun {
+	var rides []*taskRun
 	jobs := 0
 	for i := range rapid.IntRange(1, 5).Draw(t, "chunks") {
 		c := wire.Chunk{Messages: []string{message("one"), message("two")}}
@@ -190,7 +190,7 @@ func (w *world) enqueue(t *rapid.T) []*ride {
 			c.Entries = append(c.Entries, e)
 		}
 		lane := wire.Lane("nova", string(rapid.SampledFrom(push.Priorities()).Draw(t, "priority")))
-		rides = append(rides, &ride{task: w.shelf.add(fmt.Sprintf("{chunk-%d}", i), lane, c), due: time.Now()})
+		rides = append(rides, &taskRun{task: w.shelf.add(fmt.Sprintf("{chunk-%d}", i), lane, c), due: time.Now()})
 	}
 	return rides
 }
@@ -198,8 +198,8 @@ func (w *world) enqueue(t *rapid.T) []*ride {
 func message(title string) string { return `{"title":"` + title + `","body":"body"}` }
 
 // next waits until a task is due and returns those that are.
-func next(rides []*ride) []*ride {
-	var first *ride
+func next(rides []*taskRun) []*taskRun {
+	var first *taskRun
 	for _, r := range rides {
 		if !r.done && (first == nil || r.due.Before(first.due)) {
 			first = r
@@ -209,7 +209,7 @@ func next(rides []*ride) []*ride {
 		return nil
 	}
 	<-time.After(time.Until(first.due))
-	var due []*ride
+	var due []*taskRun
 	for _, r := range rides {
 		if !r.done && !r.due.After(time.Now()) {
 			due = append(due, r)
@@ -245,8 +245,8 @@ func (w *world) complaints() []string {
 }
 
 // hosts are this round's workers: now and then one that will stop.
-func (w *world) hosts(linger time.Duration) []*host {
-	all := make([]*host, 2)
+func (w *world) hosts(linger time.Duration) []*faulty {
+	all := make([]*faulty, 2)
 	for i := range all {
 		stop := 0
 		if w.chance(2) {
@@ -260,7 +260,7 @@ func (w *world) hosts(linger time.Duration) []*host {
 }
 
 // begin hands the tasks out, some of them twice.
-func (w *world) begin(hosts []*host, due []*ride) []*run {
+func (w *world) begin(hosts []*faulty, due []*taskRun) []*run {
 	var runs []*run
 	for i, r := range due {
 		runs = append(runs, w.run(hosts[i%len(hosts)], r))
@@ -272,7 +272,7 @@ func (w *world) begin(hosts []*host, due []*ride) []*run {
 	return runs
 }
 
-func (w *world) run(h *host, r *ride) *run {
+func (w *world) run(h *faulty, r *taskRun) *run {
 	done := make(chan error, 1)
 	w.running.Go(func() { done <- h.d.Handle(context.Background(), r.lane, r.Task) })
 	return &run{h, r, done}
@@ -281,9 +281,9 @@ func (w *world) run(h *host, r *ride) *run {
 // await does what asynq does: it acknowledges, puts back, or, when a worker is
 // not heard of any more, hands its tasks out again. It returns the workers that
 // will be heard of later.
-func (w *world) await(t *rapid.T, runs []*run) []*host {
-	var frozen []*host
-	seen := map[*host]bool{}
+func (w *world) await(t *rapid.T, runs []*run) []*faulty {
+	var frozen []*faulty
+	seen := map[*faulty]bool{}
 	limit := time.NewTimer(30 * time.Minute) // over every wait within a run
 	defer limit.Stop()
 	for _, r := range runs {

@@ -74,7 +74,7 @@ func TestTheGateHearsOfAQuotaThatOneTokenMet(t *testing.T) {
 
 func TestMessagesOfDifferentQuotasShareNoRequest(t *testing.T) {
 	t.Parallel()
-	m := &multi{}
+	m := &mixedSender{}
 	inBubble(t, func(b *bubble) {
 		withQuotas(b)
 		b.acct.Spec.Quotas = b.acct.Spec.Quotas[:1] // news and others
@@ -82,7 +82,7 @@ func TestMessagesOfDifferentQuotasShareNoRequest(t *testing.T) {
 		b.acct.Spec.Many, b.acct.Vendor = 10, m
 		b.gate.closed = map[string]time.Time{"news": time.Now().Add(time.Hour)}
 	}, func(b *bubble) {
-		task := b.chunk(push.High, differ(4)...)
+		task := b.chunk(push.High, entriesThatDiffer(4)...)
 		mustAgain(b.T, <-b.start(b.Context(), task))
 		if got := m.counts(); !slices.Equal(got, []int{3}) {
 			b.Errorf("requests have %v tokens, want the three of which no quota is used up", got)
@@ -163,14 +163,14 @@ func TestAProbeWithoutAnAnswerUsesNoAttempt(t *testing.T) {
 
 func TestSmallTasksOfDifferentQuotasDoNotJoin(t *testing.T) {
 	t.Parallel()
-	m := &multi{}
+	m := &mixedSender{}
 	inBubble(t, func(b *bubble) {
 		withQuotas(b)
 		b.acct.Spec.Quotas = b.acct.Spec.Quotas[:1] // news and others
-		many(m, 10)(b)
+		sendsMixed(m, 10)(b)
 	}, func(b *bubble) {
 		all := make([]<-chan error, 4)
-		for i, e := range differ(len(all)) {
+		for i, e := range entriesThatDiffer(len(all)) {
 			all[i] = b.start(b.Context(), b.chunk(push.Normal, e))
 		}
 		for _, done := range all {

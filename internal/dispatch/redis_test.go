@@ -16,7 +16,7 @@ var errAway = errors.New("look: redis is away")
 
 // lookup is a store of saved messages that Redis keeps from it.
 type lookup struct {
-	*names
+	*uploadedIDs
 	away *bool
 }
 
@@ -24,7 +24,7 @@ func (l lookup) ID(ctx context.Context, m upload.Message, save func(context.Cont
 	if *l.away {
 		return "", errAway
 	}
-	return l.names.ID(ctx, m, save)
+	return l.uploadedIDs.ID(ctx, m, save)
 }
 
 // tokens is a store of access tokens that fails where the test says.
@@ -65,7 +65,7 @@ func TestAFaultOfRedisUsesNoAttempt(t *testing.T) {
 			r.acct.Vendor, r.cfg.Access = granter{r.vendor}, tokens{&access{}, away, "invalidate"}
 		}, 1},
 		"looking for a saved message": {func(r *rig, away *bool) {
-			r.acct.Vendor, r.cfg.Uploaded = &saver{vendor: r.vendor}, lookup{&names{}, away}
+			r.acct.Vendor, r.cfg.Uploaded = &uploader{vendor: r.vendor}, lookup{&uploadedIDs{}, away}
 		}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {

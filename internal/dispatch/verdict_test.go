@@ -23,7 +23,7 @@ import (
 // outcomes is a ledger's balance; what is not named is zero.
 type outcomes map[wire.Outcome]int
 
-func TestWhatBecomesOfAJobsTokens(t *testing.T) {
+func TestTheOutcomesOfAJobsTokens(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		replies  []reply
@@ -131,7 +131,7 @@ func TestInvalidTokensGoToTheFeed(t *testing.T) {
 		"shop|nova|t1|nova/token/gone|the token is dead|a|delete", "shop|nova|t3|nova/token/off|switched off|a|suppress")
 }
 
-func TestTheDeadGoToTheDeadLetters(t *testing.T) {
+func TestDeadTokensGoToTheDeadLetters(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.vendor.replies = []reply{but(map[string]string{"t2": "busy", "t3": "busy", "t4": "busy"}), but(map[string]string{"t2": "busy", "t4": "busy"})}

@@ -97,7 +97,7 @@ func TestHowLongTasksWaitForEachOther(t *testing.T) {
 }
 
 // Who shares a request shares nothing else.
-func TestEveryTaskOfARequestHasItsOwnFate(t *testing.T) {
+func TestEveryTaskOfARequestHasItsOwnOutcome(t *testing.T) {
 	t.Parallel()
 	inBubble(t, nil, func(b *bubble) {
 		b.vendor.replies = []reply{but(map[string]string{"t2": "gone", "t3": "busy", "t4": "4711"})}
@@ -242,11 +242,11 @@ func TestTenThousandSingleJobsNeedFewRequests(t *testing.T) {
 }
 
 // many makes the vendor one that takes n tokens of different messages at once.
-func many(m *multi, n int) func(*bubble) {
+func sendsMixed(m *mixedSender, n int) func(*bubble) {
 	return func(b *bubble) {
 		m.vendor = b.vendor
 		b.acct.Vendor, b.acct.Spec.Many = m, n
 	}
 }
 
-var _ dispatch.Book = (*shelf)(nil)
+var _ dispatch.Book = (*memoryBook)(nil)

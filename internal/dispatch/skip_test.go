@@ -28,7 +28,7 @@ func sent(r *rig) []string {
 	return all
 }
 
-func TestATokenThatIsKnownDeadIsNotSentAgain(t *testing.T) {
+func TestATokenThatIsKnownToBeInvalidIsNotSentAgain(t *testing.T) {
 	t.Parallel()
 	for name, enqueue := range map[string]func(*rig, ...push.Job) []task{"alone": (*rig).alone, "packed": (*rig).packed} {
 		t.Run(name, func(t *testing.T) {
@@ -60,7 +60,7 @@ func TestATokenThatIsKnownDeadIsNotSentAgain(t *testing.T) {
 }
 
 // The phone may have registered again.
-func TestATokenThatIsEnqueuedAgainIsBelieved(t *testing.T) {
+func TestATokenThatIsEnqueuedAgainIsSent(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, withGone)
 	older := r.alone(job("older", "dead", "x"))
@@ -81,14 +81,14 @@ func TestATokenThatIsEnqueuedAgainIsBelieved(t *testing.T) {
 
 // The phone may register between the request and its record: the time that
 // counts, here and for the application, is the request's.
-func TestATokenIsDeadSinceTheRequest(t *testing.T) {
+func TestATokenIsInvalidSinceItsRequest(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, withGone)
 	tasks := r.alone(job("first", "dead", "y"))
 	asked := r.clock.now()
 	r.vendor.replies = []reply{but(map[string]string{"dead": "gone"})}
 	answer := r.vendor.replies[0]
-	r.vendor.replies[0] = hold(make(chan struct{}, 1), closed(), answer)
+	r.vendor.replies[0] = answerWhen(make(chan struct{}, 1), closed(), answer)
 	r.book.Now = func() time.Time { return asked.Add(time.Minute) } // it is recorded late
 	r.finish(tasks...)
 	e := r.rdb.XRange(t.Context(), wire.InvalidStream, "-", "+").Val()
@@ -103,7 +103,7 @@ func closed() chan struct{} {
 	return c
 }
 
-func TestHeldTokensAreNotSuppressed(t *testing.T) {
+func TestQuarantinedTokensAreSent(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	r := newRig(t, withGone, func(r *rig) {
@@ -137,7 +137,7 @@ func TestHeldTokensAreNotSuppressed(t *testing.T) {
 }
 
 // A message that was refused says nothing of its tokens.
-func TestTheGuardCountsVerdictsOnTokensAlone(t *testing.T) {
+func TestTheGuardCountsOnlyVerdictsOnTokens(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, func(r *rig) { r.book.Guard = ledger.Guard{Min: 2, Ratio: 0.9} })
 	tasks := r.alone(job("a", "t1", "t2", "t3"), job("b", "t4", "t5"))
@@ -150,7 +150,7 @@ func TestTheGuardCountsVerdictsOnTokensAlone(t *testing.T) {
 	}
 }
 
-func TestATaskWaitsWhereItCannotBeKnownWhoIsDead(t *testing.T) {
+func TestATaskWaitsIfInvalidTokensCannotBeLookedUp(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, withGone)
 	tasks := r.alone(job("a", "t1", "t2"))

@@ -16,7 +16,7 @@ import (
 // shelf is a Book in memory that obeys the same rule as the one in Redis: a
 // step counts if no other was recorded since its chunk was read. It checks
 // every step against what is possible.
-type shelf struct {
+type memoryBook struct {
 	mu     sync.Mutex
 	chunks map[string]string // encoded, as in Redis
 	jobs   map[string]*balance
@@ -30,16 +30,16 @@ type balance struct {
 	outcomes map[wire.Outcome]int
 }
 
-func newShelf() *shelf {
-	return &shelf{chunks: map[string]string{}, jobs: map[string]*balance{}}
+func newMemoryBook() *memoryBook {
+	return &memoryBook{chunks: map[string]string{}, jobs: map[string]*balance{}}
 }
 
-func (s *shelf) fault(format string, args ...any) {
+func (s *memoryBook) fault(format string, args ...any) {
 	s.faults = append(s.faults, fmt.Sprintf(format, args...))
 }
 
 // add lays a chunk down and returns its task.
-func (s *shelf) add(ref, lane string, c wire.Chunk) task {
+func (s *memoryBook) add(ref, lane string, c wire.Chunk) task {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b, err := c.Encode()
@@ -63,7 +63,7 @@ func (s *shelf) add(ref, lane string, c wire.Chunk) task {
 }
 
 // Load reads a chunk.
-func (s *shelf) Load(_ context.Context, h wire.Header) (*ledger.Open, error) {
+func (s *memoryBook) Load(_ context.Context, h wire.Header) (*ledger.Open, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	raw, ok := s.chunks[h.Chunk]
@@ -86,7 +86,7 @@ func (s *shelf) Load(_ context.Context, h wire.Header) (*ledger.Open, error) {
 }
 
 // Held tells whether the holds are good.
-func (s *shelf) Held(_ context.Context, holds []ledger.Hold) (string, error) {
+func (s *memoryBook) Held(_ context.Context, holds []ledger.Hold) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, h := range holds {
@@ -103,7 +103,7 @@ func (s *shelf) Held(_ context.Context, holds []ledger.Hold) (string, error) {
 }
 
 // Canceled tells whether a job was canceled.
-func (s *shelf) Canceled(_ context.Context, job string) (bool, error) {
+func (s *memoryBook) Canceled(_ context.Context, job string) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	j := s.jobs[job]
@@ -111,7 +111,7 @@ func (s *shelf) Canceled(_ context.Context, job string) (bool, error) {
 }
 
 // Fence takes a chunk from whoever loaded it.
-func (s *shelf) Fence(ctx context.Context, ref string, ours func(context.Context) (bool, error)) error {
+func (s *memoryBook) Fence(ctx context.Context, ref string, ours func(context.Context) (bool, error)) error {
 	if ok, err := ours(ctx); err != nil || !ok {
 		return err
 	}
@@ -127,11 +127,13 @@ func (s *shelf) Fence(ctx context.Context, ref string, ours func(context.Context
 }
 
 // Left tells which chunks are there.
-func (s *shelf) List(context.Context, ledger.Listing) error { return nil }
+func (s *memoryBook) List(context.Context, ledger.Listing) error { return nil }
 
-func (s *shelf) Lose(context.Context, string, wire.Open, wire.DeadReason) (int, error) { return 0, nil }
+func (s *memoryBook) Lose(context.Context, string, wire.Open, wire.DeadReason) (int, error) {
+	return 0, nil
+}
 
-func (s *shelf) Left(_ context.Context, refs []string) ([]bool, error) {
+func (s *memoryBook) Left(_ context.Context, refs []string) ([]bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	left := make([]bool, len(refs))
@@ -146,14 +148,14 @@ func gen(raw string) uint32 {
 }
 
 // cancel cancels a job.
-func (s *shelf) cancel(job string) {
+func (s *memoryBook) cancel(job string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.jobs[job].canceled = true
 }
 
 // Settle records steps, each by itself.
-func (s *shelf) Settle(_ context.Context, steps []*ledger.Step) ([]bool, error) {
+func (s *memoryBook) Settle(_ context.Context, steps []*ledger.Step) ([]bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out := make([]bool, len(steps))
@@ -163,7 +165,7 @@ func (s *shelf) Settle(_ context.Context, steps []*ledger.Step) ([]bool, error) 
 	return out, nil
 }
 
-func (s *shelf) settle(st *ledger.Step) bool {
+func (s *memoryBook) settle(st *ledger.Step) bool {
 	raw, ok := s.chunks[st.Ref]
 	if ok && gen(raw) == st.Next {
 		return true // it is here already
@@ -187,7 +189,7 @@ func (s *shelf) settle(st *ledger.Step) bool {
 }
 
 // check compares what became of the states with what the step says of it.
-func (s *shelf) check(raw string, st *ledger.Step) {
+func (s *memoryBook) check(raw string, st *ledger.Step) {
 	before, err := wire.DecodeChunk(raw)
 	if err != nil {
 		s.fault("chunk %s: %v", st.Ref, err)
@@ -233,7 +235,7 @@ func (s *shelf) check(raw string, st *ledger.Step) {
 	}
 }
 
-func (s *shelf) checkEntries(st *ledger.Step, dead, invalid int) {
+func (s *memoryBook) checkEntries(st *ledger.Step, dead, invalid int) {
 	for _, l := range st.Dead {
 		dead -= strings.Count(l.Tokens, "\n") + 1
 		if l.Attempts < 0 || l.Attempts >= wire.Sent || l.Reason == "" || l.Message == "" {
@@ -249,7 +251,7 @@ func (s *shelf) checkEntries(st *ledger.Step, dead, invalid int) {
 }
 
 // count is how many tokens of a job have the outcome.
-func (s *shelf) count(job string, o wire.Outcome) int {
+func (s *memoryBook) count(job string, o wire.Outcome) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	j := s.jobs[job]
@@ -264,7 +266,7 @@ func (s *shelf) count(job string, o wire.Outcome) int {
 }
 
 // open reads every chunk.
-func (s *shelf) open() map[string]*wire.Chunk {
+func (s *memoryBook) open() map[string]*wire.Chunk {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	all := map[string]*wire.Chunk{}
@@ -280,7 +282,7 @@ func (s *shelf) open() map[string]*wire.Chunk {
 }
 
 // left tells whether a chunk is still there.
-func (s *shelf) left(ref string) bool {
+func (s *memoryBook) left(ref string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	_, ok := s.chunks[ref]
@@ -288,7 +290,7 @@ func (s *shelf) left(ref string) bool {
 }
 
 // complaints are what was impossible so far.
-func (s *shelf) complaints() []string {
+func (s *memoryBook) complaints() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.faults)
