@@ -88,7 +88,7 @@ func TestARunThatWasFencedSendsNothing(t *testing.T) {
 	r.want("a", outcomes{wire.Delivered: 2})
 }
 
-// One whose request is on its way can only be kept from recording it.
+// A run whose request is in flight can only be kept from recording it.
 func TestARunThatWasFencedRecordsNothing(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -12,7 +12,7 @@ import (
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
-// authorized makes the vendor one that wants access tokens.
+// authorized makes the vendor one that needs access tokens.
 func authorized(a *access) func(*rig) {
 	return func(r *rig) {
 		r.acct.Vendor = granter{r.vendor}
@@ -43,7 +43,7 @@ func TestAnExpiredAccessTokenIsRenewedInTheSameRun(t *testing.T) {
 	}
 }
 
-// Once with a new token; then it is a matter for an operator, and the tokens wait.
+// The request is made once more with a new token. Then an operator has to act, and the tokens wait.
 func TestAnAccessTokenThatStaysRefusedStopsTheAccount(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -163,7 +163,7 @@ func TestTheMeterCountsWhatIsPutBackByItsOwnRemedy(t *testing.T) {
 	}
 }
 
-// saving makes the vendor one that wants messages laid up.
+// uploading makes the vendor one that wants messages uploaded.
 func uploading(s *uploader, n *uploadedIDs) func(*rig) {
 	return func(r *rig) {
 		s.vendor = r.vendor
@@ -179,11 +179,11 @@ func TestAMessageIsUploadedOnceForAllItsChunks(t *testing.T) {
 	r.finish(r.alone(job("a", "t1", "t2", "t3", "t4", "t5", "t6", "t7"))...)
 	r.want("a", outcomes{wire.Delivered: 7})
 	if s.saves != 1 {
-		t.Errorf("the message was saved %d times, want once", s.saves)
+		t.Errorf("the message was uploaded %d times, want once", s.saves)
 	}
 	for _, q := range r.vendor.seen() {
 		if want := map[bool]string{true: "saved-1"}[len(q.Tokens) > 1]; q.Saved != want {
-			t.Errorf("a request with %d tokens carries the name %q, want %q", len(q.Tokens), q.Saved, want)
+			t.Errorf("a request with %d tokens has the id %q, want %q", len(q.Tokens), q.Saved, want)
 		}
 	}
 }
@@ -213,7 +213,7 @@ func TestAMessageThatTheVendorLostIsUploadedOnceMore(t *testing.T) {
 				t.Errorf("got %v, want it put back: %v", err, c.put)
 			}
 			if s.saves != c.saves || !slices.Equal(n.gone, []string{"saved-1"}) {
-				t.Errorf("saved %d times, forgotten %v, want %d times and the first", s.saves, n.gone, c.saves)
+				t.Errorf("uploaded %d times, forgotten %v, want %d times and the first", s.saves, n.gone, c.saves)
 			}
 			if got := len(r.vendor.sizes()); got != 2 {
 				t.Errorf("%d requests were made, want 2", got)
@@ -233,7 +233,7 @@ func TestAMessageThatCannotBeUploadedIsNotSent(t *testing.T) {
 	}
 }
 
-// A save whose answer was lost sent nothing to any phone.
+// An upload whose answer was lost sent nothing to any phone.
 func TestAnUploadWithoutAnswerLeavesNoOutcomeUnknown(t *testing.T) {
 	t.Parallel()
 	s := &uploader{refusal: &vendors.Error{Op: "save", Code: classify.Code{Level: classify.Transport, Code: classify.Timeout}}}

@@ -71,7 +71,7 @@ func TestAWorkerThatFreezesInItsRequest(t *testing.T) {
 	}
 }
 
-// The late run may be refused in the middle of a chunk that goes on.
+// The late run may be refused in the middle of a chunk that others work on.
 func TestALateRecordDoesNotTouchWhatGoesOn(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -238,7 +238,7 @@ func TestAnAbsenceOfRedisIsLoggedOnce(t *testing.T) {
 	inBubble(t, func(b *bubble) {
 		b.cfg.Log = zerolog.New(&log)
 		back := time.Now().Add(30 * time.Second)
-		b.cfg.Book = &book{b.shelf, func(_ context.Context, _ []*ledger.Step, next func() ([]bool, error)) ([]bool, error) {
+		b.cfg.Book = &book{b.memory, func(_ context.Context, _ []*ledger.Step, next func() ([]bool, error)) ([]bool, error) {
 			if time.Now().Before(back) {
 				return nil, context.DeadlineExceeded
 			}
@@ -269,7 +269,7 @@ func TestATaskIsNotAcknowledgedBeforeItsRecord(t *testing.T) {
 	var recording, release chan struct{}
 	inBubble(t, func(b *bubble) {
 		recording, release = make(chan struct{}), make(chan struct{})
-		b.cfg.Book = &book{b.shelf, func(_ context.Context, _ []*ledger.Step, next func() ([]bool, error)) ([]bool, error) {
+		b.cfg.Book = &book{b.memory, func(_ context.Context, _ []*ledger.Step, next func() ([]bool, error)) ([]bool, error) {
 			if len(b.vendor.sizes()) > 0 { // before it, their key is recorded
 				recording <- struct{}{}
 				<-release
@@ -296,7 +296,7 @@ func TestATaskIsNotAcknowledgedBeforeItsRecord(t *testing.T) {
 	})
 }
 
-// A fault in an adapter must end neither the worker nor the tasks of others.
+// A panic in an adapter must end neither the worker nor other tasks.
 func TestAnAdapterThatPanicsCostsItsTokensAnAttempt(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -70,7 +70,7 @@ func say(code string) reply {
 	}
 }
 
-// but answers success, and for the tokens named another code of level token.
+// but answers success, and another code of level token for the tokens named.
 func but(codes map[string]string) reply {
 	return func(r *vendors.Request) (vendors.Answer, error) {
 		a, _ := say("ok")(r)
@@ -99,7 +99,7 @@ func after(wait time.Duration, code string) reply {
 	}
 }
 
-// hold tells of the request and answers when it is let go.
+// answerWhen sends to began when the request is made, and answers once release is closed.
 func answerWhen(began chan<- struct{}, release <-chan struct{}, then reply) reply {
 	return func(r *vendors.Request) (vendors.Answer, error) {
 		began <- struct{}{}
@@ -116,7 +116,7 @@ type gate struct {
 	paused   map[string]time.Time                              // apps that are
 	limited  func(a *account.Account, units int) time.Duration // the wait for the rate limit; nil: none
 	place    func(dispatch.Waiting) time.Duration
-	probe    string // what tickets carry
+	probe    string // what admissions have
 	units    []int
 	told     []dispatch.Finding
 	park     func(dispatch.Finding) time.Duration // how long a finding parks its jobs; nil: it parks none
@@ -182,8 +182,8 @@ func (g *gate) now() time.Time {
 	return g.clock()
 }
 
-// Parked and Try are told of what park parked; a job is tried by the request that
-// asks first when its wait is over.
+// Parked and Try know what park parked; a job is tried by the request that asks
+// first when its wait is over.
 func (g *gate) Parked(_ context.Context, _ *account.Account, jobs func() []string) (map[string]time.Time, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -232,9 +232,9 @@ type meter struct {
 	requests int
 	outcomes map[wire.Outcome]int
 	again    map[classify.Remedy]int
-	// fed and held are entries; suppressed are tokens.
-	fed, held, suppressed int
-	recovered             map[string]int
+	// fed and held are entries, held the quarantined ones; skipped are tokens.
+	fed, held, skipped int
+	recovered          map[string]int
 }
 
 func newMeter() *meter {
@@ -272,7 +272,7 @@ func (m *meter) Invalid(_, _ string, n int, held bool) {
 func (m *meter) Skipped(_, _ string, n int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.suppressed += n
+	m.skipped += n
 }
 
 func (m *meter) Recovered(reason string, n int) {
@@ -288,11 +288,11 @@ func (granter) Grant(context.Context, time.Time) (vendors.Grant, error) {
 	return vendors.Grant{}, errors.New("only the store of access tokens grants")
 }
 
-// access hands out tokens that are numbered by how often they were given up.
+// access returns tokens that are numbered by how often they were invalidated.
 type access struct {
 	mu      sync.Mutex
 	n       int
-	stuck   bool // hands out the same token for ever
+	stuck   bool // returns the same token for ever
 	refusal error
 }
 
@@ -314,7 +314,7 @@ func (a *access) Invalidate(_ context.Context, _, _, token string) error {
 	return nil
 }
 
-// saver is a vendor that wants messages to more than one token laid up first.
+// uploader is a vendor that wants messages to more than one token uploaded first.
 type uploader struct {
 	*vendor
 	saves   int
@@ -333,7 +333,7 @@ func (s *uploader) Save(context.Context, *vendors.Request) (vendors.Saved, error
 	return vendors.Saved{ID: fmt.Sprint("saved-", s.saves), Lifetime: time.Hour}, nil
 }
 
-// names keeps the names of saved messages in memory.
+// uploadedIDs keeps the ids of uploaded messages in memory.
 type uploadedIDs struct {
 	mu   sync.Mutex
 	ids  map[upload.Message]string
@@ -367,7 +367,7 @@ func (n *uploadedIDs) Forget(_ context.Context, m upload.Message, id string) err
 	return nil
 }
 
-// multi is a vendor that takes different messages in one request.
+// mixedSender is a vendor that takes different messages in one request.
 type mixedSender struct {
 	*vendor
 	batches [][]vendors.Request

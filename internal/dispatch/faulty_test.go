@@ -22,13 +22,13 @@ import (
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
-// world is one script: what lies in Redis, what the vendor does and has seen.
+// world is one script: what is in Redis, what the vendor does and has seen.
 type world struct {
 	*tally
-	shelf *memoryBook
-	codes *classify.Table
-	end   chan struct{} // closed when the script is over: whatever hangs, goes
-	// running are all runs, also those that hang.
+	memory *memoryBook
+	codes  *classify.Table
+	end    chan struct{} // closed when the script is over: whatever hangs, goes
+	// running are all runs, including those that hang.
 	running sync.WaitGroup
 
 	mu       sync.Mutex
@@ -58,8 +58,8 @@ func (w *world) chance(n int) bool {
 
 func (w *world) pick(words ...string) string { return words[w.rnd.IntN(len(words))] }
 
-// host is one worker. After a number of operations it stops in the middle of
-// one: for ever, or until it is thawed.
+// faulty is one worker. After a number of operations it stops in the middle of
+// one: for ever, or until goOn.
 type faulty struct {
 	*world
 	d *dispatch.Dispatcher
@@ -122,7 +122,7 @@ func (h *faulty) isStopped() bool {
 	return h.stopped
 }
 
-// goOn thaws a frozen host.
+// goOn lets a worker go on that has stopped.
 func (h *faulty) goOn() {
 	h.lock.Lock()
 	defer h.lock.Unlock()
@@ -137,7 +137,7 @@ func (h *faulty) Load(ctx context.Context, hd wire.Header) (*ledger.Open, error)
 	if h.chance(30) {
 		return nil, errors.New("redis is away")
 	}
-	o, err := h.shelf.Load(ctx, hd)
+	o, err := h.memory.Load(ctx, hd)
 	if o != nil {
 		h.lock.Lock()
 		defer h.lock.Unlock()
@@ -158,28 +158,28 @@ func (h *faulty) Canceled(ctx context.Context, job string) (bool, error) {
 	if err := h.op(); err != nil || h.chance(20) {
 		return false, errors.New("redis is away")
 	}
-	return h.shelf.Canceled(ctx, job)
+	return h.memory.Canceled(ctx, job)
 }
 
 func (h *faulty) Held(ctx context.Context, holds []ledger.Hold) (string, error) {
 	if err := h.op(); err != nil || h.chance(20) {
 		return "", errors.New("redis is away")
 	}
-	return h.shelf.Held(ctx, holds)
+	return h.memory.Held(ctx, holds)
 }
 
 func (h *faulty) Fence(ctx context.Context, ref string, ours func(context.Context) (bool, error)) error {
-	return h.shelf.Fence(ctx, ref, ours)
+	return h.memory.Fence(ctx, ref, ours)
 }
 
-func (h *faulty) List(ctx context.Context, l ledger.Listing) error { return h.shelf.List(ctx, l) }
+func (h *faulty) List(ctx context.Context, l ledger.Listing) error { return h.memory.List(ctx, l) }
 
 func (h *faulty) Lose(ctx context.Context, lane string, o wire.Open, reason wire.DeadReason) (int, error) {
-	return h.shelf.Lose(ctx, lane, o, reason)
+	return h.memory.Lose(ctx, lane, o, reason)
 }
 
 func (h *faulty) Left(ctx context.Context, refs []string) ([]bool, error) {
-	return h.shelf.Left(ctx, refs)
+	return h.memory.Left(ctx, refs)
 }
 
 func (h *faulty) Settle(ctx context.Context, steps []*ledger.Step) ([]bool, error) {
@@ -189,7 +189,7 @@ func (h *faulty) Settle(ctx context.Context, steps []*ledger.Step) ([]bool, erro
 	if h.chance(20) {
 		return nil, errors.New("redis is away")
 	}
-	ok, err := h.shelf.Settle(ctx, steps)
+	ok, err := h.memory.Settle(ctx, steps)
 	if slices.Contains(ok, false) {
 		h.note(recordedLate)
 	}
@@ -202,7 +202,7 @@ func (h *faulty) Settle(ctx context.Context, steps []*ledger.Step) ([]bool, erro
 	return ok, err
 }
 
-// Access tokens are of no interest here; vendor answers about them are.
+// These tests are about the vendor's answers, not about access tokens.
 func (h *faulty) Access(context.Context, string, string, vendors.Granter, string) (string, error) {
 	if h.chance(20) {
 		return "", &vendors.Error{Op: "fetch access token", Code: classify.Code{Level: classify.Auth, Code: h.word("denied", "flow")}}
@@ -295,7 +295,7 @@ func (h *faulty) Send(_ context.Context, r *vendors.Request) (vendors.Answer, er
 	return h.serve([]*vendors.Request{r})
 }
 
-// multiHost is a vendor that takes several messages in one request.
+// faultyMixed is a vendor that takes several messages in one request.
 type faultyMixed struct{ *faulty }
 
 func (h faultyMixed) SendMany(_ context.Context, rs []*vendors.Request) (vendors.Answer, error) {

@@ -158,7 +158,7 @@ func TestDrainLetsRequestsEnd(t *testing.T) {
 	})
 }
 
-// A task that asynq took back leaves without a request.
+// A task that asynq took back ends without a request.
 func TestATaskThatIsTakenBackLeaves(t *testing.T) {
 	t.Parallel()
 	inBubble(t, nil, func(b *bubble) {
@@ -177,7 +177,7 @@ func TestATaskThatIsTakenBackLeaves(t *testing.T) {
 	})
 }
 
-// An eighth of the requests in flight is for high priority alone.
+// An eighth of the requests in flight is for high priority only.
 func TestRequestsInFlightAreBounded(t *testing.T) {
 	t.Parallel()
 	inBubble(t, nil, func(b *bubble) {
@@ -223,7 +223,7 @@ func TestRequestsInFlightAreBounded(t *testing.T) {
 	})
 }
 
-// A short pause is sat out by whoever comes, and takes no slot meanwhile.
+// A request waits for the end of a short pause in its handler, without a slot.
 func TestAShortPauseOfOneAppLeavesRoomForOthers(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(b *bubble) {

@@ -96,7 +96,7 @@ func TestHowLongTasksWaitForEachOther(t *testing.T) {
 	}
 }
 
-// Who shares a request shares nothing else.
+// Tasks that share a request share nothing else.
 func TestEveryTaskOfARequestHasItsOwnOutcome(t *testing.T) {
 	t.Parallel()
 	inBubble(t, nil, func(b *bubble) {
@@ -138,7 +138,7 @@ func TestEveryTaskOfARequestHasItsOwnOutcome(t *testing.T) {
 	})
 }
 
-// One that expires while they wait for a permit is left out, the others go.
+// A task that expires while they wait for a permit is left out; the others are sent.
 func TestAnExpiredTaskLeavesItsRequest(t *testing.T) {
 	t.Parallel()
 	inBubble(t, nil, func(b *bubble) {
@@ -241,7 +241,7 @@ func TestTenThousandSingleJobsNeedFewRequests(t *testing.T) {
 	}
 }
 
-// many makes the vendor one that takes n tokens of different messages at once.
+// sendsMixed makes the vendor one that takes n tokens of different messages at once.
 func sendsMixed(m *mixedSender, n int) func(*bubble) {
 	return func(b *bubble) {
 		m.vendor = b.vendor

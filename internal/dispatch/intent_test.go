@@ -22,7 +22,7 @@ func unsent(code string) reply {
 	}
 }
 
-// savingOnce is a saver whose first save fails, and that tells what was recorded by then.
+// uploadingOnce is an uploader whose first upload fails, and that tells what was recorded by then.
 type uploadingOnce struct {
 	*uploader
 	look func()

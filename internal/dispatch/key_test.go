@@ -106,8 +106,8 @@ func TestJoinedJobsWithTheSameWordsToOnePhoneHaveTwoKeys(t *testing.T) {
 	})
 }
 
-// Whatever becomes of a request, the next one of its tokens has its key, and
-// takes none in that was sent under another.
+// However a request ends, the next one of its tokens has the same key, and no
+// token in it was sent under another.
 func TestEachTryOfATokenHasOneKey(t *testing.T) {
 	t.Parallel()
 	for name, enqueue := range map[string]func(*rig) []task{
@@ -145,7 +145,7 @@ func TestADrawnKeyIsRecordedBeforeItsRequest(t *testing.T) {
 	t.Parallel()
 	inBubble(t, nil, func(b *bubble) {
 		b.vendor.replies = []reply{func(q *vendors.Request) (vendors.Answer, error) {
-			for ref, c := range b.shelf.open() {
+			for ref, c := range b.memory.open() {
 				if c.Gen == 0 || !slices.Equal(c.Tail.Keys, []string{q.Key}) {
 					t.Errorf("%s has generation %d and the keys %q, want %s", ref, c.Gen, c.Tail.Keys, q.Key)
 				}

@@ -15,7 +15,7 @@ import (
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
-// dawdler answers a request after a while, unless its context ends first.
+// slowSender answers a request after a time, unless its context ends first.
 type slowSender struct {
 	*vendor
 	takes time.Duration
@@ -34,7 +34,7 @@ func (v slowSender) Send(ctx context.Context, r *vendors.Request) (vendors.Answe
 	}
 }
 
-// unready is a vendor whose access token, or name for a saved message, never comes.
+// unready is a vendor whose access token, or id of an uploaded message, never comes.
 type unready struct{ granter }
 
 func (unready) Saves(*vendors.Request) bool { return true }
@@ -43,7 +43,7 @@ func (unready) Save(context.Context, *vendors.Request) (vendors.Saved, error) {
 	return vendors.Saved{}, errors.New("only the store of saved messages saves")
 }
 
-// never has the dispatcher wait for what never comes.
+// never makes the dispatcher wait for something that never comes.
 type never struct{}
 
 func (never) Access(ctx context.Context, _, _ string, _ vendors.Granter, _ string) (string, error) {
@@ -81,7 +81,7 @@ func TestATaskThatLeavesASharedRequestDoesNotEndIt(t *testing.T) {
 				cancel()
 				<-ends[leaver]
 				if took := time.Since(left); took > 0 {
-					b.Errorf("who left returned after %v", took)
+					b.Errorf("the task that left returned after %v", took)
 				}
 				for i, end := range ends {
 					if i != leaver {
@@ -91,7 +91,7 @@ func TestATaskThatLeavesASharedRequestDoesNotEndIt(t *testing.T) {
 					}
 				}
 				for _, id := range []string{"a", "b", "c"} {
-					b.want(id, outcomes{wire.Delivered: 1}) // also of the one who left
+					b.want(id, outcomes{wire.Delivered: 1}) // also of the task that left
 				}
 				if n := len(b.vendor.sizes()); n != 1 {
 					b.Errorf("%d requests, want 1", n)
@@ -101,7 +101,7 @@ func TestATaskThatLeavesASharedRequestDoesNotEndIt(t *testing.T) {
 	}
 }
 
-// A request that we give up says nothing of the vendor, and uses no attempt.
+// A request that this worker gives up says nothing about the vendor, and uses no attempt.
 func TestWhatWeGiveUpIsNotTheVendorsFault(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -38,7 +38,7 @@ func atItsLimit(t *testing.T, free time.Duration, test func(*limited)) {
 	t.Helper()
 	l := &limited{}
 	inBubble(t, func(b *bubble) {
-		l.bubble, l.book = b, &counting{memoryBook: b.shelf}
+		l.bubble, l.book = b, &counting{memoryBook: b.memory}
 		b.cfg.Book, b.acct.Rate, b.cfg.Linger = l.book, 10, 0
 		open := time.Now().Add(free)
 		b.gate.limited = func(*account.Account, int) time.Duration { return time.Until(open) }
@@ -58,7 +58,7 @@ func (l *limited) ten(p push.Priority, id string) task {
 	return l.chunk(p, entry(id, tokens...))
 }
 
-// waits tells that the handler has not answered.
+// waits checks that the handler has not returned.
 func (l *limited) waits(end <-chan error) {
 	l.Helper()
 	select {
@@ -99,7 +99,7 @@ func TestATaskThatDoesNotFitInLineGetsATimeBeforeItsChunkIsLoaded(t *testing.T) 
 	})
 }
 
-// An app's bulk job keeps its other messages from nothing.
+// An app's bulk job does not delay its other messages.
 func TestEachPriorityHasALineOfItsOwn(t *testing.T) {
 	t.Parallel()
 	atItsLimit(t, 500*time.Millisecond, func(l *limited) {
@@ -209,7 +209,7 @@ func TestACanceledTaskIsNotPutBackForTheRateLimit(t *testing.T) {
 	atItsLimit(t, 500*time.Millisecond, func(l *limited) {
 		ends := []<-chan error{l.start(l.Context(), l.ten(push.Normal, "a")), l.start(l.Context(), l.ten(push.Normal, "b"))}
 		task := l.ten(push.Normal, "c")
-		l.shelf.cancel("c")
+		l.memory.cancel("c")
 		if err := <-l.start(l.Context(), task); err != nil {
 			t.Errorf("it ended with %v, want its tokens counted at once", err)
 		}

@@ -166,7 +166,7 @@ func TestALaneThatCannotBeReadDoesNotStopTheOthers(t *testing.T) {
 	_, err = i.DeleteAllPendingTasks("nova:bulk")
 	r.must(err)
 	if err := r.finder().Look(t.Context()); err == nil {
-		t.Error("no word of the lane that could not be looked at")
+		t.Error("the error does not name the lane that could not be read")
 	}
 	if n := len(r.tasks()); n != 1 {
 		t.Errorf("%d tasks wait in bulk, want the lost one", n)
@@ -190,8 +190,8 @@ func TestATaskThatWasDeletedInOurUIIsCanceled(t *testing.T) {
 	}
 }
 
-// What a person archives ends dead, also where asynq trims it from its archive
-// at once: it keeps 10,000.
+// What a person archives ends dead, even if asynq trims it from its archive at
+// once: asynq keeps 10,000.
 func TestWhatAsynqTrimsFromItsArchiveIsDead(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

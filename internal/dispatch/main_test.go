@@ -50,7 +50,7 @@ auth	flow	retryable	slow-down	app	-	-	-	-	too many grants	-
 auth	wrong	permanent	drop-batch	batch	-	-	-	-	a parameter is wrong	-
 `
 
-// clock is a clock that is put forward by hand.
+// clock is a clock that the test moves forward.
 type clock struct {
 	mu sync.Mutex
 	at time.Time

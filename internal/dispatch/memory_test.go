@@ -13,7 +13,7 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-// shelf is a Book in memory that obeys the same rule as the one in Redis: a
+// memoryBook is a Book in memory that obeys the same rule as the one in Redis: a
 // step counts if no other was recorded since its chunk was read. It checks
 // every step against what is possible.
 type memoryBook struct {
@@ -38,7 +38,7 @@ func (s *memoryBook) fault(format string, args ...any) {
 	s.faults = append(s.faults, fmt.Sprintf(format, args...))
 }
 
-// add lays a chunk down and returns its task.
+// add stores a chunk and returns its task.
 func (s *memoryBook) add(ref, lane string, c wire.Chunk) task {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -85,7 +85,7 @@ func (s *memoryBook) Load(_ context.Context, h wire.Header) (*ledger.Open, error
 	return o, nil
 }
 
-// Held tells whether the holds are good.
+// Held tells whether chunks and jobs are as the holds say.
 func (s *memoryBook) Held(_ context.Context, holds []ledger.Hold) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -110,7 +110,7 @@ func (s *memoryBook) Canceled(_ context.Context, job string) (bool, error) {
 	return j != nil && j.canceled, nil
 }
 
-// Fence takes a chunk from whoever loaded it.
+// Fence makes every run that loaded the chunk unable to record.
 func (s *memoryBook) Fence(ctx context.Context, ref string, ours func(context.Context) (bool, error)) error {
 	if ok, err := ours(ctx); err != nil || !ok {
 		return err
@@ -126,7 +126,7 @@ func (s *memoryBook) Fence(ctx context.Context, ref string, ours func(context.Co
 	return nil
 }
 
-// Left tells which chunks are there.
+// List does nothing: nothing in memory lists open work.
 func (s *memoryBook) List(context.Context, ledger.Listing) error { return nil }
 
 func (s *memoryBook) Lose(context.Context, string, wire.Open, wire.DeadReason) (int, error) {

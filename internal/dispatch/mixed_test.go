@@ -12,7 +12,7 @@ import (
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
-// differ makes n entries with a message of their own each.
+// entriesThatDiffer makes n entries with a message of their own each.
 func entriesThatDiffer(n int) []wire.Entry {
 	all := make([]wire.Entry, n)
 	for i := range all {
@@ -133,7 +133,7 @@ func TestEveryMessageOfARequestHasItsOwnOutcome(t *testing.T) {
 	})
 }
 
-// Where one of several messages is wrong the others must not go down with it.
+// If one of several messages is wrong, the others must still be sent.
 func TestAWrongMessageIsFoundByHalving(t *testing.T) {
 	t.Parallel()
 	m := &mixedSender{many: func(rs []*vendors.Request) (vendors.Answer, error) {

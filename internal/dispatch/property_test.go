@@ -99,14 +99,14 @@ func (l *tally) want(t *testing.T) {
 	t.Log(l.n)
 }
 
-// ride is a task on its way.
+// taskRun is a task that is being worked or waits for its next run.
 type taskRun struct {
 	task
 	due  time.Time
 	done bool
 }
 
-// run is a task at a host.
+// run is a task at a worker.
 type run struct {
 	host *faulty
 	ride *taskRun
@@ -134,11 +134,11 @@ func script(t *rapid.T, happened *tally) {
 		hosts := w.hosts(linger)
 		runs := w.begin(hosts, due)
 		for _, h := range frozen {
-			h.goOn() // beside those who took its tasks over
+			h.goOn() // beside the workers that took its tasks over
 			w.note(woken)
 		}
 		frozen = w.await(t, runs)
-		if why := append(w.complaints(), w.shelf.complaints()...); len(why) > 0 {
+		if why := append(w.complaints(), w.memory.complaints()...); len(why) > 0 {
 			t.Fatalf("round %d: %q", round, why)
 		}
 	}
@@ -146,7 +146,7 @@ func script(t *rapid.T, happened *tally) {
 	w.judge(t)
 }
 
-// over ends whatever hangs.
+// over ends every run that hangs.
 func (w *world) over() {
 	select {
 	case <-w.end:
@@ -159,13 +159,13 @@ func (w *world) over() {
 func newWorld(t *rapid.T) *world {
 	seed := rapid.Uint64().Draw(t, "seed")
 	return &world{
-		shelf: newMemoryBook(), codes: classify.MustParse("nova", table), end: make(chan struct{}),
+		memory: newMemoryBook(), codes: classify.MustParse("nova", table), end: make(chan struct{}),
 		rnd: rand.New(rand.NewPCG(seed, 1)), multi: rapid.IntRange(0, 3).Draw(t, "multi") == 0, batch: rapid.IntRange(2, 6).Draw(t, "batch"), //nolint:gosec // a script, no secret
 		canceled: map[string]time.Time{}, atMost: map[string]bool{}, doubt: map[string]bool{}, accepted: map[string]bool{}, gone: map[string]bool{}, parked: map[string]time.Time{},
 	}
 }
 
-// enqueue lays down chunks of jobs of all kinds.
+// enqueue stores chunks of jobs of all kinds.
 func (w *world) enqueue(t *rapid.T) []*taskRun {
 	var rides []*taskRun
 	jobs := 0
@@ -190,7 +190,7 @@ func (w *world) enqueue(t *rapid.T) []*taskRun {
 			c.Entries = append(c.Entries, e)
 		}
 		lane := wire.Lane("nova", string(rapid.SampledFrom(push.Priorities()).Draw(t, "priority")))
-		rides = append(rides, &taskRun{task: w.shelf.add(fmt.Sprintf("{chunk-%d}", i), lane, c), due: time.Now()})
+		rides = append(rides, &taskRun{task: w.memory.add(fmt.Sprintf("{chunk-%d}", i), lane, c), due: time.Now()})
 	}
 	return rides
 }
@@ -231,9 +231,9 @@ func (w *world) cancel() {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	id := fmt.Sprint("job-", 1+w.rnd.IntN(len(w.shelf.jobs)))
+	id := fmt.Sprint("job-", 1+w.rnd.IntN(len(w.memory.jobs)))
 	if _, again := w.canceled[id]; !again {
-		w.shelf.cancel(id)
+		w.memory.cancel(id)
 		w.canceled[id] = time.Now()
 	}
 }
@@ -244,7 +244,7 @@ func (w *world) complaints() []string {
 	return append([]string(nil), w.faults...)
 }
 
-// hosts are this round's workers: now and then one that will stop.
+// hosts are this round's workers; some of them will stop.
 func (w *world) hosts(linger time.Duration) []*faulty {
 	all := make([]*faulty, 2)
 	for i := range all {
@@ -318,7 +318,7 @@ func (w *world) verdict(t *rapid.T, r *run, err error) {
 	case errors.As(err, &again):
 		r.ride.due = again.At
 	case err == nil, errors.As(err, &dead):
-		if w.shelf.left(r.ride.ID) {
+		if w.memory.left(r.ride.ID) {
 			t.Fatalf("task %s is acknowledged with %v before its result is recorded", r.ride.ID, err)
 		}
 		r.ride.done = true
@@ -327,9 +327,9 @@ func (w *world) verdict(t *rapid.T, r *run, err error) {
 	}
 }
 
-// judge looks at the end of it all.
+// judge checks the state at the end.
 func (w *world) judge(t *rapid.T) {
-	for id, j := range w.shelf.jobs {
+	for id, j := range w.memory.jobs {
 		sum := 0
 		for _, o := range wire.Outcomes() {
 			sum += j.outcomes[o]
@@ -338,11 +338,11 @@ func (w *world) judge(t *rapid.T) {
 			t.Errorf("job %s: %d tokens, outcomes %v", id, j.accepted, j.outcomes)
 		}
 	}
-	for ref := range w.shelf.chunks {
+	for ref := range w.memory.chunks {
 		t.Errorf("chunk %s remains", ref)
 	}
 	delivered, invalid := 0, 0
-	for _, j := range w.shelf.jobs {
+	for _, j := range w.memory.jobs {
 		for o := range j.outcomes {
 			w.note(string(o))
 		}
@@ -352,7 +352,7 @@ func (w *world) judge(t *rapid.T) {
 	if delivered > len(w.accepted) || invalid > len(w.gone) {
 		t.Errorf("%d delivered and %d invalid, but the vendor accepted %d and called %d invalid", delivered, invalid, len(w.accepted), len(w.gone))
 	}
-	if why := append(w.complaints(), w.shelf.complaints()...); len(why) > 0 {
+	if why := append(w.complaints(), w.memory.complaints()...); len(why) > 0 {
 		t.Errorf("%q", why)
 	}
 }

@@ -130,7 +130,7 @@ func TestAProbeIsOverHoweverTheRequestEnds(t *testing.T) {
 	}
 }
 
-// A probe is our own doing: that it had no answer says nothing of its tokens.
+// The gate makes a request a probe: that it had no answer says nothing about its tokens.
 func TestAProbeWithoutAnAnswerUsesNoAttempt(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -179,7 +179,7 @@ func TestSmallTasksOfDifferentQuotasDoNotJoin(t *testing.T) {
 			}
 		}
 		if got := m.counts(); !slices.Equal(got, []int{3}) || !slices.Equal(b.vendor.sizes(), []int{1}) {
-			b.Errorf("requests have %v and %v tokens, want the news alone and three together", got, b.vendor.sizes())
+			b.Errorf("requests have %v and %v tokens, want the news by itself and three together", got, b.vendor.sizes())
 		}
 	})
 }

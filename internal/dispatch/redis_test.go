@@ -14,7 +14,7 @@ import (
 // errAway is a fault of Redis, as the stores tell it.
 var errAway = errors.New("look: redis is away")
 
-// lookup is a store of saved messages that Redis keeps from it.
+// lookup is a store of uploaded messages that cannot reach Redis.
 type lookup struct {
 	*uploadedIDs
 	away *bool
@@ -27,7 +27,7 @@ func (l lookup) ID(ctx context.Context, m upload.Message, save func(context.Cont
 	return l.uploadedIDs.ID(ctx, m, save)
 }
 
-// tokens is a store of access tokens that fails where the test says.
+// tokens is a store of access tokens that fails when the test says so.
 type tokens struct {
 	*access
 	away  *bool

@@ -52,8 +52,8 @@ func TestATokenThatIsKnownToBeInvalidIsNotSentAgain(t *testing.T) {
 			if n := r.rdb.XLen(t.Context(), wire.InvalidStream).Val(); n != 2 {
 				t.Errorf("the feed has %d entries, want the two of the first job", n)
 			}
-			if r.meter.suppressed != 2 || r.meter.fed != 2 {
-				t.Errorf("%d tokens suppressed and %d entries fed, want 2 and 2", r.meter.suppressed, r.meter.fed)
+			if r.meter.skipped != 2 || r.meter.fed != 2 {
+				t.Errorf("%d tokens suppressed and %d entries fed, want 2 and 2", r.meter.skipped, r.meter.fed)
 			}
 		})
 	}
@@ -74,7 +74,7 @@ func TestATokenThatIsEnqueuedAgainIsSent(t *testing.T) {
 	if n := r.rdb.ZCard(t.Context(), wire.GoneKey("shop", "nova")).Val(); n != 0 {
 		t.Error("the token's mark stays")
 	}
-	// It lives again, also for what was enqueued before it died.
+	// It is valid again, also for jobs that were enqueued before it became invalid.
 	r.finish(older...)
 	r.want("older", map[wire.Outcome]int{wire.Delivered: 2})
 }
@@ -136,7 +136,7 @@ func TestQuarantinedTokensAreSent(t *testing.T) {
 	}
 }
 
-// A message that was refused says nothing of its tokens.
+// A message that was refused says nothing about its tokens.
 func TestTheGuardCountsOnlyVerdictsOnTokens(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, func(r *rig) { r.book.Guard = ledger.Guard{Min: 2, Ratio: 0.9} })

@@ -197,7 +197,7 @@ func TestNothingIsSentForAJobThatIsOver(t *testing.T) {
 	}
 }
 
-// late is a permit that costs time.
+// late makes the first permit take a time.
 func (r *rig) late(d time.Duration) func() (time.Duration, string, error) {
 	first := true
 	return func() (time.Duration, string, error) {
@@ -221,7 +221,7 @@ func (r *rig) cancelSingle(id string) {
 	r.must(r.rdb.Set(r.Context(), wire.JobKey(id), l.Encode(), redis.KeepTTL).Err())
 }
 
-// A cancel between two attempts ends what is left.
+// A cancel between two attempts ends the tokens that are left.
 func TestACancelEndsWhatIsNotSentYet(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
