@@ -62,12 +62,20 @@ func (ans *answer) complete(r *request, stage retry.Stage) *answer {
 	return ans
 }
 
-// lookUp finds what the vendor's answer means. Tokens with the same code share a row.
+// lookUp finds what the vendor's answer means.
 func (d *Dispatcher) lookUp(r *request, got vendors.Answer, asked time.Time) *answer {
 	ans := &answer{all: d.lookUpCode(r, got.Code, asked, got.RetryAfter)}
 	if len(got.Tokens) > 0 {
-		ans.own = make(map[int]*lookedUp, len(got.Tokens))
+		d.lookUpTokens(r, ans, got, asked)
 	}
+	ans.rows = append(ans.rows, ans.all)
+	return ans.complete(r, retry.Answered)
+}
+
+// lookUpTokens finds what the answers to single tokens mean. Tokens with the same
+// code share a row.
+func (d *Dispatcher) lookUpTokens(r *request, ans *answer, got vendors.Answer, asked time.Time) {
+	ans.own = make(map[int]*lookedUp, len(got.Tokens))
 	byCode := map[classify.Code]*lookedUp{}
 	for _, t := range got.Tokens {
 		l := byCode[t.Code]
@@ -79,8 +87,6 @@ func (d *Dispatcher) lookUp(r *request, got vendors.Answer, asked time.Time) *an
 		}
 		ans.own[t.Index] = l
 	}
-	ans.rows = append(ans.rows, ans.all)
-	return ans.complete(r, retry.Answered)
 }
 
 // lookUpError finds what an error of the vendor means, which ended a request at a
@@ -115,9 +121,10 @@ func (d *Dispatcher) givenUp(r *request, stage retry.Stage) *answer {
 	return (&answer{all: l, rows: []*lookedUp{l}}).complete(r, stage)
 }
 
-// tell tells the gate what the answer means for other requests.
+// tell tells the gate, once, what the answer means for other requests.
 func (d *Dispatcher) tell(ctx context.Context, r *request, ans *answer) {
-	findings, of := make([]Finding, 0, len(ans.rows)), make([]*lookedUp, 0, len(ans.rows))
+	findings := make([]Finding, 0, len(ans.rows))
+	told := make([]*lookedUp, 0, 8) // on the stack, mostly
 	for _, l := range ans.rows {
 		s := retry.SignalOf(l.Result)
 		if s == retry.Nothing {
@@ -127,13 +134,13 @@ func (d *Dispatcher) tell(ctx context.Context, r *request, ans *answer) {
 		if s.Parks() {
 			f.Jobs = ans.jobs(r, l)
 		}
-		findings, of = append(findings, f), append(of, l)
+		findings, told = append(findings, f), append(told, l)
 	}
 	if len(findings) == 0 {
 		return
 	}
 	for i, until := range d.Gate.Answered(ctx, r.Account, r.admission, findings) {
-		of[i].parkedUntil = until
+		told[i].parkedUntil = until
 	}
 }
 

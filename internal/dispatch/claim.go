@@ -106,14 +106,6 @@ func (c *claim) capped() int {
 	return c.cap
 }
 
-// isLost tells whether another run recorded a step of the chunk, so that this one
-// may change nothing more.
-func (c *claim) isLost() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.changes.lost
-}
-
 // jobIDs are the ids of the entries' jobs.
 func (c *claim) jobIDs() []string {
 	ids := make([]string, len(c.open.Chunk.Entries))
@@ -225,7 +217,7 @@ func (c *claim) verdict(now time.Time) error {
 	switch {
 	case c.changes.lost:
 		return &queue.AgainError{At: now.Add(time.Second), Reason: ledger.TakenOver}
-	case c.left > 0 || !c.changes.recordedLocked():
+	case c.left > 0 || !c.changes.done():
 		at, reason := c.back.due()
 		return &queue.AgainError{At: at, Promised: isPromise(reason), Counted: c.back.counted, Reason: cmp.Or(reason, reasonTimeUp)}
 	case c.dead > 0:

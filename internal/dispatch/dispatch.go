@@ -143,7 +143,7 @@ func (d *Dispatcher) work(ctx context.Context, c *claim) error {
 	}
 	all := d.batches(ctx, a, c)
 	d.recorder.record(ctx, c) // what ended without a request, and the batches' keys
-	if !c.isLost() {
+	if !c.unrecorded().lost {
 		d.sendAll(ctx, a, c, all)
 	}
 	return c.verdict(d.Now())

@@ -18,7 +18,7 @@ import (
 func (d *Dispatcher) Fence(ctx context.Context, t queue.Task, ours func(context.Context) (bool, error)) error {
 	h, err := wire.DecodeHeader(t.Payload)
 	if err != nil {
-		return nil //nolint:nilerr // nobody can work it, so there is no run to fence
+		return nil // nobody can work it, so there is no run to fence
 	}
 	return d.Book.Fence(ctx, h.Chunk, ours)
 }

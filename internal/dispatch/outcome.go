@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"time"
@@ -53,6 +54,9 @@ func (c *claim) skip(invalid []bool) {
 func (c *claim) endUnsendable(now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if !c.anyUnsendable(now) {
+		return
+	}
 	entry, outcome := -1, wire.Pending
 	for t := range c.unresolvedLocked() {
 		if t.entry != entry {
@@ -68,6 +72,17 @@ func (c *claim) endUnsendable(now time.Time) {
 			c.endLocked(t, retry.Decision{Outcome: outcome}, nil, "")
 		}
 	}
+}
+
+// anyUnsendable tells whether endUnsendable has anything to end. Mostly it has
+// not, and need not look at every token.
+func (c *claim) anyUnsendable(now time.Time) bool {
+	for i := range c.open.Chunk.Entries {
+		if c.open.Settled[i] || c.unsendable(i, now) != wire.Pending {
+			return true
+		}
+	}
+	return bytes.IndexByte(c.states, wire.Sent) >= 0
 }
 
 // unsendable is the outcome of an entry whose job is over; Pending: it is not.

@@ -17,19 +17,19 @@ import (
 // Until then the answer is kept. After it the tokens count as never asked.
 const recordFor = 5 * time.Minute
 
-// recorder records what became of claims' tokens in the Book. Each claim's
-// changes go round in these states:
+// recorder records what became of claims' tokens in the Book. The changes of a
+// claim are in one of these states:
 //
-//	           a token changes           begin                  the Book took the step
-//	recorded ──────────────────► changed ─────► being recorded ────────────────────────► recorded
-//	                                ▲             │   │   ▲ │                             or changed
-//	                                └─────────────┘   │   └─┘ Redis is away: the same
-//	                    a token changes meanwhile:    │       step again
-//	                    that is for the next step     └─────► lost, for ever: another run recorded
-//	                                                          a step first, or Redis was away too long
+//	            a token changes            begin                 the Book took the step
+//	recorded ────────────────────► changed ───► being recorded ──────────────────────────► recorded
+//	                                  ▲            │   │   ▲  │
+//	                                  └────────────┘   │   └──┘ Redis is away: the same step again
+//	      tokens changed meanwhile: the next step      │
+//	                                                   └─► lost, for good: another run recorded a
+//	                                                       step before, or Redis was away too long
 //
-// Steps of several claims are recorded together, in one round trip; a claim has
-// one step at a time. A lost claim may record nothing more.
+// A claim has one step at a time. Steps of several claims are recorded together,
+// in one round trip. A lost claim records nothing more: the task is worked again.
 type recorder struct {
 	book  Book
 	meter Meter
@@ -48,7 +48,8 @@ type changes struct {
 	lost   bool
 }
 
-func (c *changes) recordedLocked() bool { return c.step == nil && c.busy == nil }
+// done tells whether there is nothing to record and nothing being recorded.
+func (c changes) done() bool { return c.step == nil && c.busy == nil }
 
 // changeLocked returns the step that collects the claim's changes.
 func (c *claim) changeLocked() *ledger.Step {
@@ -84,18 +85,15 @@ func (c *claim) touch() {
 	c.changeLocked()
 }
 
-// changed tells whether there is anything to record.
-func (c *claim) changed() bool {
+// unrecorded is a copy of the claim's changes, to see which state they are in.
+func (c *claim) unrecorded() changes {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.changes.step != nil
+	return c.changes
 }
 
-func (c *claim) generation() uint32 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.changes.gen
-}
+// generation is that of the last step that was recorded.
+func (c *claim) generation() uint32 { return c.unrecorded().gen }
 
 // begin takes the step that is to be recorded. It returns nil if there is none,
 // or if another goroutine is recording for this claim and will come back for it.
@@ -182,17 +180,15 @@ func (r *recorder) recordAll(ctx context.Context, claims ...*claim) bool {
 	return ok
 }
 
+// await waits until all changes of a claim are recorded; false: it is lost.
 func (r *recorder) await(ctx context.Context, c *claim) (ok bool) {
 	for {
-		c.mu.Lock()
-		busy, rest, lost := c.changes.busy, c.changes.step != nil, c.changes.lost
-		c.mu.Unlock()
-		switch {
-		case lost:
+		switch ch := c.unrecorded(); {
+		case ch.lost:
 			return false
-		case busy != nil:
-			<-busy
-		case !rest:
+		case ch.busy != nil:
+			<-ch.busy
+		case ch.step == nil:
 			return true
 		}
 		r.record(ctx, c)

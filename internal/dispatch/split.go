@@ -23,7 +23,7 @@ func (d *Dispatcher) batches(ctx context.Context, a *account.Account, c *claim) 
 		c.putBack(d.Now().Add(unknownApp), err.Error())
 		return nil
 	}
-	if len(all) > 1 || c.changed() {
+	if len(all) > 1 || c.unrecorded().step != nil {
 		for _, b := range all {
 			identify(b)
 			b.Unrecorded = false // it is recorded before any of them is sent

@@ -41,24 +41,27 @@ func newLimiter(rdb redis.UniversalClient, now func() time.Time) *limit.Limiter 
 
 func key(a *account.Account) limit.Key { return limit.Key{App: a.App, Vendor: a.Spec.Name} }
 
+// reasonRate is why a request waits for its turn at the rate limit.
+const reasonRate = "waiting for the rate limit"
+
 // Admit checks pauses and stops, then takes permits.
-func (g gate) Admit(ctx context.Context, a *account.Account, l dispatch.Demand) (dispatch.Admission, error) {
-	pass := g.limiter.Pass(ctx, key(a), l.Buckets, 2*a.Timeout+probeSlack)
-	t := dispatch.Admission{Buckets: l.Buckets, Probe: pass.Probe}
+func (g gate) Admit(ctx context.Context, a *account.Account, d dispatch.Demand) (dispatch.Admission, error) {
+	pass := g.limiter.Pass(ctx, key(a), d.Buckets, 2*a.Timeout+probeSlack)
+	adm := dispatch.Admission{Buckets: d.Buckets, Probe: pass.Probe}
 	if !pass.Until.IsZero() {
-		t.Wait, t.Why, t.Paused = max(pass.Until.Sub(g.now()), time.Millisecond), pass.Why, !pass.Unknown
-		return t, nil
+		adm.Wait, adm.Why, adm.Paused = max(pass.Until.Sub(g.now()), time.Millisecond), pass.Why, !pass.Unknown
+		return adm, nil
 	}
 	if a.Rate == 0 {
-		return t, nil
+		return adm, nil
 	}
-	wait, err := g.limiter.Take(ctx, key(a), limitOf(a), l.Units, l.Priority == push.High)
-	t.Limited = wait > 0
-	if t.Wait, t.Why = wait, "waiting for the rate limit"; t.Probe != "" && (wait > 0 || err != nil) {
-		g.Done(ctx, a, t)
-		t.Probe = ""
+	wait, err := g.limiter.Take(ctx, key(a), limitOf(a), d.Units, d.Priority == push.High)
+	adm.Wait, adm.Why, adm.Limited = wait, reasonRate, wait > 0
+	if adm.Probe != "" && (wait > 0 || err != nil) {
+		g.Done(ctx, a, adm) // another request may be the probe meanwhile
+		adm.Probe = ""
 	}
-	return t, err
+	return adm, err
 }
 
 func limitOf(a *account.Account) limit.Limit {
@@ -75,13 +78,13 @@ func (g gate) Place(ctx context.Context, a *account.Account, w dispatch.Waiting)
 }
 
 // Done returns probes that no answer has used up.
-func (g gate) Done(ctx context.Context, a *account.Account, t dispatch.Admission) {
+func (g gate) Done(ctx context.Context, a *account.Account, adm dispatch.Admission) {
 	var errs []error
-	if t.Probe != "" {
-		errs = append(errs, g.limiter.Release(ctx, key(a), t.Probe))
+	if adm.Probe != "" {
+		errs = append(errs, g.limiter.Release(ctx, key(a), adm.Probe))
 	}
-	if t.JobProbe != "" {
-		_, err := g.limiter.Unpark(ctx, key(a), t.Tried, t.JobProbe, false)
+	if adm.JobProbe != "" {
+		_, err := g.limiter.Unpark(ctx, key(a), adm.Tried, adm.JobProbe, false)
 		errs = append(errs, err)
 	}
 	if err := errors.Join(errs...); err != nil {
@@ -91,7 +94,7 @@ func (g gate) Done(ctx context.Context, a *account.Account, t dispatch.Admission
 
 // Parked tells which of the jobs are parked.
 func (g gate) Parked(ctx context.Context, a *account.Account, jobs func() []string) (map[string]time.Time, error) {
-	if any, err := g.limiter.AnyParked(ctx, key(a)); err != nil || !any {
+	if some, err := g.limiter.AnyParked(ctx, key(a)); err != nil || !some {
 		return nil, err
 	}
 	return g.limiter.Parked(ctx, key(a), jobs())
@@ -99,14 +102,14 @@ func (g gate) Parked(ctx context.Context, a *account.Account, jobs func() []stri
 
 // Try tells which jobs of a request are parked, and makes the request the probe of
 // those whose wait is over.
-func (g gate) Try(ctx context.Context, a *account.Account, t *dispatch.Admission, jobs func() []string) (map[string]time.Time, error) {
-	if any, err := g.limiter.AnyParked(ctx, key(a)); err != nil || !any {
+func (g gate) Try(ctx context.Context, a *account.Account, adm *dispatch.Admission, jobs func() []string) (map[string]time.Time, error) {
+	if some, err := g.limiter.AnyParked(ctx, key(a)); err != nil || !some {
 		return nil, err
 	}
 	tried := jobs()
 	wait, probe, err := g.limiter.Try(ctx, key(a), tried, 2*a.Timeout+probeSlack)
 	if probe != "" {
-		t.JobProbe, t.Tried = probe, tried
+		adm.JobProbe, adm.Tried = probe, tried
 	}
 	return wait, err
 }
@@ -119,10 +122,10 @@ type answer struct {
 }
 
 // Answered carries out what retry.SignalOf says of the findings.
-func (g gate) Answered(ctx context.Context, a *account.Account, t dispatch.Admission, findings []dispatch.Finding) (parked []time.Time) {
+func (g gate) Answered(ctx context.Context, a *account.Account, adm dispatch.Admission, findings []dispatch.Finding) (parked []time.Time) {
 	ctx = context.WithoutCancel(ctx)
 	for i, f := range findings {
-		until := g.carryOut(ctx, answer{f, a, t})
+		until := g.carryOut(ctx, answer{f, a, adm})
 		if until.IsZero() {
 			continue
 		}
