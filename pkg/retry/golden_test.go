@@ -36,7 +36,8 @@ const goldenHeader = `# What retry.Decide says to every answer that a table may 
 # circumstance: answer: the answer to a request; unknown: the vendor may have accepted the token nevertheless; grant: it answers
 # the request for an access token; refused: it refuses an access token that was renewed; probe: the request was the probe of a
 # stopped app and had no answer; inconclusive: nothing was asked; mixed: the request had messages of several jobs; personal: it
-# had several messages of one job; parked: the gate has parked the job for the answer, for an hour.
+# had several messages of one job; of-tokens: it was mixed, and the row answers some of its tokens; parked: the gate has parked
+# the job for the answer, for an hour; parked-2d: for two days.
 # A circumstance, or tokens, that do not change the answer's decisions are left out.
 # tokens: in the request. asked: the vendor's Retry-After. expires: the job, from now.
 `
@@ -129,11 +130,18 @@ func circumstances() []circumstance {
 		{"inconclusive", func(r *retry.Result, _ *retry.State) { r.Stage = retry.Unprepared }},
 		{"mixed", func(r *retry.Result, _ *retry.State) { r.Mixed, r.SeveralJobs = true, true }},
 		{"personal", func(r *retry.Result, _ *retry.State) { r.Mixed = true }},
-		{"parked", func(r *retry.Result, s *retry.State) {
-			if retry.SignalOf(*r).Parks() {
-				s.ParkedUntil = now().Add(time.Hour)
-			}
-		}},
+		{"of-tokens", func(r *retry.Result, _ *retry.State) { r.Mixed, r.SeveralJobs, r.OfTokens = true, true, true }},
+		{"parked", parkedFor(time.Hour)},
+		{"parked-2d", parkedFor(48 * time.Hour)},
+	}
+}
+
+// parkedFor has the gate park the job, if the answer parks jobs.
+func parkedFor(wait time.Duration) func(*retry.Result, *retry.State) {
+	return func(r *retry.Result, s *retry.State) {
+		if retry.SignalOf(*r).Parks() {
+			s.ParkedUntil = now().Add(wait)
+		}
 	}
 }
 

@@ -20,7 +20,7 @@ const signalFile = "testdata/signal.golden"
 const signalHeader = `# What retry.SignalOf says to every answer that a table may hold: what it means for other requests of the (app, vendor).
 # bucket: whether the row names one. Levels, or buckets, of which the signals are the same share a line.
 # The columns from "answered" on are circumstances. mixed: the request had messages of several jobs; personal: it had several
-# messages of one job; tokens: the row answers some of the request's tokens; refused: it refuses an access token that was
+# messages of one job; tokens: it was mixed, and the row answers some of its tokens; refused: it refuses an access token that was
 # renewed; unsent: nothing of the request was written; grant: it answers the request for an access token; abandoned: the worker
 # gave the request up; unprepared: nothing was asked. "-" is nothing.
 `
@@ -111,7 +111,7 @@ func signalCircumstances() []signalCircumstance {
 		{"answered", at(retry.Answered)},
 		{"mixed", func(r *retry.Result) { r.Mixed, r.SeveralJobs = true, true }},
 		{"personal", func(r *retry.Result) { r.Mixed = true }},
-		{"tokens", func(r *retry.Result) { r.OfTokens = true }},
+		{"tokens", func(r *retry.Result) { r.Mixed, r.SeveralJobs, r.OfTokens = true, true, true }},
 		{"refused", at(retry.AccessRefused)},
 		{"unsent", at(retry.NotSent)},
 		{"grant", at(retry.GrantRefused)},
