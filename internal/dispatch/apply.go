@@ -105,7 +105,7 @@ func (c *claim) sendAgainLocked(at int, is situation, d retry.Decision, state re
 		c.cap = max(1, state.Tokens/2)
 		c.putBackLocked(state.Now, reason, d.Counted)
 	case retry.Wait:
-		c.holdLocked(d.At, reason)
+		c.askGateAtLocked(d.At, reason)
 	case retry.Again, retry.End:
 		c.putBackLocked(d.At, reason, d.Counted)
 	}

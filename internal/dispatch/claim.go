@@ -167,10 +167,10 @@ type comeback struct {
 	// zero: there is none.
 	next   time.Time
 	reason string
-	// held is when the gate is first to be asked again about tokens that it keeps
+	// gate is when the gate is first to be asked again about tokens that it keeps
 	// back; zero: there are none.
-	held       time.Time
-	heldReason string
+	gate       time.Time
+	gateReason string
 	counted    bool // an attempt counts
 }
 
@@ -178,7 +178,7 @@ type comeback struct {
 // knows may be sent, else when the gate is to be asked again.
 func (b comeback) due() (at time.Time, reason string) {
 	if b.next.IsZero() {
-		return b.held, b.heldReason
+		return b.gate, b.gateReason
 	}
 	return b.next, b.reason
 }
@@ -197,16 +197,16 @@ func (c *claim) putBackLocked(at time.Time, reason string, counted bool) {
 	c.back.counted = c.back.counted || counted
 }
 
-// hold notes that the gate keeps tokens back, and when it is to be asked again.
-func (c *claim) hold(at time.Time, reason string) {
+// askGateAt notes that the gate keeps tokens back, and when it is to be asked again.
+func (c *claim) askGateAt(at time.Time, reason string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.holdLocked(at, reason)
+	c.askGateAtLocked(at, reason)
 }
 
-func (c *claim) holdLocked(at time.Time, reason string) {
-	if c.back.held.IsZero() || at.Before(c.back.held) {
-		c.back.held, c.back.heldReason = at, reason
+func (c *claim) askGateAtLocked(at time.Time, reason string) {
+	if c.back.gate.IsZero() || at.Before(c.back.gate) {
+		c.back.gate, c.back.gateReason = at, reason
 	}
 }
 

@@ -18,16 +18,16 @@ import (
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
-// start runs a task beside the test.
+// start runs a task in a goroutine.
 func (r *rig) start(ctx context.Context, t task) <-chan error {
 	done := make(chan error, 1)
 	go func() { done <- r.d.Handle(ctx, t.lane, t.Task) }()
 	return done
 }
 
-// A worker that was killed between its intent and its record never comes back;
-// one that was only frozen does, and must be refused. What the others see of
-// both is the same.
+// A worker that was killed between its intent and its record never comes back. A
+// worker that was only frozen does, and its record must be refused. Other workers
+// see no difference.
 func TestAWorkerThatFreezesInItsRequest(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -49,7 +49,7 @@ func TestAWorkerThatFreezesInItsRequest(t *testing.T) {
 			frozen := r.start(t.Context(), tasks[0])
 			from(t, began, "the request")
 
-			r.finish(tasks...) // elsewhere
+			r.finish(tasks...) // by another worker
 			r.want("a", c.want)
 			close(thaw)
 			late := r.mustAgain(from(t, frozen, "the frozen worker's end"))
@@ -92,7 +92,7 @@ func TestALateRecordDoesNotTouchWhatGoesOn(t *testing.T) {
 	}
 }
 
-// book lets a test hold records back, or lose their answers.
+// book lets a test delay records, or lose their replies.
 type book struct {
 	dispatch.Book
 	settle func(ctx context.Context, steps []*ledger.Step, next func() ([]bool, error)) ([]bool, error)
@@ -106,8 +106,8 @@ func booked(settle func(ctx context.Context, steps []*ledger.Step, next func() (
 	return func(r *rig) { r.cfg.Book = &book{r.book, settle} }
 }
 
-// Of an at-most-once job no request may begin before its intent is in Redis,
-// also when another request of the same chunk is being recorded just then.
+// No request of an at-most-once job may begin before its intent is in Redis, even
+// if another request of the same chunk is being recorded at that moment.
 func TestNoRequestBeginsBeforeItsIntentIsRecorded(t *testing.T) {
 	t.Parallel()
 	var r *rig
@@ -169,7 +169,7 @@ func TestNoRequestBeginsBeforeItsIntentIsRecorded(t *testing.T) {
 	}
 }
 
-// Redis may take a step and its answer be lost: the step must count once.
+// Redis may take a step, and its reply be lost: the step must count once.
 func TestARecordWhoseReplyWasLostCountsOnce(t *testing.T) {
 	t.Parallel()
 	lose := true
@@ -188,7 +188,7 @@ func TestARecordWhoseReplyWasLostCountsOnce(t *testing.T) {
 	}
 }
 
-// The other requests of the same chunk must not lose their answers over it.
+// The other requests of the same chunk must not lose their answers by that.
 func TestARecordWhoseReplyWasLostDoesNotStopItsOwnRun(t *testing.T) {
 	t.Parallel()
 	calls, again := 0, make(chan struct{})
@@ -230,8 +230,8 @@ func TestAnAnswerOutlivesAnAbsenceOfRedis(t *testing.T) {
 	r.want("a", outcomes{wire.Delivered: 2})
 }
 
-// Every task in work notices when Redis is away; the log says so once, and once
-// that it is over.
+// Every running task notices when Redis is away. The log says so once, and says
+// once that it is over.
 func TestAnAbsenceOfRedisIsLoggedOnce(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer

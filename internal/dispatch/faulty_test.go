@@ -27,17 +27,17 @@ type world struct {
 	*tally
 	memory *memoryBook
 	codes  *classify.Table
-	end    chan struct{} // closed when the script is over: whatever hangs, goes
+	end    chan struct{} // closed when the script is over: every run that hangs then ends
 	// running are all runs, including those that hang.
 	running sync.WaitGroup
 
 	mu       sync.Mutex
 	rnd      *rand.Rand
-	calm     bool                 // the vendor is well, nothing breaks
+	calm     bool                 // nothing fails
 	multi    bool                 // it takes different messages in one request
 	batch    int                  // tokens of a request
 	atMost   map[string]bool      // tokens that may be sent once
-	doubt    map[string]bool      // sent, and no certain answer came back
+	doubt    map[string]bool      // sent, with no certain answer
 	canceled map[string]time.Time // jobs
 	accepted map[string]bool
 	gone     map[string]bool
@@ -90,10 +90,10 @@ func (w *world) host(stopAfter int, linger time.Duration) *faulty {
 	return h
 }
 
-// errGone is what operations answer that outlive their script.
+// errGone is returned by operations that outlive their script.
 var errGone = errors.New("the script is over")
 
-// op is one operation: the host may stop in it.
+// op is one operation: the worker may stop in it.
 func (h *faulty) op() error {
 	h.lock.Lock()
 	if h.left > 0 {
@@ -374,8 +374,8 @@ func answers() []string {
 	return []string{"busy", "busy", "slow", "quota", "expired", "rights", "split", "drop", "4711", "dial", "timeout", "broken", "503", "504"}
 }
 
-// answer is what the vendor says, and of each token whether the answer leaves
-// no doubt that it was not accepted, and whether it is final.
+// answer is what the vendor says, and for each token whether it is certain that
+// it was not accepted, and whether the answer is final.
 func (h *faulty) answer(tokens []string) (a vendors.Answer, err error, certain, final []bool) { //nolint:staticcheck // err belongs beside its answer
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -35,8 +35,8 @@ func (s *uploadingOnce) Save(ctx context.Context, r *vendors.Request) (vendors.S
 	return saved, err
 }
 
-// The outcome of an at-most-once token is unknown only when something of its
-// request may have reached the vendor.
+// The outcome of an at-most-once token is unknown only if part of its request may
+// have reached the vendor.
 func TestWithoutARequestNoOutcomeIsUnknown(t *testing.T) {
 	t.Parallel()
 	flow := &vendors.Error{Op: "fetch access token", Code: classify.Code{Level: classify.Auth, Code: "flow"}}

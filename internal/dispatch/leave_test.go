@@ -113,8 +113,8 @@ func TestWhatWeGiveUpIsNotTheVendorsFault(t *testing.T) {
 		"a request, at most once": {"answer", true, outcomes{wire.Dead: 1}},
 		"a grant":                 {"access", false, outcomes{wire.Pending: 1}},
 		"a grant, at most once":   {"access", true, outcomes{wire.Pending: 1}},
-		"a save":                  {"save", false, outcomes{wire.Pending: 1}},
-		"a save, at most once":    {"save", true, outcomes{wire.Pending: 1}},
+		"an upload":               {"upload", false, outcomes{wire.Pending: 1}},
+		"an upload, at most once": {"upload", true, outcomes{wire.Pending: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -26,8 +26,8 @@ func (c *counting) Load(ctx context.Context, h wire.Header) (*ledger.Open, error
 	return c.memoryBook.Load(ctx, h)
 }
 
-// limited is a bubble whose app may send 10 tokens a second, and has had them for
-// the next so long; who asks for a place is told a minute.
+// limited is a bubble whose app may send 10 tokens a second, and has used them up
+// for a time. A request that asks for a place gets one in a minute.
 type limited struct {
 	*bubble
 	book   *counting
@@ -130,8 +130,8 @@ func TestWhatWaitsLongerThanALineIsPutBack(t *testing.T) {
 	})
 }
 
-// Another worker may take the permits that a request waits for: then it would
-// wait in line for as long as it takes to pay for them.
+// Another worker may take the permits that a request waits for. Then the request
+// would wait in line until there are new ones.
 func TestARequestWhoseWaitGrowsInLineIsPutBack(t *testing.T) {
 	t.Parallel()
 	atItsLimit(t, 500*time.Millisecond, func(l *limited) {
@@ -166,8 +166,9 @@ func TestHighPriorityDoesNotWaitInLine(t *testing.T) {
 	})
 }
 
-// A task that had a time says so: it is in front of those that had none. One that
-// comes before its time was called: it may be canceled, so its chunk is loaded.
+// A task that had a time says so: it goes before those that had none. If a task
+// comes before its time, somebody made it come earlier: it may be canceled, so its
+// chunk is loaded.
 func TestATaskThatHadATime(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -221,7 +222,7 @@ func TestACanceledTaskIsNotPutBackForTheRateLimit(t *testing.T) {
 }
 
 // A chunk of many messages is worked at the limit as a whole, however long that
-// takes; a third one of its app gets a time behind both.
+// takes. A third one of its app gets a time after both.
 func TestFewPackedChunksOfALimitedAppAreWorkedAtOnce(t *testing.T) {
 	t.Parallel()
 	atItsLimit(t, 500*time.Millisecond, func(l *limited) {

@@ -168,7 +168,7 @@ func (s *memoryBook) Settle(_ context.Context, steps []*ledger.Step) ([]bool, er
 func (s *memoryBook) settle(st *ledger.Step) bool {
 	raw, ok := s.chunks[st.Ref]
 	if ok && gen(raw) == st.Next {
-		return true // it is here already
+		return true // it is recorded already
 	}
 	if !ok || raw[wire.GenOffset:wire.GenOffset+wire.GenLength] != wire.Head(st.Gen, 0)[:wire.GenLength] {
 		return false
@@ -183,7 +183,7 @@ func (s *memoryBook) settle(st *ledger.Step) bool {
 		delete(s.chunks, st.Ref)
 		return true
 	}
-	rest := raw[min(len(raw), st.Offset+len(st.States)):] // SETRANGE leaves what is behind it
+	rest := raw[min(len(raw), st.Offset+len(st.States)):] // SETRANGE leaves what follows
 	s.chunks[st.Ref] = raw[:wire.GenOffset] + wire.Head(st.Next, st.Cap) + raw[wire.GenOffset+wire.GenLength+2:st.Offset] + string(st.States) + rest
 	return true
 }

@@ -52,7 +52,7 @@ func TestDifferentMessagesShareARequest(t *testing.T) {
 		"of one chunk":                                  {entriesThatDiffer(4), 10, []int{4}, nil},
 		"up to the vendor's limit":                      {entriesThatDiffer(5), 3, []int{2, 3}, nil},
 		"and no token twice":                            {twice, 10, []int{2}, []int{1}},
-		"a large one goes alone":                        {large, 6, []int{2}, []int{4}},
+		"a large one goes by itself":                    {large, 6, []int{2}, []int{4}},
 		"nor do they at a vendor without such requests": {entriesThatDiffer(3), 0, nil, []int{1, 1, 1}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -54,7 +54,7 @@ func (d *Dispatcher) leaveOutParked(ctx context.Context, r *request) bool {
 	r.batches, _ = r.batches.Keep(func(s *segment) bool {
 		until, waits := parked[s.Entry.Job]
 		if waits {
-			s.Owner.hold(comeBackAt(until, now, s.Entry), reasonParked)
+			s.Owner.askGateAt(comeBackAt(until, now, s.Entry), reasonParked)
 		}
 		return !waits
 	})

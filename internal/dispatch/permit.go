@@ -98,7 +98,7 @@ func (r *request) putBackAdmission(at time.Time) {
 	}
 	segments := r.batches.Segments()
 	for i := range segments {
-		segments[i].Owner.hold(at, r.admission.Why)
+		segments[i].Owner.askGateAt(at, r.admission.Why)
 	}
 }
 

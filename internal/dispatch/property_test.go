@@ -20,10 +20,11 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-// Whatever the vendor answers, whoever crashes or freezes wherever, and however
-// often a task is handed out twice: every token ends in exactly one outcome, the
-// ledger balances at every step, no token is sent after its final answer, and
-// none of an at-most-once job after an answer that leaves it in doubt.
+// Whatever the vendor answers, wherever workers crash or freeze, and however often
+// two workers get the same task: every token ends in exactly one outcome, the
+// ledger balances at every step, no token is sent after its final answer, and no
+// token of an at-most-once job is sent after an answer that leaves its outcome
+// unknown.
 func TestEveryTokenEndsOnceWhateverHappens(t *testing.T) {
 	scripts := "10000"
 	if testing.Short() {
@@ -37,7 +38,7 @@ func TestEveryTokenEndsOnceWhateverHappens(t *testing.T) {
 	}
 	happened := &tally{}
 	rapid.Check(t, func(rt *rapid.T) {
-		// Each script has a bubble of its own; how rapid ends one, it must see outside.
+		// Each script has a bubble of its own. rapid ends a script by a panic, which it must see outside the bubble.
 		var end any
 		synctest.Test(t, func(*testing.T) {
 			defer func() { end = recover() }()
@@ -52,8 +53,8 @@ func TestEveryTokenEndsOnceWhateverHappens(t *testing.T) {
 	}
 }
 
-// tally counts what happened over all scripts: a property that is never put to
-// the test holds easily.
+// tally counts what happened in all scripts: a property that is never tested
+// always holds.
 type tally struct {
 	mu sync.Mutex
 	n  map[string]int
@@ -76,7 +77,7 @@ const (
 	parked       = "a job that is parked"
 )
 
-// want demands that everything happened once in two hundred scripts or more often.
+// want checks that everything happened at least once in two hundred scripts.
 func (l *tally) want(t *testing.T) {
 	t.Helper()
 	scripts, err := strconv.Atoi(flag.Lookup("rapid.checks").Value.String())
@@ -259,7 +260,7 @@ func (w *world) hosts(linger time.Duration) []*faulty {
 	return all
 }
 
-// begin hands the tasks out, some of them twice.
+// begin gives the tasks to workers, some of them to two.
 func (w *world) begin(hosts []*faulty, due []*taskRun) []*run {
 	var runs []*run
 	for i, r := range due {
@@ -278,9 +279,9 @@ func (w *world) run(h *faulty, r *taskRun) *run {
 	return &run{h, r, done}
 }
 
-// await does what asynq does: it acknowledges, puts back, or, when a worker is
-// not heard of any more, hands its tasks out again. It returns the workers that
-// will be heard of later.
+// await does what asynq does: it acknowledges, puts back or, if a worker no longer
+// shows any sign of life, gives its tasks to others. It returns the workers that
+// go on later.
 func (w *world) await(t *rapid.T, runs []*run) []*faulty {
 	var frozen []*faulty
 	seen := map[*faulty]bool{}
@@ -310,7 +311,7 @@ func (w *world) await(t *rapid.T, runs []*run) []*faulty {
 	return frozen
 }
 
-// verdict is a run's answer to asynq.
+// verdict is what a run returns to asynq.
 func (w *world) verdict(t *rapid.T, r *run, err error) {
 	var again *queue.AgainError
 	var dead *queue.DeadError

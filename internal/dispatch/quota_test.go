@@ -140,7 +140,7 @@ func TestAProbeWithoutAnAnswerUsesNoAttempt(t *testing.T) {
 	}{
 		"a probe that times out":           {"p1", fail(classify.Transport, classify.Timeout), false},
 		"a probe that is answered 502":     {"p1", fail(classify.HTTP, "502"), true},
-		"a probe with the vendor's word":   {"p1", say("busy"), true},
+		"a probe that the vendor answers":  {"p1", say("busy"), true},
 		"another request that times out":   {"", fail(classify.Transport, classify.Timeout), true},
 		"another request that is answered": {"", fail(classify.HTTP, "502"), true},
 	} {

@@ -11,7 +11,7 @@ import (
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
-// errAway is a fault of Redis, as the stores tell it.
+// errAway is an error of Redis, as the stores return it.
 var errAway = errors.New("look: redis is away")
 
 // lookup is a store of uploaded messages that cannot reach Redis.
@@ -48,9 +48,9 @@ func (s tokens) Invalidate(ctx context.Context, app, vendor, token string) error
 	return s.access.Invalidate(ctx, app, vendor, token)
 }
 
-// A Redis that is away says nothing of the vendor: however often a task finds it
-// so, no attempt is used up, and neither the gate nor the meter hears of a
-// failure, which would stop the account or slow it down.
+// A Redis that does not answer says nothing about the vendor: however often that
+// happens to a task, no attempt is used up, and neither the gate nor the meter is
+// told a failure, which would stop the account or slow it down.
 func TestAFaultOfRedisUsesNoAttempt(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -61,10 +61,10 @@ func TestAFaultOfRedisUsesNoAttempt(t *testing.T) {
 		"looking for an access token": {func(r *rig, away *bool) {
 			r.acct.Vendor, r.cfg.Access = granter{r.vendor}, tokens{&access{}, away, "access"}
 		}, 0},
-		"giving a refused access token up": {func(r *rig, away *bool) {
+		"invalidating a refused access token": {func(r *rig, away *bool) {
 			r.acct.Vendor, r.cfg.Access = granter{r.vendor}, tokens{&access{}, away, "invalidate"}
 		}, 1},
-		"looking for a saved message": {func(r *rig, away *bool) {
+		"looking for an uploaded message": {func(r *rig, away *bool) {
 			r.acct.Vendor, r.cfg.Uploaded = &uploader{vendor: r.vendor}, lookup{&uploadedIDs{}, away}
 		}, 0},
 	} {

@@ -59,7 +59,7 @@ func TestATokenThatIsKnownToBeInvalidIsNotSentAgain(t *testing.T) {
 	}
 }
 
-// The phone may have registered again.
+// The phone may have registered the token again.
 func TestATokenThatIsEnqueuedAgainIsSent(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, withGone)

@@ -51,15 +51,16 @@ func (c *claim) batches(a *account.Account, parked map[string]time.Time, now tim
 		if len(rest.Tokens) == 0 {
 			continue
 		}
-		until, tried := parked[e.Job] // tried: its wait is over, and a request with nothing else shows whether it goes on
+		until, probed := parked[e.Job] // probed: its wait is over, and a request with nothing else shows whether it goes on
 		if until.After(now) {
-			c.holdLocked(comeBackAt(until, now, e), reasonParked)
+			c.askGateAtLocked(comeBackAt(until, now, e), reasonParked)
 			continue
 		}
 		for len(rest.Tokens) > 0 {
 			at := rest.Place(0)
-			shared := c.oldKey(e) || c.storedKey(at) != ""
-			split.Add(&rest, c.sameKey(&rest), c.groupKey(e, m.digest, at), m.message, tried, shared)
+			split.Add(&rest, c.sameKey(&rest), group.Terms{
+				Key: c.groupKey(e, m.digest, at), Message: m.message, Alone: probed, Shared: c.oldKey(e) || c.storedKey(at) != "",
+			})
 		}
 	}
 	return split.Batches, nil

@@ -36,7 +36,7 @@ func TestTheOutcomesOfAJobsTokens(t *testing.T) {
 		"all are accepted": {
 			want: outcomes{wire.Delivered: 4}, sizes: []int{4}, codes: map[string]int{"nova/response/ok": 4},
 		},
-		"one is invalid, one is suppressed, one is not served": {
+		"one is invalid, one is switched off, one is not served": {
 			replies: []reply{but(map[string]string{"t1": "gone", "t2": "off", "t3": "region"})},
 			want:    outcomes{wire.Delivered: 1, wire.Invalid: 2, wire.Dropped: 1}, sizes: []int{4},
 			codes: map[string]int{"nova/response/ok": 1, "nova/token/gone": 1, "nova/token/off": 1, "nova/token/region": 1},
@@ -64,7 +64,7 @@ func TestTheOutcomesOfAJobsTokens(t *testing.T) {
 		"a quota that ends costs no attempt and no token, but the job expires": {
 			always: say("quota"), want: outcomes{wire.Expired: 4}, sizes: []int{4, 4}, codes: map[string]int{"nova/response/quota": 8},
 		},
-		"a code that nobody knows is tried twice": {
+		"an unknown code is tried twice": {
 			always: say("4711"), want: outcomes{wire.Dead: 4}, sizes: []int{4, 4}, codes: map[string]int{"nova/response/4711": 8},
 		},
 		"an unknown code of a token neither deletes nor delivers it": {
@@ -363,7 +363,7 @@ func TestARequestCarriesTheRestOfItsTimeAndOneKey(t *testing.T) {
 	}
 }
 
-// What the vendor accepted counts for the guard: else a few bad tokens among
+// Tokens that the vendor accepted count for the guard: else a few bad tokens among
 // many good ones would look as if all were bad.
 func TestAcceptedTokensSpeakForTheVendor(t *testing.T) {
 	t.Parallel()

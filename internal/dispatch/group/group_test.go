@@ -90,7 +90,7 @@ func TestSplitterCutsAChunkByMessageKeyAndLimit(t *testing.T) {
 				seg := Whole("chunk", e, i, tokens, first)
 				first += len(tokens)
 				for len(seg.Tokens) > 0 {
-					s.Add(&seg, len(seg.Tokens), Key{Request: a.request}, &push.Message{Title: fmt.Sprint(a.message)}, a.alone, false)
+					s.Add(&seg, len(seg.Tokens), Terms{Key: Key{Request: a.request}, Message: &push.Message{Title: fmt.Sprint(a.message)}, Alone: a.alone})
 				}
 			}
 			var all []Batches[string]

@@ -29,29 +29,39 @@ type splitKey struct {
 	alone   bool
 }
 
+// Terms are what tokens are sent with: see the fields of Batch.
+type Terms struct {
+	Key           Key // without app and vendor
+	Message       *push.Message
+	Alone, Shared bool
+}
+
 // Add adds a segment's first n tokens, or fewer if no more fit in their batch, and
-// takes them off the segment. k needs neither app nor vendor.
-func (s *Splitter[C]) Add(seg *Segment[C], n int, k Key, m *push.Message, alone, shared bool) {
-	key := splitKey{seg.Entry.Message, k.Request, k.Start, alone}
-	b := s.open[key]
-	if b == nil || b.Count >= s.limit(m) || s.Several && s.seen[b].hasAny(seg.Tokens[:n]) {
-		b = s.begin(key, k, m, seg)
-		b.Alone, b.Shared = alone, shared
+// takes them off the segment.
+func (s *Splitter[C]) Add(seg *Segment[C], n int, t Terms) {
+	k := splitKey{seg.Entry.Message, t.Key.Request, t.Key.Start, t.Alone}
+	b := s.open[k]
+	if b == nil || b.Count >= s.limit(t.Message) || s.Several && s.seen[b].hasAny(seg.Tokens[:n]) {
+		b = s.begin(k, t, seg)
 	}
-	part := seg.cut(min(n, s.limit(m)-b.Count))
+	part := seg.cut(min(n, s.limit(t.Message)-b.Count))
 	if s.Several {
 		s.remember(b, part.Tokens)
 	}
 	b.add(part)
 }
 
-func (s *Splitter[C]) begin(key splitKey, k Key, m *push.Message, seg *Segment[C]) *Batch[C] {
-	k.App, k.Vendor = s.Account.App, s.Account.Spec.Name
-	b := &Batch[C]{Key: k, Tag: k.Request, Priority: s.Priority, Message: m, HoldUntil: holdUntil(seg.Entry, m)}
+// begin opens a batch for tokens like the segment's.
+func (s *Splitter[C]) begin(k splitKey, t Terms, seg *Segment[C]) *Batch[C] {
+	b := &Batch[C]{
+		Key: t.Key, Tag: t.Key.Request, Priority: s.Priority, Message: t.Message, HoldUntil: holdUntil(seg.Entry, t.Message),
+		Alone: t.Alone, Shared: t.Shared,
+	}
+	b.App, b.Vendor = s.Account.App, s.Account.Spec.Name
 	if s.open == nil {
 		s.open = map[splitKey]*Batch[C]{}
 	}
-	s.open[key] = b
+	s.open[k] = b
 	s.Batches = append(s.Batches, b)
 	return b
 }
