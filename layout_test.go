@@ -39,8 +39,7 @@ var mayImport = map[string][]string{
 		"internal/accesstoken", "internal/account", "internal/clock", "internal/config", "internal/coord",
 		"internal/dispatch", "internal/feed", "internal/intake", "internal/ledger", "internal/limit",
 		"internal/metrics", "internal/queue", "internal/receipt", "internal/status", "internal/upload",
-		"pkg/classify", "pkg/push", "pkg/push/wire", "pkg/retry", "pkg/vendors", "pkg/vendors/httpx",
-		"pkg/vendors/registry",
+		"pkg/push", "pkg/push/wire", "pkg/retry", "pkg/vendors", "pkg/vendors/httpx", "pkg/vendors/registry",
 	},
 	"internal/status": {
 		"internal/account", "internal/deadletter", "internal/ledger", "internal/limit", "internal/queue",
@@ -54,10 +53,11 @@ var mayImport = map[string][]string{
 	"internal/clock":   {},
 	"internal/metrics": {"internal/account", "internal/limit", "internal/status", "pkg/classify", "pkg/push/wire", "pkg/vendors"},
 	"internal/dispatch": {
-		"internal/accesstoken", "internal/account", "internal/coord", "internal/dispatch/slots", "internal/ledger",
-		"internal/queue", "internal/upload",
+		"internal/accesstoken", "internal/account", "internal/dispatch/group", "internal/dispatch/slots",
+		"internal/ledger", "internal/queue", "internal/upload",
 		"pkg/classify", "pkg/push", "pkg/push/wire", "pkg/retry", "pkg/vendors", "pkg/vendors/httpx",
 	},
+	"internal/dispatch/group": {"internal/account", "internal/coord", "pkg/push", "pkg/push/wire", "pkg/vendors"},
 	"internal/dispatch/slots": {"pkg/push"},
 	"internal/queue":          {"internal/coord", "internal/logging", "pkg/push", "pkg/push/lua", "pkg/push/wire"},
 	"internal/logging":        {},

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"strings"
 	"time"
 
 	"github.com/postrider/postrider/pkg/classify"
@@ -8,134 +9,151 @@ import (
 	"github.com/postrider/postrider/pkg/retry"
 )
 
-// apply decides for every token of the call's parcels.
-func (d *Dispatcher) apply(a call, ans answer) {
-	p := a.s
-	now, i, n := d.Now(), 0, p.count()
-	spans := p.spans()
-	for k := range spans {
-		s := &spans[k]
-		s.c.mu.Lock()
-		e := s.c.open.Chunk.Entries[s.entry]
+// apply decides for every token of the request.
+func (d *Dispatcher) apply(r *request, ans *answer) {
+	now, first, tokens := d.Now(), 0, r.batches.Count()
+	segments := r.batches.Segments()
+	for i := range segments {
+		s := &segments[i]
 		state := retry.State{
-			Tokens: n, AtMostOnce: e.AtMostOnce, Now: now, Expires: time.UnixMilli(e.Expires), Jitter: jitter(),
+			Tokens: tokens, AtMostOnce: s.Entry.AtMostOnce, Now: now, Expires: time.UnixMilli(s.Entry.Expires), Jitter: jitter(),
 		}
-		d.applySpan(a, s, state, ans, i)
-		i += len(s.tokens)
-		s.c.mu.Unlock()
+		for _, again := range s.Owner.apply(d.Policy, s, state, ans, first) {
+			d.Meter.Again(r.App, r.Spec.Name, again.remedy, again.tokens)
+		}
+		first += len(s.Tokens)
 	}
 }
 
-// applySpan decides for the tokens of one span, of which the first is number
-// base of the request. Tokens of the same row and attempt share a decision.
-func (d *Dispatcher) applySpan(a call, s *span, state retry.State, ans answer, base int) {
-	var last retry.Decision
-	var lastRow *verdictRow
-	common := &ans.row
-	lastAttempt, lastTries := -1, 0
-	var back putBacks
-	job := s.c.job(s.entry)
-	codes, delivered := 0, 0 // not counted in job yet: of lastRow, of all
-	for i, token := range s.tokens {
-		row := common
-		if special, ok := ans.special[base+i]; ok {
-			row = special
+// situation is what makes a difference to the decision on a token of a segment.
+type situation struct {
+	got            *lookedUp
+	attempt, tries int
+}
+
+// apply decides for the segment's tokens, of which the first is the request's
+// token first. It returns how many are sent again.
+func (c *claim) apply(p retry.Policy, s *segment, state retry.State, ans *answer, first int) (again counts) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	job := c.jobLocked(s.Index)
+	var is situation
+	var decided retry.Decision
+	same, delivered := 0, 0 // tokens in the situation that are not counted yet; of all situations
+	for i, text := range s.Tokens {
+		at := s.Place(i)
+		c.unmarkLocked(at)
+		if now := c.situationLocked(ans.of(first+i), at); now != is {
+			is.count(job.Codes, same)
+			is, same = now, 0
+			decided = is.decide(p, state)
 		}
-		at := s.place(i)
-		s.c.unmark(at)
-		attempt := min(int(s.c.states[at])+1, wire.MaxAttempts)
-		tries := 0
-		if retry.Counts(row.Row) && !ans.unsent {
-			tries = s.c.tries(row, at)
-		}
-		if row != lastRow || attempt != lastAttempt || tries != lastTries {
-			if codes > 0 {
-				job.Codes[lastRow.key] += codes
-				codes = 0
-			}
-			state.Attempt, state.Tries, state.QuotaReset = attempt, tries, row.Window.Next(state.Now)
-			last = retry.Decide(d.Policy, a.s.result(a.ticket, &ans, row), state)
-			lastRow, lastAttempt, lastTries = row, attempt, tries
-		}
-		codes++
-		if last.Verdict == retry.End && last.Outcome == wire.Delivered {
-			s.c.resolve(at)
+		same++
+		switch {
+		case decided.Verdict == retry.End && decided.Outcome == wire.Delivered:
+			c.resolveLocked(at)
 			delivered++
-			continue
+		case decided.Verdict == retry.End:
+			c.endLocked(token{s.Index, at, text}, decided, is.got, is.got.text)
+		default:
+			again.add(decided.Remedy)
+			c.sendAgainLocked(at, is, decided, state)
 		}
-		if last.Verdict == retry.End {
-			s.c.end(s.entry, at, token, last, row)
-			continue
-		}
-		back.add(row.Row)
-		if tries > 0 {
-			s.c.tried(row, at)
-		}
-		s.c.putBack(at, attempt, last, row, state)
 	}
-	if codes > 0 {
-		job.Codes[lastRow.key] += codes
-	}
+	is.count(job.Codes, same)
 	if delivered > 0 {
 		job.Outcomes[wire.Delivered] += delivered
-		s.c.step.Answered += delivered
+		c.changes.step.Answered += delivered
 	}
-	for _, b := range back {
-		d.Meter.Again(a.App, a.Spec.Name, b.row, b.tokens)
+	return again
+}
+
+// situationLocked is that of the token at a place, which got an answer.
+func (c *claim) situationLocked(got *lookedUp, at int) situation {
+	is := situation{got: got, attempt: min(int(c.states[at])+1, wire.MaxAttempts)}
+	if got.counted {
+		is.tries = c.triesLocked(got, at)
+	}
+	return is
+}
+
+// decide decides for all tokens in the situation.
+func (is situation) decide(p retry.Policy, state retry.State) retry.Decision {
+	state.Attempt, state.Tries = is.attempt, is.tries
+	state.QuotaReset, state.ParkedUntil = is.got.Row.Window.Next(state.Now), is.got.parkedUntil
+	return retry.Decide(p, is.got.Result, state)
+}
+
+// count counts the code of tokens in the situation.
+func (is situation) count(codes map[string]int, tokens int) {
+	if tokens > 0 {
+		codes[is.got.key] += tokens
 	}
 }
 
-// result is what the row is to the tokens that got it.
-func (s shipment) result(t Admission, ans *answer, row *verdictRow) retry.Result {
-	r := retry.Result{
-		Row: row.Row, Uncertain: !ans.unsent && row.Uncertain(), RetryAfter: ans.retryAfter,
-		Grant: ans.grant, Refused: ans.refused, Probe: t.Probe != "", Inconclusive: ans.inconclusive,
+// sendAgainLocked notes that a token is to be sent again.
+func (c *claim) sendAgainLocked(at int, is situation, d retry.Decision, state retry.State) {
+	if is.tries > 0 {
+		c.addTryLocked(is.got, at)
 	}
-	if row == &ans.row {
-		r.Messages, r.Jobs = len(s), ans.jobs
+	if d.Counted {
+		c.states[at] = byte(is.attempt)
 	}
-	return r
+	reason := is.got.key + ": " + is.got.reason()
+	switch d.Verdict {
+	case retry.Halve:
+		c.cap = max(1, state.Tokens/2)
+		c.putBackLocked(state.Now, reason, d.Counted)
+	case retry.Wait:
+		c.askGateAtLocked(d.At, reason)
+	case retry.Again, retry.End:
+		c.putBackLocked(d.At, reason, d.Counted)
+	}
 }
 
-// putBacks counts tokens that are to be sent again by what is done about them.
-type putBacks []struct {
-	row    classify.Row
+// triesLocked is how many requests of a token have ended with a row, the present
+// one included. It changes nothing: see addTryLocked.
+func (c *claim) triesLocked(l *lookedUp, at int) int {
+	return c.tail.Tries[l.tailKey()][at] + 1
+}
+
+// addTryLocked counts a request of a token that ended with a row, and that is to
+// be made again. A chunk of version 1 has no room for it.
+func (c *claim) addTryLocked(l *lookedUp, at int) {
+	if c.open.Chunk.Version < wire.ChunkVersion {
+		return
+	}
+	if c.tail.Tries == nil {
+		c.tail.Tries = map[string]map[int]int{}
+	}
+	key := l.tailKey()
+	if c.tail.Tries[key] == nil {
+		c.tail.Tries[key] = map[int]int{}
+	}
+	c.tail.Tries[key][at]++
+}
+
+// tailKey is the row's name in a chunk's tail: level and code.
+func (l *lookedUp) tailKey() string {
+	_, name, _ := strings.Cut(l.key, "/")
+	return name
+}
+
+// counts are tokens by the remedy of their answer.
+type counts []struct {
+	remedy classify.Remedy
 	tokens int
 }
 
-func (b *putBacks) add(row classify.Row) {
-	for i := range *b {
-		if (*b)[i].row.Remedy == row.Remedy {
-			(*b)[i].tokens++
+func (cs *counts) add(m classify.Remedy) {
+	for i := range *cs {
+		if (*cs)[i].remedy == m {
+			(*cs)[i].tokens++
 			return
 		}
 	}
-	*b = append(*b, struct {
-		row    classify.Row
+	*cs = append(*cs, struct {
+		remedy classify.Remedy
 		tokens int
-	}{row, 1})
-}
-
-// putBack notes that a token is to be sent again.
-func (c *claim) putBack(at, attempt int, d retry.Decision, row *verdictRow, s retry.State) {
-	if d.Counted {
-		c.states[at] = byte(attempt)
-	}
-	reason := row.key + ": " + row.reason()
-	switch {
-	case d.Verdict == retry.Halve:
-		c.cap = max(1, s.Tokens/2)
-		c.later(s.Now, reason, d.Counted)
-	case !row.until.IsZero():
-		c.holdLocked(earlier(latest(d.At, row.until), s.Expires), reason)
-	default:
-		c.later(d.At, reason, d.Counted)
-	}
-}
-
-func latest(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return b
-	}
-	return a
+	}{m, 1})
 }

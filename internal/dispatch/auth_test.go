@@ -8,10 +8,11 @@ import (
 
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/push/wire"
+	"github.com/postrider/postrider/pkg/retry"
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
-// authorized makes the vendor one that wants access tokens.
+// authorized makes the vendor one that needs access tokens.
 func authorized(a *access) func(*rig) {
 	return func(r *rig) {
 		r.acct.Vendor = granter{r.vendor}
@@ -42,7 +43,7 @@ func TestAnExpiredAccessTokenIsRenewedInTheSameRun(t *testing.T) {
 	}
 }
 
-// Once with a new token; then it is a matter for an operator, and the tokens wait.
+// The request is made once more with a new token. Then an operator has to act, and the tokens wait.
 func TestAnAccessTokenThatStaysRefusedStopsTheAccount(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -65,8 +66,8 @@ func TestAnAccessTokenThatStaysRefusedStopsTheAccount(t *testing.T) {
 				t.Errorf("%d requests were made, want %d", got, c.requests)
 			}
 			r.want("a", outcomes{wire.Pending: 2})
-			if got := r.gate.remedies(); got[len(got)-1] != classify.Config {
-				t.Errorf("the gate was told %v, want config at last: the account is to stop", got)
+			if got := r.gate.signals(); !slices.Equal(got, []retry.Signal{retry.Misconfigured}) {
+				t.Errorf("the gate was told %v, want once that the account is to stop", got)
 			}
 			if got := r.meter.again; got[classify.Config] != 2 || len(got) != 1 {
 				t.Errorf("the meter counts %v put back, want 2 for config", got)
@@ -126,7 +127,7 @@ func TestARefusedGrantSendsNothingAndKeepsTheTokens(t *testing.T) {
 			if got := r.meter.again; got[c.remedy] != 2 || len(got) != 1 {
 				t.Errorf("the meter counts %v put back, want 2 for %s", got, c.remedy)
 			}
-			if got := slices.Contains(r.gate.remedies(), classify.Config); got != c.stops {
+			if got := slices.Contains(r.gate.signals(), retry.Misconfigured); got != c.stops {
 				t.Errorf("the gate was told to stop the account: %v, want %v", got, c.stops)
 			}
 			a.refusal = nil
@@ -145,8 +146,8 @@ func TestConfigurationErrorsStopTheAccountAndKeepTheTokens(t *testing.T) {
 	if again := r.again(tasks[0]); again.Counted || again.At.Sub(r.clock.now()) < time.Minute {
 		t.Errorf("put back until %v, counted=%v, want a minute at least and not counted", again.At, again.Counted)
 	}
-	if got := r.gate.remedies(); !slices.Equal(got, []classify.Remedy{classify.Config}) {
-		t.Errorf("the gate was told %v, want config once", got)
+	if got := r.gate.signals(); !slices.Equal(got, []retry.Signal{retry.ParkOrStop}) {
+		t.Errorf("the gate was told %v, want a configuration error once", got)
 	}
 	r.finish(tasks...)
 	r.want("a", outcomes{wire.Delivered: 2})
@@ -162,32 +163,32 @@ func TestTheMeterCountsWhatIsPutBackByItsOwnRemedy(t *testing.T) {
 	}
 }
 
-// saving makes the vendor one that wants messages laid up.
-func saving(s *saver, n *names) func(*rig) {
+// uploading makes the vendor one that wants messages uploaded.
+func uploading(s *uploader, n *uploadedIDs) func(*rig) {
 	return func(r *rig) {
 		s.vendor = r.vendor
-		r.acct.Vendor, r.cfg.Saved = s, n
+		r.acct.Vendor, r.cfg.Uploaded = s, n
 	}
 }
 
-func TestAMessageIsSavedOnceForAllItsChunks(t *testing.T) {
+func TestAMessageIsUploadedOnceForAllItsChunks(t *testing.T) {
 	t.Parallel()
-	s := &saver{}
-	r := newRig(t, saving(s, &names{}), func(r *rig) { r.acct.Batch = 3 })
+	s := &uploader{}
+	r := newRig(t, uploading(s, &uploadedIDs{}), func(r *rig) { r.acct.Batch = 3 })
 	r.vendor.replies = []reply{say("busy")}
 	r.finish(r.alone(job("a", "t1", "t2", "t3", "t4", "t5", "t6", "t7"))...)
 	r.want("a", outcomes{wire.Delivered: 7})
 	if s.saves != 1 {
-		t.Errorf("the message was saved %d times, want once", s.saves)
+		t.Errorf("the message was uploaded %d times, want once", s.saves)
 	}
 	for _, q := range r.vendor.seen() {
 		if want := map[bool]string{true: "saved-1"}[len(q.Tokens) > 1]; q.UploadID != want {
-			t.Errorf("a request with %d tokens carries the name %q, want %q", len(q.Tokens), q.UploadID, want)
+			t.Errorf("a request with %d tokens has the id %q, want %q", len(q.Tokens), q.UploadID, want)
 		}
 	}
 }
 
-func TestAMessageThatTheVendorLostIsSavedAnewOnce(t *testing.T) {
+func TestAMessageThatTheVendorLostIsUploadedOnceMore(t *testing.T) {
 	t.Parallel()
 	lost := func(q *vendors.Request) (vendors.Answer, error) {
 		a, err := say("busy")(q)
@@ -204,15 +205,15 @@ func TestAMessageThatTheVendorLostIsSavedAnewOnce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, n := &saver{}, &names{}
-			r := newRig(t, saving(s, n))
+			s, n := &uploader{}, &uploadedIDs{}
+			r := newRig(t, uploading(s, n))
 			r.vendor.replies = c.replies
 			err := r.handle(r.alone(job("a", "t1", "t2"))[0])
 			if (err != nil) != c.put {
 				t.Errorf("got %v, want it put back: %v", err, c.put)
 			}
 			if s.saves != c.saves || !slices.Equal(n.gone, []string{"saved-1"}) {
-				t.Errorf("saved %d times, forgotten %v, want %d times and the first", s.saves, n.gone, c.saves)
+				t.Errorf("uploaded %d times, forgotten %v, want %d times and the first", s.saves, n.gone, c.saves)
 			}
 			if got := len(r.vendor.sizes()); got != 2 {
 				t.Errorf("%d requests were made, want 2", got)
@@ -221,10 +222,10 @@ func TestAMessageThatTheVendorLostIsSavedAnewOnce(t *testing.T) {
 	}
 }
 
-func TestAMessageThatCannotBeSavedIsNotSent(t *testing.T) {
+func TestAMessageThatCannotBeUploadedIsNotSent(t *testing.T) {
 	t.Parallel()
-	s := &saver{refusal: &vendors.Error{Op: "save", Code: classify.Code{Level: classify.Response, Code: "drop"}}}
-	r := newRig(t, saving(s, &names{}))
+	s := &uploader{refusal: &vendors.Error{Op: "save", Code: classify.Code{Level: classify.Response, Code: "drop"}}}
+	r := newRig(t, uploading(s, &uploadedIDs{}))
 	r.finish(r.alone(job("a", "t1", "t2"))...)
 	r.want("a", outcomes{wire.Dropped: 2})
 	if got := len(r.vendor.sizes()); got != 0 {
@@ -232,11 +233,11 @@ func TestAMessageThatCannotBeSavedIsNotSent(t *testing.T) {
 	}
 }
 
-// A save whose answer was lost sent nothing to any phone.
-func TestASaveWithoutAnswerLeavesNoOutcomeUnknown(t *testing.T) {
+// An upload whose answer was lost sent nothing to any phone.
+func TestAnUploadWithoutAnswerLeavesNoOutcomeUnknown(t *testing.T) {
 	t.Parallel()
-	s := &saver{refusal: &vendors.Error{Op: "save", Code: classify.Code{Level: classify.Transport, Code: classify.Timeout}}}
-	r := newRig(t, saving(s, &names{}))
+	s := &uploader{refusal: &vendors.Error{Op: "save", Code: classify.Code{Level: classify.Transport, Code: classify.Timeout}}}
+	r := newRig(t, uploading(s, &uploadedIDs{}))
 	j := job("a", "t1", "t2")
 	j.Delivery = "at-most-once"
 	tasks := r.alone(j)

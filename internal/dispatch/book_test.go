@@ -15,8 +15,7 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-// TestTheBookInMemoryIsTheBookInRedis holds the book that the property tests run
-// on against the scripts in Redis: the same operations in the same order, among
+// The book that the property tests use is compared with the scripts in Redis: the same operations in the same order, among
 // them steps that come too late, steps that are sent twice, fences and cancels,
 // have the same answers and leave the same chunks and balances.
 func TestTheBookInMemoryIsTheBookInRedis(t *testing.T) {
@@ -26,7 +25,7 @@ func TestTheBookInMemoryIsTheBookInRedis(t *testing.T) {
 		if err := rdb.FlushDB(t.Context()).Err(); err != nil {
 			rt.Fatal(err)
 		}
-		b := &books{T: rt, outer: t, rdb: rdb, shelf: newShelf(), store: &ledger.Store{Redis: rdb}}
+		b := &books{T: rt, outer: t, rdb: rdb, memory: newMemoryBook(), store: &ledger.Store{Redis: rdb}}
 		for i := range rapid.IntRange(1, 3).Draw(rt, "chunks") {
 			b.add(i)
 		}
@@ -39,18 +38,18 @@ func TestTheBookInMemoryIsTheBookInRedis(t *testing.T) {
 			"ask for holds": b.held,
 			"":              b.compare,
 		})
-		if why := b.shelf.complaints(); len(why) > 0 {
+		if why := b.memory.complaints(); len(why) > 0 {
 			rt.Fatalf("%q", why)
 		}
 	})
 }
 
-// books are the two of them, and what a worker would hold of their chunks.
+// books are the two books, and what a worker has loaded from them.
 type books struct {
 	*rapid.T
 	outer  *testing.T
 	rdb    *redis.Client
-	shelf  *shelf
+	memory *memoryBook
 	store  *ledger.Store
 	tasks  []task
 	refs   []string
@@ -95,13 +94,13 @@ func (b *books) add(n int) {
 	raw, err := c.Encode()
 	b.must(err)
 	b.must(b.rdb.Set(ctx, wire.ChunkKey(ref), raw, 0).Err())
-	b.tasks, b.refs = append(b.tasks, b.shelf.add(ref, "nova:normal", c)), append(b.refs, ref)
+	b.tasks, b.refs = append(b.tasks, b.memory.add(ref, "nova:normal", c)), append(b.refs, ref)
 }
 
 func (b *books) load(t *rapid.T) {
 	h, err := wire.DecodeHeader(rapid.SampledFrom(b.tasks).Draw(t, "task").Payload)
 	b.must(err)
-	one, err := b.shelf.Load(b.outer.Context(), h)
+	one, err := b.memory.Load(b.outer.Context(), h)
 	b.must(err)
 	two, err := b.store.Load(b.outer.Context(), h)
 	b.must(err)
@@ -111,7 +110,7 @@ func (b *books) load(t *rapid.T) {
 	}
 }
 
-// same compares two chunks but for their generations, which are random.
+// same compares two chunks except for their generations, which are random.
 func (b *books) same(one, two *ledger.Open) {
 	b.Helper()
 	if one == nil || two == nil {
@@ -128,7 +127,7 @@ func (b *books) same(one, two *ledger.Open) {
 	}
 }
 
-// settle ends some tokens of a chunk that was loaded at some time, maybe too long ago.
+// settle ends some tokens of a chunk that was loaded before, perhaps too long ago.
 func (b *books) settle(t *rapid.T) {
 	if len(b.loads) == 0 {
 		t.Skip("nothing is loaded")
@@ -164,7 +163,7 @@ func (b *books) settle(t *rapid.T) {
 	b.record(t)
 }
 
-// settleAgain sends the last step once more, as after a lost answer.
+// settleAgain sends the last step again, as after a lost reply.
 func (b *books) settleAgain(t *rapid.T) {
 	if b.sent[0] == nil {
 		t.Skip("nothing was settled")
@@ -173,7 +172,7 @@ func (b *books) settleAgain(t *rapid.T) {
 }
 
 func (b *books) record(t *rapid.T) {
-	one, err := b.shelf.Settle(b.outer.Context(), b.sent[:1])
+	one, err := b.memory.Settle(b.outer.Context(), b.sent[:1])
 	b.must(err)
 	two, err := b.store.Settle(b.outer.Context(), b.sent[1:])
 	b.must(err)
@@ -184,20 +183,20 @@ func (b *books) record(t *rapid.T) {
 
 func (b *books) fence(t *rapid.T) {
 	ref := rapid.SampledFrom(b.refs).Draw(t, "chunk")
-	b.must(b.shelf.Fence(b.outer.Context(), ref, ours))
+	b.must(b.memory.Fence(b.outer.Context(), ref, ours))
 	b.must(b.store.Fence(b.outer.Context(), ref, ours))
 }
 
 func (b *books) cancel(t *rapid.T) {
 	job := rapid.SampledFrom(b.jobs).Draw(t, "job")
-	if b.shelf.count(job, wire.Pending) == 0 {
+	if b.memory.count(job, wire.Pending) == 0 {
 		t.Skip("it is finished")
 	}
-	b.shelf.cancel(job)
+	b.memory.cancel(job)
 	b.must(b.store.Cancel(b.outer.Context(), job))
 }
 
-// held asks both whether a chunk that was loaded may be sent.
+// held asks both whether a chunk that was loaded may still be sent.
 func (b *books) held(t *rapid.T) {
 	if len(b.loads) == 0 {
 		t.Skip("nothing is loaded")
@@ -211,7 +210,7 @@ func (b *books) held(t *rapid.T) {
 		}
 		var err error
 		if i == 0 {
-			answers[i], err = b.shelf.Held(b.outer.Context(), []ledger.Hold{h})
+			answers[i], err = b.memory.Held(b.outer.Context(), []ledger.Hold{h})
 		} else {
 			answers[i], err = b.store.Held(b.outer.Context(), []ledger.Hold{h})
 		}
@@ -222,9 +221,9 @@ func (b *books) held(t *rapid.T) {
 	}
 }
 
-// compare holds every chunk and balance of the two against each other.
+// compare compares every chunk and balance of the two.
 func (b *books) compare(t *rapid.T) {
-	left, err := b.shelf.Left(b.outer.Context(), b.refs)
+	left, err := b.memory.Left(b.outer.Context(), b.refs)
 	b.must(err)
 	have, err := b.store.Left(b.outer.Context(), b.refs)
 	b.must(err)
@@ -237,7 +236,7 @@ func (b *books) compare(t *rapid.T) {
 		for o, n := range map[wire.Outcome]int{
 			wire.Delivered: st.Delivered, wire.Dropped: st.Dropped, wire.Expired: st.Expired, wire.Canceled: st.Canceled, wire.Pending: st.Pending,
 		} {
-			if want := b.shelf.count(job, o); n != want {
+			if want := b.memory.count(job, o); n != want {
 				t.Fatalf("job %s has %d %s in Redis, want %d", job, n, o, want)
 			}
 		}

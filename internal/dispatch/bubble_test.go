@@ -19,11 +19,11 @@ import (
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
-// bubble is a dispatcher on a shelf, within synctest: time passes only when
-// everybody waits, so who meets whom is certain.
+// bubble is a dispatcher on a memoryBook, within synctest: time passes only when
+// every goroutine waits, so the order of events is certain.
 type bubble struct {
 	*testing.T
-	shelf  *shelf
+	memory *memoryBook
 	vendor *vendor
 	gate   *gate
 	meter  *meter
@@ -36,13 +36,13 @@ type bubble struct {
 func inBubble(t *testing.T, change func(*bubble), test func(*bubble)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		b := &bubble{T: t, shelf: newShelf(), vendor: &vendor{}, gate: &gate{}, meter: newMeter()}
+		b := &bubble{T: t, memory: newMemoryBook(), vendor: &vendor{}, gate: &gate{}, meter: newMeter()}
 		b.acct = account.Account{
 			App: "shop", Vendor: b.vendor, Codes: classify.MustParse("nova", table), Batch: 10, Timeout: 10 * time.Second,
 			Spec: vendors.Spec{Name: "nova", Batch: 10, Unit: vendors.Tokens},
 		}
 		b.cfg = dispatch.Config{
-			Book: b.shelf, Gate: b.gate, Meter: b.meter, Policy: retry.Policy{Attempts: 3, First: time.Second, Max: time.Minute},
+			Book: b.memory, Gate: b.gate, Meter: b.meter, Policy: retry.Policy{Attempts: 3, First: time.Second, Max: time.Minute},
 			Linger: 10 * time.Millisecond, Requests: 8, Log: zerolog.Nop(),
 			Account: func(string, string) (*account.Account, bool) { return &b.acct, true },
 		}
@@ -51,7 +51,7 @@ func inBubble(t *testing.T, change func(*bubble), test func(*bubble)) {
 		}
 		b.d = dispatch.New(b.cfg)
 		test(b)
-		if why := b.shelf.complaints(); len(why) > 0 {
+		if why := b.memory.complaints(); len(why) > 0 {
 			t.Errorf("%q", why)
 		}
 	})
@@ -64,17 +64,17 @@ func entry(id string, tokens ...string) wire.Entry {
 	}
 }
 
-// chunk lays down a chunk on a priority's lane; entries whose Message is n have
+// chunk stores a chunk for a priority's lane; entries whose Message is n have
 // the n-th message.
 func (b *bubble) chunk(p push.Priority, entries ...wire.Entry) task {
 	c := wire.Chunk{Entries: entries}
 	for i := range 9 {
 		c.Messages = append(c.Messages, message(fmt.Sprint("message ", i)))
 	}
-	return b.shelf.add("{"+entries[0].Job+"-chunk}", wire.Lane("nova", string(p)), c)
+	return b.memory.add("{"+entries[0].Job+"-chunk}", wire.Lane("nova", string(p)), c)
 }
 
-// start runs a task and lets it come as far as it can.
+// start runs a task until every goroutine waits.
 func (b *bubble) start(ctx context.Context, t task) <-chan error {
 	done := make(chan error, 1)
 	go func() { done <- b.d.Handle(ctx, t.lane, t.Task) }()
@@ -105,7 +105,7 @@ func (b *bubble) finish(tasks ...task) {
 func (b *bubble) want(id string, want outcomes) {
 	b.Helper()
 	for _, o := range append(wire.Outcomes(), wire.Pending) {
-		if got := b.shelf.count(id, o); got != want[o] {
+		if got := b.memory.count(id, o); got != want[o] {
 			b.Errorf("job %s: %s is %d, want %d", id, o, got, want[o])
 		}
 	}

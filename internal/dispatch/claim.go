@@ -3,72 +3,129 @@ package dispatch
 import (
 	"cmp"
 	"context"
+	"iter"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/postrider/postrider/internal/dispatch/group"
 	"github.com/postrider/postrider/internal/ledger"
 	"github.com/postrider/postrider/internal/queue"
-	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/push/wire"
-	"github.com/postrider/postrider/pkg/retry"
 )
 
-// claim is a chunk in work: what became of its tokens so far, and what of that
-// is not recorded yet.
+// What shares a request, of claims.
+type (
+	segment = group.Segment[*claim]
+	batch   = group.Batch[*claim]
+	batches = group.Batches[*claim]
+)
+
+// claim is a chunk that is being worked: what became of its tokens so far, and
+// what of that is not recorded yet (see recorder). It is safe for concurrent use:
+// its methods take its lock, except those whose names end in Locked.
 type claim struct {
 	header wire.Header
 	task   string // its asynq id
-	// ours tells whether the task is still this run's; nil: it is not in work.
+	// ours tells whether the task is still this run's; nil: it is not being worked.
 	ours     func(context.Context) (bool, error)
 	open     *ledger.Open
-	loaded   time.Time // when the ledgers were last asked, at the earliest
 	place    queue.Place
 	promise  promise
 	vendor   string
 	priority push.Priority
+	fresh    bool // no step of the chunk was recorded before: nothing of it was sent
 
 	mu     sync.Mutex
-	states []byte
+	loaded time.Time // when Redis was last asked about the chunk and its jobs, at the earliest
+	states []byte    // of each token: wire.Resolved, wire.Sent, or its attempts
 	tail   wire.Tail
 	left   int // tokens without an outcome
-	listed int // the same, as the index of open work has it
-	cap    int
-	gen    uint32
-	step   *ledger.Step // not recorded yet; nil: nothing
-	jobs   map[int]int  // entries to indices of step.Jobs
-	// busy is closed when the step that is being recorded is; nil: none is.
-	busy  chan struct{}
-	fresh bool // no step was ever recorded of the chunk, as it was loaded: nothing of it was sent
-	lost  bool // another run recorded a step: this one has no say any more
-	// intents are the attempts behind tokens that are marked Sent.
+	cap    int // the most tokens of a request; 0: the account's limit
+	dead   int // tokens that ended dead
+	// intents are the attempts of tokens that are marked Sent.
 	intents map[int]byte
-
-	// parked are the jobs that were parked when the chunk was loaded.
-	parked map[string]time.Time
-
-	next    time.Time // when what is left comes again
-	held    time.Time // when the gate is to be asked again for the rest
-	heldFor string
-	counted bool
-	reason  string
-	dead    int
+	changes changes
+	back    comeback
 }
 
-func newClaim(task string, h wire.Header, open *ledger.Open, vendor string, p push.Priority) *claim {
+func newClaim(task string, h wire.Header, open *ledger.Open, lane string) *claim {
+	vendor, priority := wire.SplitLane(lane)
 	c := &claim{
-		header: h, task: task, open: open, vendor: vendor, priority: p, states: open.Chunk.States, tail: open.Chunk.Tail, cap: open.Chunk.Cap,
+		header: h, task: task, open: open, vendor: vendor, priority: push.Priority(priority),
+		states: open.Chunk.States, tail: open.Chunk.Tail, cap: open.Chunk.Cap,
 		fresh: open.Chunk.Version > 1 && open.Chunk.Gen == 0,
-		gen:   open.Chunk.Gen, left: len(open.Chunk.States),
+		left:  len(open.Chunk.States),
 	}
 	for _, s := range c.states {
 		if s == wire.Resolved {
 			c.left--
 		}
 	}
-	c.listed = c.left
+	c.changes.gen, c.changes.listed = open.Chunk.Gen, c.left
 	return c
+}
+
+// token is an unresolved token of a claim.
+type token struct {
+	entry int // the index of its entry
+	at    int // its place in the claim's states
+	text  string
+}
+
+// unresolvedLocked are the tokens without an outcome. They may be resolved while
+// it runs.
+func (c *claim) unresolvedLocked() iter.Seq[token] {
+	return func(yield func(token) bool) {
+		at := 0
+		for i := range c.open.Chunk.Entries {
+			for _, text := range c.open.Chunk.Entries[i].Tokens {
+				if c.states[at] != wire.Resolved && !yield(token{i, at, text}) {
+					return
+				}
+				at++
+			}
+		}
+	}
+}
+
+func (c *claim) entry(t token) *wire.Entry { return &c.open.Chunk.Entries[t.entry] }
+
+// remaining is how many tokens have no outcome.
+func (c *claim) remaining() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.left
+}
+
+// capped is the most tokens of a request of the chunk; 0: the account's limit.
+func (c *claim) capped() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.cap
+}
+
+// jobIDs are the ids of the entries' jobs.
+func (c *claim) jobIDs() []string {
+	ids := make([]string, len(c.open.Chunk.Entries))
+	for i := range ids {
+		ids[i] = c.open.Chunk.Entries[i].Job
+	}
+	return ids
+}
+
+// expires is when the first of the jobs expires that have tokens left.
+func (c *claim) expires() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var first int64
+	for t := range c.unresolvedLocked() {
+		if e := c.entry(t); first == 0 || e.Expires < first {
+			first = e.Expires
+		}
+	}
+	return time.UnixMilli(first)
 }
 
 // member is the claim's in the index of open work, with so many tokens left.
@@ -78,181 +135,93 @@ func (c *claim) member(left int) string {
 	return o.Encode()
 }
 
-// pending returns the step that collects what is to be recorded.
-func (c *claim) pending() *ledger.Step {
-	if c.step == nil {
-		c.step = &ledger.Step{
-			Ref: c.open.Ref, Offset: c.open.Chunk.StatesOffset(), App: c.header.App, Vendor: c.vendor,
-		}
-		c.jobs = map[int]int{}
-	}
-	return c.step
-}
-
-// job returns the entry's part of the step.
-func (c *claim) job(entry int) *ledger.JobStep {
-	s := c.pending()
-	i, ok := c.jobs[entry]
-	if !ok {
-		i = len(s.Jobs)
-		c.jobs[entry] = i
-		e := c.open.Chunk.Entries[entry]
-		s.Jobs = append(s.Jobs, ledger.JobStep{
-			Job: e.Job, Single: e.Single, Outcomes: map[wire.Outcome]int{}, Codes: map[string]int{},
-		})
-	}
-	return &s.Jobs[i]
-}
-
-// forget takes out a token whose outcome is already in its ledger.
-func (c *claim) forget(at int) {
-	c.pending()
-	c.states[at] = wire.Resolved
-	c.left--
-}
-
-// verdictRow is a row with what is made of it often.
-type verdictRow struct {
-	classify.Row
-	key  string
-	text string
-	// asked is when the request was made that it answers: what an invalid token
-	// is told to be dead since, since the phone may register meanwhile.
-	asked time.Time
-	// until is when the jobs go on that the gate parked for the row; zero: none.
-	until time.Time
-}
-
-// resolve notes that a token has its outcome.
-func (c *claim) resolve(at int) {
-	c.states[at] = wire.Resolved
-	c.left--
-}
-
-// end gives a token an outcome other than delivered. row is what the vendor said, nil if it was not asked.
-func (c *claim) end(entry, at int, token string, d retry.Decision, row *verdictRow) {
-	detail := ""
-	if row != nil {
-		detail = row.text
-	}
-	c.endWith(entry, at, token, d, row, detail)
-}
-
-// endWith is end with the detail of the dead letter, if the outcome is one.
-func (c *claim) endWith(entry, at int, token string, d retry.Decision, row *verdictRow, detail string) {
-	j := c.job(entry)
-	j.Outcomes[d.Outcome]++
-	if row != nil && row.Remedy == classify.DropToken {
-		c.step.Answered++ // what a refused message comes to says nothing of its tokens
-	}
-	attempts := int(c.states[at])
-	if row != nil {
-		attempts++
-	}
-	c.resolve(at)
-	switch d.Outcome {
-	case wire.Invalid:
-		c.step.Invalid = append(c.step.Invalid, ledger.InvalidToken{
-			App: c.header.App, Vendor: c.vendor, Token: token, Code: row.key, Reason: row.reason(), Job: j.Job, Action: string(row.Action),
-			At: row.asked,
-		})
-	case wire.Dead:
-		c.dead++
-		c.letter(entry, at, token, d.Reason, detail, attempts, row)
-	case wire.Delivered, wire.Dropped, wire.Expired, wire.Canceled, wire.Pending:
-	}
-}
-
-// reason is the vendor's own words, or the table's.
-func (r *verdictRow) reason() string {
-	if r.text != "" {
-		return r.text
-	}
-	return r.Meaning
-}
-
-// letter adds a token to the dead letter of its entry and reason.
-func (c *claim) letter(entry, at int, token string, reason wire.DeadReason, detail string, attempts int, row *verdictRow) {
-	e := c.open.Chunk.Entries[entry]
-	letter := ledger.DeadLetter{
-		App: c.header.App, Vendor: c.vendor, Job: e.Job, Reason: reason, Detail: detail, Attempts: attempts,
-		Message: c.message(e), Priority: string(c.priority), Delivery: string(push.AtLeastOnce), Start: e.Start, Expires: e.Expires,
-	}
-	if e.AtMostOnce {
-		letter.Delivery = string(push.AtMostOnce)
-	}
-	if attempts >= wire.Sent {
-		letter.Attempts = 1
-	}
-	if row != nil {
-		letter.Code, letter.Class = row.key, string(row.Class)
-	}
-	letter.Key = c.letterKey(e, at)
-	dead := c.step.Dead
-	if n := len(dead); n > 0 {
-		letter.Tokens = dead[n-1].Tokens
-		if dead[n-1] == letter { // all else is the same
-			dead[n-1].Tokens += "\n" + token
-			return
-		}
-	}
-	letter.Tokens = token
-	c.step.Dead = append(dead, letter)
-}
-
-func (c *claim) message(e wire.Entry) string {
-	if e.Message < 0 {
-		return c.open.Message
-	}
-	return c.open.Chunk.Messages[e.Message]
-}
-
-// again notes when what is left comes again: at the latest time that any of it needs.
-func (c *claim) again(at time.Time, reason string) {
+// asked is when Redis was last asked about the chunk and its jobs, at the earliest.
+func (c *claim) asked() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.later(at, reason, false)
+	return c.loaded
 }
 
-// later is again for who holds the lock.
-func (c *claim) later(at time.Time, reason string, counted bool) {
-	if at.After(c.next) {
-		c.next = at
-		c.reason = reason
+// confirm notes that what Redis said of the chunk was still true at a time.
+func (c *claim) confirm(at time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if at.After(c.loaded) {
+		c.loaded = at
 	}
-	c.counted = c.counted || counted
 }
 
-// verdict is the handler's answer.
+// stillOurs tells whether nobody else has run the claim's task since this run
+// began.
+func (c *claim) stillOurs(ctx context.Context) bool {
+	if c.ours == nil {
+		return false
+	}
+	ok, err := c.ours(ctx)
+	return ok && err == nil
+}
+
+// comeback is when, and why, a chunk with tokens left is worked again.
+type comeback struct {
+	// next is the latest time that any token needs whose wait only the chunk knows;
+	// zero: there is none.
+	next   time.Time
+	reason string
+	// gate is when the gate is first to be asked again about tokens that it keeps
+	// back; zero: there are none.
+	gate       time.Time
+	gateReason string
+	counted    bool // an attempt counts
+}
+
+// due is when the chunk comes back: when the last token whose wait only the chunk
+// knows may be sent, else when the gate is to be asked again.
+func (b comeback) due() (at time.Time, reason string) {
+	if b.next.IsZero() {
+		return b.gate, b.gateReason
+	}
+	return b.next, b.reason
+}
+
+// putBack notes that tokens are to be sent again, and not before a time.
+func (c *claim) putBack(at time.Time, reason string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.putBackLocked(at, reason, false)
+}
+
+func (c *claim) putBackLocked(at time.Time, reason string, counted bool) {
+	if at.After(c.back.next) {
+		c.back.next, c.back.reason = at, reason
+	}
+	c.back.counted = c.back.counted || counted
+}
+
+// askGateAt notes that the gate keeps tokens back, and when it is to be asked again.
+func (c *claim) askGateAt(at time.Time, reason string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.askGateAtLocked(at, reason)
+}
+
+func (c *claim) askGateAtLocked(at time.Time, reason string) {
+	if c.back.gate.IsZero() || at.Before(c.back.gate) {
+		c.back.gate, c.back.gateReason = at, reason
+	}
+}
+
+// verdict is the handler's result: nil if the chunk is done.
 func (c *claim) verdict(now time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case c.lost:
+	case c.changes.lost:
 		return &queue.AgainError{At: now.Add(time.Second), Reason: ledger.TakenOver}
-	case c.left > 0 || c.step != nil || c.busy != nil:
-		at, reason := c.due()
-		return &queue.AgainError{At: at, Promised: isPromise(reason), Counted: c.counted, Reason: cmp.Or(reason, "its time was up")}
+	case c.left > 0 || !c.changes.done():
+		at, reason := c.back.due()
+		return &queue.AgainError{At: at, Promised: isPromise(reason), Counted: c.back.counted, Reason: cmp.Or(reason, reasonTimeUp)}
 	case c.dead > 0:
-		return &queue.DeadError{Reason: strings.TrimSpace(c.reason + " dead letters were written: see enqueue dead list --job")}
+		return &queue.DeadError{Reason: strings.TrimSpace(c.back.reason + " " + deadLettersWritten)}
 	}
 	return nil
-}
-
-// intend marks a token of an at-most-once job before its request; unmark takes
-// the mark back when there is an answer. The attempts behind the token are kept
-// beside it meanwhile.
-func (c *claim) intend(at int) {
-	if c.intents == nil {
-		c.intents = map[int]byte{}
-	}
-	c.intents[at] = c.states[at]
-	c.states[at] = wire.Sent
-}
-
-func (c *claim) unmark(at int) {
-	if s, ok := c.intents[at]; ok {
-		c.states[at] = s
-		delete(c.intents, at)
-	}
 }

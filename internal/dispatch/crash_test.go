@@ -18,16 +18,16 @@ import (
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
-// start runs a task beside the test.
+// start runs a task in a goroutine.
 func (r *rig) start(ctx context.Context, t task) <-chan error {
 	done := make(chan error, 1)
 	go func() { done <- r.d.Handle(ctx, t.lane, t.Task) }()
 	return done
 }
 
-// A worker that was killed between its intent and its record never comes back;
-// one that was only frozen does, and must be refused. What the others see of
-// both is the same.
+// A worker that was killed between its intent and its record never comes back. A
+// worker that was only frozen does, and its record must be refused. Other workers
+// see no difference.
 func TestAWorkerThatFreezesInItsRequest(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -42,14 +42,14 @@ func TestAWorkerThatFreezesInItsRequest(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
 			began, thaw := make(chan struct{}, 1), make(chan struct{})
-			r.vendor.replies = []reply{hold(began, thaw, but(map[string]string{"t1": "gone"}))}
+			r.vendor.replies = []reply{answerWhen(began, thaw, but(map[string]string{"t1": "gone"}))}
 			j := job("a", "t1", "t2")
 			j.Delivery = c.delivery
 			tasks := r.alone(j)
 			frozen := r.start(t.Context(), tasks[0])
 			from(t, began, "the request")
 
-			r.finish(tasks...) // elsewhere
+			r.finish(tasks...) // by another worker
 			r.want("a", c.want)
 			close(thaw)
 			late := r.mustAgain(from(t, frozen, "the frozen worker's end"))
@@ -71,12 +71,12 @@ func TestAWorkerThatFreezesInItsRequest(t *testing.T) {
 	}
 }
 
-// The late run may be refused in the middle of a chunk that goes on.
+// The late run may be refused in the middle of a chunk that others work on.
 func TestALateRecordDoesNotTouchWhatGoesOn(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	began, thaw := make(chan struct{}, 1), make(chan struct{})
-	r.vendor.replies = []reply{hold(began, thaw, say("ok")), but(map[string]string{"t2": "busy"})}
+	r.vendor.replies = []reply{answerWhen(began, thaw, say("ok")), but(map[string]string{"t2": "busy"})}
 	tasks := r.alone(job("a", "t1", "t2"))
 	frozen := r.start(t.Context(), tasks[0])
 	from(t, began, "the request")
@@ -92,7 +92,7 @@ func TestALateRecordDoesNotTouchWhatGoesOn(t *testing.T) {
 	}
 }
 
-// book lets a test hold records back, or lose their answers.
+// book lets a test delay records, or lose their replies.
 type book struct {
 	dispatch.Book
 	settle func(ctx context.Context, steps []*ledger.Step, next func() ([]bool, error)) ([]bool, error)
@@ -106,8 +106,8 @@ func booked(settle func(ctx context.Context, steps []*ledger.Step, next func() (
 	return func(r *rig) { r.cfg.Book = &book{r.book, settle} }
 }
 
-// Of an at-most-once job no request may begin before its intent is in Redis,
-// also when another request of the same chunk is being recorded just then.
+// No request of an at-most-once job may begin before its intent is in Redis, even
+// if another request of the same chunk is being recorded at that moment.
 func TestNoRequestBeginsBeforeItsIntentIsRecorded(t *testing.T) {
 	t.Parallel()
 	var r *rig
@@ -169,8 +169,8 @@ func TestNoRequestBeginsBeforeItsIntentIsRecorded(t *testing.T) {
 	}
 }
 
-// Redis may take a step and its answer be lost: the step must count once.
-func TestARecordWhoseAnswerWasLostCountsOnce(t *testing.T) {
+// Redis may take a step, and its reply be lost: the step must count once.
+func TestARecordWhoseReplyWasLostCountsOnce(t *testing.T) {
 	t.Parallel()
 	lose := true
 	r := newRig(t, booked(func(_ context.Context, _ []*ledger.Step, next func() ([]bool, error)) ([]bool, error) {
@@ -188,8 +188,8 @@ func TestARecordWhoseAnswerWasLostCountsOnce(t *testing.T) {
 	}
 }
 
-// The other requests of the same chunk must not lose their answers over it.
-func TestARecordWhoseAnswerWasLostDoesNotShutItsOwnRunOut(t *testing.T) {
+// The other requests of the same chunk must not lose their answers by that.
+func TestARecordWhoseReplyWasLostDoesNotStopItsOwnRun(t *testing.T) {
 	t.Parallel()
 	calls, again := 0, make(chan struct{})
 	r := newRig(t, booked(func(_ context.Context, _ []*ledger.Step, next func() ([]bool, error)) ([]bool, error) {
@@ -202,7 +202,7 @@ func TestARecordWhoseAnswerWasLostDoesNotShutItsOwnRunOut(t *testing.T) {
 		}
 		return ok, err
 	}))
-	r.vendor.replies = []reply{say("ok"), hold(make(chan struct{}, 1), again, say("ok"))}
+	r.vendor.replies = []reply{say("ok"), answerWhen(make(chan struct{}, 1), again, say("ok"))}
 	other := job("b", "t3", "t4")
 	other.Message.Title = "Paid"
 	r.finish(r.packed(job("a", "t1", "t2"), other)...)
@@ -230,15 +230,15 @@ func TestAnAnswerOutlivesAnAbsenceOfRedis(t *testing.T) {
 	r.want("a", outcomes{wire.Delivered: 2})
 }
 
-// Every task in work notices when Redis is away; the log says so once, and once
-// that it is over.
-func TestAnAbsenceOfRedisIsToldOnce(t *testing.T) {
+// Every running task notices when Redis is away. The log says so once, and says
+// once that it is over.
+func TestAnAbsenceOfRedisIsLoggedOnce(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	inBubble(t, func(b *bubble) {
 		b.cfg.Log = zerolog.New(&log)
 		back := time.Now().Add(30 * time.Second)
-		b.cfg.Book = &book{b.shelf, func(_ context.Context, _ []*ledger.Step, next func() ([]bool, error)) ([]bool, error) {
+		b.cfg.Book = &book{b.memory, func(_ context.Context, _ []*ledger.Step, next func() ([]bool, error)) ([]bool, error) {
 			if time.Now().Before(back) {
 				return nil, context.DeadlineExceeded
 			}
@@ -269,7 +269,7 @@ func TestATaskIsNotAcknowledgedBeforeItsRecord(t *testing.T) {
 	var recording, release chan struct{}
 	inBubble(t, func(b *bubble) {
 		recording, release = make(chan struct{}), make(chan struct{})
-		b.cfg.Book = &book{b.shelf, func(_ context.Context, _ []*ledger.Step, next func() ([]bool, error)) ([]bool, error) {
+		b.cfg.Book = &book{b.memory, func(_ context.Context, _ []*ledger.Step, next func() ([]bool, error)) ([]bool, error) {
 			if len(b.vendor.sizes()) > 0 { // before it, their key is recorded
 				recording <- struct{}{}
 				<-release
@@ -296,7 +296,7 @@ func TestATaskIsNotAcknowledgedBeforeItsRecord(t *testing.T) {
 	})
 }
 
-// A fault in an adapter must end neither the worker nor the tasks of others.
+// A panic in an adapter must end neither the worker nor other tasks.
 func TestAnAdapterThatPanicsCostsItsTokensAnAttempt(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -12,6 +12,7 @@ import (
 	"github.com/postrider/postrider/internal/upload"
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/push/wire"
+	"github.com/postrider/postrider/pkg/retry"
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
@@ -69,7 +70,7 @@ func say(code string) reply {
 	}
 }
 
-// but answers success, and for the tokens named another code of level token.
+// but answers success, and another code of level token for the tokens named.
 func but(codes map[string]string) reply {
 	return func(r *vendors.Request) (vendors.Answer, error) {
 		a, _ := say("ok")(r)
@@ -98,8 +99,8 @@ func after(wait time.Duration, code string) reply {
 	}
 }
 
-// hold tells of the request and answers when it is let go.
-func hold(began chan<- struct{}, release <-chan struct{}, then reply) reply {
+// answerWhen sends to began when the request is made, and answers once release is closed.
+func answerWhen(began chan<- struct{}, release <-chan struct{}, then reply) reply {
 	return func(r *vendors.Request) (vendors.Answer, error) {
 		began <- struct{}{}
 		<-release
@@ -115,14 +116,13 @@ type gate struct {
 	paused   map[string]time.Time                              // apps that are
 	limited  func(a *account.Account, units int) time.Duration // the wait for the rate limit; nil: none
 	place    func(dispatch.Waiting) time.Duration
-	probe    string // what tickets carry
+	probe    string // what admissions have
 	units    []int
-	answered []classify.Row
-	said     []dispatch.Finding
-	park     func(dispatch.Finding) time.Duration // how long a configuration error parks its jobs; nil: it parks none
+	told     []dispatch.Finding
+	park     func(dispatch.Finding) time.Duration // how long a finding parks its jobs; nil: it parks none
 	parked   map[string]time.Time
 	clock    func() time.Time     // nil: time.Now
-	tickets  []dispatch.Admission // those that answers came with
+	answered []dispatch.Admission // those of requests whose answers it was told
 	done     []string             // probes that are over
 }
 
@@ -157,20 +157,22 @@ func (g *gate) Place(_ context.Context, _ *account.Account, w dispatch.Waiting) 
 	return g.place(w), nil
 }
 
-func (g *gate) Answered(_ context.Context, _ *account.Account, t dispatch.Admission, s dispatch.Finding) time.Time {
+func (g *gate) Answered(_ context.Context, _ *account.Account, t dispatch.Admission, findings []dispatch.Finding) []time.Time {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.answered = append(g.answered, s.Row)
-	g.said = append(g.said, s)
-	g.tickets = append(g.tickets, t)
-	if g.park == nil || s.Row.Remedy != classify.Config || s.Grant || s.Row.Scope == classify.ScopeToken {
-		return time.Time{}
+	g.told = append(g.told, findings...)
+	g.answered = append(g.answered, t)
+	parked := make([]time.Time, len(findings))
+	for i, f := range findings {
+		if g.park == nil || !f.Signal.Parks() {
+			continue
+		}
+		parked[i] = g.now().Add(g.park(f))
+		for _, j := range f.Jobs {
+			g.parked[j.ID] = parked[i]
+		}
 	}
-	until := g.now().Add(g.park(s))
-	for _, j := range s.Jobs {
-		g.parked[j.ID] = until
-	}
-	return until
+	return parked
 }
 
 func (g *gate) now() time.Time {
@@ -180,8 +182,8 @@ func (g *gate) now() time.Time {
 	return g.clock()
 }
 
-// Parked and Try are told of what park parked; a job is tried by the request that
-// asks first when its wait is over.
+// Parked and Try know what park parked; a job is tried by the request that asks
+// first when its wait is over.
 func (g *gate) Parked(_ context.Context, _ *account.Account, jobs func() []string) (map[string]time.Time, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -213,13 +215,13 @@ func (g *gate) Done(_ context.Context, _ *account.Account, t dispatch.Admission)
 	}
 }
 
-// remedies are those that the gate was told of.
-func (g *gate) remedies() []classify.Remedy {
+// signals are those that the gate was told.
+func (g *gate) signals() []retry.Signal {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	out := make([]classify.Remedy, len(g.answered))
-	for i, row := range g.answered {
-		out[i] = row.Remedy
+	out := make([]retry.Signal, len(g.told))
+	for i, f := range g.told {
+		out[i] = f.Signal
 	}
 	return out
 }
@@ -230,9 +232,9 @@ type meter struct {
 	requests int
 	outcomes map[wire.Outcome]int
 	again    map[classify.Remedy]int
-	// fed and held are entries; suppressed are tokens.
-	fed, held, suppressed int
-	recovered             map[string]int
+	// fed and held are entries, held the quarantined ones; skipped are tokens.
+	fed, held, skipped int
+	recovered          map[string]int
 }
 
 func newMeter() *meter {
@@ -251,10 +253,10 @@ func (m *meter) Outcome(_, _ string, o wire.Outcome, n int) {
 	m.outcomes[o] += n
 }
 
-func (m *meter) Again(_, _ string, row classify.Row, n int) {
+func (m *meter) Again(_, _ string, remedy classify.Remedy, n int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.again[row.Remedy] += n
+	m.again[remedy] += n
 }
 
 func (m *meter) Invalid(_, _ string, n int, held bool) {
@@ -270,7 +272,7 @@ func (m *meter) Invalid(_, _ string, n int, held bool) {
 func (m *meter) Skipped(_, _ string, n int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.suppressed += n
+	m.skipped += n
 }
 
 func (m *meter) Recovered(reason string, n int) {
@@ -286,11 +288,11 @@ func (granter) Grant(context.Context, time.Time) (vendors.Grant, error) {
 	return vendors.Grant{}, errors.New("only the store of access tokens grants")
 }
 
-// access hands out tokens that are numbered by how often they were given up.
+// access returns tokens that are numbered by how often they were invalidated.
 type access struct {
 	mu      sync.Mutex
 	n       int
-	stuck   bool // hands out the same token for ever
+	stuck   bool // returns the same token for ever
 	refusal error
 }
 
@@ -312,16 +314,16 @@ func (a *access) Invalidate(_ context.Context, _, _, token string) error {
 	return nil
 }
 
-// saver is a vendor that wants messages to more than one token laid up first.
-type saver struct {
+// uploader is a vendor that wants messages to more than one token uploaded first.
+type uploader struct {
 	*vendor
 	saves   int
 	refusal error
 }
 
-func (*saver) NeedsUpload(r *vendors.Request) bool { return len(r.Tokens) > 1 }
+func (*uploader) NeedsUpload(r *vendors.Request) bool { return len(r.Tokens) > 1 }
 
-func (s *saver) Upload(context.Context, *vendors.Request) (vendors.Uploaded, error) {
+func (s *uploader) Upload(context.Context, *vendors.Request) (vendors.Uploaded, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.refusal != nil {
@@ -331,14 +333,14 @@ func (s *saver) Upload(context.Context, *vendors.Request) (vendors.Uploaded, err
 	return vendors.Uploaded{ID: fmt.Sprint("saved-", s.saves), Lifetime: time.Hour}, nil
 }
 
-// names keeps the names of saved messages in memory.
-type names struct {
+// uploadedIDs keeps the ids of uploaded messages in memory.
+type uploadedIDs struct {
 	mu   sync.Mutex
 	ids  map[upload.Message]string
 	gone []string
 }
 
-func (n *names) ID(ctx context.Context, m upload.Message, save func(context.Context) (vendors.Uploaded, error)) (string, error) {
+func (n *uploadedIDs) ID(ctx context.Context, m upload.Message, save func(context.Context) (vendors.Uploaded, error)) (string, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if id, ok := n.ids[m]; ok {
@@ -355,7 +357,7 @@ func (n *names) ID(ctx context.Context, m upload.Message, save func(context.Cont
 	return got.ID, nil
 }
 
-func (n *names) Forget(_ context.Context, m upload.Message, id string) error {
+func (n *uploadedIDs) Forget(_ context.Context, m upload.Message, id string) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.ids[m] == id {
@@ -365,14 +367,14 @@ func (n *names) Forget(_ context.Context, m upload.Message, id string) error {
 	return nil
 }
 
-// multi is a vendor that takes different messages in one request.
-type multi struct {
+// mixedSender is a vendor that takes different messages in one request.
+type mixedSender struct {
 	*vendor
 	batches [][]vendors.Request
 	many    func(rs []*vendors.Request) (vendors.Answer, error) // nil: success
 }
 
-func (m *multi) SendMixed(_ context.Context, rs []*vendors.Request) (vendors.Answer, error) {
+func (m *mixedSender) SendMixed(_ context.Context, rs []*vendors.Request) (vendors.Answer, error) {
 	m.mu.Lock()
 	batch := make([]vendors.Request, len(rs))
 	for i, r := range rs {

@@ -23,7 +23,7 @@ func (b *bubble) admitAfter(wait time.Duration) {
 	b.gate.admit = func() (time.Duration, string, error) { return time.Until(open), "nova/http/503: flow control", nil }
 }
 
-func TestAShortWaitIsSatOut(t *testing.T) {
+func TestAShortWaitIsSpentInTheHandler(t *testing.T) {
 	t.Parallel()
 	inBubble(t, nil, func(b *bubble) {
 		b.admitAfter(800 * time.Millisecond)
@@ -144,7 +144,7 @@ func TestDrainLetsRequestsEnd(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(b *bubble) { b.cfg.Requests = 1 }, func(b *bubble) {
 		began, release := make(chan struct{}, 1), make(chan struct{})
-		b.vendor.replies = []reply{hold(began, release, say("ok"))}
+		b.vendor.replies = []reply{answerWhen(began, release, say("ok"))}
 		sending := b.start(b.Context(), b.chunk(push.High, entry("a", "t1")))
 		waiting := b.start(b.Context(), b.chunk(push.High, entry("b", "t2"))) // for the only slot
 		b.d.Drain()
@@ -158,7 +158,7 @@ func TestDrainLetsRequestsEnd(t *testing.T) {
 	})
 }
 
-// A task that asynq took back leaves without a request.
+// A task that asynq took back ends without a request.
 func TestATaskThatIsTakenBackLeaves(t *testing.T) {
 	t.Parallel()
 	inBubble(t, nil, func(b *bubble) {
@@ -177,7 +177,7 @@ func TestATaskThatIsTakenBackLeaves(t *testing.T) {
 	})
 }
 
-// An eighth of the requests in flight is for high priority alone.
+// An eighth of the requests in flight is for high priority only.
 func TestRequestsInFlightAreBounded(t *testing.T) {
 	t.Parallel()
 	inBubble(t, nil, func(b *bubble) {
@@ -223,7 +223,7 @@ func TestRequestsInFlightAreBounded(t *testing.T) {
 	})
 }
 
-// A short pause is sat out by whoever comes, and takes no slot meanwhile.
+// A request waits for the end of a short pause in its handler, without a slot.
 func TestAShortPauseOfOneAppLeavesRoomForOthers(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(b *bubble) {

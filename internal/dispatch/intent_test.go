@@ -22,21 +22,21 @@ func unsent(code string) reply {
 	}
 }
 
-// savingOnce is a saver whose first save fails, and that tells what was recorded by then.
-type savingOnce struct {
-	*saver
+// uploadingOnce is an uploader whose first upload fails, and that tells what was recorded by then.
+type uploadingOnce struct {
+	*uploader
 	look func()
 }
 
-func (s *savingOnce) Upload(ctx context.Context, r *vendors.Request) (vendors.Uploaded, error) {
+func (s *uploadingOnce) Upload(ctx context.Context, r *vendors.Request) (vendors.Uploaded, error) {
 	s.look()
-	saved, err := s.saver.Upload(ctx, r)
+	saved, err := s.uploader.Upload(ctx, r)
 	s.refusal = nil
 	return saved, err
 }
 
-// The outcome of an at-most-once token is unknown only when something of its
-// request may have reached the vendor.
+// The outcome of an at-most-once token is unknown only if part of its request may
+// have reached the vendor.
 func TestWithoutARequestNoOutcomeIsUnknown(t *testing.T) {
 	t.Parallel()
 	flow := &vendors.Error{Op: "fetch access token", Code: classify.Code{Level: classify.Auth, Code: "flow"}}
@@ -62,14 +62,14 @@ func TestWithoutARequestNoOutcomeIsUnknown(t *testing.T) {
 		"the grant was cut off":                     granting(broken),
 		"redis cannot be asked for an access token": granting(errors.New("redis is away")),
 		"the message cannot be saved at the vendor": func(r *rig) func(*rig) {
-			s := &savingOnce{saver: &saver{vendor: r.vendor, refusal: broken}}
+			s := &uploadingOnce{uploader: &uploader{vendor: r.vendor, refusal: broken}}
 			s.look = func() {
 				c, err := wire.DecodeChunk(r.rdb.Get(r.Context(), r.chunk()).Val())
 				if err != nil || slices.Contains(c.States, wire.Sent) {
 					r.Errorf("states are %v, %v before the request: the intent is recorded too early", c, err)
 				}
 			}
-			r.acct.Vendor, r.cfg.Saved = s, &names{}
+			r.acct.Vendor, r.cfg.Uploaded = s, &uploadedIDs{}
 			return func(*rig) {}
 		},
 	} {

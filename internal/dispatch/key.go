@@ -6,13 +6,14 @@ import (
 	"encoding/hex"
 	"strconv"
 
+	"github.com/postrider/postrider/internal/dispatch/group"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
 // A token has one idempotency key on every try, and two jobs have two, whatever
 // they say. The key follows from message and job, so that nothing has to be
-// written. Only where tokens of several jobs share a message in one request, and
+// stored. Only where tokens of several jobs share a message in one request, and
 // with it one key, the key is drawn at random, and is in the tail of each of
 // their chunks before the request is made. A chunk of which no step was ever
 // recorded has not been sent under any key; only its tokens join others.
@@ -24,25 +25,28 @@ func requestKey(digest string, epoch int64, job string) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// joinKey is what the token at a place of the chunk shares a request by, beside
+// epoch is when the entry's job starts, in units of group.Near.
+func epoch(e *wire.Entry) int64 { return e.Start / group.Near.Milliseconds() }
+
+// groupKey is what the token at a place of the chunk shares a request by, beside
 // app and vendor.
-func (c *claim) joinKey(e wire.Entry, digest string, at int) joinKey {
-	k := joinKey{digest: digest}
+func (c *claim) groupKey(e *wire.Entry, digest string, at int) group.Key {
+	k := group.Key{Digest: digest}
 	switch drawn := c.storedKey(at); {
 	case drawn != "":
-		k.key = drawn
+		k.Request = drawn
 	case c.oldKey(e):
-		k.key = requestKey(k.digest, e.Start/near.Milliseconds(), "")
+		k.Request = requestKey(digest, epoch(e), "")
 	case e.Message < 0 || !c.fresh:
-		k.key = requestKey(k.digest, 0, e.Job)
+		k.Request = requestKey(digest, 0, e.Job)
 	default:
-		k.start = e.Start / near.Milliseconds()
+		k.Start = epoch(e)
 	}
 	return k
 }
 
 // digest identifies the entry's message.
-func (c *claim) digest(e wire.Entry) string {
+func (c *claim) digest(e *wire.Entry) string {
 	if c.header.Message != "" {
 		return c.header.Message
 	}
@@ -50,13 +54,13 @@ func (c *claim) digest(e wire.Entry) string {
 }
 
 // oldKey: the entry is in a chunk of version 1 and shares its key with other jobs.
-func (c *claim) oldKey(e wire.Entry) bool { return c.open.Chunk.Version == 1 && e.Message >= 0 }
+func (c *claim) oldKey(e *wire.Entry) bool { return c.open.Chunk.Version == 1 && e.Message >= 0 }
 
-// letterKey is the key that a dead letter of the token has to carry: one that
+// replayKey is the key that a dead letter of the token has to contain: one that
 // its replay could not make from job and message.
-func (c *claim) letterKey(e wire.Entry, at int) string {
+func (c *claim) replayKey(e *wire.Entry, at int) string {
 	if c.oldKey(e) {
-		return requestKey(c.digest(e), e.Start/near.Milliseconds(), "")
+		return requestKey(c.digest(e), epoch(e), "")
 	}
 	return c.storedKey(at)
 }
@@ -69,56 +73,48 @@ func (c *claim) storedKey(at int) string {
 	return c.tail.Keys[at]
 }
 
-// sameKey is how many tokens at the span's front have the same stored key.
-func (s *span) sameKey() int {
-	if s.c.tail.Keys == nil {
-		return len(s.tokens)
+// sameKey is how many tokens at the segment's front have the same stored key.
+func (c *claim) sameKey(s *segment) int {
+	if c.tail.Keys == nil {
+		return len(s.Tokens)
 	}
 	n := 1
-	for n < len(s.tokens) && s.c.tail.Keys[s.place(n)] == s.c.tail.Keys[s.place(0)] {
+	for n < len(s.Tokens) && c.tail.Keys[s.Place(n)] == c.tail.Keys[s.Place(0)] {
 		n++
 	}
 	return n
 }
 
-// job tells the parcel's only job, or that it has several.
-func (p *parcel) job() (job string, several bool) {
-	for _, s := range p.spans {
-		switch has := s.c.open.Chunk.Entries[s.entry].Job; {
-		case job == "":
-			job = has
-		case job != has:
-			return "", true
-		}
+// storeKey notes a key that was drawn for the segment's tokens.
+func (c *claim) storeKey(s *segment, key string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.changeLocked()
+	if c.tail.Keys == nil {
+		c.tail.Keys = make([]string, len(c.states))
 	}
-	return job, false
+	for i := range s.Tokens {
+		c.tail.Keys[s.Place(i)] = key
+	}
 }
 
-// identify gives the parcel its idempotency key before its first request. One
-// with several jobs gets a random one, that is noted to be recorded: the caller
-// settles its claims before the request.
-func (p *parcel) identify() {
-	if p.tag != "" {
+// identify gives the batch its idempotency key before its first request. A batch
+// of several jobs gets a random one, which has to be recorded before the request.
+func identify(b *batch) {
+	if b.Tag != "" {
 		return
 	}
-	job, several := p.job()
+	job, several := b.Job()
 	if !several {
-		p.tag = requestKey(p.digest, 0, job)
+		b.Tag = requestKey(b.Digest, 0, job)
 		return
 	}
-	p.shared, p.unrecorded = true, true
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails
-	p.tag = hex.EncodeToString(b[:])
-	for _, s := range p.spans {
-		s.c.mu.Lock()
-		s.c.pending()
-		if s.c.tail.Keys == nil {
-			s.c.tail.Keys = make([]string, len(s.c.states))
-		}
-		for i := range s.tokens {
-			s.c.tail.Keys[s.place(i)] = p.tag
-		}
-		s.c.mu.Unlock()
+	b.Shared, b.Unrecorded = true, true
+	var random [16]byte
+	_, _ = rand.Read(random[:]) // never fails
+	b.Tag = hex.EncodeToString(random[:])
+	for i := range b.Segments {
+		s := &b.Segments[i]
+		s.Owner.storeKey(s, b.Tag)
 	}
 }

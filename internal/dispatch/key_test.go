@@ -30,8 +30,8 @@ func (v *vendor) keys() map[string][]string {
 	return all
 }
 
-// wantKeys demands that a token was sent n times under one key each time, and
-// answers the keys.
+// wantKeys checks that a token was sent n times, each time under one key, and
+// returns the keys.
 func (r *rig) wantKeys(token string, n int) []string {
 	r.Helper()
 	keys := r.vendor.keys()[token]
@@ -41,7 +41,7 @@ func (r *rig) wantKeys(token string, n int) []string {
 	return keys
 }
 
-// wantOneKey demands that a token was sent n times under the same key.
+// wantOneKey checks that a token was sent n times under the same key.
 func (r *rig) wantOneKey(token string, n int) string {
 	r.Helper()
 	keys := r.vendor.keys()[token]
@@ -66,8 +66,8 @@ func (r *rig) streamed(id string, tokens ...string) []task {
 	return r.tasks()
 }
 
-// Vendors swallow a key that they know: the second of two jobs would be counted
-// as delivered and never reach the phone.
+// Vendors drop a message whose key they know: the second of two jobs would be
+// counted as delivered and never reach the phone.
 func TestTwoJobsWithTheSameWordsToOnePhoneHaveTwoKeys(t *testing.T) {
 	t.Parallel()
 	for name, enqueue := range map[string]func(*rig) []task{
@@ -106,8 +106,8 @@ func TestJoinedJobsWithTheSameWordsToOnePhoneHaveTwoKeys(t *testing.T) {
 	})
 }
 
-// Whatever becomes of a request, the next one of its tokens has its key, and
-// takes none in that was sent under another.
+// However a request ends, the next one of its tokens has the same key, and no
+// token in it was sent under another.
 func TestEachTryOfATokenHasOneKey(t *testing.T) {
 	t.Parallel()
 	for name, enqueue := range map[string]func(*rig) []task{
@@ -139,13 +139,13 @@ func TestEachTryOfATokenHasOneKey(t *testing.T) {
 	}
 }
 
-// Tokens of several jobs that share a request have a key that was drawn, and is
-// in Redis before the vendor sees it: the worker may die in the request.
+// Tokens of several jobs that share a request have a key that was drawn at random.
+// It is in Redis before the vendor sees it: the worker may die during the request.
 func TestADrawnKeyIsRecordedBeforeItsRequest(t *testing.T) {
 	t.Parallel()
 	inBubble(t, nil, func(b *bubble) {
 		b.vendor.replies = []reply{func(q *vendors.Request) (vendors.Answer, error) {
-			for ref, c := range b.shelf.open() {
+			for ref, c := range b.memory.open() {
 				if c.Gen == 0 || !slices.Equal(c.Tail.Keys, []string{q.Key}) {
 					t.Errorf("%s has generation %d and the keys %q, want %s", ref, c.Gen, c.Tail.Keys, q.Key)
 				}
@@ -157,7 +157,7 @@ func TestADrawnKeyIsRecordedBeforeItsRequest(t *testing.T) {
 		for _, end := range ends {
 			<-time.After(time.Until(mustAgain(b.T, <-end).At))
 		}
-		// They come back by themselves, beside a job that was never sent.
+		// They come back by themselves, and so does a job that was never sent.
 		late := b.start(b.Context(), b.chunk(push.Normal, entry("c", "t3")))
 		b.finish(tasks...)
 		<-late
@@ -170,14 +170,14 @@ func TestADrawnKeyIsRecordedBeforeItsRequest(t *testing.T) {
 	})
 }
 
-// A worker that is told to stop may be gone before an open request has its
-// answer: the chunk then tells that its tokens may have been sent.
+// A worker that is told to stop may end before an open request has its answer.
+// Then the chunk says that its tokens may have been sent.
 func TestAnOpenRequestIsNotedWhenTheWorkerStops(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	tasks := r.alone(job("a", "t1"))
 	began, release := make(chan struct{}, 1), make(chan struct{})
-	r.vendor.replies = []reply{hold(began, release, say("ok"))}
+	r.vendor.replies = []reply{answerWhen(began, release, say("ok"))}
 	end := make(chan error, 1)
 	go func() { end <- r.handle(tasks[0]) }()
 	from(t, began, "the request")
@@ -202,7 +202,7 @@ func TestAnOpenRequestIsNotedWhenTheWorkerStops(t *testing.T) {
 	r.want("a", outcomes{wire.Delivered: 1})
 }
 
-// What came to Redis before version 2 is finished under the key that it had.
+// Jobs that were enqueued before version 2 are finished under the key that they had.
 func TestAChunkOfVersionOneKeepsItsKey(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -257,21 +257,21 @@ func TestAReplayHasTheKeyOfItsFirstTry(t *testing.T) {
 	}
 }
 
-// Receipts come under the request's key: each is the job's whose message it was.
+// Receipts come under the request's key: each belongs to the job whose message it was.
 func TestTwoJobsToOnePhoneHaveReceiptsOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	tr := &tracer{}
 	r := newRig(t, traced(tr, true))
 	r.finish(r.packed(job("a", "t1", "t2"), job("b", "t1"))...)
-	booked := map[string]string{} // tags to jobs of t1
+	noted := map[string]string{} // tags to jobs of t1
 	for _, s := range tr.sent {
 		if s.Job != "" {
-			booked[s.Tag] = s.Job
+			noted[s.Tag] = s.Job
 		} else if j := s.Tokens["t1"]; j != "" {
-			booked[s.Tag] = j
+			noted[s.Tag] = j
 		}
 	}
-	if jobs := slices.Sorted(maps.Values(booked)); strings.Join(jobs, " ") != "a b" {
-		t.Errorf("receipts for t1 are booked to %v, want a and b", booked)
+	if jobs := slices.Sorted(maps.Values(noted)); strings.Join(jobs, " ") != "a b" {
+		t.Errorf("receipts for t1 belong to %v, want a and b", noted)
 	}
 }

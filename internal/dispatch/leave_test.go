@@ -15,13 +15,13 @@ import (
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
-// dawdler answers a request after a while, unless its context ends first.
-type dawdler struct {
+// slowSender answers a request after a time, unless its context ends first.
+type slowSender struct {
 	*vendor
 	takes time.Duration
 }
 
-func (v dawdler) Send(ctx context.Context, r *vendors.Request) (vendors.Answer, error) {
+func (v slowSender) Send(ctx context.Context, r *vendors.Request) (vendors.Answer, error) {
 	select {
 	case <-time.After(v.takes):
 		return v.vendor.Send(ctx, r)
@@ -34,7 +34,7 @@ func (v dawdler) Send(ctx context.Context, r *vendors.Request) (vendors.Answer, 
 	}
 }
 
-// unready is a vendor whose access token, or name for a saved message, never comes.
+// unready is a vendor whose access token, or id of an uploaded message, never comes.
 type unready struct{ granter }
 
 func (unready) NeedsUpload(*vendors.Request) bool { return true }
@@ -43,7 +43,7 @@ func (unready) Upload(context.Context, *vendors.Request) (vendors.Uploaded, erro
 	return vendors.Uploaded{}, errors.New("only the store of saved messages saves")
 }
 
-// never has the dispatcher wait for what never comes.
+// never makes the dispatcher wait for something that never comes.
 type never struct{}
 
 func (never) Access(ctx context.Context, _, _ string, _ vendors.Granter, _ string) (string, error) {
@@ -60,12 +60,12 @@ func (never) ID(ctx context.Context, _ upload.Message, _ func(context.Context) (
 
 func (never) Forget(context.Context, upload.Message, string) error { return nil }
 
-func TestWhoLeavesASharedRequestTakesNobodyAlong(t *testing.T) {
+func TestATaskThatLeavesASharedRequestDoesNotEndIt(t *testing.T) {
 	t.Parallel()
 	for name, leaver := range map[string]int{"the first one": 0, "another one": 1} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			inBubble(t, func(b *bubble) { b.acct.Vendor = dawdler{b.vendor, 5 * time.Second} }, func(b *bubble) {
+			inBubble(t, func(b *bubble) { b.acct.Vendor = slowSender{b.vendor, 5 * time.Second} }, func(b *bubble) {
 				ctx, cancel := context.WithCancel(b.Context())
 				var ends []<-chan error
 				for i, id := range []string{"a", "b", "c"} {
@@ -81,7 +81,7 @@ func TestWhoLeavesASharedRequestTakesNobodyAlong(t *testing.T) {
 				cancel()
 				<-ends[leaver]
 				if took := time.Since(left); took > 0 {
-					b.Errorf("who left returned after %v", took)
+					b.Errorf("the task that left returned after %v", took)
 				}
 				for i, end := range ends {
 					if i != leaver {
@@ -91,7 +91,7 @@ func TestWhoLeavesASharedRequestTakesNobodyAlong(t *testing.T) {
 					}
 				}
 				for _, id := range []string{"a", "b", "c"} {
-					b.want(id, outcomes{wire.Delivered: 1}) // also of the one who left
+					b.want(id, outcomes{wire.Delivered: 1}) // also of the task that left
 				}
 				if n := len(b.vendor.sizes()); n != 1 {
 					b.Errorf("%d requests, want 1", n)
@@ -101,7 +101,7 @@ func TestWhoLeavesASharedRequestTakesNobodyAlong(t *testing.T) {
 	}
 }
 
-// A request that we give up says nothing of the vendor, and uses no attempt.
+// A request that this worker gives up says nothing about the vendor, and uses no attempt.
 func TestWhatWeGiveUpIsNotTheVendorsFault(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -113,17 +113,17 @@ func TestWhatWeGiveUpIsNotTheVendorsFault(t *testing.T) {
 		"a request, at most once": {"answer", true, outcomes{wire.Dead: 1}},
 		"a grant":                 {"access", false, outcomes{wire.Pending: 1}},
 		"a grant, at most once":   {"access", true, outcomes{wire.Pending: 1}},
-		"a save":                  {"save", false, outcomes{wire.Pending: 1}},
-		"a save, at most once":    {"save", true, outcomes{wire.Pending: 1}},
+		"an upload":               {"upload", false, outcomes{wire.Pending: 1}},
+		"an upload, at most once": {"upload", true, outcomes{wire.Pending: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			inBubble(t, func(b *bubble) {
 				b.acct.Vendor = unready{granter{b.vendor}}
-				b.cfg.Access, b.cfg.Saved = &access{}, never{}
+				b.cfg.Access, b.cfg.Uploaded = &access{}, never{}
 				switch c.waitsFor {
 				case "answer":
-					b.acct.Vendor = dawdler{b.vendor, time.Hour}
+					b.acct.Vendor = slowSender{b.vendor, time.Hour}
 				case "access":
 					b.cfg.Access = never{}
 				}
@@ -141,8 +141,8 @@ func TestWhatWeGiveUpIsNotTheVendorsFault(t *testing.T) {
 					}
 				}
 				b.want("a", c.want)
-				if got := b.gate.answered; len(got) > 0 {
-					b.Errorf("the gate heard of %v", got)
+				if got := b.gate.signals(); len(got) > 0 {
+					b.Errorf("the gate was told %v", got)
 				}
 				if got := b.meter.requests; got > 0 {
 					b.Errorf("the meter counts %d requests", got)

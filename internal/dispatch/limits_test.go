@@ -10,7 +10,7 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-// few makes the vendor one that takes 10 tokens of a test message, and 100 of another.
+// few makes the vendor one that takes 10 tokens of a test message, and 100 of any other.
 func few(r *rig) { r.acct.Spec.TestBatch = 10 }
 
 func numbered(id string, n int, test bool) push.Job {

@@ -16,14 +16,14 @@ import (
 // lines are the requests of each account and priority that wait in this worker
 // for permits. A line is short: a request that does not fit is put back for a time
 // of its own, so that an app with a low rate and many tasks keeps no other app's
-// tasks from being worked.
+// tasks from being worked. docs/decisions/rate-limit-lines.md says why.
 type lines struct {
 	most int // requests of one line
 	mu   sync.Mutex
 	all  map[lineKey]line
 }
 
-// line is so many requests, which wait for so many permits.
+// line is how many requests wait, and for how many permits.
 type line struct{ requests, units int }
 
 type lineKey struct {
@@ -33,7 +33,7 @@ type lineKey struct {
 
 func lineOf(a *account.Account, p push.Priority) lineKey { return lineKey{a.App, a.Spec.Name, p} }
 
-// fits tells whether the line has room for a request. ahead are the permits that
+// fits tells whether the line has room for a request. ahead is how many permits
 // those in it wait for.
 func (l *lines) fits(a *account.Account, p push.Priority, units int) (ahead int, ok bool) {
 	l.mu.Lock()
@@ -48,8 +48,8 @@ func (l *lines) fitsLocked(a *account.Account, p push.Priority, units int) (ahea
 	return have.units, have.requests == 0 || !long && have.requests < l.most
 }
 
-// join adds a request to the line, if it fits; leave is nil otherwise.
-func (l *lines) join(a *account.Account, p push.Priority, units int) (leave func(), ahead int) {
+// enter adds a request to the line if it fits; leave is nil otherwise.
+func (l *lines) enter(a *account.Account, p push.Priority, units int) (leave func(), ahead int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	ahead, ok := l.fitsLocked(a, p, units)
@@ -59,7 +59,7 @@ func (l *lines) join(a *account.Account, p push.Priority, units int) (leave func
 	return l.addLocked(a, p, units), ahead
 }
 
-// lineLength is how long the last in line waits, if nobody is in another worker's.
+// lineLength is how long the last one in a line waits, if no other worker has one.
 const lineLength = 1500 * time.Millisecond
 
 // add adds permits to the line however long it is.
@@ -85,16 +85,17 @@ func (l *lines) addLocked(a *account.Account, p push.Priority, units int) (leave
 	})
 }
 
+// ahead is how many permits those in the line wait for.
 func (l *lines) ahead(a *account.Account, p push.Priority) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.all[lineOf(a, p)].units
 }
 
-// putOff puts a task back, without loading its chunk, that would wait long for
-// the rate limit. A chunk with many messages is loaded: any of its jobs may have
+// yieldToRateLimit puts a task back, without loading its chunk, that would wait
+// long for the rate limit. A chunk of several jobs is loaded: any of them may have
 // been canceled, and that is to be counted soon.
-func (d *Dispatcher) putOff(ctx context.Context, h wire.Header, lane string, t queue.Task) error {
+func (d *Dispatcher) yieldToRateLimit(ctx context.Context, h wire.Header, lane string, t queue.Task) error {
 	vendor, name := wire.SplitLane(lane)
 	priority := push.Priority(name)
 	a, ok := d.Account(h.App, vendor)
@@ -113,37 +114,36 @@ func (d *Dispatcher) putOff(ctx context.Context, h wire.Header, lane string, t q
 		return err
 	}
 	w := Waiting{priority, a.Units(h.Tokens), ahead, p.kept(now)}
-	at, reason := d.placed(ctx, a, w, time.Unix(h.Expires, 0))
+	at, reason := d.turn(ctx, a, w, time.Unix(h.Expires, 0))
 	return &queue.AgainError{At: at, Promised: isPromise(reason), Reason: reason}
 }
 
-// placed is when a request comes again that waits for the rate limit, and why.
-func (d *Dispatcher) placed(ctx context.Context, a *account.Account, w Waiting, expires time.Time) (time.Time, string) {
+// turn is when a request comes again that waits for the rate limit, and why.
+func (d *Dispatcher) turn(ctx context.Context, a *account.Account, w Waiting, expires time.Time) (time.Time, string) {
 	wait, err := d.Gate.Place(ctx, a, w)
 	if err != nil {
-		return d.Now().Add(time.Second), "permit: " + err.Error()
+		return d.Now().Add(time.Second), reasonPermit + err.Error()
 	}
 	at := earlier(d.Now().Add(wait), expires)
-	return at, promiseWords + at.UTC().Format(promiseTime)
+	return at, reasonTurn + at.UTC().Format(promiseTime)
 }
 
 // A task that waits for the rate limit says until when in its last error, where
-// people see it in asynq's UI. When it comes again it tells by that whether its
-// time has come, or somebody had it come earlier.
+// people see it in asynq's UI. When it comes again that tells whether its time has
+// come, or somebody made it come earlier.
 const (
-	promiseWords = "waiting for the rate limit until "
-	promiseTime  = "2006-01-02T15:04:05.000Z"
+	promiseTime = "2006-01-02T15:04:05.000Z"
 	// promiseSlack is how much a task may be early: times are rounded, and clocks differ.
 	promiseSlack = 100 * time.Millisecond
 )
 
-func isPromise(reason string) bool { return strings.HasPrefix(reason, promiseWords) }
+func isPromise(reason string) bool { return strings.HasPrefix(reason, reasonTurn) }
 
 // promise is when a task was to come again for the rate limit; zero: it was not.
 type promise struct{ at time.Time }
 
 func promiseOf(t queue.Task) promise {
-	text, ok := strings.CutPrefix(t.LastError, promiseWords)
+	text, ok := strings.CutPrefix(t.LastError, reasonTurn)
 	if !ok {
 		return promise{}
 	}
@@ -157,80 +157,51 @@ func (p promise) before(now time.Time) bool { return p.at.Sub(now) > promiseSlac
 // kept tells whether the promised time has come.
 func (p promise) kept(now time.Time) bool { return !p.at.IsZero() && !p.before(now) }
 
-// promised tells whether all tasks of a shipment have waited their turn.
-func (s shipment) promised(now time.Time) bool {
-	return !slices.ContainsFunc(s.claims(), func(c *claim) bool { return !c.promise.kept(now) })
+// hadItsTurn tells whether all tasks of the request have waited for their turn.
+func (r *request) hadItsTurn(now time.Time) bool {
+	return !slices.ContainsFunc(r.batches.Owners(), func(c *claim) bool { return !c.promise.kept(now) })
 }
 
-// park leaves the places of the shipment's tasks to others.
-func (s shipment) park() (back func(), ok bool) {
-	var parked []func()
-	back = func() {
-		for _, b := range parked {
-			b()
-		}
-	}
-	for _, c := range s.claims() {
-		b, ok := c.place.Park()
-		if !ok {
-			back()
-			return nil, false
-		}
-		parked = append(parked, b)
-	}
-	return back, true
-}
-
-// goWide has a chunk of several requests begin, one of the few of its app and
-// lane at a time. At a rate limit it holds no place while it is worked: its
-// requests wait most of the time. Not ok: it is put back.
-func (d *Dispatcher) goWide(ctx context.Context, a *account.Account, c *claim) (leave func(), ok bool) {
-	now := d.Now()
+// beginLarge lets a chunk of several requests begin, one of the few of its app and
+// lane at a time. At a rate limit it has no place while it is worked: its requests
+// wait most of the time. Not ok: it is put back.
+func (d *Dispatcher) beginLarge(ctx context.Context, a *account.Account, c *claim) (end func(), ok bool) {
 	limited := a.Rate > 0 && c.priority != push.High
-	turn := slotFor(a, c.priority)
-	giveTurn, ok := d.slots.TryLarge(turn)
+	leave, ok := d.slots.TryLarge(slotFor(a, c.priority))
+	if !ok && limited {
+		w := Waiting{c.priority, a.Units(c.remaining()), d.lines.ahead(a, c.priority), c.promise.kept(d.Now())}
+		c.putBack(d.turn(ctx, a, w, c.expires()))
+		return nil, false
+	}
 	if !ok {
-		if limited {
-			w := Waiting{c.priority, a.Units(c.left), d.lines.ahead(a, c.priority), c.promise.kept(now)}
-			c.again(d.placed(ctx, a, w, c.expires()))
-			return nil, false
-		}
-		back, ok := c.place.Park()
-		if !ok {
-			c.again(now.Add(time.Second), "many chunks of the app are being worked")
-			return nil, false
-		}
-		defer back()
-		if giveTurn, ok = d.slots.WaitLarge(ctx, turn); !ok {
-			c.again(now, stopping)
-			return nil, false
-		}
+		leave, ok = d.awaitLarge(ctx, a, c)
 	}
-	if !limited {
-		return giveTurn, true
+	if !ok || !limited {
+		return leave, ok
 	}
-	out := d.lines.add(a, c.priority, a.Units(c.left))
+	leaveLine := d.lines.add(a, c.priority, a.Units(c.remaining()))
 	back, ok := c.place.Park()
 	if !ok {
 		back = func() {}
 	}
 	return func() {
 		back()
-		out()
-		giveTurn()
+		leaveLine()
+		leave()
 	}, true
 }
 
-// expires is when the first of the chunk's jobs that are left expires.
-func (c *claim) expires() time.Time {
-	var first int64
-	at := 0
-	for _, e := range c.open.Chunk.Entries {
-		states := c.states[at : at+len(e.Tokens)]
-		at += len(e.Tokens)
-		if slices.ContainsFunc(states, func(s byte) bool { return s != wire.Resolved }) && (first == 0 || e.Expires < first) {
-			first = e.Expires
-		}
+// awaitLarge waits, without a place, until a chunk of several requests may begin.
+// Not ok: it is put back.
+func (d *Dispatcher) awaitLarge(ctx context.Context, a *account.Account, c *claim) (leave func(), ok bool) {
+	back, ok := c.place.Park()
+	if !ok {
+		c.putBack(d.Now().Add(time.Second), reasonLarge)
+		return nil, false
 	}
-	return time.UnixMilli(first)
+	defer back()
+	if leave, ok = d.slots.WaitLarge(ctx, slotFor(a, c.priority)); !ok {
+		c.putBack(d.Now(), reasonStopping)
+	}
+	return leave, ok
 }

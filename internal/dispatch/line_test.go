@@ -17,17 +17,17 @@ import (
 
 // counting counts the chunks that are loaded.
 type counting struct {
-	*shelf
+	*memoryBook
 	loads int
 }
 
 func (c *counting) Load(ctx context.Context, h wire.Header) (*ledger.Open, error) {
 	c.loads++
-	return c.shelf.Load(ctx, h)
+	return c.memoryBook.Load(ctx, h)
 }
 
-// limited is a bubble whose app may send 10 tokens a second, and has had them for
-// the next so long; who asks for a place is told a minute.
+// limited is a bubble whose app may send 10 tokens a second, and has used them up
+// for a time. A request that asks for a place gets one in a minute.
 type limited struct {
 	*bubble
 	book   *counting
@@ -38,7 +38,7 @@ func atItsLimit(t *testing.T, free time.Duration, test func(*limited)) {
 	t.Helper()
 	l := &limited{}
 	inBubble(t, func(b *bubble) {
-		l.bubble, l.book = b, &counting{shelf: b.shelf}
+		l.bubble, l.book = b, &counting{memoryBook: b.memory}
 		b.cfg.Book, b.acct.Rate, b.cfg.Linger = l.book, 10, 0
 		open := time.Now().Add(free)
 		b.gate.limited = func(*account.Account, int) time.Duration { return time.Until(open) }
@@ -58,7 +58,7 @@ func (l *limited) ten(p push.Priority, id string) task {
 	return l.chunk(p, entry(id, tokens...))
 }
 
-// waits tells that the handler has not answered.
+// waits checks that the handler has not returned.
 func (l *limited) waits(end <-chan error) {
 	l.Helper()
 	select {
@@ -68,7 +68,7 @@ func (l *limited) waits(end <-chan error) {
 	}
 }
 
-func TestWhoDoesNotFitInLineGetsATimeBeforeItsChunkIsLoaded(t *testing.T) {
+func TestATaskThatDoesNotFitInLineGetsATimeBeforeItsChunkIsLoaded(t *testing.T) {
 	t.Parallel()
 	atItsLimit(t, 500*time.Millisecond, func(l *limited) {
 		first, second := l.start(l.Context(), l.ten(push.Normal, "a")), l.start(l.Context(), l.ten(push.Normal, "b"))
@@ -99,7 +99,7 @@ func TestWhoDoesNotFitInLineGetsATimeBeforeItsChunkIsLoaded(t *testing.T) {
 	})
 }
 
-// An app's bulk job keeps its other messages from nothing.
+// An app's bulk job does not delay its other messages.
 func TestEachPriorityHasALineOfItsOwn(t *testing.T) {
 	t.Parallel()
 	atItsLimit(t, 500*time.Millisecond, func(l *limited) {
@@ -130,9 +130,9 @@ func TestWhatWaitsLongerThanALineIsPutBack(t *testing.T) {
 	})
 }
 
-// Another worker may take the permits that a request waits for: then it would
-// wait in line for as long as it takes to pay for them.
-func TestWhoseWaitGrowsInLineIsPutBack(t *testing.T) {
+// Another worker may take the permits that a request waits for. Then the request
+// would wait in line until there are new ones.
+func TestARequestWhoseWaitGrowsInLineIsPutBack(t *testing.T) {
 	t.Parallel()
 	atItsLimit(t, 500*time.Millisecond, func(l *limited) {
 		begin := time.Now()
@@ -148,7 +148,7 @@ func TestWhoseWaitGrowsInLineIsPutBack(t *testing.T) {
 	})
 }
 
-func TestHighPriorityDoesNotStandInLine(t *testing.T) {
+func TestHighPriorityDoesNotWaitInLine(t *testing.T) {
 	t.Parallel()
 	atItsLimit(t, 500*time.Millisecond, func(l *limited) {
 		var ends []<-chan error
@@ -166,8 +166,9 @@ func TestHighPriorityDoesNotStandInLine(t *testing.T) {
 	})
 }
 
-// A task that had a time says so: it is in front of those that had none. One that
-// comes before its time was called: it may be canceled, so its chunk is loaded.
+// A task that had a time says so: it goes before those that had none. If a task
+// comes before its time, somebody made it come earlier: it may be canceled, so its
+// chunk is loaded.
 func TestATaskThatHadATime(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -209,7 +210,7 @@ func TestACanceledTaskIsNotPutBackForTheRateLimit(t *testing.T) {
 	atItsLimit(t, 500*time.Millisecond, func(l *limited) {
 		ends := []<-chan error{l.start(l.Context(), l.ten(push.Normal, "a")), l.start(l.Context(), l.ten(push.Normal, "b"))}
 		task := l.ten(push.Normal, "c")
-		l.shelf.cancel("c")
+		l.memory.cancel("c")
 		if err := <-l.start(l.Context(), task); err != nil {
 			t.Errorf("it ended with %v, want its tokens counted at once", err)
 		}
@@ -221,7 +222,7 @@ func TestACanceledTaskIsNotPutBackForTheRateLimit(t *testing.T) {
 }
 
 // A chunk of many messages is worked at the limit as a whole, however long that
-// takes; a third one of its app gets a time behind both.
+// takes. A third one of its app gets a time after both.
 func TestFewPackedChunksOfALimitedAppAreWorkedAtOnce(t *testing.T) {
 	t.Parallel()
 	atItsLimit(t, 500*time.Millisecond, func(l *limited) {

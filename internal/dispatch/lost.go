@@ -12,10 +12,21 @@ import (
 	"github.com/postrider/postrider/pkg/retry"
 )
 
-// Lost says what becomes of open work whose task is gone: it is to be sent again
-// where its chunk is there, with the task that it answers; tokens that were
-// deleted end canceled; and what nobody can send ends dead. The error wraps
-// wire.ErrNewer where only a newer version knows what to do.
+// Fence makes every earlier run of the task unable to record anything more and, if
+// it has not begun its request, to send anything more. It does nothing if the task
+// is no longer ours.
+func (d *Dispatcher) Fence(ctx context.Context, t queue.Task, ours func(context.Context) (bool, error)) error {
+	h, err := wire.DecodeHeader(t.Payload)
+	if err != nil {
+		return nil // nobody can work it, so there is no run to fence
+	}
+	return d.Book.Fence(ctx, h.Chunk, ours)
+}
+
+// Lost says what happens to open work whose task no longer exists. If its chunk
+// exists, it is to be sent again, with the task that Lost returns. If a person
+// deleted the task, its tokens end canceled, and what nobody can send ends dead.
+// The error wraps wire.ErrNewer if only a newer version knows what to do.
 func (d *Dispatcher) Lost(ctx context.Context, lane string, l queue.Lost) (again *wire.Task, err error) {
 	o := l.Open
 	h := wire.Header{Version: wire.HeaderVersion, Job: o.Job(), App: o.App, Chunk: o.Chunk, Tokens: o.Tokens, Expires: l.Expires}
@@ -25,7 +36,7 @@ func (d *Dispatcher) Lost(ctx context.Context, lane string, l queue.Lost) (again
 	case errors.As(err, &corrupt):
 		return nil, d.lose(ctx, lane, o, wire.DeadUnreadable)
 	case err != nil:
-		return nil, fmt.Errorf("look after task %s: %w", o.Task, err)
+		return nil, fmt.Errorf("recover task %s: %w", o.Task, err)
 	case open == nil:
 		return nil, d.lose(ctx, lane, o, wire.DeadLostTask)
 	}
@@ -46,36 +57,35 @@ func (d *Dispatcher) Lost(ctx context.Context, lane string, l queue.Lost) (again
 	return &wire.Task{ID: o.Task, Queue: lane, Payload: h.Encode()}, nil
 }
 
-// End ends what is not to be sent any more of a chunk whose task waits: what is
-// canceled or has expired. A run that begins meanwhile comes too late, or this does.
+// End ends the tokens of a chunk whose task waits that are no longer to be sent:
+// canceled and expired ones. If a run begins meanwhile, one of the two comes too
+// late, and changes nothing.
 func (d *Dispatcher) End(ctx context.Context, lane string, l queue.Lost) error {
 	h := wire.Header{Version: wire.HeaderVersion, Job: l.Job(), App: l.App, Chunk: l.Chunk, Tokens: l.Tokens, Expires: l.Expires}
 	open, err := d.Book.Load(ctx, h)
 	if err != nil || open == nil {
 		return nil //nolint:nilerr // the task's own run says what is wrong
 	}
-	vendor, priority := wire.SplitLane(lane)
-	c := newClaim(l.Task, h, open, vendor, push.Priority(priority))
-	d.sweep(c)
-	d.settled(ctx, c)
+	c := newClaim(l.Task, h, open, lane)
+	c.endUnsendable(d.Now())
+	d.recorder.recordAll(ctx, c)
 	return nil
 }
 
 // cancelLost ends what is left of a chunk whose task a person deleted.
 func (d *Dispatcher) cancelLost(ctx context.Context, lane string, h wire.Header, l queue.Lost, open *ledger.Open) error {
-	vendor, priority := wire.SplitLane(lane)
-	c := newClaim(l.Task, h, open, vendor, push.Priority(priority))
-	d.sweep(c)
+	c := newClaim(l.Task, h, open, lane)
+	c.endUnsendable(d.Now())
 	c.endAll(retry.Decision{Outcome: wire.Canceled}, "")
-	c.pending()
-	if !d.settled(ctx, c) {
-		return fmt.Errorf("look after task %s: its tokens could not be counted", l.Task)
+	c.touch() // so that a chunk with nothing left is removed
+	if !d.recorder.recordAll(ctx, c) {
+		return fmt.Errorf("recover task %s: its tokens could not be counted", l.Task)
 	}
 	d.Log.Debug().Str("app", h.App).Str("lane", lane).Str("task", l.Task).Msg("a task was deleted by hand: its tokens end canceled")
 	return nil
 }
 
-// lose ends what nobody can send any more.
+// lose ends what is left of a chunk that nobody can send any more.
 func (d *Dispatcher) lose(ctx context.Context, lane string, o wire.Open, reason wire.DeadReason) error {
 	n, err := d.Book.Lose(ctx, lane, o, reason)
 	if err != nil {
@@ -90,7 +100,8 @@ func (d *Dispatcher) lose(ctx context.Context, lane string, o wire.Open, reason 
 	return nil
 }
 
-// Adopt lists the work of a task that a producer of an older version enqueued.
+// Adopt adds a task that a producer of an older version enqueued to the index of
+// open work.
 func (d *Dispatcher) Adopt(ctx context.Context, lane string, t queue.Task) error {
 	h, err := wire.DecodeHeader(t.Payload)
 	if err != nil {
@@ -100,18 +111,18 @@ func (d *Dispatcher) Adopt(ctx context.Context, lane string, t queue.Task) error
 	var corrupt *ledger.CorruptError
 	switch {
 	case errors.Is(err, wire.ErrNewer), errors.As(err, &corrupt), err == nil && open == nil:
-		return nil // the same
+		return nil // as above
 	case err != nil:
 		return fmt.Errorf("list task %s: %w", t.ID, err)
 	}
-	vendor, priority := wire.SplitLane(lane)
-	return d.list(ctx, lane, newClaim(t.ID, h, open, vendor, push.Priority(priority)))
+	return d.list(ctx, lane, newClaim(t.ID, h, open, lane))
 }
 
-// list has the index of open work list a claim that an older producer's task
-// has; a newer one has listed it itself.
+// list adds a claim to the index of open work if an older producer enqueued its
+// task. A newer one has added it itself.
 func (d *Dispatcher) list(ctx context.Context, lane string, c *claim) error {
-	if c.header.Version == wire.HeaderVersion || c.left == 0 {
+	left := c.remaining()
+	if c.header.Version == wire.HeaderVersion || left == 0 {
 		return nil
 	}
 	packed := ""
@@ -119,7 +130,7 @@ func (d *Dispatcher) list(ctx context.Context, lane string, c *claim) error {
 		packed = wire.EncodePackedJobs(c.open.Chunk.Entries)
 	}
 	err := d.Book.List(ctx, ledger.Listing{
-		Lane: lane, Ref: c.open.Ref, Member: c.member(c.left), Gen: c.gen, Expires: c.header.Expires, PackedJobs: packed,
+		Lane: lane, Ref: c.open.Ref, Member: c.member(left), Gen: c.generation(), Expires: c.header.Expires, PackedJobs: packed,
 		Job: c.header.Job, Single: c.open.Chunk.Entries[0].Single,
 	})
 	if err != nil {

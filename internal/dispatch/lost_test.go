@@ -20,14 +20,14 @@ import (
 
 const normal = "nova:normal"
 
-// finder looks for lost tasks of the rig's lanes.
+// finder finds lost tasks of the rig's lanes.
 func (r *rig) finder() *queue.Finder {
 	return &queue.Finder{
 		Redis: r.rdb, Lanes: []string{"nova:high", normal, "nova:bulk"}, Lost: r.d.Lost, End: r.d.End, Bury: r.d.EndArchived, Log: zerolog.Nop(),
 	}
 }
 
-// wantNothingLeft demands that no chunk and no member of the open work is left.
+// wantNothingLeft checks that no chunk and no member of the open work is left.
 func (r *rig) wantNothingLeft() {
 	r.Helper()
 	for _, pattern := range []string{wire.ChunkKey("*"), wire.OpenKey("*"), wire.PackJobsKey("*")} {
@@ -45,8 +45,8 @@ func manyTokens(n int) []string {
 	return all
 }
 
-// What a person does in asynq's UI, by asynq's own commands, and what asynq does
-// by itself: every task comes up again, and every token is sent.
+// Tasks are lost by what a person does in asynq's UI, by asynq's own commands, and
+// by what asynq does itself: every task is restored, and every token is sent.
 func TestALostTaskIsSentAgain(t *testing.T) {
 	t.Parallel()
 	for name, lose := range map[string]func(r *rig, i *asynq.Inspector){
@@ -154,7 +154,7 @@ func TestACanceledJobIsCountedAlsoWhereItsTasksWait(t *testing.T) {
 	r.wantNothingLeft()
 }
 
-func TestALaneThatCannotBeLookedAtKeepsNoOtherFromIt(t *testing.T) {
+func TestALaneThatCannotBeReadDoesNotStopTheOthers(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	j := job("b", "t")
@@ -166,7 +166,7 @@ func TestALaneThatCannotBeLookedAtKeepsNoOtherFromIt(t *testing.T) {
 	_, err = i.DeleteAllPendingTasks("nova:bulk")
 	r.must(err)
 	if err := r.finder().Look(t.Context()); err == nil {
-		t.Error("no word of the lane that could not be looked at")
+		t.Error("the error does not name the lane that could not be read")
 	}
 	if n := len(r.tasks()); n != 1 {
 		t.Errorf("%d tasks wait in bulk, want the lost one", n)
@@ -190,8 +190,8 @@ func TestATaskThatWasDeletedInOurUIIsCanceled(t *testing.T) {
 	}
 }
 
-// What a person archives ends dead, also where asynq trims it from its archive
-// at once: it keeps 10,000.
+// What a person archives ends dead, even if asynq trims it from its archive at
+// once: asynq keeps 10,000.
 func TestWhatAsynqTrimsFromItsArchiveIsDead(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -219,8 +219,8 @@ func TestWhatAsynqTrimsFromItsArchiveIsDead(t *testing.T) {
 	}
 }
 
-// A lane that is always busy has tasks whose chunk is finished and which asynq
-// has not ended yet, so that there are never fewer tasks than members.
+// A lane that is always busy has tasks whose chunk is finished, but which asynq has
+// not ended yet, so there are never fewer tasks than members.
 func TestALostTaskIsFoundAmongManyOthers(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -251,7 +251,7 @@ func TestALostTaskIsFoundAmongManyOthers(t *testing.T) {
 	}
 }
 
-// Version 1 did not list open work.
+// Version 1 had no index of open work.
 func TestTheWorkOfOldProducersIsListed(t *testing.T) {
 	t.Parallel()
 	for _, when := range []string{"when it is loaded", "at a worker's start"} {
@@ -306,8 +306,8 @@ func (r *rig) listed() []string {
 	return sorted(r.rdb.ZRange(r.Context(), wire.OpenKey(normal), 0, -1).Val())
 }
 
-// makeOld has all that was enqueued look as version 1 of a producer left it, and
-// returns the tasks.
+// makeOld makes everything that was enqueued look as version 1 of a producer wrote
+// it, and returns the tasks.
 func (r *rig) makeOld() []task {
 	r.Helper()
 	var tasks []task

@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 	redistest.Main(m)
 }
 
-// table is a vendor whose codes say what is to be done about them.
+// table is the code table of a vendor whose codes are named after their remedies.
 const table = `level	code	class	remedy	scope	tries	action	bucket	window	meaning	source
 response	ok	success	none	batch	-	-	-	-	accepted	-
 response	drop	permanent	drop-batch	batch	-	-	-	-	the message is wrong	-
@@ -50,7 +50,7 @@ auth	flow	retryable	slow-down	app	-	-	-	-	too many grants	-
 auth	wrong	permanent	drop-batch	batch	-	-	-	-	a parameter is wrong	-
 `
 
-// clock is a clock that is put forward by hand.
+// clock is a clock that the test moves forward.
 type clock struct {
 	mu sync.Mutex
 	at time.Time
@@ -90,7 +90,7 @@ type rig struct {
 	d      *dispatch.Dispatcher
 }
 
-// newRig makes one; change may alter configuration and account before it starts.
+// newRig returns a rig. change may alter configuration and account before it starts.
 func newRig(t *testing.T, change ...func(*rig)) *rig {
 	t.Helper()
 	r := &rig{T: t, rdb: redistest.Client(t), clock: &clock{at: time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)}, vendor: &vendor{}, meter: newMeter()}
@@ -129,7 +129,7 @@ func job(id string, tokens ...string) push.Job {
 	}
 }
 
-// alone enqueues jobs so that each has a chunk of its own, and returns the tasks.
+// alone enqueues jobs with a chunk for each, and returns the tasks.
 func (r *rig) alone(jobs ...push.Job) []task {
 	r.Helper()
 	for _, j := range jobs {
@@ -181,7 +181,7 @@ func payload(msg string) []byte {
 
 func (r *rig) handle(t task) error { return r.d.Handle(r.Context(), t.lane, t.Task) }
 
-// again runs a task that must be put back and answers how.
+// again runs a task that must be put back, and returns how.
 func (r *rig) again(t task) *queue.AgainError {
 	r.Helper()
 	return r.mustAgain(r.handle(t))

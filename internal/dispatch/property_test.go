@@ -20,10 +20,11 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-// Whatever the vendor answers, whoever crashes or freezes wherever, and however
-// often a task is handed out twice: every token ends in exactly one outcome, the
-// ledger balances at every step, no token is sent after its final answer, and
-// none of an at-most-once job after an answer that leaves it in doubt.
+// Whatever the vendor answers, wherever workers crash or freeze, and however often
+// two workers get the same task: every token ends in exactly one outcome, the
+// ledger balances at every step, no token is sent after its final answer, and no
+// token of an at-most-once job is sent after an answer that leaves its outcome
+// unknown.
 func TestEveryTokenEndsOnceWhateverHappens(t *testing.T) {
 	scripts := "10000"
 	if testing.Short() {
@@ -37,7 +38,7 @@ func TestEveryTokenEndsOnceWhateverHappens(t *testing.T) {
 	}
 	happened := &tally{}
 	rapid.Check(t, func(rt *rapid.T) {
-		// Each script has a bubble of its own; how rapid ends one, it must see outside.
+		// Each script has a bubble of its own. rapid ends a script by a panic, which it must see outside the bubble.
 		var end any
 		synctest.Test(t, func(*testing.T) {
 			defer func() { end = recover() }()
@@ -52,8 +53,8 @@ func TestEveryTokenEndsOnceWhateverHappens(t *testing.T) {
 	}
 }
 
-// tally counts what happened over all scripts: a property that is never put to
-// the test holds easily.
+// tally counts what happened in all scripts: a property that is never tested
+// always holds.
 type tally struct {
 	mu sync.Mutex
 	n  map[string]int
@@ -76,7 +77,7 @@ const (
 	parked       = "a job that is parked"
 )
 
-// want demands that everything happened once in two hundred scripts or more often.
+// want checks that everything happened at least once in two hundred scripts.
 func (l *tally) want(t *testing.T) {
 	t.Helper()
 	scripts, err := strconv.Atoi(flag.Lookup("rapid.checks").Value.String())
@@ -99,17 +100,17 @@ func (l *tally) want(t *testing.T) {
 	t.Log(l.n)
 }
 
-// ride is a task on its way.
-type ride struct {
+// taskRun is a task that is being worked or waits for its next run.
+type taskRun struct {
 	task
 	due  time.Time
 	done bool
 }
 
-// run is a task at a host.
+// run is a task at a worker.
 type run struct {
-	host *host
-	ride *ride
+	host *faulty
+	ride *taskRun
 	done chan error
 }
 
@@ -120,7 +121,7 @@ func script(t *rapid.T, happened *tally) {
 	linger := time.Duration(rapid.IntRange(0, 1).Draw(t, "linger")) * 5 * time.Millisecond
 	rough := rapid.IntRange(1, 6).Draw(t, "rough rounds")
 	defer w.over()
-	var frozen []*host
+	var frozen []*faulty
 	for round := 0; ; round++ {
 		due := next(rides)
 		if len(due) == 0 {
@@ -134,11 +135,11 @@ func script(t *rapid.T, happened *tally) {
 		hosts := w.hosts(linger)
 		runs := w.begin(hosts, due)
 		for _, h := range frozen {
-			h.goOn() // beside those who took its tasks over
+			h.goOn() // beside the workers that took its tasks over
 			w.note(woken)
 		}
 		frozen = w.await(t, runs)
-		if why := append(w.complaints(), w.shelf.complaints()...); len(why) > 0 {
+		if why := append(w.complaints(), w.memory.complaints()...); len(why) > 0 {
 			t.Fatalf("round %d: %q", round, why)
 		}
 	}
@@ -146,7 +147,7 @@ func script(t *rapid.T, happened *tally) {
 	w.judge(t)
 }
 
-// over ends whatever hangs.
+// over ends every run that hangs.
 func (w *world) over() {
 	select {
 	case <-w.end:
@@ -159,15 +160,15 @@ func (w *world) over() {
 func newWorld(t *rapid.T) *world {
 	seed := rapid.Uint64().Draw(t, "seed")
 	return &world{
-		shelf: newShelf(), codes: classify.MustParse("nova", table), end: make(chan struct{}),
+		memory: newMemoryBook(), codes: classify.MustParse("nova", table), end: make(chan struct{}),
 		rnd: rand.New(rand.NewPCG(seed, 1)), multi: rapid.IntRange(0, 3).Draw(t, "multi") == 0, batch: rapid.IntRange(2, 6).Draw(t, "batch"), //nolint:gosec // a script, no secret
 		canceled: map[string]time.Time{}, atMost: map[string]bool{}, doubt: map[string]bool{}, accepted: map[string]bool{}, gone: map[string]bool{}, parked: map[string]time.Time{},
 	}
 }
 
-// enqueue lays down chunks of jobs of all kinds.
-func (w *world) enqueue(t *rapid.T) []*ride {
-	var rides []*ride
+// enqueue stores chunks of jobs of all kinds.
+func (w *world) enqueue(t *rapid.T) []*taskRun {
+	var rides []*taskRun
 	jobs := 0
 	for i := range rapid.IntRange(1, 5).Draw(t, "chunks") {
 		c := wire.Chunk{Messages: []string{message("one"), message("two")}}
@@ -190,7 +191,7 @@ func (w *world) enqueue(t *rapid.T) []*ride {
 			c.Entries = append(c.Entries, e)
 		}
 		lane := wire.Lane("nova", string(rapid.SampledFrom(push.Priorities()).Draw(t, "priority")))
-		rides = append(rides, &ride{task: w.shelf.add(fmt.Sprintf("{chunk-%d}", i), lane, c), due: time.Now()})
+		rides = append(rides, &taskRun{task: w.memory.add(fmt.Sprintf("{chunk-%d}", i), lane, c), due: time.Now()})
 	}
 	return rides
 }
@@ -198,8 +199,8 @@ func (w *world) enqueue(t *rapid.T) []*ride {
 func message(title string) string { return `{"title":"` + title + `","body":"body"}` }
 
 // next waits until a task is due and returns those that are.
-func next(rides []*ride) []*ride {
-	var first *ride
+func next(rides []*taskRun) []*taskRun {
+	var first *taskRun
 	for _, r := range rides {
 		if !r.done && (first == nil || r.due.Before(first.due)) {
 			first = r
@@ -209,7 +210,7 @@ func next(rides []*ride) []*ride {
 		return nil
 	}
 	<-time.After(time.Until(first.due))
-	var due []*ride
+	var due []*taskRun
 	for _, r := range rides {
 		if !r.done && !r.due.After(time.Now()) {
 			due = append(due, r)
@@ -231,9 +232,9 @@ func (w *world) cancel() {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	id := fmt.Sprint("job-", 1+w.rnd.IntN(len(w.shelf.jobs)))
+	id := fmt.Sprint("job-", 1+w.rnd.IntN(len(w.memory.jobs)))
 	if _, again := w.canceled[id]; !again {
-		w.shelf.cancel(id)
+		w.memory.cancel(id)
 		w.canceled[id] = time.Now()
 	}
 }
@@ -244,9 +245,9 @@ func (w *world) complaints() []string {
 	return append([]string(nil), w.faults...)
 }
 
-// hosts are this round's workers: now and then one that will stop.
-func (w *world) hosts(linger time.Duration) []*host {
-	all := make([]*host, 2)
+// hosts are this round's workers; some of them will stop.
+func (w *world) hosts(linger time.Duration) []*faulty {
+	all := make([]*faulty, 2)
 	for i := range all {
 		stop := 0
 		if w.chance(2) {
@@ -259,8 +260,8 @@ func (w *world) hosts(linger time.Duration) []*host {
 	return all
 }
 
-// begin hands the tasks out, some of them twice.
-func (w *world) begin(hosts []*host, due []*ride) []*run {
+// begin gives the tasks to workers, some of them to two.
+func (w *world) begin(hosts []*faulty, due []*taskRun) []*run {
 	var runs []*run
 	for i, r := range due {
 		runs = append(runs, w.run(hosts[i%len(hosts)], r))
@@ -272,18 +273,18 @@ func (w *world) begin(hosts []*host, due []*ride) []*run {
 	return runs
 }
 
-func (w *world) run(h *host, r *ride) *run {
+func (w *world) run(h *faulty, r *taskRun) *run {
 	done := make(chan error, 1)
 	w.running.Go(func() { done <- h.d.Handle(context.Background(), r.lane, r.Task) })
 	return &run{h, r, done}
 }
 
-// await does what asynq does: it acknowledges, puts back, or, when a worker is
-// not heard of any more, hands its tasks out again. It returns the workers that
-// will be heard of later.
-func (w *world) await(t *rapid.T, runs []*run) []*host {
-	var frozen []*host
-	seen := map[*host]bool{}
+// await does what asynq does: it acknowledges, puts back or, if a worker no longer
+// shows any sign of life, gives its tasks to others. It returns the workers that
+// go on later.
+func (w *world) await(t *rapid.T, runs []*run) []*faulty {
+	var frozen []*faulty
+	seen := map[*faulty]bool{}
 	limit := time.NewTimer(30 * time.Minute) // over every wait within a run
 	defer limit.Stop()
 	for _, r := range runs {
@@ -310,7 +311,7 @@ func (w *world) await(t *rapid.T, runs []*run) []*host {
 	return frozen
 }
 
-// verdict is a run's answer to asynq.
+// verdict is what a run returns to asynq.
 func (w *world) verdict(t *rapid.T, r *run, err error) {
 	var again *queue.AgainError
 	var dead *queue.DeadError
@@ -318,7 +319,7 @@ func (w *world) verdict(t *rapid.T, r *run, err error) {
 	case errors.As(err, &again):
 		r.ride.due = again.At
 	case err == nil, errors.As(err, &dead):
-		if w.shelf.left(r.ride.ID) {
+		if w.memory.left(r.ride.ID) {
 			t.Fatalf("task %s is acknowledged with %v before its result is recorded", r.ride.ID, err)
 		}
 		r.ride.done = true
@@ -327,9 +328,9 @@ func (w *world) verdict(t *rapid.T, r *run, err error) {
 	}
 }
 
-// judge looks at the end of it all.
+// judge checks the state at the end.
 func (w *world) judge(t *rapid.T) {
-	for id, j := range w.shelf.jobs {
+	for id, j := range w.memory.jobs {
 		sum := 0
 		for _, o := range wire.Outcomes() {
 			sum += j.outcomes[o]
@@ -338,11 +339,11 @@ func (w *world) judge(t *rapid.T) {
 			t.Errorf("job %s: %d tokens, outcomes %v", id, j.accepted, j.outcomes)
 		}
 	}
-	for ref := range w.shelf.chunks {
+	for ref := range w.memory.chunks {
 		t.Errorf("chunk %s remains", ref)
 	}
 	delivered, invalid := 0, 0
-	for _, j := range w.shelf.jobs {
+	for _, j := range w.memory.jobs {
 		for o := range j.outcomes {
 			w.note(string(o))
 		}
@@ -352,7 +353,7 @@ func (w *world) judge(t *rapid.T) {
 	if delivered > len(w.accepted) || invalid > len(w.gone) {
 		t.Errorf("%d delivered and %d invalid, but the vendor accepted %d and called %d invalid", delivered, invalid, len(w.accepted), len(w.gone))
 	}
-	if why := append(w.complaints(), w.shelf.complaints()...); len(why) > 0 {
+	if why := append(w.complaints(), w.memory.complaints()...); len(why) > 0 {
 		t.Errorf("%q", why)
 	}
 }

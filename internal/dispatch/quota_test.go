@@ -25,7 +25,7 @@ func TestTheGateIsToldWhichQuotasCountARequest(t *testing.T) {
 	t.Parallel()
 	inBubble(t, withQuotas, func(b *bubble) {
 		b.finish(b.chunk(push.High, entry("a", "t1", "t2")))
-		if got, want := b.gate.tickets[0].Buckets, []string{"news", "lists", "channel:message 0"}; !slices.Equal(got, want) {
+		if got, want := b.gate.answered[0].Buckets, []string{"news", "lists", "channel:message 0"}; !slices.Equal(got, want) {
 			b.Errorf("got %q, want %q", got, want)
 		}
 	})
@@ -63,18 +63,18 @@ func TestTheGateHearsOfAQuotaThatOneTokenMet(t *testing.T) {
 		b.vendor.replies = []reply{but(map[string]string{"t1": "full", "t2": "full", "t3": "busy"})}
 		mustAgain(b.T, <-b.start(b.Context(), b.chunk(push.High, entry("a", "t1", "t2", "t3", "t4"))))
 		var buckets []string
-		for _, row := range b.gate.answered {
-			buckets = append(buckets, row.Bucket)
+		for _, f := range b.gate.told {
+			buckets = append(buckets, f.Row.Bucket)
 		}
-		if !slices.Equal(buckets, []string{"channel", ""}) {
-			b.Errorf("the gate was told of the buckets %q, want the channel once", buckets)
+		if !slices.Equal(buckets, []string{"channel", ""}) || len(b.gate.answered) != 1 {
+			b.Errorf("the gate was told of the buckets %q in %d calls, want the channel once, all in one", buckets, len(b.gate.answered))
 		}
 	})
 }
 
 func TestMessagesOfDifferentQuotasShareNoRequest(t *testing.T) {
 	t.Parallel()
-	m := &multi{}
+	m := &mixedSender{}
 	inBubble(t, func(b *bubble) {
 		withQuotas(b)
 		b.acct.Spec.Quotas = b.acct.Spec.Quotas[:1] // news and others
@@ -82,7 +82,7 @@ func TestMessagesOfDifferentQuotasShareNoRequest(t *testing.T) {
 		b.acct.Spec.MaxMixed, b.acct.Vendor = 10, m
 		b.gate.closed = map[string]time.Time{"news": time.Now().Add(time.Hour)}
 	}, func(b *bubble) {
-		task := b.chunk(push.High, differ(4)...)
+		task := b.chunk(push.High, entriesThatDiffer(4)...)
 		mustAgain(b.T, <-b.start(b.Context(), task))
 		if got := m.counts(); !slices.Equal(got, []int{3}) {
 			b.Errorf("requests have %v tokens, want the three of which no quota is used up", got)
@@ -130,7 +130,7 @@ func TestAProbeIsOverHoweverTheRequestEnds(t *testing.T) {
 	}
 }
 
-// A probe is our own doing: that it had no answer says nothing of its tokens.
+// The gate makes a request a probe: that it had no answer says nothing about its tokens.
 func TestAProbeWithoutAnAnswerUsesNoAttempt(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -140,7 +140,7 @@ func TestAProbeWithoutAnAnswerUsesNoAttempt(t *testing.T) {
 	}{
 		"a probe that times out":           {"p1", fail(classify.Transport, classify.Timeout), false},
 		"a probe that is answered 502":     {"p1", fail(classify.HTTP, "502"), true},
-		"a probe with the vendor's word":   {"p1", say("busy"), true},
+		"a probe that the vendor answers":  {"p1", say("busy"), true},
 		"another request that times out":   {"", fail(classify.Transport, classify.Timeout), true},
 		"another request that is answered": {"", fail(classify.HTTP, "502"), true},
 	} {
@@ -163,14 +163,14 @@ func TestAProbeWithoutAnAnswerUsesNoAttempt(t *testing.T) {
 
 func TestSmallTasksOfDifferentQuotasDoNotJoin(t *testing.T) {
 	t.Parallel()
-	m := &multi{}
+	m := &mixedSender{}
 	inBubble(t, func(b *bubble) {
 		withQuotas(b)
 		b.acct.Spec.Quotas = b.acct.Spec.Quotas[:1] // news and others
-		many(m, 10)(b)
+		sendsMixed(m, 10)(b)
 	}, func(b *bubble) {
 		all := make([]<-chan error, 4)
-		for i, e := range differ(len(all)) {
+		for i, e := range entriesThatDiffer(len(all)) {
 			all[i] = b.start(b.Context(), b.chunk(push.Normal, e))
 		}
 		for _, done := range all {
@@ -179,7 +179,7 @@ func TestSmallTasksOfDifferentQuotasDoNotJoin(t *testing.T) {
 			}
 		}
 		if got := m.counts(); !slices.Equal(got, []int{3}) || !slices.Equal(b.vendor.sizes(), []int{1}) {
-			b.Errorf("requests have %v and %v tokens, want the news alone and three together", got, b.vendor.sizes())
+			b.Errorf("requests have %v and %v tokens, want the news by itself and three together", got, b.vendor.sizes())
 		}
 	})
 }

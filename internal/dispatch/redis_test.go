@@ -11,12 +11,12 @@ import (
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
-// errAway is a fault of Redis, as the stores tell it.
+// errAway is an error of Redis, as the stores return it.
 var errAway = errors.New("look: redis is away")
 
-// lookup is a store of saved messages that Redis keeps from it.
+// lookup is a store of uploaded messages that cannot reach Redis.
 type lookup struct {
-	*names
+	*uploadedIDs
 	away *bool
 }
 
@@ -24,10 +24,10 @@ func (l lookup) ID(ctx context.Context, m upload.Message, save func(context.Cont
 	if *l.away {
 		return "", errAway
 	}
-	return l.names.ID(ctx, m, save)
+	return l.uploadedIDs.ID(ctx, m, save)
 }
 
-// tokens is a store of access tokens that fails where the test says.
+// tokens is a store of access tokens that fails when the test says so.
 type tokens struct {
 	*access
 	away  *bool
@@ -48,9 +48,9 @@ func (s tokens) Invalidate(ctx context.Context, app, vendor, token string) error
 	return s.access.Invalidate(ctx, app, vendor, token)
 }
 
-// A Redis that is away says nothing of the vendor: however often a task finds it
-// so, no attempt is used up, and neither the gate nor the meter hears of a
-// failure, which would stop the account or slow it down.
+// A Redis that does not answer says nothing about the vendor: however often that
+// happens to a task, no attempt is used up, and neither the gate nor the meter is
+// told a failure, which would stop the account or slow it down.
 func TestAFaultOfRedisUsesNoAttempt(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -61,11 +61,11 @@ func TestAFaultOfRedisUsesNoAttempt(t *testing.T) {
 		"looking for an access token": {func(r *rig, away *bool) {
 			r.acct.Vendor, r.cfg.Access = granter{r.vendor}, tokens{&access{}, away, "access"}
 		}, 0},
-		"giving a refused access token up": {func(r *rig, away *bool) {
+		"invalidating a refused access token": {func(r *rig, away *bool) {
 			r.acct.Vendor, r.cfg.Access = granter{r.vendor}, tokens{&access{}, away, "invalidate"}
 		}, 1},
-		"looking for a saved message": {func(r *rig, away *bool) {
-			r.acct.Vendor, r.cfg.Saved = &saver{vendor: r.vendor}, lookup{&names{}, away}
+		"looking for an uploaded message": {func(r *rig, away *bool) {
+			r.acct.Vendor, r.cfg.Uploaded = &uploader{vendor: r.vendor}, lookup{&uploadedIDs{}, away}
 		}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -91,10 +91,8 @@ func TestAFaultOfRedisUsesNoAttempt(t *testing.T) {
 			if got := len(r.vendor.sizes()); got != faults*c.asked {
 				t.Errorf("%d requests were made, want %d", got, faults*c.asked)
 			}
-			for _, remedy := range r.gate.remedies() {
-				if remedy != "refresh-auth" {
-					t.Errorf("the gate was told of %s", remedy)
-				}
+			if got := r.gate.signals(); len(got) > 0 {
+				t.Errorf("the gate was told %v", got)
 			}
 			if got := len(r.gate.done); got != faults {
 				t.Errorf("the gate got its probe back %d times, want %d", got, faults)

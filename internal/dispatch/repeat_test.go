@@ -12,8 +12,8 @@ import (
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
-// go-redis sends a step again whose reply was lost. The task is done all the
-// same, and what became of its tokens is counted once.
+// go-redis sends a step again whose reply was lost. The task is done nevertheless,
+// and its tokens' outcomes are counted once.
 func TestAStepWhoseReplyWasLostEndsItsTask(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -50,12 +50,12 @@ func TestAStepWhoseReplyWasLostEndsItsTask(t *testing.T) {
 	}
 }
 
-// A worker that slept while another one finished its task has ended nothing.
+// A worker that slept while another one finished its task counts nothing.
 func TestAStepAfterAnotherRunEndedTheChunkCountsNothing(t *testing.T) {
 	t.Parallel()
 	for name, ours := range map[string]func(context.Context) (bool, error){
 		"the task is another's": func(context.Context) (bool, error) { return false, nil },
-		"nobody knows":          func(context.Context) (bool, error) { return true, fmt.Errorf("redis is away") },
+		"it cannot be known":    func(context.Context) (bool, error) { return true, fmt.Errorf("redis is away") },
 		"it is not in work":     nil,
 	} {
 		t.Run(name, func(t *testing.T) {

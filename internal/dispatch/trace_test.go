@@ -84,7 +84,7 @@ func TestALargeJobIsNotedOnceWithoutItsTokens(t *testing.T) {
 	}
 }
 
-func TestAMessageIsSentThoughItCannotBeNoted(t *testing.T) {
+func TestAMessageIsSentAlthoughItCannotBeNoted(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, traced(&tracer{err: errors.New("redis is away")}, true))
 	r.finish(r.alone(job("a", "t1"))...)

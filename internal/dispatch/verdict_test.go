@@ -23,7 +23,7 @@ import (
 // outcomes is a ledger's balance; what is not named is zero.
 type outcomes map[wire.Outcome]int
 
-func TestWhatBecomesOfAJobsTokens(t *testing.T) {
+func TestTheOutcomesOfAJobsTokens(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		replies  []reply
@@ -36,7 +36,7 @@ func TestWhatBecomesOfAJobsTokens(t *testing.T) {
 		"all are accepted": {
 			want: outcomes{wire.Delivered: 4}, sizes: []int{4}, codes: map[string]int{"nova/response/ok": 4},
 		},
-		"one is invalid, one is suppressed, one is not served": {
+		"one is invalid, one is switched off, one is not served": {
 			replies: []reply{but(map[string]string{"t1": "gone", "t2": "off", "t3": "region"})},
 			want:    outcomes{wire.Delivered: 1, wire.Invalid: 2, wire.Dropped: 1}, sizes: []int{4},
 			codes: map[string]int{"nova/response/ok": 1, "nova/token/gone": 1, "nova/token/off": 1, "nova/token/region": 1},
@@ -64,7 +64,7 @@ func TestWhatBecomesOfAJobsTokens(t *testing.T) {
 		"a quota that ends costs no attempt and no token, but the job expires": {
 			always: say("quota"), want: outcomes{wire.Expired: 4}, sizes: []int{4, 4}, codes: map[string]int{"nova/response/quota": 8},
 		},
-		"a code that nobody knows is tried twice": {
+		"an unknown code is tried twice": {
 			always: say("4711"), want: outcomes{wire.Dead: 4}, sizes: []int{4, 4}, codes: map[string]int{"nova/response/4711": 8},
 		},
 		"an unknown code of a token neither deletes nor delivers it": {
@@ -131,7 +131,7 @@ func TestInvalidTokensGoToTheFeed(t *testing.T) {
 		"shop|nova|t1|nova/token/gone|the token is dead|a|delete", "shop|nova|t3|nova/token/off|switched off|a|suppress")
 }
 
-func TestTheDeadGoToTheDeadLetters(t *testing.T) {
+func TestDeadTokensGoToTheDeadLetters(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.vendor.replies = []reply{but(map[string]string{"t2": "busy", "t3": "busy", "t4": "busy"}), but(map[string]string{"t2": "busy", "t4": "busy"})}
@@ -197,7 +197,7 @@ func TestNothingIsSentForAJobThatIsOver(t *testing.T) {
 	}
 }
 
-// late is a permit that costs time.
+// late makes the first permit take a time.
 func (r *rig) late(d time.Duration) func() (time.Duration, string, error) {
 	first := true
 	return func() (time.Duration, string, error) {
@@ -221,7 +221,7 @@ func (r *rig) cancelSingle(id string) {
 	r.must(r.rdb.Set(r.Context(), wire.JobKey(id), l.Encode(), redis.KeepTTL).Err())
 }
 
-// A cancel between two attempts ends what is left.
+// A cancel between two attempts ends the tokens that are left.
 func TestACancelEndsWhatIsNotSentYet(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -363,7 +363,7 @@ func TestARequestCarriesTheRestOfItsTimeAndOneKey(t *testing.T) {
 	}
 }
 
-// What the vendor accepted counts for the guard: else a few bad tokens among
+// Tokens that the vendor accepted count for the guard: else a few bad tokens among
 // many good ones would look as if all were bad.
 func TestAcceptedTokensSpeakForTheVendor(t *testing.T) {
 	t.Parallel()

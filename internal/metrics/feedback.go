@@ -17,7 +17,7 @@ func (m *Metrics) Invalid(app, vendor string, n int, held bool) {
 	m.entries.WithLabelValues(app, vendor, to).Add(float64(n))
 }
 
-// Suppressed counts tokens that were not sent since they are known dead.
+// Skipped counts tokens that were not sent because they are known to be invalid.
 func (m *Metrics) Skipped(app, vendor string, tokens int) {
 	m.gone.WithLabelValues(app, vendor).Add(float64(tokens))
 }

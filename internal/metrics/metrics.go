@@ -176,9 +176,9 @@ func (m *Metrics) Outcome(app, vendor string, o wire.Outcome, tokens int) {
 	m.outcomes.WithLabelValues(app, vendor, string(o)).Add(float64(tokens))
 }
 
-// Again counts tokens that were put back.
-func (m *Metrics) Again(app, vendor string, row classify.Row, tokens int) {
-	m.again.WithLabelValues(app, vendor, string(row.Remedy)).Add(float64(tokens))
+// Again counts tokens that are sent again, by what is done about it.
+func (m *Metrics) Again(app, vendor string, remedy classify.Remedy, tokens int) {
+	m.again.WithLabelValues(app, vendor, string(remedy)).Add(float64(tokens))
 }
 
 // Refused counts a call with receipts that was not taken.

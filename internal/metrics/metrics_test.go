@@ -79,7 +79,7 @@ func TestWhatIsCounted(t *testing.T) {
 	m.Request(a, ok, 1000, 30*time.Millisecond)
 	m.Request(a, busy, 500, 3*time.Second)
 	m.Request(a, ok, 500, 30*time.Millisecond)
-	m.Again("shop", "nova", busy, 500)
+	m.Again("shop", "nova", busy.Remedy, 500)
 	m.Outcome("shop", "nova", wire.Delivered, 1500)
 	want(t, m,
 		`postrider_requests_total{app="shop",class="success",code="ok",level="response",vendor="nova"} 2`,

@@ -15,6 +15,7 @@ import (
 	"github.com/postrider/postrider/internal/limit"
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/retry"
 	"github.com/postrider/postrider/pkg/vendors"
 	"github.com/postrider/postrider/pkg/vendors/registry"
 )
@@ -78,7 +79,7 @@ func kinds() []push.Message {
 	}
 }
 
-func TestAUsedUpQuotaStopsItsBucketAloneUntilItsWindow(t *testing.T) {
+func TestAUsedUpQuotaStopsOnlyItsBucketUntilItsWindow(t *testing.T) {
 	t.Parallel()
 	for _, spec := range registry.All() {
 		for _, row := range spec.Codes.Explain("") {
@@ -137,9 +138,9 @@ func TestErrorsOfAServerStopNothing(t *testing.T) {
 	}
 }
 
-// Whose wait is whose: an app's pause is its own, a Redis that does not answer
-// is everybody's, and so is the rate, which short waits keep.
-func TestATicketTellsWhoseWaitItIs(t *testing.T) {
+// An app's pause concerns only the app. A Redis that does not answer concerns every
+// app, and the wait for the rate limit is no pause.
+func TestAnAdmissionTellsWhetherTheWaitIsAPause(t *testing.T) {
 	t.Parallel()
 	spec, _ := registry.Find("huawei")
 	a := &account.Account{App: "shop", Spec: spec, Batch: spec.Batch, Rate: 1, Timeout: 10 * time.Second}
@@ -284,7 +285,39 @@ func TestAStoppedAccountIsProbedByOneOfAllWorkers(t *testing.T) {
 	}
 }
 
-func TestAProbeThatFindsNoPermitIsGivenBack(t *testing.T) {
+// One answer may say that the app is too fast for some tokens, and success for
+// the others.
+func TestASuccessInTheSameAnswerDoesNotEndAStop(t *testing.T) {
+	t.Parallel()
+	spec, _ := registry.Find("huawei")
+	acct := &account.Account{App: "shop", Spec: spec, Batch: 1, Timeout: 10 * time.Second}
+	slow, _ := spec.Codes.Lookup(classify.HTTP, "503")
+	ok, _ := spec.Codes.Lookup(classify.Response, "80000000")
+	both := slices.Concat(said(slow, 0), said(ok, 0))
+	g := newGates(t, 1)
+	g.all[0].Answered(t.Context(), acct, dispatch.Admission{}, both)
+	for range 3 {
+		g.forward(200 * time.Millisecond)
+		got := g.admit(acct, nil)
+		if got.Wait == 0 || !got.Paused {
+			t.Fatalf("got %+v, want the app stopped", got)
+		}
+		g.forward(got.Wait)
+		probe := g.admit(acct, nil)
+		if probe.Wait > 0 || probe.Probe == "" {
+			t.Fatalf("got %+v, want a probe", probe)
+		}
+		g.all[0].Answered(t.Context(), acct, probe, both)
+	}
+	g.forward(time.Minute)
+	g.all[0].Answered(t.Context(), acct, g.admit(acct, nil), said(ok, 0))
+	g.forward(200 * time.Millisecond)
+	if got := g.admit(acct, nil); got.Wait > 0 || got.Probe != "" {
+		t.Errorf("after a success: %+v, want it to go on", got)
+	}
+}
+
+func TestAProbeThatFindsNoPermitIsReturned(t *testing.T) {
 	t.Parallel()
 	spec, _ := registry.Find("huawei")
 	acct := &account.Account{App: "shop", Spec: spec, Batch: 1, Rate: 1, Timeout: 10 * time.Second}
@@ -301,10 +334,14 @@ func TestAProbeThatFindsNoPermitIsGivenBack(t *testing.T) {
 	}
 }
 
-// said is an answer to a request of one job, or to a grant where the row is one's.
-func said(row classify.Row, retryAfter time.Duration) dispatch.Finding {
-	return dispatch.Finding{
-		Row: row, RetryAfter: retryAfter, Grant: row.Level == classify.Auth,
-		Jobs: []dispatch.Job{{ID: "a", Expires: time.Now().AddDate(1, 0, 0)}},
+// said is an answer to a request of one job, or to a grant if the row is one's.
+func said(row classify.Row, retryAfter time.Duration) []dispatch.Finding {
+	r := retry.Result{Row: row, RetryAfter: retryAfter}
+	if row.Level == classify.Auth {
+		r.Stage = retry.GrantRefused
 	}
+	return []dispatch.Finding{{
+		Signal: retry.SignalOf(r), Row: row, RetryAfter: retryAfter,
+		Jobs: []dispatch.Job{{ID: "a", Expires: time.Now().AddDate(1, 0, 0)}},
+	}}
 }

@@ -148,7 +148,7 @@ func assemble(ctx context.Context, o Options) (*Worker, error) {
 		Book:     w.book,
 		Gone:     &feed.Gone{Redis: w.rdb, Now: w.clock.Now},
 		Access:   w.access,
-		Saved:    &upload.Store{Redis: w.rdb},
+		Uploaded: &upload.Store{Redis: w.rdb},
 		Gate:     gate{limiter: w.limiter, meter: w.metrics, log: w.log, now: w.clock.Now},
 		Meter:    w.metrics,
 		Tracer:   &receipt.Store{Redis: w.rdb},

@@ -9,84 +9,28 @@ import (
 
 // Waits that no vendor documents.
 const (
-	// slowDown is the least wait after flow control that names no time.
+	// slowDown is the shortest wait after flow control that names no time.
 	slowDown = time.Second
-	// slowToken is the same where one device has had enough: vendors count
-	// messages to a device by the minute.
+	// slowToken is the shortest wait after flow control of one device: vendors
+	// count messages to a device by the minute.
 	slowToken = time.Minute
 	// slowest is the longest of these waits, which double with every try.
 	slowest = 15 * time.Minute
-	// configProbe is how soon after a configuration error it is tried again, and
-	// longestProbe the longest of these waits.
-	configProbe, longestProbe = time.Minute, 30 * time.Minute
-	// authAgain is the wait for a token whose request needs a new access token
-	// that could not be had in the same run.
+	// configFirst and configLongest are the first and the longest wait after a
+	// configuration error.
+	configFirst, configLongest = time.Minute, 30 * time.Minute
+	// authAgain is the wait of a token whose request needs a new access token that
+	// could not be had in the same run.
 	authAgain = time.Second
 )
 
-// Result is one token's answer, looked up, and how it came about.
-type Result struct {
-	Row classify.Row
-	// Uncertain: the vendor may have accepted the token all the same.
-	Uncertain bool
-	// Grant: it answers the request for an access token. Nothing was sent.
-	Grant bool
-	// Refused: it refuses an access token, and there is no other to try.
-	Refused bool
-	// Probe: the request was to show whether a stopped app may go on.
-	Probe bool
-	// Inconclusive: what was needed for the request could not be had, for no
-	// reason of the vendor's. Nothing was sent.
-	Inconclusive bool
-	// Messages and Jobs are how many different messages shared the request, and of
-	// how many jobs; 0 is 1.
-	Messages, Jobs int
-	// RetryAfter is what the vendor asked to wait, or what a stopped app or a
-	// parked job waits for; 0: nothing.
-	RetryAfter time.Duration
-}
-
-// Reading is the row as the circumstances have it: what a code means depends on
-// what it answers.
-func (r Result) Reading() classify.Row {
-	row := r.Row
-	lasting := row.Remedy == classify.RefreshAuth || row.Class == classify.Permanent || row.Class == classify.TokenInvalid
-	atFault := row.Remedy == classify.DropBatch || row.Remedy == classify.Config && r.Jobs > 1
-	switch {
-	case r.Grant && lasting, r.Refused && row.Remedy == classify.RefreshAuth:
-		// Whatever is wrong, it is neither the message nor its tokens.
-		row.Class, row.Remedy, row.Scope = classify.Permanent, classify.Config, classify.ScopeApp
-	case r.Messages > 1 && row.Scope == classify.ScopeBatch && atFault:
-		// One of the messages is at fault, nobody knows which: halve until it is alone.
-		row.Class, row.Remedy, row.Tries = classify.Permanent, classify.Split, 0
-	}
-	return row
-}
-
-// free tells whether the request says nothing of the token, so that no attempt counts.
-func (r Result) free() bool {
-	return r.Grant || r.Inconclusive || r.Probe && r.Row.Level == classify.Transport
-}
-
-// Counts tells whether Decide needs State.Tries for a row: its tries are bounded,
-// or its waits grow with them.
-func Counts(row classify.Row) bool {
-	switch row.Remedy {
-	case classify.SlowDown:
-		return row.Tries > 0 || row.Scope != classify.ScopeApp
-	case classify.Config:
-		return row.Tries > 0 || row.Scope == classify.ScopeToken
-	case classify.Backoff, classify.RefreshAuth, classify.WaitQuota, classify.None, classify.Split, classify.DropBatch, classify.DropToken:
-	}
-	return row.Tries > 0
-}
-
-// State is what is known of the token besides.
+// State is what is known of the token besides its result.
 type State struct {
-	// Attempt counts the attempts, this one included, that count.
+	// Attempt counts the token's attempts, this one included. Only those that
+	// Decision.Counted says count.
 	Attempt int
 	// Tries counts the token's requests, this one included, that ended with the
-	// result's row, if Counts says so of it; else, and where nothing was sent, it is 0.
+	// result's row. It is 0 unless Result.CountsTries.
 	Tries int
 	// Tokens is how many tokens shared the request.
 	Tokens int
@@ -94,8 +38,12 @@ type State struct {
 	AtMostOnce   bool
 	Now, Expires time.Time
 	Jitter       float64 // in [0, 1)
-	// QuotaReset is the next window of the quota that the answer concerns.
+	// QuotaReset is when the next window of the quota begins that the answer
+	// concerns.
 	QuotaReset time.Time
+	// ParkedUntil is until when the gate has parked the token's job for the
+	// result; zero: it has not.
+	ParkedUntil time.Time
 }
 
 // Verdict is what happens next.
@@ -107,6 +55,8 @@ const (
 	End Verdict = "end"
 	// Again sends it again at At.
 	Again Verdict = "again"
+	// Wait keeps it back with its job, and asks the gate again at At.
+	Wait Verdict = "wait"
 	// Halve sends it again at once, in requests of half the size.
 	Halve Verdict = "halve"
 )
@@ -115,30 +65,36 @@ const (
 type Decision struct {
 	Verdict Verdict
 	Outcome wire.Outcome // for End
-	At      time.Time    // for Again
+	At      time.Time    // for Again and Wait
 	// Counted: the attempt counts.
 	Counted bool
+	// Judged: the vendor accepted the token or called it bad. What happens to a
+	// refused message says nothing about its tokens.
+	Judged bool
 	// Reason is set for tokens that end dead: DeadAttempts or DeadUnknownOutcome.
 	Reason wire.DeadReason
+	// Class and Remedy are the row's, as the circumstances have it.
+	Class  classify.Class
+	Remedy classify.Remedy
 }
 
-// Decide says what happens to a token after an answer.
+// Decide says what happens to a token after an answer. testdata/decide.golden
+// lists every case.
 func Decide(p Policy, r Result, s State) Decision {
-	r.Row = r.Reading()
-	switch r.Row.Remedy {
-	case classify.None:
-		if r.Row.Class == classify.Success {
-			return end(wire.Delivered)
-		}
-		return end(wire.Dropped)
-	case classify.DropToken:
-		if r.Row.Class == classify.TokenInvalid {
-			return end(wire.Invalid)
-		}
-		return end(wire.Dropped)
-	case classify.DropBatch:
-		return end(wire.Dropped)
-	case classify.Backoff, classify.RefreshAuth, classify.SlowDown, classify.WaitQuota, classify.Split, classify.Config:
+	r.Row = r.reading()
+	d := decide(p, r, s)
+	d.Class, d.Remedy = r.Row.Class, r.Row.Remedy
+	d.Judged = d.Outcome == wire.Delivered || d.Remedy == classify.DropToken
+	if d.Verdict == Again && !s.ParkedUntil.IsZero() {
+		d.Verdict, d.At = Wait, earlier(later(d.At, s.ParkedUntil), s.Expires)
+	}
+	return d
+}
+
+// decide is Decide for a result whose row is read, and a job that is not parked.
+func decide(p Policy, r Result, s State) Decision {
+	if !repeats(r.Row.Remedy) {
+		return end(ending(r.Row))
 	}
 	if s.AtMostOnce && r.Uncertain {
 		return dead(wire.DeadUnknownOutcome)
@@ -168,14 +124,31 @@ func Decide(p Policy, r Result, s State) Decision {
 	case classify.RefreshAuth:
 		return again(s, authAgain, false)
 	case classify.Config:
-		least := doubled(configProbe, longestProbe, s.Tries)
+		least := doubled(configFirst, configLongest, s.Tries)
 		return again(s, max(r.RetryAfter, least)+jittered(least/4, s), false)
 	case classify.Backoff, classify.None, classify.DropBatch, classify.DropToken:
 	}
 	return backOff(p, r, s)
 }
 
-// backOff is also what an unknown remedy comes to: it neither deletes nor succeeds.
+// repeats tells whether a remedy may send the token again. An unknown remedy
+// does: it neither deletes a token nor counts it as sent.
+func repeats(m classify.Remedy) bool {
+	return m != classify.None && m != classify.DropToken && m != classify.DropBatch
+}
+
+// ending is the outcome of a row whose remedy sends no token again.
+func ending(row classify.Row) wire.Outcome {
+	switch {
+	case row.Remedy == classify.None && row.Class == classify.Success:
+		return wire.Delivered
+	case row.Remedy == classify.DropToken && row.Class == classify.TokenInvalid:
+		return wire.Invalid
+	}
+	return wire.Dropped
+}
+
+// backOff is also what happens after an unknown remedy.
 func backOff(p Policy, r Result, s State) Decision {
 	counted := !r.free()
 	if counted && s.Attempt >= p.Attempts {
@@ -199,9 +172,24 @@ func again(s State, wait time.Duration, counted bool) Decision {
 	return Decision{Verdict: Again, At: at, Counted: counted}
 }
 
-// doubled is the wait after so many tries, of which the first has the least.
+// doubled is the wait after a number of tries: least after the first, then twice
+// as long after each.
 func doubled(least, longest time.Duration, tries int) time.Duration {
 	return min(least<<min(max(tries-1, 0), 16), longest)
 }
 
 func jittered(d time.Duration, s State) time.Duration { return time.Duration(float64(d) * s.Jitter) }
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
+}

@@ -12,6 +12,13 @@ import (
 	"github.com/postrider/postrider/pkg/retry"
 )
 
+func stages() []retry.Stage {
+	return []retry.Stage{retry.Answered, retry.AccessRefused, retry.Abandoned, retry.NotSent, retry.GrantRefused, retry.Unprepared}
+}
+
+// sendsAgain tells whether the token is sent again, now or later.
+func sendsAgain(d retry.Decision) bool { return d.Verdict == retry.Again || d.Verdict == retry.Wait }
+
 // situation is everything that Decide is told.
 type situation struct {
 	p retry.Policy
@@ -41,16 +48,19 @@ func situations() *rapid.Generator[situation] {
 					Class: rapid.SampledFrom(class).Draw(t, "class"), Remedy: rapid.SampledFrom(remedy).Draw(t, "remedy"),
 					Scope: rapid.SampledFrom([]classify.Scope{classify.ScopeToken, classify.ScopeBatch, classify.ScopeApp, "all"}).Draw(t, "scope"),
 					Tries: rapid.IntRange(-1, 10).Draw(t, "tries"),
+					Level: rapid.SampledFrom(classify.Levels()).Draw(t, "level"),
 				},
-				Uncertain: rapid.Bool().Draw(t, "uncertain"), Grant: rapid.Bool().Draw(t, "grant"), Refused: rapid.Bool().Draw(t, "refused"),
-				Probe: rapid.Bool().Draw(t, "probe"), Inconclusive: rapid.Bool().Draw(t, "inconclusive"),
-				Messages: rapid.IntRange(0, 3).Draw(t, "messages"), Jobs: rapid.IntRange(0, 3).Draw(t, "jobs"), RetryAfter: wait("retry after", 48*time.Hour),
+				Stage:     rapid.SampledFrom(stages()).Draw(t, "stage"),
+				OfTokens:  rapid.Bool().Draw(t, "of tokens"),
+				Uncertain: rapid.Bool().Draw(t, "uncertain"), Probe: rapid.Bool().Draw(t, "probe"),
+				Mixed: rapid.Bool().Draw(t, "mixed"), SeveralJobs: rapid.Bool().Draw(t, "several jobs"), RetryAfter: wait("retry after", 48*time.Hour),
 			},
 			retry.State{
 				Attempt: rapid.IntRange(0, 100).Draw(t, "attempt"), Tries: rapid.IntRange(0, 100).Draw(t, "tried"), Tokens: rapid.IntRange(1, 1000).Draw(t, "tokens"),
 				AtMostOnce: rapid.Bool().Draw(t, "at most once"), Now: now(),
 				Expires: now().Add(wait("expires", 72*time.Hour) - time.Hour), Jitter: rapid.Float64Range(0, 0.999999).Draw(t, "jitter"),
-				QuotaReset: rapid.SampledFrom([]time.Time{{}, now().Add(-time.Hour), now().Add(wait("reset", 24*time.Hour))}).Draw(t, "quota"),
+				QuotaReset:  rapid.SampledFrom([]time.Time{{}, now().Add(-time.Hour), now().Add(wait("reset", 24*time.Hour))}).Draw(t, "quota"),
+				ParkedUntil: rapid.SampledFrom([]time.Time{{}, {}, now().Add(wait("parked", 48*time.Hour))}).Draw(t, "parked until"),
 			},
 		}
 	})
@@ -76,31 +86,30 @@ func TestOnlyASuccessIsDelivered(t *testing.T) {
 
 func TestOnlyATokenInvalidRowMakesATokenInvalid(t *testing.T) {
 	holds(t, func(x situation, d retry.Decision) bool {
-		return d.Outcome != wire.Invalid || !x.r.Grant && x.r.Row.Class == classify.TokenInvalid && x.r.Row.Remedy == classify.DropToken
+		return d.Outcome != wire.Invalid || x.r.Stage != retry.GrantRefused && x.r.Row.Class == classify.TokenInvalid && x.r.Row.Remedy == classify.DropToken
 	})
 }
 
 func TestFlowControlQuotaAndConfigurationNeverCountAnAttempt(t *testing.T) {
 	free := []classify.Remedy{classify.SlowDown, classify.WaitQuota, classify.RefreshAuth, classify.Config}
 	holds(t, func(x situation, d retry.Decision) bool {
-		if !slices.Contains(free, x.r.Reading().Remedy) || d.Reason == wire.DeadUnknownOutcome {
+		if !slices.Contains(free, d.Remedy) || d.Reason == wire.DeadUnknownOutcome {
 			return true
 		}
-		if x.usedUp() {
+		if x.usedUp(d) {
 			return d.Reason == wire.DeadAttempts
 		}
-		return !d.Counted && (d.Verdict == retry.Again || d.Outcome == wire.Expired)
+		return !d.Counted && (sendsAgain(d) || d.Outcome == wire.Expired)
 	})
 }
 
 // usedUp tells whether the token had as many requests with the row as it allows.
-func (x situation) usedUp() bool {
-	row := x.r.Reading()
-	return row.Tries > 0 && x.s.Tries >= row.Tries
+func (x situation) usedUp(d retry.Decision) bool {
+	return d.Remedy.Repeats() && x.r.Row.Tries > 0 && x.s.Tries >= x.r.Row.Tries
 }
 
 func TestNoRemedyRepeatsATokenMoreOftenThanItsRowAllows(t *testing.T) {
-	holds(t, func(x situation, d retry.Decision) bool { return !x.usedUp() || d.Verdict != retry.Again })
+	holds(t, func(x situation, d retry.Decision) bool { return !x.usedUp(d) || !sendsAgain(d) })
 }
 
 func TestATokenThatUsedUpItsTriesEndsDead(t *testing.T) {
@@ -115,7 +124,7 @@ func TestATokenThatUsedUpItsTriesEndsDead(t *testing.T) {
 			if d := retry.Decide(policy(), r, s); d.Verdict != retry.Again {
 				t.Errorf("%s, the first of two: got %+v, want again", m, d)
 			}
-			if s.Tries = 2; !retry.Counts(r.Row) {
+			if s.Tries = 2; !r.CountsTries() {
 				t.Errorf("%s: the tries of a row that bounds them are not counted", m)
 			}
 			if d := retry.Decide(policy(), r, s); d.Outcome != wire.Dead || d.Reason != wire.DeadAttempts {
@@ -140,7 +149,7 @@ func TestWaitsOfOneMessageOrTokenGrow(t *testing.T) {
 		row := classify.Row{Class: classify.Permanent, Remedy: c.remedy, Scope: c.scope}
 		for i, want := range c.want {
 			s := retry.State{Attempt: 1, Tokens: 1, Now: now(), Expires: now().Add(24 * time.Hour)}
-			if retry.Counts(row) {
+			if (retry.Result{Row: row}).CountsTries() {
 				s.Tries = i + 1
 			}
 			if got := retry.Decide(policy(), retry.Result{Row: row}, s).At.Sub(s.Now).String(); got != want {
@@ -153,23 +162,27 @@ func TestWaitsOfOneMessageOrTokenGrow(t *testing.T) {
 func TestARefusedGrantIsNeverTheMessagesFault(t *testing.T) {
 	holds(t, func(x situation, d retry.Decision) bool {
 		row := x.r.Row
-		if !x.r.Grant || row.Class == classify.Success || row.Remedy == classify.None || row.Class == "none" {
+		if x.r.Stage != retry.GrantRefused || row.Class == classify.Success || row.Remedy == classify.None || row.Class == "none" {
 			return true
 		}
 		if !slices.Contains(remedies(), row.Remedy) || row.Class != classify.Permanent && row.Class != classify.TokenInvalid {
 			return true
 		}
-		return d.Verdict == retry.Again || d.Outcome == wire.Expired || d.Outcome == wire.Dead
+		return sendsAgain(d) || d.Outcome == wire.Expired || d.Outcome == wire.Dead
 	})
 }
 
-func TestTheNumberOfAttemptsDoesNotChangeAnAnswerThatDoesNotCount(t *testing.T) {
+// The wait of a request that says nothing of its token still grows with the
+// attempts, so the job may expire first.
+func TestTheNumberOfAttemptsNeverEndsATokenWhoseAnswerDoesNotCount(t *testing.T) {
+	own := []classify.Remedy{classify.SlowDown, classify.WaitQuota, classify.RefreshAuth, classify.Config, classify.Split}
 	holds(t, func(x situation, d retry.Decision) bool {
 		if d.Counted {
 			return true
 		}
 		x.s.Attempt = 1 << 40
-		return x.decide() == d
+		late := x.decide()
+		return late == d || !slices.Contains(own, d.Remedy) && !late.Counted && (sendsAgain(late) || late.Outcome == wire.Expired)
 	})
 }
 
@@ -183,7 +196,7 @@ func TestTheVendorsRetryAfterIsTheLeastWait(t *testing.T) {
 	// A quota's window and a new access token have times of their own.
 	own := []classify.Remedy{classify.WaitQuota, classify.RefreshAuth}
 	holds(t, func(x situation, d retry.Decision) bool {
-		return d.Verdict != retry.Again || slices.Contains(own, x.r.Reading().Remedy) || !d.At.Before(x.s.Now.Add(x.r.RetryAfter))
+		return d.Verdict != retry.Again || slices.Contains(own, d.Remedy) || !d.At.Before(x.s.Now.Add(x.r.RetryAfter))
 	})
 }
 
@@ -193,14 +206,24 @@ func TestAnUnknownOutcomeIsNeverRepeatedAtMostOnce(t *testing.T) {
 	})
 }
 
+func TestOnlyATokenOfAParkedJobWaitsAndNoLongerThanItsJobLives(t *testing.T) {
+	holds(t, func(x situation, d retry.Decision) bool {
+		if d.Verdict != retry.Wait {
+			return d.Verdict != retry.Again || x.s.ParkedUntil.IsZero()
+		}
+		early := d.At.Before(x.s.ParkedUntil) && d.At.Before(x.s.Expires)
+		return !x.s.ParkedUntil.IsZero() && d.At.After(x.s.Now) && !d.At.After(x.s.Expires) && !early
+	})
+}
+
 func TestEveryDecisionIsWhole(t *testing.T) {
 	holds(t, func(_ situation, d retry.Decision) bool {
 		switch d.Verdict {
 		case retry.End:
 			dead := d.Outcome == wire.Dead
 			return slices.Contains(wire.Outcomes(), d.Outcome) && d.At.IsZero() && dead == (d.Reason != "")
-		case retry.Again:
-			return d.Outcome == "" && d.Reason == ""
+		case retry.Again, retry.Wait:
+			return d.Outcome == "" && d.Reason == "" && !d.At.IsZero()
 		case retry.Halve:
 			return d.Outcome == "" && d.Reason == "" && d.At.IsZero() && !d.Counted
 		}
@@ -210,7 +233,7 @@ func TestEveryDecisionIsWhole(t *testing.T) {
 
 func TestARequestOfOneTokenIsNotHalved(t *testing.T) {
 	holds(t, func(x situation, d retry.Decision) bool {
-		return d.Verdict != retry.Halve || x.s.Tokens > 1 && x.r.Reading().Remedy == classify.Split
+		return d.Verdict != retry.Halve || x.s.Tokens > 1 && d.Remedy == classify.Split
 	})
 }
 

@@ -16,9 +16,9 @@ import (
 	"github.com/postrider/postrider/pkg/retry"
 )
 
-// The golden file is the specification of Decide: read it, not the code, when
-// you want to know what happens, and read its diff when it changes.
-var update = flag.Bool("update", false, "write testdata/decide.golden anew")
+// The golden files are the specification of Decide and SignalOf. Read them, not
+// the code, to know what happens, and read their diff when they change.
+var update = flag.Bool("update", false, "write the files testdata/*.golden again")
 
 const goldenFile = "testdata/decide.golden"
 
@@ -31,24 +31,31 @@ func policy() retry.Policy {
 
 const goldenHeader = `# What retry.Decide says to every answer that a table may hold, with at most 8 attempts, 1s after the first and
 # 10m at the longest, jitter in the middle of its range, and the quota's next window in 2h.
-# scope: token stands for itself; batch and app differ for flow control, configuration and mixed requests only.
+# scope: token appears where it makes a difference; batch and app only for flow control, configuration and mixed requests.
 # try: of the tries that the row allows, or of the policy's attempts; attempts and tries are the same number here.
-# circumstance: the answer to a request; unknown: the vendor may have accepted the token all the same; grant: it answers the
-# request for an access token; refused: it refuses an access token that was renewed; probe: the request was the probe of a
-# stopped app and had no answer; inconclusive: nothing was asked; mixed: the request had messages of several jobs, personal: several of one job.
-# A circumstance, or tokens, that change nothing of the answer's decisions are left out.
+# circumstance: answer: the answer to a request; unknown: the vendor may have accepted the token nevertheless; grant: it answers
+# the request for an access token; refused: it refuses an access token that was renewed; probe: the request was the probe of a
+# stopped app and had no answer; inconclusive: nothing was asked; mixed: the request had messages of several jobs; personal: it
+# had several messages of one job; of-tokens: it was mixed, and the row answers some of its tokens; parked: the gate has parked
+# the job for the answer, for an hour; parked-2d: for two days.
+# A circumstance, or tokens, that do not change the answer's decisions are left out.
 # tokens: in the request. asked: the vendor's Retry-After. expires: the job, from now.
 `
 
 func TestDecideDoesWhatItsGoldenFileSays(t *testing.T) {
 	t.Parallel()
-	got := crossProduct()
+	compareGolden(t, goldenFile, crossProduct())
+}
+
+// compareGolden compares with a golden file, which -update writes before.
+func compareGolden(t *testing.T, file string, got []byte) {
+	t.Helper()
 	if *update {
-		if err := os.WriteFile(goldenFile, got, 0o600); err != nil {
+		if err := os.WriteFile(file, got, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	want, err := os.ReadFile(goldenFile)
+	want, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,19 +117,31 @@ func scopes(m classify.Remedy) []classify.Scope {
 
 type circumstance struct {
 	name string
-	set  func(*retry.Result)
+	set  func(*retry.Result, *retry.State)
 }
 
 func circumstances() []circumstance {
 	return []circumstance{
-		{"answer", func(*retry.Result) {}},
-		{"unknown", func(r *retry.Result) { r.Uncertain = true }},
-		{"grant", func(r *retry.Result) { r.Grant = true }},
-		{"refused", func(r *retry.Result) { r.Refused = true }},
-		{"probe", func(r *retry.Result) { r.Probe, r.Row.Level = true, classify.Transport }},
-		{"inconclusive", func(r *retry.Result) { r.Inconclusive = true }},
-		{"mixed", func(r *retry.Result) { r.Messages, r.Jobs = 2, 2 }},
-		{"personal", func(r *retry.Result) { r.Messages, r.Jobs = 2, 1 }},
+		{"answer", func(*retry.Result, *retry.State) {}},
+		{"unknown", func(r *retry.Result, _ *retry.State) { r.Uncertain = true }},
+		{"grant", func(r *retry.Result, _ *retry.State) { r.Stage = retry.GrantRefused }},
+		{"refused", func(r *retry.Result, _ *retry.State) { r.Stage = retry.AccessRefused }},
+		{"probe", func(r *retry.Result, _ *retry.State) { r.Probe, r.Row.Level = true, classify.Transport }},
+		{"inconclusive", func(r *retry.Result, _ *retry.State) { r.Stage = retry.Unprepared }},
+		{"mixed", func(r *retry.Result, _ *retry.State) { r.Mixed, r.SeveralJobs = true, true }},
+		{"personal", func(r *retry.Result, _ *retry.State) { r.Mixed = true }},
+		{"of-tokens", func(r *retry.Result, _ *retry.State) { r.Mixed, r.SeveralJobs, r.OfTokens = true, true, true }},
+		{"parked", parkedFor(time.Hour)},
+		{"parked-2d", parkedFor(48 * time.Hour)},
+	}
+}
+
+// parkedFor has the gate park the job, if the answer parks jobs.
+func parkedFor(wait time.Duration) func(*retry.Result, *retry.State) {
+	return func(r *retry.Result, s *retry.State) {
+		if retry.SignalOf(*r).Parks() {
+			s.ParkedUntil = now().Add(wait)
+		}
 	}
 }
 
@@ -155,12 +174,12 @@ func decideAll(row classify.Row, try, tokens int, c circumstance) string {
 	for i := range 1 << 3 {
 		pick := func(bit int) bool { return i&(1<<bit) != 0 }
 		r := retry.Result{Row: row}
-		c.set(&r)
 		s := retry.State{
 			Attempt: try, AtMostOnce: pick(2), Tokens: tokens, Now: now(), Expires: now().Add(24 * time.Hour),
 			Jitter: 0.5, QuotaReset: now().Add(2 * time.Hour),
 		}
-		if retry.Counts(row) && !r.Grant && !r.Inconclusive {
+		c.set(&r, &s)
+		if r.CountsTries() {
 			s.Tries = try
 		}
 		delivery, asked, expires := "at-least-once", "-", "24h"
@@ -185,6 +204,8 @@ func verdict(d retry.Decision, s retry.State) string {
 		return "end " + string(d.Outcome)
 	case retry.Again:
 		return "again in " + d.At.Sub(s.Now).String()
+	case retry.Wait:
+		return "wait " + d.At.Sub(s.Now).String()
 	case retry.Halve:
 		return "halve"
 	}
@@ -239,7 +260,7 @@ func TestTheTableHasEveryOutcomeThatAnAnswerCanHave(t *testing.T) {
 	for _, o := range wire.Outcomes() {
 		// A job is canceled by a person, not by an answer.
 		if got, want := bytes.Contains(b, []byte("  end "+o)), o != wire.Canceled; got != want {
-			t.Errorf("outcome %s stands in the table: %v, want %v", o, got, want)
+			t.Errorf("outcome %s appears in the table: %v, want %v", o, got, want)
 		}
 	}
 }

@@ -1,5 +1,7 @@
-// Package retry decides what happens to a token after an answer. It is pure:
-// no clock, no Redis, no log, no chance; all of that comes in as values.
+// Package retry decides what happens after an answer: Decide says what happens to
+// the token, SignalOf what the answer means for other requests. Nobody else
+// decides that. The package is pure: it reads no clock, knows neither Redis nor a
+// log, and draws no random numbers; all of that comes in as values.
 package retry
 
 import (

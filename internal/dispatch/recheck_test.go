@@ -26,8 +26,8 @@ func (g *gate) first(do func()) {
 	}
 }
 
-// Nothing new may be sent a second after a cancel returned, however long the
-// chunk has been waiting in a worker.
+// A second after a cancel returned nothing new may be sent, however long the chunk
+// has waited in a worker.
 func TestAJobThatIsCanceledWhileItWaitsIsNotSent(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -38,7 +38,7 @@ func TestAJobThatIsCanceledWhileItWaitsIsNotSent(t *testing.T) {
 	}{
 		"a job of one token":                {[]string{"t1"}, "", 600 * time.Millisecond, false},
 		"a job of many":                     {[]string{"t1", "t2", "t3"}, "", 600 * time.Millisecond, false},
-		"a job that is sent once at most":   {[]string{"t1", "t2"}, push.AtMostOnce, 600 * time.Millisecond, false},
+		"a job that is sent at most once":   {[]string{"t1", "t2"}, push.AtMostOnce, 600 * time.Millisecond, false},
 		"a job that hardly waited may pass": {[]string{"t1", "t2"}, "", 400 * time.Millisecond, true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -86,7 +86,7 @@ func TestWhatSharedTheRequestOfACanceledJobIsSentAfterwards(t *testing.T) {
 	}
 }
 
-// slow takes its time to get an access token, in which do happens.
+// slow takes a time to get an access token, and calls do meanwhile.
 type slow struct {
 	access
 	do func()
@@ -113,7 +113,7 @@ func TestAJobThatIsCanceledWhileAnAccessTokenIsFetchedIsNotSent(t *testing.T) {
 	}
 }
 
-// blind cannot tell what was canceled, the first time.
+// blind fails the first time that it is asked what was canceled.
 type blind struct {
 	dispatch.Book
 	asked int

@@ -30,7 +30,7 @@ func TestSmallTasksShareARequest(t *testing.T) {
 		"but not with another message":              {[]wire.Entry{entry("a", "t1"), other(entry("b", "t2"))}, push.Normal, []int{1, 1}},
 		"but not much later: it is another message": {[]wire.Entry{entry("a", "t1"), later(entry("b", "t2"))}, push.Normal, []int{1, 1}},
 		"but not one token twice":                   {[]wire.Entry{entry("a", "t1"), entry("b", "t1")}, push.Normal, []int{1, 1}},
-		"and those beside a token that stands twice": {
+		"and those of a message with a token that is there twice": {
 			[]wire.Entry{entry("a", "t1"), entry("b", "t1"), entry("c", "t2")}, push.Normal, []int{1, 2},
 		},
 		"up to the limit": {[]wire.Entry{
@@ -70,7 +70,7 @@ func TestHowLongTasksWaitForEachOther(t *testing.T) {
 		tasks    int
 		most     time.Duration
 	}{
-		"one alone hardly at all":          {10 * time.Millisecond, push.Normal, 1, time.Millisecond},
+		"one by itself hardly at all":      {10 * time.Millisecond, push.Normal, 1, time.Millisecond},
 		"two for the linger":               {10 * time.Millisecond, push.Normal, 2, 10 * time.Millisecond},
 		"as many as fit, not at all":       {10 * time.Millisecond, push.Normal, 10, 0},
 		"high, not at all":                 {10 * time.Millisecond, push.High, 2, 0},
@@ -96,8 +96,8 @@ func TestHowLongTasksWaitForEachOther(t *testing.T) {
 	}
 }
 
-// Who shares a request shares nothing else.
-func TestEveryTaskOfARequestHasItsOwnFate(t *testing.T) {
+// Tasks that share a request share nothing else.
+func TestEveryTaskOfARequestHasItsOwnOutcome(t *testing.T) {
 	t.Parallel()
 	inBubble(t, nil, func(b *bubble) {
 		b.vendor.replies = []reply{but(map[string]string{"t2": "gone", "t3": "busy", "t4": "4711"})}
@@ -105,7 +105,7 @@ func TestEveryTaskOfARequestHasItsOwnFate(t *testing.T) {
 		var ends []<-chan error
 		for i := range 5 {
 			e := entry(fmt.Sprint("job-", i+1), fmt.Sprint("t", i+1))
-			e.AtMostOnce = i == 3 || i == 4 // an unknown code leaves its outcome in doubt
+			e.AtMostOnce = i == 3 || i == 4 // an unknown code leaves its outcome unknown
 			tasks = append(tasks, b.chunk(push.Normal, e))
 			ends = append(ends, b.start(b.Context(), tasks[i]))
 		}
@@ -138,7 +138,7 @@ func TestEveryTaskOfARequestHasItsOwnFate(t *testing.T) {
 	})
 }
 
-// One that expires while they wait for a permit is left out, the others go.
+// A task that expires while they wait for a permit is left out; the others are sent.
 func TestAnExpiredTaskLeavesItsRequest(t *testing.T) {
 	t.Parallel()
 	inBubble(t, nil, func(b *bubble) {
@@ -241,12 +241,12 @@ func TestTenThousandSingleJobsNeedFewRequests(t *testing.T) {
 	}
 }
 
-// many makes the vendor one that takes n tokens of different messages at once.
-func many(m *multi, n int) func(*bubble) {
+// sendsMixed makes the vendor one that takes n tokens of different messages at once.
+func sendsMixed(m *mixedSender, n int) func(*bubble) {
 	return func(b *bubble) {
 		m.vendor = b.vendor
 		b.acct.Vendor, b.acct.Spec.MaxMixed = m, n
 	}
 }
 
-var _ dispatch.Book = (*shelf)(nil)
+var _ dispatch.Book = (*memoryBook)(nil)

@@ -28,7 +28,7 @@ func sent(r *rig) []string {
 	return all
 }
 
-func TestATokenThatIsKnownDeadIsNotSentAgain(t *testing.T) {
+func TestATokenThatIsKnownToBeInvalidIsNotSentAgain(t *testing.T) {
 	t.Parallel()
 	for name, enqueue := range map[string]func(*rig, ...push.Job) []task{"alone": (*rig).alone, "packed": (*rig).packed} {
 		t.Run(name, func(t *testing.T) {
@@ -52,15 +52,15 @@ func TestATokenThatIsKnownDeadIsNotSentAgain(t *testing.T) {
 			if n := r.rdb.XLen(t.Context(), wire.InvalidStream).Val(); n != 2 {
 				t.Errorf("the feed has %d entries, want the two of the first job", n)
 			}
-			if r.meter.suppressed != 2 || r.meter.fed != 2 {
-				t.Errorf("%d tokens suppressed and %d entries fed, want 2 and 2", r.meter.suppressed, r.meter.fed)
+			if r.meter.skipped != 2 || r.meter.fed != 2 {
+				t.Errorf("%d tokens suppressed and %d entries fed, want 2 and 2", r.meter.skipped, r.meter.fed)
 			}
 		})
 	}
 }
 
-// The phone may have registered again.
-func TestATokenThatIsEnqueuedAgainIsBelieved(t *testing.T) {
+// The phone may have registered the token again.
+func TestATokenThatIsEnqueuedAgainIsSent(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, withGone)
 	older := r.alone(job("older", "dead", "x"))
@@ -74,21 +74,21 @@ func TestATokenThatIsEnqueuedAgainIsBelieved(t *testing.T) {
 	if n := r.rdb.ZCard(t.Context(), wire.GoneKey("shop", "nova")).Val(); n != 0 {
 		t.Error("the token's mark stays")
 	}
-	// It lives again, also for what was enqueued before it died.
+	// It is valid again, also for jobs that were enqueued before it became invalid.
 	r.finish(older...)
 	r.want("older", map[wire.Outcome]int{wire.Delivered: 2})
 }
 
 // The phone may register between the request and its record: the time that
 // counts, here and for the application, is the request's.
-func TestATokenIsDeadSinceTheRequest(t *testing.T) {
+func TestATokenIsInvalidSinceItsRequest(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, withGone)
 	tasks := r.alone(job("first", "dead", "y"))
 	asked := r.clock.now()
 	r.vendor.replies = []reply{but(map[string]string{"dead": "gone"})}
 	answer := r.vendor.replies[0]
-	r.vendor.replies[0] = hold(make(chan struct{}, 1), closed(), answer)
+	r.vendor.replies[0] = answerWhen(make(chan struct{}, 1), closed(), answer)
 	r.book.Now = func() time.Time { return asked.Add(time.Minute) } // it is recorded late
 	r.finish(tasks...)
 	e := r.rdb.XRange(t.Context(), wire.InvalidStream, "-", "+").Val()
@@ -103,7 +103,7 @@ func closed() chan struct{} {
 	return c
 }
 
-func TestHeldTokensAreNotSuppressed(t *testing.T) {
+func TestQuarantinedTokensAreSent(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	r := newRig(t, withGone, func(r *rig) {
@@ -136,8 +136,8 @@ func TestHeldTokensAreNotSuppressed(t *testing.T) {
 	}
 }
 
-// A message that was refused says nothing of its tokens.
-func TestTheGuardCountsVerdictsOnTokensAlone(t *testing.T) {
+// A message that was refused says nothing about its tokens.
+func TestTheGuardCountsOnlyVerdictsOnTokens(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, func(r *rig) { r.book.Guard = ledger.Guard{Min: 2, Ratio: 0.9} })
 	tasks := r.alone(job("a", "t1", "t2", "t3"), job("b", "t4", "t5"))
@@ -150,7 +150,7 @@ func TestTheGuardCountsVerdictsOnTokensAlone(t *testing.T) {
 	}
 }
 
-func TestATaskWaitsWhereItCannotBeKnownWhoIsDead(t *testing.T) {
+func TestATaskWaitsIfInvalidTokensCannotBeLookedUp(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, withGone)
 	tasks := r.alone(job("a", "t1", "t2"))

@@ -13,10 +13,10 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-// shelf is a Book in memory that obeys the same rule as the one in Redis: a
+// memoryBook is a Book in memory that obeys the same rule as the one in Redis: a
 // step counts if no other was recorded since its chunk was read. It checks
 // every step against what is possible.
-type shelf struct {
+type memoryBook struct {
 	mu     sync.Mutex
 	chunks map[string]string // encoded, as in Redis
 	jobs   map[string]*balance
@@ -30,16 +30,16 @@ type balance struct {
 	outcomes map[wire.Outcome]int
 }
 
-func newShelf() *shelf {
-	return &shelf{chunks: map[string]string{}, jobs: map[string]*balance{}}
+func newMemoryBook() *memoryBook {
+	return &memoryBook{chunks: map[string]string{}, jobs: map[string]*balance{}}
 }
 
-func (s *shelf) fault(format string, args ...any) {
+func (s *memoryBook) fault(format string, args ...any) {
 	s.faults = append(s.faults, fmt.Sprintf(format, args...))
 }
 
-// add lays a chunk down and returns its task.
-func (s *shelf) add(ref, lane string, c wire.Chunk) task {
+// add stores a chunk and returns its task.
+func (s *memoryBook) add(ref, lane string, c wire.Chunk) task {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b, err := c.Encode()
@@ -63,7 +63,7 @@ func (s *shelf) add(ref, lane string, c wire.Chunk) task {
 }
 
 // Load reads a chunk.
-func (s *shelf) Load(_ context.Context, h wire.Header) (*ledger.Open, error) {
+func (s *memoryBook) Load(_ context.Context, h wire.Header) (*ledger.Open, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	raw, ok := s.chunks[h.Chunk]
@@ -85,8 +85,8 @@ func (s *shelf) Load(_ context.Context, h wire.Header) (*ledger.Open, error) {
 	return o, nil
 }
 
-// Held tells whether the holds are good.
-func (s *shelf) Held(_ context.Context, holds []ledger.Hold) (string, error) {
+// Held tells whether chunks and jobs are as the holds say.
+func (s *memoryBook) Held(_ context.Context, holds []ledger.Hold) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, h := range holds {
@@ -103,15 +103,15 @@ func (s *shelf) Held(_ context.Context, holds []ledger.Hold) (string, error) {
 }
 
 // Canceled tells whether a job was canceled.
-func (s *shelf) Canceled(_ context.Context, job string) (bool, error) {
+func (s *memoryBook) Canceled(_ context.Context, job string) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	j := s.jobs[job]
 	return j != nil && j.canceled, nil
 }
 
-// Fence takes a chunk from whoever loaded it.
-func (s *shelf) Fence(ctx context.Context, ref string, ours func(context.Context) (bool, error)) error {
+// Fence makes every run that loaded the chunk unable to record.
+func (s *memoryBook) Fence(ctx context.Context, ref string, ours func(context.Context) (bool, error)) error {
 	if ok, err := ours(ctx); err != nil || !ok {
 		return err
 	}
@@ -126,12 +126,14 @@ func (s *shelf) Fence(ctx context.Context, ref string, ours func(context.Context
 	return nil
 }
 
-// Left tells which chunks are there.
-func (s *shelf) List(context.Context, ledger.Listing) error { return nil }
+// List does nothing: nothing in memory lists open work.
+func (s *memoryBook) List(context.Context, ledger.Listing) error { return nil }
 
-func (s *shelf) Lose(context.Context, string, wire.Open, wire.DeadReason) (int, error) { return 0, nil }
+func (s *memoryBook) Lose(context.Context, string, wire.Open, wire.DeadReason) (int, error) {
+	return 0, nil
+}
 
-func (s *shelf) Left(_ context.Context, refs []string) ([]bool, error) {
+func (s *memoryBook) Left(_ context.Context, refs []string) ([]bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	left := make([]bool, len(refs))
@@ -146,14 +148,14 @@ func gen(raw string) uint32 {
 }
 
 // cancel cancels a job.
-func (s *shelf) cancel(job string) {
+func (s *memoryBook) cancel(job string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.jobs[job].canceled = true
 }
 
 // Settle records steps, each by itself.
-func (s *shelf) Settle(_ context.Context, steps []*ledger.Step) ([]bool, error) {
+func (s *memoryBook) Settle(_ context.Context, steps []*ledger.Step) ([]bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out := make([]bool, len(steps))
@@ -163,10 +165,10 @@ func (s *shelf) Settle(_ context.Context, steps []*ledger.Step) ([]bool, error) 
 	return out, nil
 }
 
-func (s *shelf) settle(st *ledger.Step) bool {
+func (s *memoryBook) settle(st *ledger.Step) bool {
 	raw, ok := s.chunks[st.Ref]
 	if ok && gen(raw) == st.Next {
-		return true // it is here already
+		return true // it is recorded already
 	}
 	if !ok || raw[wire.GenOffset:wire.GenOffset+wire.GenLength] != wire.Head(st.Gen, 0)[:wire.GenLength] {
 		return false
@@ -181,13 +183,13 @@ func (s *shelf) settle(st *ledger.Step) bool {
 		delete(s.chunks, st.Ref)
 		return true
 	}
-	rest := raw[min(len(raw), st.Offset+len(st.States)):] // SETRANGE leaves what is behind it
+	rest := raw[min(len(raw), st.Offset+len(st.States)):] // SETRANGE leaves what follows
 	s.chunks[st.Ref] = raw[:wire.GenOffset] + wire.Head(st.Next, st.Cap) + raw[wire.GenOffset+wire.GenLength+2:st.Offset] + string(st.States) + rest
 	return true
 }
 
 // check compares what became of the states with what the step says of it.
-func (s *shelf) check(raw string, st *ledger.Step) {
+func (s *memoryBook) check(raw string, st *ledger.Step) {
 	before, err := wire.DecodeChunk(raw)
 	if err != nil {
 		s.fault("chunk %s: %v", st.Ref, err)
@@ -233,7 +235,7 @@ func (s *shelf) check(raw string, st *ledger.Step) {
 	}
 }
 
-func (s *shelf) checkEntries(st *ledger.Step, dead, invalid int) {
+func (s *memoryBook) checkEntries(st *ledger.Step, dead, invalid int) {
 	for _, l := range st.Dead {
 		dead -= strings.Count(l.Tokens, "\n") + 1
 		if l.Attempts < 0 || l.Attempts >= wire.Sent || l.Reason == "" || l.Message == "" {
@@ -249,7 +251,7 @@ func (s *shelf) checkEntries(st *ledger.Step, dead, invalid int) {
 }
 
 // count is how many tokens of a job have the outcome.
-func (s *shelf) count(job string, o wire.Outcome) int {
+func (s *memoryBook) count(job string, o wire.Outcome) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	j := s.jobs[job]
@@ -264,7 +266,7 @@ func (s *shelf) count(job string, o wire.Outcome) int {
 }
 
 // open reads every chunk.
-func (s *shelf) open() map[string]*wire.Chunk {
+func (s *memoryBook) open() map[string]*wire.Chunk {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	all := map[string]*wire.Chunk{}
@@ -280,7 +282,7 @@ func (s *shelf) open() map[string]*wire.Chunk {
 }
 
 // left tells whether a chunk is still there.
-func (s *shelf) left(ref string) bool {
+func (s *memoryBook) left(ref string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	_, ok := s.chunks[ref]
@@ -288,7 +290,7 @@ func (s *shelf) left(ref string) bool {
 }
 
 // complaints are what was impossible so far.
-func (s *shelf) complaints() []string {
+func (s *memoryBook) complaints() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.faults)

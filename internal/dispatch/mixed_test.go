@@ -12,8 +12,8 @@ import (
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
-// differ makes n entries with a message of their own each.
-func differ(n int) []wire.Entry {
+// entriesThatDiffer makes n entries with a message of their own each.
+func entriesThatDiffer(n int) []wire.Entry {
 	all := make([]wire.Entry, n)
 	for i := range all {
 		all[i] = entry(fmt.Sprint("job-", i), fmt.Sprint("t", i))
@@ -23,7 +23,7 @@ func differ(n int) []wire.Entry {
 }
 
 // counts are the tokens of each request with several messages.
-func (m *multi) counts() []int {
+func (m *mixedSender) counts() []int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var all []int
@@ -39,9 +39,9 @@ func (m *multi) counts() []int {
 
 func TestDifferentMessagesShareARequest(t *testing.T) {
 	t.Parallel()
-	twice := differ(3)
+	twice := entriesThatDiffer(3)
 	twice[2].Tokens = twice[0].Tokens
-	large := differ(3)
+	large := entriesThatDiffer(3)
 	large[1].Tokens = []string{"u1", "u2", "u3", "u4"}
 	for name, c := range map[string]struct {
 		entries []wire.Entry
@@ -49,16 +49,16 @@ func TestDifferentMessagesShareARequest(t *testing.T) {
 		many    []int // tokens of requests with several messages, sorted
 		one     []int // of those with one
 	}{
-		"of one chunk":                                  {differ(4), 10, []int{4}, nil},
-		"up to the vendor's limit":                      {differ(5), 3, []int{2, 3}, nil},
+		"of one chunk":                                  {entriesThatDiffer(4), 10, []int{4}, nil},
+		"up to the vendor's limit":                      {entriesThatDiffer(5), 3, []int{2, 3}, nil},
 		"and no token twice":                            {twice, 10, []int{2}, []int{1}},
-		"a large one goes alone":                        {large, 6, []int{2}, []int{4}},
-		"nor do they at a vendor without such requests": {differ(3), 0, nil, []int{1, 1, 1}},
+		"a large one goes by itself":                    {large, 6, []int{2}, []int{4}},
+		"nor do they at a vendor without such requests": {entriesThatDiffer(3), 0, nil, []int{1, 1, 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			m := &multi{}
-			inBubble(t, many(m, c.most), func(b *bubble) {
+			m := &mixedSender{}
+			inBubble(t, sendsMixed(m, c.most), func(b *bubble) {
 				b.finish(b.chunk(push.Normal, c.entries...))
 				for _, e := range c.entries {
 					b.want(e.Job, outcomes{wire.Delivered: len(e.Tokens)})
@@ -76,10 +76,10 @@ func TestDifferentMessagesShareARequest(t *testing.T) {
 
 func TestDifferentMessagesOfSeveralTasksShareARequest(t *testing.T) {
 	t.Parallel()
-	m := &multi{}
-	inBubble(t, many(m, 10), func(b *bubble) {
+	m := &mixedSender{}
+	inBubble(t, sendsMixed(m, 10), func(b *bubble) {
 		var ends []<-chan error
-		for _, e := range append(differ(3), entry("same", "u1")) { // the last has the first one's message
+		for _, e := range append(entriesThatDiffer(3), entry("same", "u1")) { // the last has the first one's message
 			ends = append(ends, b.start(b.Context(), b.chunk(push.Normal, e)))
 		}
 		for _, end := range ends {
@@ -109,9 +109,9 @@ func TestDifferentMessagesOfSeveralTasksShareARequest(t *testing.T) {
 }
 
 // Codes of tokens count through all messages of the request.
-func TestEveryMessageOfARequestHasItsOwnFate(t *testing.T) {
+func TestEveryMessageOfARequestHasItsOwnOutcome(t *testing.T) {
 	t.Parallel()
-	m := &multi{many: func(rs []*vendors.Request) (vendors.Answer, error) {
+	m := &mixedSender{many: func(rs []*vendors.Request) (vendors.Answer, error) {
 		a, err := say("ok")(nil)
 		i := 0
 		for _, r := range rs {
@@ -125,31 +125,31 @@ func TestEveryMessageOfARequestHasItsOwnFate(t *testing.T) {
 		}
 		return a, err
 	}}
-	inBubble(t, many(m, 10), func(b *bubble) {
-		b.finish(b.chunk(push.Normal, differ(5)...))
+	inBubble(t, sendsMixed(m, 10), func(b *bubble) {
+		b.finish(b.chunk(push.Normal, entriesThatDiffer(5)...))
 		for i, o := range []wire.Outcome{wire.Delivered, wire.Invalid, wire.Delivered, wire.Dropped, wire.Delivered} {
 			b.want(fmt.Sprint("job-", i), outcomes{o: 1})
 		}
 	})
 }
 
-// Where one of several messages is wrong the others must not go down with it.
+// If one of several messages is wrong, the others must still be sent.
 func TestAWrongMessageIsFoundByHalving(t *testing.T) {
 	t.Parallel()
-	m := &multi{many: func(rs []*vendors.Request) (vendors.Answer, error) {
+	m := &mixedSender{many: func(rs []*vendors.Request) (vendors.Answer, error) {
 		if slices.ContainsFunc(rs, func(r *vendors.Request) bool { return r.Message.Title == "message 3" }) {
 			return say("drop")(nil)
 		}
 		return say("ok")(nil)
 	}}
-	inBubble(t, many(m, 10), func(b *bubble) {
+	inBubble(t, sendsMixed(m, 10), func(b *bubble) {
 		b.vendor.always = func(r *vendors.Request) (vendors.Answer, error) {
 			if r.Message.Title == "message 3" {
 				return say("drop")(r)
 			}
 			return say("ok")(r)
 		}
-		b.finish(b.chunk(push.Normal, differ(8)...))
+		b.finish(b.chunk(push.Normal, entriesThatDiffer(8)...))
 		for i := range 8 {
 			want := wire.Delivered
 			if i == 3 {

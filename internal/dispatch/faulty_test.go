@@ -22,22 +22,22 @@ import (
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
-// world is one script: what lies in Redis, what the vendor does and has seen.
+// world is one script: what is in Redis, what the vendor does and has seen.
 type world struct {
 	*tally
-	shelf *shelf
-	codes *classify.Table
-	end   chan struct{} // closed when the script is over: whatever hangs, goes
-	// running are all runs, also those that hang.
+	memory *memoryBook
+	codes  *classify.Table
+	end    chan struct{} // closed when the script is over: every run that hangs then ends
+	// running are all runs, including those that hang.
 	running sync.WaitGroup
 
 	mu       sync.Mutex
 	rnd      *rand.Rand
-	calm     bool                 // the vendor is well, nothing breaks
+	calm     bool                 // nothing fails
 	multi    bool                 // it takes different messages in one request
 	batch    int                  // tokens of a request
 	atMost   map[string]bool      // tokens that may be sent once
-	doubt    map[string]bool      // sent, and no certain answer came back
+	doubt    map[string]bool      // sent, with no certain answer
 	canceled map[string]time.Time // jobs
 	accepted map[string]bool
 	gone     map[string]bool
@@ -58,9 +58,9 @@ func (w *world) chance(n int) bool {
 
 func (w *world) pick(words ...string) string { return words[w.rnd.IntN(len(words))] }
 
-// host is one worker. After a number of operations it stops in the middle of
-// one: for ever, or until it is thawed.
-type host struct {
+// faulty is one worker. After a number of operations it stops in the middle of
+// one: for ever, or until goOn.
+type faulty struct {
 	*world
 	d *dispatch.Dispatcher
 
@@ -73,14 +73,14 @@ type host struct {
 	final   map[string]bool            // tokens that were answered finally since their chunk was read
 }
 
-func (w *world) host(stopAfter int, linger time.Duration) *host {
-	h := &host{world: w, left: stopAfter, thaw: make(chan struct{}), may: map[string]map[string]bool{}, final: map[string]bool{}}
+func (w *world) host(stopAfter int, linger time.Duration) *faulty {
+	h := &faulty{world: w, left: stopAfter, thaw: make(chan struct{}), may: map[string]map[string]bool{}, final: map[string]bool{}}
 	a := &account.Account{
 		App: "shop", Vendor: h, Codes: w.codes, Batch: w.batch, Timeout: 10 * time.Second,
 		Spec: vendors.Spec{Name: "nova", Batch: w.batch, Unit: vendors.Tokens},
 	}
 	if w.multi {
-		a.Spec.MaxMixed, a.Vendor = w.batch, multiHost{h}
+		a.Spec.MaxMixed, a.Vendor = w.batch, faultyMixed{h}
 	}
 	h.d = dispatch.New(dispatch.Config{
 		Book: h, Access: h, Gate: h, Meter: newMeter(), Log: zerolog.Nop(), Linger: linger, Requests: 2,
@@ -90,11 +90,11 @@ func (w *world) host(stopAfter int, linger time.Duration) *host {
 	return h
 }
 
-// errGone is what operations answer that outlive their script.
+// errGone is returned by operations that outlive their script.
 var errGone = errors.New("the script is over")
 
-// op is one operation: the host may stop in it.
-func (h *host) op() error {
+// op is one operation: the worker may stop in it.
+func (h *faulty) op() error {
 	h.lock.Lock()
 	if h.left > 0 {
 		h.left--
@@ -116,28 +116,28 @@ func (h *host) op() error {
 	}
 }
 
-func (h *host) isStopped() bool {
+func (h *faulty) isStopped() bool {
 	h.lock.Lock()
 	defer h.lock.Unlock()
 	return h.stopped
 }
 
-// goOn thaws a frozen host.
-func (h *host) goOn() {
+// goOn lets a worker go on that has stopped.
+func (h *faulty) goOn() {
 	h.lock.Lock()
 	defer h.lock.Unlock()
 	h.stopped, h.thawed = false, true
 	close(h.thaw)
 }
 
-func (h *host) Load(ctx context.Context, hd wire.Header) (*ledger.Open, error) {
+func (h *faulty) Load(ctx context.Context, hd wire.Header) (*ledger.Open, error) {
 	if err := h.op(); err != nil {
 		return nil, err
 	}
 	if h.chance(30) {
 		return nil, errors.New("redis is away")
 	}
-	o, err := h.shelf.Load(ctx, hd)
+	o, err := h.memory.Load(ctx, hd)
 	if o != nil {
 		h.lock.Lock()
 		defer h.lock.Unlock()
@@ -154,42 +154,42 @@ func (h *host) Load(ctx context.Context, hd wire.Header) (*ledger.Open, error) {
 	return o, err
 }
 
-func (h *host) Canceled(ctx context.Context, job string) (bool, error) {
+func (h *faulty) Canceled(ctx context.Context, job string) (bool, error) {
 	if err := h.op(); err != nil || h.chance(20) {
 		return false, errors.New("redis is away")
 	}
-	return h.shelf.Canceled(ctx, job)
+	return h.memory.Canceled(ctx, job)
 }
 
-func (h *host) Held(ctx context.Context, holds []ledger.Hold) (string, error) {
+func (h *faulty) Held(ctx context.Context, holds []ledger.Hold) (string, error) {
 	if err := h.op(); err != nil || h.chance(20) {
 		return "", errors.New("redis is away")
 	}
-	return h.shelf.Held(ctx, holds)
+	return h.memory.Held(ctx, holds)
 }
 
-func (h *host) Fence(ctx context.Context, ref string, ours func(context.Context) (bool, error)) error {
-	return h.shelf.Fence(ctx, ref, ours)
+func (h *faulty) Fence(ctx context.Context, ref string, ours func(context.Context) (bool, error)) error {
+	return h.memory.Fence(ctx, ref, ours)
 }
 
-func (h *host) List(ctx context.Context, l ledger.Listing) error { return h.shelf.List(ctx, l) }
+func (h *faulty) List(ctx context.Context, l ledger.Listing) error { return h.memory.List(ctx, l) }
 
-func (h *host) Lose(ctx context.Context, lane string, o wire.Open, reason wire.DeadReason) (int, error) {
-	return h.shelf.Lose(ctx, lane, o, reason)
+func (h *faulty) Lose(ctx context.Context, lane string, o wire.Open, reason wire.DeadReason) (int, error) {
+	return h.memory.Lose(ctx, lane, o, reason)
 }
 
-func (h *host) Left(ctx context.Context, refs []string) ([]bool, error) {
-	return h.shelf.Left(ctx, refs)
+func (h *faulty) Left(ctx context.Context, refs []string) ([]bool, error) {
+	return h.memory.Left(ctx, refs)
 }
 
-func (h *host) Settle(ctx context.Context, steps []*ledger.Step) ([]bool, error) {
+func (h *faulty) Settle(ctx context.Context, steps []*ledger.Step) ([]bool, error) {
 	if h.op() != nil {
 		return make([]bool, len(steps)), nil
 	}
 	if h.chance(20) {
 		return nil, errors.New("redis is away")
 	}
-	ok, err := h.shelf.Settle(ctx, steps)
+	ok, err := h.memory.Settle(ctx, steps)
 	if slices.Contains(ok, false) {
 		h.note(recordedLate)
 	}
@@ -202,8 +202,8 @@ func (h *host) Settle(ctx context.Context, steps []*ledger.Step) ([]bool, error)
 	return ok, err
 }
 
-// Access tokens are of no interest here; vendor answers about them are.
-func (h *host) Access(context.Context, string, string, vendors.Granter, string) (string, error) {
+// These tests are about the vendor's answers, not about access tokens.
+func (h *faulty) Access(context.Context, string, string, vendors.Granter, string) (string, error) {
 	if h.chance(20) {
 		return "", &vendors.Error{Op: "fetch access token", Code: classify.Code{Level: classify.Auth, Code: h.word("denied", "flow")}}
 	}
@@ -212,19 +212,19 @@ func (h *host) Access(context.Context, string, string, vendors.Granter, string) 
 	return fmt.Sprint("access-", h.rnd.IntN(3)), nil
 }
 
-func (h *host) word(words ...string) string {
+func (h *faulty) word(words ...string) string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.pick(words...)
 }
 
-func (h *host) Invalidate(context.Context, string, string, string) error { return nil }
+func (h *faulty) Invalidate(context.Context, string, string, string) error { return nil }
 
-func (h *host) Grant(context.Context, time.Time) (vendors.Grant, error) {
+func (h *faulty) Grant(context.Context, time.Time) (vendors.Grant, error) {
 	return vendors.Grant{}, errGone
 }
 
-func (h *host) Admit(context.Context, *account.Account, dispatch.Demand) (dispatch.Admission, error) {
+func (h *faulty) Admit(context.Context, *account.Account, dispatch.Demand) (dispatch.Admission, error) {
 	switch {
 	case h.op() != nil || h.chance(30):
 		return dispatch.Admission{}, errors.New("redis is away")
@@ -238,7 +238,7 @@ func (h *host) Admit(context.Context, *account.Account, dispatch.Demand) (dispat
 	return dispatch.Admission{}, nil
 }
 
-func (h *host) Place(_ context.Context, _ *account.Account, w dispatch.Waiting) (time.Duration, error) {
+func (h *faulty) Place(_ context.Context, _ *account.Account, w dispatch.Waiting) (time.Duration, error) {
 	if h.op() != nil || h.chance(30) {
 		return 0, errors.New("redis is away")
 	}
@@ -246,21 +246,28 @@ func (h *host) Place(_ context.Context, _ *account.Account, w dispatch.Waiting) 
 }
 
 // Answered parks jobs, as the real gate does.
-func (h *host) Answered(_ context.Context, _ *account.Account, _ dispatch.Admission, s dispatch.Finding) (until time.Time) {
-	if s.Row.Remedy != classify.Config || s.Grant || s.Row.Scope == classify.ScopeToken || h.chance(20) {
-		return time.Time{}
+func (h *faulty) Answered(_ context.Context, _ *account.Account, _ dispatch.Admission, findings []dispatch.Finding) []time.Time {
+	until := make([]time.Time, len(findings))
+	for i, f := range findings {
+		if f.Signal.Parks() && !h.chance(20) {
+			until[i] = h.park(f.Jobs)
+		}
 	}
+	return until
+}
+
+func (h *faulty) park(jobs []dispatch.Job) time.Time {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	until = time.Now().Add(time.Duration(1+h.rnd.IntN(5)) * time.Minute)
-	for _, j := range s.Jobs {
+	until := time.Now().Add(time.Duration(1+h.rnd.IntN(5)) * time.Minute)
+	for _, j := range jobs {
 		h.parked[j.ID] = until
 		h.note(parked)
 	}
 	return until
 }
 
-func (h *host) Parked(_ context.Context, _ *account.Account, jobs func() []string) (map[string]time.Time, error) {
+func (h *faulty) Parked(_ context.Context, _ *account.Account, jobs func() []string) (map[string]time.Time, error) {
 	if h.op() != nil || h.chance(30) {
 		return nil, errors.New("redis is away")
 	}
@@ -275,27 +282,27 @@ func (h *host) Parked(_ context.Context, _ *account.Account, jobs func() []strin
 	return found, nil
 }
 
-func (h *host) Try(ctx context.Context, a *account.Account, _ *dispatch.Admission, jobs func() []string) (map[string]time.Time, error) {
+func (h *faulty) Try(ctx context.Context, a *account.Account, _ *dispatch.Admission, jobs func() []string) (map[string]time.Time, error) {
 	found, err := h.Parked(ctx, a, jobs)
 	maps.DeleteFunc(found, func(_ string, until time.Time) bool { return !until.After(time.Now()) })
 	return found, err
 }
 
-func (h *host) Done(context.Context, *account.Account, dispatch.Admission) {}
+func (h *faulty) Done(context.Context, *account.Account, dispatch.Admission) {}
 
 // Send is the vendor.
-func (h *host) Send(_ context.Context, r *vendors.Request) (vendors.Answer, error) {
+func (h *faulty) Send(_ context.Context, r *vendors.Request) (vendors.Answer, error) {
 	return h.serve([]*vendors.Request{r})
 }
 
-// multiHost is a vendor that takes several messages in one request.
-type multiHost struct{ *host }
+// faultyMixed is a vendor that takes several messages in one request.
+type faultyMixed struct{ *faulty }
 
-func (h multiHost) SendMixed(_ context.Context, rs []*vendors.Request) (vendors.Answer, error) {
+func (h faultyMixed) SendMixed(_ context.Context, rs []*vendors.Request) (vendors.Answer, error) {
 	return h.serve(rs)
 }
 
-func (h *host) serve(rs []*vendors.Request) (vendors.Answer, error) {
+func (h *faulty) serve(rs []*vendors.Request) (vendors.Answer, error) {
 	var tokens []string
 	for _, r := range rs {
 		tokens = append(tokens, r.Tokens...)
@@ -323,7 +330,7 @@ func (h *host) serve(rs []*vendors.Request) (vendors.Answer, error) {
 }
 
 // receive checks that the vendor may be sent these tokens.
-func (h *host) receive(tokens []string) {
+func (h *faulty) receive(tokens []string) {
 	h.lock.Lock()
 	defer h.lock.Unlock()
 	h.mu.Lock()
@@ -367,9 +374,9 @@ func answers() []string {
 	return []string{"busy", "busy", "slow", "quota", "expired", "rights", "split", "drop", "4711", "dial", "timeout", "broken", "503", "504"}
 }
 
-// answer is what the vendor says, and of each token whether the answer leaves
-// no doubt that it was not accepted, and whether it is final.
-func (h *host) answer(tokens []string) (a vendors.Answer, err error, certain, final []bool) { //nolint:staticcheck // err belongs beside its answer
+// answer is what the vendor says, and for each token whether it is certain that
+// it was not accepted, and whether the answer is final.
+func (h *faulty) answer(tokens []string) (a vendors.Answer, err error, certain, final []bool) { //nolint:staticcheck // err belongs beside its answer
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	certain, final = make([]bool, len(tokens)), make([]bool, len(tokens))
@@ -407,7 +414,7 @@ func (h *host) answer(tokens []string) (a vendors.Answer, err error, certain, fi
 }
 
 // each answers success, and something else for some tokens.
-func (h *host) each(tokens []string, certain, final []bool) vendors.Answer {
+func (h *faulty) each(tokens []string, certain, final []bool) vendors.Answer {
 	a := vendors.Answer{Code: classify.Code{Level: classify.Response, Code: "ok"}}
 	for i, t := range tokens {
 		final[i] = true
