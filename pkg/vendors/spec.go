@@ -54,6 +54,11 @@ type Spec struct {
 	// Limits are the documented sizes that Check enforces. The conformance suite
 	// tries a message at each limit and one above it.
 	Limits []Limit
+	// KeyFields are the fields of a request that the vendor de-duplicates by, which
+	// follow from Request.Key: "requestId". An override may not touch them: two jobs
+	// with one value would be one message to the vendor, which drops the second
+	// without an error. Empty: the vendor de-duplicates nothing.
+	KeyFields []string
 	// Settings returns a new, empty block of the vendor's own settings: a pointer
 	// to a struct with yaml tags, which the configuration fills.
 	Settings func() Settings
@@ -80,14 +85,6 @@ type Limit struct {
 	Unit string
 	// Size measures a message in Units. nil counts the characters of Field.
 	Size func(m *push.Message) (int, error)
-}
-
-// Mapping says where one field of push.Message goes.
-type Mapping struct {
-	// Field is the field's name in a job: "message.ttl".
-	Field string
-	// To is the vendor's field and its unit, for people. "-": the vendor has none.
-	To string
 }
 
 // Settings are the credentials and addresses of one app at one vendor. Fields

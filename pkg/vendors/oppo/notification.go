@@ -14,6 +14,7 @@ import (
 // The limits: https://open.oppomobile.com/new/developmentDoc/info?id=11236
 const (
 	maxTTL     = 864000 // seconds: 10 days
+	maxTitle   = 50     // characters of title
 	maxBody    = 50     // characters of content in styles 1 and 3
 	maxLong    = 128    // characters of content in style 2
 	styleShort = 1

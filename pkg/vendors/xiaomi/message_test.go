@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -62,6 +63,7 @@ func TestWhatPhonesDeduplicateByIsTheSameOnEveryRetry(t *testing.T) {
 	if notifyID(collapsing, "a") != notifyID(collapsing, "b") {
 		t.Error("with a collapse id, want one notify id whatever the key")
 	}
+	jobKeyForm := regexp.MustCompile(`^[0-9A-Za-z-][0-9A-Za-z_-]{0,11}$`)
 	rapid.Check(t, func(t *rapid.T) {
 		key := rapid.StringMatching(`[0-9a-f]{32}`).Draw(t, "key")
 		job := jobKey(key)
