@@ -88,7 +88,10 @@ func (s *suite) settings(name, base string) vendors.Settings {
 
 func secretsOf(settings vendors.Settings) []string {
 	var secrets []string
-	for _, field := range reflect.ValueOf(settings).Elem().Fields() {
+	for f, field := range reflect.ValueOf(settings).Elem().Fields() {
+		if !f.IsExported() {
+			continue
+		}
 		if secret, ok := reflect.TypeAssert[vendors.Secret](field); ok && !secret.Empty() {
 			secrets = append(secrets, linesOf(secret)...)
 		}
