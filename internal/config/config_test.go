@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/registry"
 )
 
 func TestFind(t *testing.T) {
@@ -316,22 +318,22 @@ func write(t *testing.T, path, text string) {
 
 func TestTheExampleLoads(t *testing.T) {
 	t.Parallel()
-	env := environ{}
-	for _, name := range []string{
-		"POSTRIDER_PASSWORD", "HUAWEI_CLIENT_SECRET", "HUAWEI_RECEIPT_SECRET", "HONOR_CLIENT_SECRET", "OPPO_MASTER_SECRET",
-		"VIVO_APP_SECRET", "XIAOMI_APP_SECRET", "MEIZU_APP_SECRET", "TIM_SECRET_KEY",
-	} {
-		env[name] = "s-" + name
+	example := config.Example(registry.All())
+	env, files := environ{}, disk{}
+	for _, m := range regexp.MustCompile(`[^$]\$\{([A-Z_]+)\}`).FindAllStringSubmatch(example, -1) {
+		env[m[1]] = "s-" + m[1]
 	}
-	files := disk{"conf/secrets/harmony.pem": "pem"}
-	cfg, err := parse(config.Example(), env, files)
+	for _, m := range regexp.MustCompile(`\w+_file: ([\w./-]+)`).FindAllStringSubmatch(example, -1) {
+		files["conf/"+m[1]] = "pem"
+	}
+	cfg, err := parse(example, env, files)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got := cfg.Served(); !slices.Equal(got, []string{"huawei"}) {
 		t.Errorf("as it stands it serves %v, want huawei", got)
 	}
-	cfg, err = parse(uncomment(config.Example()), env, files)
+	cfg, err = parse(uncomment(example), env, files)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,22 +38,15 @@ func newHuaweiFamily(t *testing.T, o simulator.Options) *huaweiFamily {
 		client.CloseIdleConnections()
 		srv.Close()
 	})
-	text, err := os.ReadFile("../demo/demo.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var file struct {
-		Apps struct {
-			Demo struct {
-				Harmony harmony.Settings
-				Honor   honor.Settings
-			}
+	for name, settings := range map[string]any{"harmony": &f.harmony, "honor": &f.honor} {
+		text, err := os.ReadFile("../../pkg/vendors/" + name + "/demo.yaml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := yaml.Unmarshal([]byte(strings.ReplaceAll(string(text), "%BASE%", srv.URL)), settings); err != nil {
+			t.Fatal(err)
 		}
 	}
-	if err := yaml.Unmarshal([]byte(strings.ReplaceAll(string(text), "%BASE%", srv.URL)), &file); err != nil {
-		t.Fatal(err)
-	}
-	f.harmony, f.honor = file.Apps.Demo.Harmony, file.Apps.Demo.Honor
 	for _, s := range []vendors.Settings{&f.harmony, &f.honor} {
 		if faults := s.Faults(); len(faults) > 0 {
 			t.Fatalf("the demo's settings have faults: %v", faults)
