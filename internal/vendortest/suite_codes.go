@@ -97,8 +97,11 @@ func responseRows(s *suite) {
 
 func tokenRows(s *suite) {
 	var shown strings.Builder
-	for _, name := range s.names("answers", ".want") {
-		shown.WriteString(s.read("answers/" + name + ".want"))
+	for _, name := range s.names("answers", ".http") {
+		b := s.benchFor("answers/" + name)
+		b.answer(b.fill(s.read("answers/" + name + ".http")))
+		answer, err := b.send(s.Context())
+		shown.WriteString(s.describe(answer, err))
 	}
 	for _, row := range s.rows(classify.Token) {
 		if strings.Contains(shown.String(), " token/"+row.Code+"\n") {
