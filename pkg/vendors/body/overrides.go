@@ -17,7 +17,7 @@ var errNotObject = errors.New("overrides are not a JSON object")
 // Overrides says what a job may write into one vendor's requests. It is
 // immutable, and safe for concurrent use.
 type Overrides struct {
-	Field string // where overrides stand in a job: "message.overrides.huawei"
+	Field string // the place of overrides in a job: "message.overrides.huawei"
 	Into  string // what they are merged into, for people
 	// Reserved are the fields that are refused, by their paths: "token",
 	// "android.bi_tag". They are compared without case, lest a lenient server read
@@ -52,8 +52,8 @@ func reaching(patch map[string]any, names []string, above string) []string {
 	return paths
 }
 
-// Faults reports why an override cannot be merged, key by key; Merge fails
-// where there are any, and nowhere else. An empty override has none.
+// Faults reports why an override cannot be merged, by its keys. Merge fails
+// exactly if there are faults. An empty override has none.
 func (o *Overrides) Faults(override []byte) []push.Fault {
 	if len(override) == 0 {
 		return nil

@@ -17,7 +17,7 @@ import (
 // Name is the vendor's name in jobs, lanes and metrics.
 const Name = "vivo"
 
-// A list push takes 2 to 1,000 regIds; one alone goes by another endpoint:
+// A list push takes 2 to 1,000 regIds; a single one goes by another endpoint:
 // https://dev.vivo.com.cn/documentCenter/doc/362
 const (
 	maxTokens = 1000

@@ -12,7 +12,7 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
-const opPull = "pull invalid registration ids"
+const opList = "pull invalid registration ids"
 
 // pathInvalid is of the feedback API, and in mixed case. It answers up to 500
 // ids, and deletes them on OPPO's side with the answer:
@@ -25,35 +25,35 @@ var codeListed = classify.Code{Level: classify.Receipt, Code: "regid_invalid", T
 
 var errNoList = errors.New("a success without registration_ids")
 
-// Pulls tells whether the app's list is to be pulled: there is no telling where
+// HasList reports whether the app's list can be fetched: nobody knows where
 // the list is kept for an API at another address, unless feedback_url says so.
 func (a *adapter) HasList() bool { return a.feedback != "" }
 
-// Pull makes exactly one request for the next ids of the list.
+// FetchList makes exactly one request for the next ids of the list.
 func (a *adapter) FetchList(ctx context.Context, access string) (vendors.ListPage, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, a.feedback+pathInvalid, nil)
 	if err != nil {
-		return vendors.ListPage{}, vendors.UnsentError(opPull, errors.New("the address cannot be used"))
+		return vendors.ListPage{}, vendors.UnsentError(opList, errors.New("the address cannot be used"))
 	}
 	// Not in the URL, which proxies write to their logs.
 	req.Header.Set("auth_token", access)
-	reply, err := httpx.Do(a.client, opPull, req)
+	reply, err := httpx.Do(a.client, opList, req)
 	if err != nil {
 		return vendors.ListPage{}, err
 	}
-	return readPulled(reply, access, a.secret.Reveal())
+	return readListPage(reply, access, a.secret.Reveal())
 }
 
-func readPulled(reply httpx.Reply, hide ...string) (vendors.ListPage, error) {
+func readListPage(reply httpx.Reply, hide ...string) (vendors.ListPage, error) {
 	e := parse(reply.Body)
 	switch code := codeOf(e.Code); {
 	case code == "" && reply.Status/100 == 2:
-		return vendors.ListPage{}, vendors.MalformedError(opPull, errNoCode)
+		return vendors.ListPage{}, vendors.MalformedError(opList, errNoCode)
 	case code == "", code == codeSuccess && reply.Status/100 != 2:
-		return vendors.ListPage{}, &vendors.Error{Op: opPull, Code: vendors.HTTPCode(reply.Status), Status: reply.Status, RetryAfter: reply.RetryAfter}
+		return vendors.ListPage{}, &vendors.Error{Op: opList, Code: vendors.HTTPCode(reply.Status), Status: reply.Status, RetryAfter: reply.RetryAfter}
 	case code != codeSuccess:
 		return vendors.ListPage{}, &vendors.Error{
-			Op:         opPull,
+			Op:         opList,
 			Code:       classify.Code{Level: classify.Response, Code: code, Text: words(body.Decode(e.Message), nil, hide...)},
 			Status:     reply.Status,
 			RetryAfter: reply.RetryAfter,
@@ -65,9 +65,9 @@ func readPulled(reply httpx.Reply, hide ...string) (vendors.ListPage, error) {
 	}
 	none := len(e.Data) == 0 || string(e.Data) == "null"
 	if !none && (json.Unmarshal(e.Data, &data) != nil || data.IDs == nil && (data.Total == nil || *data.Total > 0)) {
-		return vendors.ListPage{}, vendors.MalformedError(opPull, errNoList)
+		return vendors.ListPage{}, vendors.MalformedError(opList, errNoList)
 	}
-	// What is no id is left out, not the whole page: nobody would hear of the rest again.
+	// What is not an id is left out, but not the whole page: OPPO does not repeat the rest.
 	p := vendors.ListPage{Code: codeListed}
 	for _, raw := range data.IDs {
 		if id := name(raw); id != "" {

@@ -35,7 +35,7 @@ func TestReadPulled(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := readPulled(httpx.Reply{Status: c.status, Body: []byte(c.body)}, "the-token")
+			got, err := readListPage(httpx.Reply{Status: c.status, Body: []byte(c.body)}, "the-token")
 			if c.code != "" {
 				e, ok := errors.AsType[*vendors.Error](err)
 				if !ok || e.Code.String() != c.code || strings.Contains(err.Error(), "the-token") {
@@ -78,7 +78,7 @@ func FuzzReadPulled(f *testing.F) {
 	f.Add(200, []byte(`{"code":0,"message":"success","data":{"registration_ids":["CN_a"],"totalCount":1}}`))
 	f.Add(500, []byte(`{"code":0,"data":[]}`))
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
-		got, err := readPulled(httpx.Reply{Status: status, Body: body})
+		got, err := readListPage(httpx.Reply{Status: status, Body: body})
 		var e *vendors.Error
 		if err != nil && (!errors.As(err, &e) || e.Code.Code == "" || len(got.Tokens) > 0) || slices.Contains(got.Tokens, "") {
 			t.Errorf("got %+v, %v", got, err)
