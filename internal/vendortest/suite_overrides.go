@@ -61,6 +61,18 @@ type made struct {
 	headers http.Header
 	target  string
 	values  map[string]any // by the path of member names, arrays left out: "message/token"
+	text    string         // the body, unescaped
+}
+
+// hides reports whether the body has a text that its values do not have: it has a
+// member twice, and decoding keeps the last one.
+func (m made) hides(text string) bool {
+	for path, v := range m.values {
+		if strings.Contains(path, text) || strings.Contains(fmt.Sprint(v), text) {
+			return false
+		}
+	}
+	return strings.Contains(m.text, text)
 }
 
 const (
@@ -114,6 +126,9 @@ func (s *suite) judge(a *attack, override, path string, plain made) {
 	if got.target != plain.target || !reflect.DeepEqual(got.headers, plain.headers) {
 		s.Errorf("Check permits it, and it changes the address or a header")
 	}
+	if got.hides(stolenToken) {
+		s.Errorf("Check permits it, and the request has a member twice: a server may read either")
+	}
 	if path == "" {
 		return
 	}
@@ -161,7 +176,10 @@ func (a *attack) make(override json.RawMessage, key, access string) made {
 		a.Fatalf("%v", err)
 	}
 	request, body := a.received()
-	m := made{headers: request.Header.Clone(), target: request.URL.RequestURI(), values: map[string]any{}}
+	m := made{headers: request.Header.Clone(), target: request.URL.RequestURI(), values: map[string]any{}, text: string(body)}
+	if text, err := url.QueryUnescape(m.text); err == nil {
+		m.text = text
+	}
 	m.headers.Del("Content-Length")
 	collect(m.values, "", tree(request.Header.Get("Content-Type"), body))
 	return m

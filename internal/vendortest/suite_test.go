@@ -66,6 +66,7 @@ func TestThePlantedFaultsAreFound(t *testing.T) {
 		said  string // a part of the report
 	}{
 		{fault: "overrides may replace the tokens", plant: plant{reserved: []string{"id", "access"}}, check: overrides, said: "replaces to"},
+		{fault: "overrides may add a second list of tokens", plant: plant{reserved: []string{"id", "access"}, appends: true}, check: overrides, said: "has a member twice"},
 		{fault: "overrides may replace the key", plant: plant{reserved: []string{"to", "access"}}, check: overrides, said: "replaces id"},
 		{fault: "overrides may set the Authorization header", plant: plant{header: true}, check: overrides, said: "changes the address or a header"},
 		{fault: "the key field does not follow from the key", plant: plant{keyless: true}, spec: func(s *vendors.Spec) { s.KeyFields = []string{"title"} }, check: overrides, said: "does not follow from the key"},

@@ -53,6 +53,7 @@ type plant struct {
 	forgetful     bool // the last token is left out
 	grantsInSend  bool
 	cachesGrants  bool
+	appends       bool // the tokens follow the merged message
 	header        bool // overrides may set a header
 	mutates       bool // Send changes its request
 	insecure      bool // plain http is accepted for any host
@@ -203,6 +204,9 @@ func (t *toy) post(ctx context.Context, r *vendors.Request, tokens []string) (ht
 	if err != nil {
 		return httpx.Reply{}, vendors.UnsentError("send", err)
 	}
+	if t.appends {
+		return t.postText(ctx, r, body.WithTokens("", msg, `"to":[`, tokens, `]}`), nil)
+	}
 	doc, err := body.Object(msg)
 	if err != nil {
 		return httpx.Reply{}, vendors.UnsentError("send", err)
@@ -214,6 +218,10 @@ func (t *toy) post(ctx context.Context, r *vendors.Request, tokens []string) (ht
 	if err != nil {
 		return httpx.Reply{}, vendors.UnsentError("send", err)
 	}
+	return t.postText(ctx, r, text, doc)
+}
+
+func (t *toy) postText(ctx context.Context, r *vendors.Request, text []byte, doc map[string]any) (httpx.Reply, error) {
 	req, err := httpx.Post(ctx, "send", t.base+"/send", "application/json", text)
 	if err != nil {
 		return httpx.Reply{}, err
