@@ -19,7 +19,7 @@ const (
 )
 
 // send makes one request for the parcels and records what the vendor said. The
-// caller holds a slot. More than one parcel go only to a vendors.Multi.
+// caller holds a slot. More than one parcel go only to a vendors.MixedSender.
 func (d *Dispatcher) send(ctx context.Context, a *Account, s shipment, w *wait) {
 	ticket, ok := d.admit(ctx, a, s, w)
 	if !ok {

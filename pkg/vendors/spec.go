@@ -67,7 +67,7 @@ type Spec struct {
 	// Receipts says how delivery receipts arrive. nil: the vendor sends none.
 	Receipts *Receipts
 	// Demo holds the settings for `worker demo`, as the YAML of a vendor's block.
-	// The simulator accepts them; %BASE% stands for its address.
+	// The simulator accepts them; %BASE% means its address.
 	Demo string
 	// Example is the vendor's part of the example configuration: YAML lines with
 	// the vendor's name as the key, not indented, most of them commented out.

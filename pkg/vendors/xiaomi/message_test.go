@@ -155,7 +155,7 @@ func many(t *testing.T, answer string, rs ...*vendors.Request) (vendors.Answer, 
 	return got, last, form
 }
 
-func TestSendManyGivesEveryTokenItsMessage(t *testing.T) {
+func TestSendMixedGivesEveryTokenItsMessage(t *testing.T) {
 	t.Parallel()
 	first := request(&push.Message{Title: "one", Body: `b "1"`, Channel: "a", Overrides: map[string]json.RawMessage{Name: json.RawMessage(`{"notify_type":"02","extra.callback":"https://r"}`)}}, "t/1+=", `t"2`)
 	second := request(&push.Message{Kind: push.Data, Data: map[string]string{"k": "v&"}}, "t3")
@@ -180,7 +180,7 @@ func TestSendManyGivesEveryTokenItsMessage(t *testing.T) {
 	}
 }
 
-func TestSendManyWithOneTokenReadsCodesAsOne(t *testing.T) {
+func TestSendMixedWithOneTokenReadsCodesAsOne(t *testing.T) {
 	t.Parallel()
 	answer := `{"result":"error","reason":"regId","code":66007}`
 	m := &push.Message{Title: "t", Body: "b"}
