@@ -241,7 +241,7 @@ func TestAConfigurationThatIsWrongIsRefused(t *testing.T) {
 		{"a file that is not there", "/nowhere/postrider.yaml", "read configuration: open /nowhere/postrider.yaml: no such file or directory"},
 		{"a misspelt key", write(t, "a.yaml", "redsi: {}\n"), "a.yaml:1: redsi: "},
 		{"a client id that is missing", write(t, "b.yaml", "apps:\n  shop:\n    huawei: {client_secret: x}\n"), "client_id"},
-		{"a password over plain http", write(t, "c.yaml", "apps:\n  shop:\n    huawei: {client_id: \"1\", client_secret: hidden, auth_url: \"http://push.example/token\"}\n"), "plain http is accepted for loopback hosts alone"},
+		{"a password over plain http", write(t, "c.yaml", "apps:\n  shop:\n    huawei: {client_id: \"1\", client_secret: hidden, auth_url: \"http://push.example/token\"}\n"), "plain http is accepted for loopback hosts only"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -108,7 +108,7 @@ func (d *decoder) checkWebhook(w Webhook) {
 	case err != nil, u.Hostname() == "", u.Scheme != "https" && u.Scheme != "http":
 		d.fault(path, "is not a URL: write it like https://host/path")
 	case u.Scheme == "http" && !httpx.Loopback(u.Hostname()):
-		d.fault(path, "plain http is accepted for loopback hosts alone: use https")
+		d.fault(path, "plain http is accepted for loopback hosts only: use https")
 	case u.User != nil || u.Fragment != "":
 		d.fault(path, "may not hold a user or a fragment: the signature says who calls")
 	}
