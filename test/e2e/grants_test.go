@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -15,13 +16,7 @@ import (
 func TestTenWorkersThatStartAtOnceAskForOneAccessToken(t *testing.T) {
 	t.Parallel()
 	const workers, chunks, batch = 10, 125, 2
-	small := strings.NewReplacer(
-		`base_url: "%SIM%"}`, `base_url: "%SIM%", batch: 2}`, `feedback_url: "%SIM%"}`, `feedback_url: "%SIM%", batch: 2}`,
-		`auth_url: "%SIM%/auth/token"}`, `auth_url: "%SIM%/auth/token", batch: 2}`,
-		`auth_url: "%SIM%/oauth2/v3/token"}`, `auth_url: "%SIM%/oauth2/v3/token", batch: 2}`,
-		"      project_id:", "      batch: 2\n      project_id:",
-	).Replace(everybody())
-	st := newStage(t, small, simulator.Options{})
+	st := newStage(t, everybody(fmt.Sprintf("batch: %d", batch)), simulator.Options{})
 	j := push.Job{ID: "cold", App: "demo", Message: push.Message{Title: "Hello", Body: "All at once."}, Targets: map[string][]string{}}
 	for _, s := range registry.All() {
 		for i := range chunks * batch {
