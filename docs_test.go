@@ -8,17 +8,21 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/postrider/postrider/internal/config"
 	"github.com/postrider/postrider/pkg/vendors"
 	"github.com/postrider/postrider/pkg/vendors/registry"
 )
 
 var update = flag.Bool("update", false, "write the generated documents")
 
-// TestDocumentsFollowFromTheData compares docs/codes and docs/mapping.md with the
-// vendors' tables. make docs writes them.
+// TestDocumentsFollowFromTheData compares docs/codes, docs/mapping.md and the
+// example configuration with the vendors' tables. make docs writes them.
 func TestDocumentsFollowFromTheData(t *testing.T) {
 	t.Parallel()
-	want := map[string]string{"docs/mapping.md": mapping(), "docs/codes/README.md": codesIndex()}
+	want := map[string]string{
+		"docs/mapping.md": mapping(), "docs/codes/README.md": codesIndex(),
+		"internal/config/postrider.example.yaml": config.Example(registry.All()),
+	}
 	for _, s := range registry.All() {
 		want["docs/codes/"+s.Name+".md"] = codes(s)
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"github.com/postrider/postrider/pkg/classify"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/registry"
 )
 
 func TestFind(t *testing.T) {
@@ -316,27 +318,37 @@ func write(t *testing.T, path, text string) {
 
 func TestTheExampleLoads(t *testing.T) {
 	t.Parallel()
-	env := environ{}
-	for _, name := range []string{
-		"POSTRIDER_PASSWORD", "HUAWEI_CLIENT_SECRET", "HUAWEI_RECEIPT_SECRET", "HONOR_CLIENT_SECRET", "OPPO_MASTER_SECRET",
-		"VIVO_APP_SECRET", "XIAOMI_APP_SECRET", "MEIZU_APP_SECRET", "TIM_SECRET_KEY",
-	} {
-		env[name] = "s-" + name
+	example := config.Example(registry.All())
+	env, files := environ{}, disk{}
+	for _, m := range regexp.MustCompile(`[^$]\$\{([A-Z_]+)\}`).FindAllStringSubmatch(example, -1) {
+		env[m[1]] = "s-" + m[1]
 	}
-	files := disk{"conf/secrets/harmony.pem": "pem"}
-	cfg, err := parse(config.Example(), env, files)
+	pem, err := os.ReadFile("../../deploy/compose/secrets/harmony.pem")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`\w+_file: ([\w./-]+)`).FindAllStringSubmatch(example, -1) {
+		files["conf/"+m[1]] = "secret"
+		if strings.HasSuffix(m[1], ".pem") {
+			files["conf/"+m[1]] = string(pem)
+		}
+	}
+	parse := func(text string, env environ, files disk) (*config.Config, error) {
+		return config.Parse("conf/postrider.yaml", []byte(text), registry.All(), config.Source{Env: env.lookup, ReadFile: files.read})
+	}
+	cfg, err := parse(example, env, files)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got := cfg.Served(); !slices.Equal(got, []string{"huawei"}) {
 		t.Errorf("unchanged, it serves %v, want huawei", got)
 	}
-	cfg, err = parse(uncomment(config.Example()), env, files)
+	cfg, err = parse(uncomment(example), env, files)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := cfg.Served(); len(got) != len(specs()) {
-		t.Errorf("with all optional keys it serves %v, want every vendor", got)
+	if got := cfg.Served(); len(got) != len(registry.All()) {
+		t.Errorf("with all of it, it serves %v, want every vendor", got)
 	}
 	if row, _ := cfg.Tables["huawei"].Lookup(classify.Response, "80100003"); row.Tries != 2 {
 		t.Errorf("got %+v, want the example's override", row)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/postrider/postrider/internal/config"
+	"github.com/postrider/postrider/pkg/vendors/registry"
 )
 
 // Parse returns a usable configuration or an *Error for any input.
@@ -23,7 +24,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(string(data))
 	}
 	f.Add(full)
-	f.Add(config.Example())
+	f.Add(config.Example(registry.All()))
 	f.Add("a: &a *a")
 	f.Add("apps: &a {shop: {huawei: *a}}")
 	f.Add("{{[[")

@@ -5,10 +5,8 @@ package demo
 
 import (
 	"context"
-	_ "embed"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
@@ -22,9 +20,6 @@ import (
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors/registry"
 )
-
-//go:embed demo.yaml
-var settings string
 
 // Options are the demo's settings.
 type Options struct {
@@ -88,8 +83,7 @@ func Start(ctx context.Context, o Options) (*Demo, error) {
 }
 
 func (d *Demo) config(o Options) (*config.Config, error) {
-	text := strings.NewReplacer("%BASE%", d.Simulator, "%LISTEN%", o.Listen).Replace(settings)
-	return config.Parse("demo.yaml", []byte(text), registry.All(), config.Source{})
+	return config.Parse("demo.yaml", []byte(Settings(d.Simulator, o.Listen)), registry.All(), config.Source{})
 }
 
 // faults are what goes wrong at every vendor in the demo.

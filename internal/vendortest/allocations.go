@@ -1,8 +1,3 @@
-// Package vendortest holds what the tests of several vendors' adapters have the
-// same: sets of codes, faults, requests, answers, and counting allocations.
-//
-// It knows no vendor, no field of a request and no code, and only tests import
-// it.
 package vendortest
 
 import (

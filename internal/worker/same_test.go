@@ -2,11 +2,11 @@ package worker_test
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/postrider/postrider/internal/config"
+	"github.com/postrider/postrider/internal/demo"
 	"github.com/postrider/postrider/internal/redistest"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors/registry"
@@ -17,16 +17,12 @@ import (
 // key, and answers both as a success, delivers them all.
 func TestJobsWithTheSameWordsAreNotSwallowed(t *testing.T) {
 	t.Parallel()
-	file, err := os.ReadFile("../demo/demo.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, vendor := range []string{"harmony", "oppo", "vivo", "xiaomi"} {
 		for _, class := range []push.Class{push.Service, push.Marketing} {
 			t.Run(fmt.Sprint(vendor, " ", class), func(t *testing.T) {
 				t.Parallel()
 				r := newRig(t, redistest.Client(t))
-				text := strings.NewReplacer("%BASE%", r.url, "%LISTEN%", "127.0.0.1:0", "redis://127.0.0.1:6379/0", redistest.URL(r.rdb)).Replace(string(file))
+				text := strings.Replace(demo.Settings(r.url, "127.0.0.1:0"), "redis://127.0.0.1:6379/0", redistest.URL(r.rdb), 1)
 				cfg, err := config.Parse("demo.yaml", []byte(text), registry.All(), config.Source{})
 				r.must(err)
 				r.client, err = push.NewClient(r.rdb, push.Options{Vendors: registry.ForClient(), Apps: cfg.ForClient()})

@@ -54,6 +54,11 @@ type Spec struct {
 	// Limits are the documented sizes that Check enforces. The conformance suite
 	// tries a message at each limit and one above it.
 	Limits []Limit
+	// KeyFields are the fields of a request that the vendor de-duplicates by, which
+	// follow from Request.Key: "requestId". An override may not touch them: two jobs
+	// with one value would be one message to the vendor, which drops the second
+	// without an error. Empty: the vendor de-duplicates nothing.
+	KeyFields []string
 	// Settings returns a new, empty block of the vendor's own settings: a pointer
 	// to a struct with yaml tags, which the configuration fills.
 	Settings func() Settings
@@ -62,7 +67,7 @@ type Spec struct {
 	// Receipts says how delivery receipts arrive. nil: the vendor sends none.
 	Receipts *Receipts
 	// Demo holds the settings for `worker demo`, as the YAML of a vendor's block.
-	// The simulator accepts them; %BASE% stands for its address.
+	// The simulator accepts them; %BASE% means its address.
 	Demo string
 	// Example is the vendor's part of the example configuration: YAML lines with
 	// the vendor's name as the key, not indented, most of them commented out.
@@ -80,14 +85,6 @@ type Limit struct {
 	Unit string
 	// Size measures a message in Units. nil counts the characters of Field.
 	Size func(m *push.Message) (int, error)
-}
-
-// Mapping says where one field of push.Message goes.
-type Mapping struct {
-	// Field is the field's name in a job: "message.ttl".
-	Field string
-	// To is the vendor's field and its unit, for people. "-": the vendor has none.
-	To string
 }
 
 // Settings are the credentials and addresses of one app at one vendor. Fields

@@ -7,7 +7,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +15,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/postrider/postrider/internal/config"
+	"github.com/postrider/postrider/internal/demo"
 	"github.com/postrider/postrider/internal/intake"
 	"github.com/postrider/postrider/internal/ledger"
 	"github.com/postrider/postrider/internal/queue/baseline"
@@ -79,11 +79,9 @@ func (s *stage) point(url string) {
 // pointAll sends everything to the vendors at url, with lanes for all of them.
 func (s *stage) pointAll(url string) {
 	s.b.Helper()
-	demo, err := os.ReadFile("../../internal/demo/demo.yaml")
-	s.must(err)
 	s.vendor = url
-	s.configure(strings.NewReplacer("%BASE%", url, "%LISTEN%", "127.0.0.1:0", "redis://127.0.0.1:6379/0", redistest.URL(s.rdb),
-		"  demo:", "  bench:", "huawei: {", "huawei: {rate: 0, ").Replace(string(demo)))
+	s.configure(strings.NewReplacer("redis://127.0.0.1:6379/0", redistest.URL(s.rdb),
+		"  demo:", "  bench:", "    huawei:\n", "    huawei:\n      rate: 0\n").Replace(demo.Settings(url, "127.0.0.1:0")))
 }
 
 func (s *stage) configure(text string) {

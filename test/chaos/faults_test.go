@@ -8,18 +8,34 @@ import (
 	"time"
 
 	"github.com/postrider/postrider/internal/simulator"
+	"github.com/postrider/postrider/pkg/classify"
+	"github.com/postrider/postrider/pkg/vendors/registry"
 )
 
-// vendorNames are those of the configuration.
-var vendorNames = []string{"huawei", "harmony", "honor", "oppo", "vivo", "xiaomi", "meizu", "tim"}
+// vendorNames are all vendors.
+var vendorNames = strings.Split(registry.Names(), ", ")
 
-// Business codes by vendor, from the vendors' documents as the adapters' tables
-// cite them.
+// Business codes by vendor, from the adapters' tables.
 var (
-	busyCodes  = map[string]string{"huawei": "81000001", "harmony": "81000001", "honor": "500", "oppo": "-1", "vivo": "10102", "xiaomi": "10001", "meizu": "1001", "tim": "91000"}
-	flowCodes  = map[string]string{"honor": "80200021", "oppo": "13", "vivo": "10040", "xiaomi": "200002", "meizu": "110010", "tim": "60007"}
-	quotaCodes = map[string]string{"oppo": "33", "vivo": "10070", "xiaomi": "200001", "meizu": "110019", "tim": "90047"}
+	busyCodes = codesWith(func(r classify.Row) bool { return r.Remedy == classify.Backoff && (r.Tries == 0 || r.Tries >= 3) })
+	flowCodes = codesWith(func(r classify.Row) bool {
+		return r.Remedy == classify.SlowDown && r.Scope == classify.ScopeApp && r.Window == ""
+	})
+	quotaCodes = codesWith(func(r classify.Row) bool { return r.Remedy == classify.WaitQuota && r.Window == classify.Day })
 )
+
+// codesWith returns the response codes that a vendor's answer to a send may have.
+func codesWith(in func(classify.Row) bool) map[string][]string {
+	all := map[string][]string{}
+	for _, spec := range registry.All() {
+		for _, r := range spec.Codes.Explain("") {
+			if r.Level == classify.Response && !strings.Contains(r.Code, "/") && in(r) {
+				all[spec.Name] = append(all[spec.Name], r.Code)
+			}
+		}
+	}
+	return all
+}
 
 // lost begins the names of faults after which the client cannot know that the
 // vendor took its request.
@@ -30,8 +46,8 @@ const lost = "lost: "
 var troubles = []struct {
 	name string
 	simulator.Fault
-	both  bool              // also as a lost one
-	codes map[string]string // by vendor
+	both  bool                // also as a lost one
+	codes map[string][]string // by vendor
 }{
 	{name: "slow", Fault: simulator.Fault{Delay: simulator.Duration(400 * time.Millisecond), Probability: 0.3}},
 	{name: "reset", Fault: simulator.Fault{Reset: true, Probability: 0.15}, both: true},
@@ -63,9 +79,11 @@ func drawFaults(rnd *rand.Rand) []simulator.Fault {
 			f.Vendor = vendorNames[rnd.IntN(len(vendorNames))]
 		}
 		if tr.codes != nil {
-			if f.Code = tr.codes[f.Vendor]; f.Code == "" {
+			codes := tr.codes[f.Vendor]
+			if len(codes) == 0 {
 				continue
 			}
+			f.Code = codes[rnd.IntN(len(codes))]
 		}
 		f.Name = tr.name
 		if tr.both && rnd.IntN(2) == 0 {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/postrider/postrider/internal/demo"
 	"github.com/postrider/postrider/internal/ledger"
 	"github.com/postrider/postrider/internal/redistest"
 	"github.com/postrider/postrider/internal/simulator"
@@ -70,7 +70,7 @@ func newStage(t *testing.T, seed uint64) *stage {
 		h := &hand{config: filepath.Join(st.dir, fmt.Sprintf("worker-%d.yaml", i)), log: filepath.Join(st.dir, fmt.Sprintf("worker-%d.log", i))}
 		h.network = redistest.NewProxy(t, st.server.Addr())
 		address := strings.Replace(redistest.URL(st.rdb), st.server.Addr(), h.network.Addr(), 1)
-		if err := os.WriteFile(h.config, []byte(settings(t, address, url)), 0o600); err != nil {
+		if err := os.WriteFile(h.config, []byte(settings(address, url)), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		if err := h.start(); err != nil {
@@ -84,21 +84,12 @@ func newStage(t *testing.T, seed uint64) *stage {
 }
 
 // settings are the demo's, which have every vendor, made quick.
-func settings(t *testing.T, redisURL, url string) string {
-	t.Helper()
-	b, err := os.ReadFile("../../internal/demo/demo.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	// Small requests make many of them.
-	each := fmt.Sprintf("timeout: %s, batch: 50", requestTimeout)
-	text := strings.NewReplacer(
-		"redis://127.0.0.1:6379/0", redisURL, "%BASE%", url, "%LISTEN%", "127.0.0.1:0",
+func settings(redisURL, url string) string {
+	return strings.NewReplacer(
+		"redis://127.0.0.1:6379/0", redisURL,
 		"log: {level: warn, format: console}", fmt.Sprintf("log: {level: info, format: json}\nworker: {concurrency: 8, shutdown_timeout: %s}", shutdownTimeout),
 		"first: 500ms, max: 10s", "first: 200ms, max: 2s",
-		"      key_id: demo-key", "      key_id: demo-key\n      "+strings.ReplaceAll(each, ", ", "\n      "),
-	).Replace(string(b))
-	return regexp.MustCompile(`(?m)^(    \w+: \{.*)\}$`).ReplaceAllString(text, "$1, "+each+"}")
+	).Replace(demo.Settings(url, "127.0.0.1:0", fmt.Sprintf("timeout: %s", requestTimeout), "batch: 50")) // small requests make many of them
 }
 
 // note counts something for the report.

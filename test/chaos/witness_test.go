@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/postrider/postrider/internal/simulator"
+	"github.com/postrider/postrider/pkg/vendors/registry"
 )
 
 // request is one that a vendor looked at, token by token.
@@ -80,17 +81,26 @@ func (w *witness) present(token string, r request) {
 }
 
 // keyFields are where each vendor's requests carry what makes a repeated one
-// known: its own idempotency key where it has one, else the tag that lets the
-// phone replace what it showed. vivo's list requests are known by their message.
-var keyFields = map[string]*regexp.Regexp{
-	"huawei":  regexp.MustCompile(`"bi_tag":"([^"]+)"`),
-	"harmony": regexp.MustCompile(`"(?:appMessageId|biTag)":"([^"]+)"`),
-	"honor":   regexp.MustCompile(`"biTag":"([^"]+)"`),
-	"oppo":    regexp.MustCompile(`(?:"app_message_id":"|\bmessage_id=)([^"&]+)`),
-	"vivo":    regexp.MustCompile(`"(?:taskId|requestId)":"([^"]+)"`),
-	"xiaomi":  regexp.MustCompile(`jobkey"?[=:]"?([^"&]+)`),
-	"meizu":   regexp.MustCompile(`"notifyKey":"([^"]+)"`),
-	"tim":     regexp.MustCompile(`"(?:DataId":"|MsgSeq":)([^",]+)`),
+// known: the vendor's own idempotency key (Spec.KeyFields), and for those below
+// what stands for it in some requests, or the tag that lets the phone replace what
+// it showed. vivo's list requests are known by their message.
+var keyFields = keyPatterns(map[string][]string{
+	"huawei": {"bi_tag"}, "honor": {"biTag"}, "harmony": {"biTag"}, "meizu": {"notifyKey"},
+	"oppo": {"message_id"}, "vivo": {"taskId"}, "xiaomi": {"jobkey"}, "tim": {"MsgSeq"},
+})
+
+func keyPatterns(others map[string][]string) map[string]*regexp.Regexp {
+	all := map[string]*regexp.Regexp{}
+	for _, spec := range registry.All() {
+		var names []string
+		for _, name := range append(slices.Clone(spec.KeyFields), others[spec.Name]...) {
+			names = append(names, regexp.QuoteMeta(name))
+		}
+		if len(names) > 0 {
+			all[spec.Name] = regexp.MustCompile(`\b(?:` + strings.Join(names, "|") + `)"?[=:]"?([^",&}]+)`)
+		}
+	}
+	return all
 }
 
 func keysOf(vendor string, body []byte) (keys []string) {
@@ -98,14 +108,22 @@ func keysOf(vendor string, body []byte) (keys []string) {
 	if plain, err := url.QueryUnescape(text); err == nil && !strings.HasPrefix(text, "{") {
 		text = plain
 	}
-	for _, m := range keyFields[vendor].FindAllStringSubmatch(text, -1) {
+	pattern := keyFields[vendor]
+	if pattern == nil {
+		return nil // the vendor de-duplicates nothing
+	}
+	for _, m := range pattern.FindAllStringSubmatch(text, -1) {
 		keys = append(keys, m[1])
 	}
 	return keys
 }
 
-// sameKey tells whether two requests carry a key in common.
+// sameKey reports whether two requests have a key in common, or the vendor knows
+// no keys.
 func sameKey(a, b request) bool {
+	if keyFields[a.vendor] == nil {
+		return true
+	}
 	return slices.ContainsFunc(a.keys, func(k string) bool { return slices.Contains(b.keys, k) })
 }
 

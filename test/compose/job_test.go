@@ -4,8 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-
-	"github.com/postrider/postrider/pkg/vendors/registry"
+	"testing"
 )
 
 // tokens is how many a job has.
@@ -27,14 +26,15 @@ func sum(of map[string]int) (n int) {
 // plan spreads tokens over all vendors. A hundredth is invalid, but at vivo: it
 // answers a request that it knows already with success, and does not say again
 // which tokens were invalid, so that after a fault some would end delivered.
-func plan(id string) (j job, csv string) {
+func plan(t *testing.T, id string) (j job, csv string) {
+	t.Helper()
 	j = job{id: id, good: map[string]int{}, bad: map[string]int{}}
-	all := registry.All()
+	all := composed(t)
 	var b strings.Builder
 	// Tencent's smallest plan allows 30 a second: the others have the rest.
 	const few = 400
 	for i := range tokens {
-		vendor := all[i%len(all)].Name
+		vendor := all[i%len(all)]
 		if vendor == "tim" && i >= few*len(all) {
 			vendor = "xiaomi"
 		}
@@ -53,7 +53,7 @@ func plan(id string) (j job, csv string) {
 // enqueue sends a job as a user would.
 func (s *system) enqueue(id string) job {
 	s.Helper()
-	j, csv := plan(id)
+	j, csv := plan(s.T, id)
 	got := s.tryWith(csv, "docker-compose", "run", "--rm", "-T", "enqueue", "send", "--json",
 		"--app", "shop", "--id", id, "--title", "Hi", "--body", "there", "--ttl", "1h", "--targets", "-")
 	var r struct{ Accepted int }

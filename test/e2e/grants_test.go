@@ -2,7 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
-	"maps"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -16,13 +16,7 @@ import (
 func TestTenWorkersThatStartAtOnceAskForOneAccessToken(t *testing.T) {
 	t.Parallel()
 	const workers, chunks, batch = 10, 125, 2
-	small := strings.NewReplacer(
-		`base_url: "%SIM%"}`, `base_url: "%SIM%", batch: 2}`, `feedback_url: "%SIM%"}`, `feedback_url: "%SIM%", batch: 2}`,
-		`auth_url: "%SIM%/auth/token"}`, `auth_url: "%SIM%/auth/token", batch: 2}`,
-		`auth_url: "%SIM%/oauth2/v3/token"}`, `auth_url: "%SIM%/oauth2/v3/token", batch: 2}`,
-		"      project_id:", "      batch: 2\n      project_id:",
-	).Replace(everybody(t))
-	st := newStage(t, small, simulator.Options{})
+	st := newStage(t, everybody(fmt.Sprintf("batch: %d", batch)), simulator.Options{})
 	j := push.Job{ID: "cold", App: "demo", Message: push.Message{Title: "Hello", Body: "All at once."}, Targets: map[string][]string{}}
 	for _, s := range registry.All() {
 		for i := range chunks * batch {
@@ -47,7 +41,7 @@ func TestTenWorkersThatStartAtOnceAskForOneAccessToken(t *testing.T) {
 	}
 	st.await("the job's end", func() bool { return st.status("cold").State == "done" })
 	// HarmonyOS grants none: there it is the sender's own JWT that all share.
-	got, want := map[string]int64{}, map[string]int64{"huawei": 1, "harmony": 1, "honor": 1, "oppo": 1, "vivo": 1}
+	got := map[string]int64{}
 	for name, v := range st.report().Vendors {
 		if v.Grants > 0 {
 			got[name] = v.Grants
@@ -56,8 +50,13 @@ func TestTenWorkersThatStartAtOnceAskForOneAccessToken(t *testing.T) {
 			t.Errorf("%s saw %d tokens and %d duplicates, want %d once each", name, v.Distinct, v.Duplicates, chunks*batch)
 		}
 	}
-	if !maps.Equal(got, want) {
-		t.Errorf("access tokens were granted %v, want %v", got, want)
+	for name, n := range got {
+		if n != 1 {
+			t.Errorf("%s granted %d access tokens, want 1", name, n)
+		}
+	}
+	if len(got) < 5 {
+		t.Errorf("access tokens were granted by %v, want at least 5 vendors", got)
 	}
 	t.Logf("%d workers, %d chunks: granted %v", workers, res.Chunks, got)
 }

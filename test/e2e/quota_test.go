@@ -26,7 +26,7 @@ func TestAQuotaThatIsUsedUpParksItsBucketAlone(t *testing.T) {
 	} {
 		t.Run(c.vendor+" "+c.code, func(t *testing.T) {
 			t.Parallel()
-			st := newStage(t, everybody(t), simulator.Options{})
+			st := newStage(t, everybody(), simulator.Options{})
 			st.misbehave(simulator.Fault{Vendor: c.vendor, TokenPrefix: "parked-", Code: c.code})
 			urls := []string{st.listening(), st.listening()}
 			st.enqueue(classJob(c.vendor, "parked", 0, push.Marketing, push.Normal))

@@ -11,7 +11,7 @@ import (
 // message for HarmonyOS: no request may be refused for that.
 func TestATestMessageFitsAtFirst(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, everybody(t))
+	r := newRig(t, everybody())
 	j := push.Job{ID: "test", App: "demo", Message: push.Message{Title: "Hello", Body: "A test.", Test: true}, Targets: map[string][]string{}}
 	for i := range 25 {
 		j.Targets["harmony"] = append(j.Targets["harmony"], tokenFor("harmony", i, false))

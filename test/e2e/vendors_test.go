@@ -3,24 +3,20 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
+	"github.com/postrider/postrider/internal/demo"
 	"github.com/postrider/postrider/internal/simulator"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors/registry"
 )
 
-// everybody is the demo's configuration, which has every vendor, for a rig.
-func everybody(t *testing.T) string {
-	t.Helper()
-	b, err := os.ReadFile("../../internal/demo/demo.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.NewReplacer("%BASE%", "%SIM%", "%LISTEN%", "127.0.0.1:0", "redis://127.0.0.1:6379/0", "%REDIS%", "log: {level: warn", "log: {level: info",
-		"rate: 2000, ", "rate: 0, ").Replace(string(b))
+// everybody is the demo's configuration, which has every vendor, for a rig. The
+// lines of account are added to each vendor's block.
+func everybody(account ...string) string {
+	return strings.NewReplacer("redis://127.0.0.1:6379/0", "%REDIS%", "log: {level: warn", "log: {level: info", "rate: 2000", "rate: 0").
+		Replace(demo.Settings("%SIM%", "127.0.0.1:0", account...))
 }
 
 // tokenFor makes a token as the vendor's look; bad ones are invalid there.
@@ -40,7 +36,7 @@ func TestEveryVendorInAwkwardNumbers(t *testing.T) {
 		for _, n := range []int{1001, 501, 101, 1} {
 			t.Run(fmt.Sprintf("%d %s", n, class), func(t *testing.T) {
 				t.Parallel()
-				r := newRig(t, everybody(t))
+				r := newRig(t, everybody())
 				j := push.Job{
 					ID: "all", App: "demo", Targets: map[string][]string{},
 					Message: push.Message{Title: "Hello", Body: "Same words, eight ways.", Class: class},
@@ -78,7 +74,7 @@ func TestEveryVendorInAwkwardNumbers(t *testing.T) {
 // TestPartialFailureOfEveryVendor mixes invalid tokens in: exactly those are in the feed.
 func TestPartialFailureOfEveryVendor(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, everybody(t))
+	r := newRig(t, everybody())
 	const n = 60
 	j := push.Job{ID: "mixed", App: "demo", Message: push.Message{Title: "Hello", Body: "Some of you are gone."}, Targets: map[string][]string{}}
 	want := map[string]bool{}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -22,20 +21,11 @@ import (
 // newAdapter opens the adapter with the demo's settings, changed by some.
 func newAdapter(t *testing.T, o play.Options, own player.Options, changes ...func(*harmony.Settings)) playtest.Adapter {
 	t.Helper()
-	text, err := os.ReadFile("../../demo/demo.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
 	return playtest.NewAdapter(t, o, player.New(own), func(base string) vendors.Settings {
-		var file struct {
-			Apps struct {
-				Demo struct{ Harmony harmony.Settings }
-			}
-		}
-		if err := yaml.Unmarshal([]byte(strings.ReplaceAll(string(text), "%BASE%", base)), &file); err != nil {
+		s := new(harmony.Settings)
+		if err := yaml.Unmarshal([]byte(strings.ReplaceAll(harmony.Spec().Demo, "%BASE%", base)), s); err != nil {
 			t.Fatal(err)
 		}
-		s := &file.Apps.Demo.Harmony
 		for _, change := range changes {
 			change(s)
 		}

@@ -41,7 +41,7 @@ func Data(data map[string]string) (string, error) {
 
 // AppendString appends s as a JSON string, without HTML escapes. Bytes that are
 // not UTF-8 become the replacement character, as encoding/json has them. Tokens
-// are plain ASCII and copied whole.
+// are plain ASCII and copied as they are.
 func AppendString(b []byte, s string) []byte {
 	b = append(b, '"')
 	start, i := 0, unescaped(s)
@@ -79,7 +79,7 @@ func unescaped(s string) int {
 	return i
 }
 
-// appendEscape appends a byte that cannot stand in a JSON string as it is.
+// appendEscape appends a byte that a JSON string cannot have as it is.
 func appendEscape(b []byte, c byte) []byte {
 	const hex = "0123456789abcdef"
 	switch {
@@ -113,11 +113,10 @@ func StringsSize(list []string) int {
 	return size
 }
 
-// WithTokens returns head, the JSON object msg with one more member behind its
-// own, and tail. The member begins with open, which ends inside a list, goes on
-// with the tokens, and tail closes what is open. The message was encoded once
-// and the tokens are written behind it, so the number of allocations does not
-// grow with them.
+// WithTokens returns head, the JSON object msg with one more member at its end,
+// and tail. The member begins with open, which ends inside a list; the tokens
+// follow, and tail closes what is open. The message is encoded only once, so the
+// number of allocations does not grow with the tokens.
 func WithTokens(head string, msg []byte, open string, tokens []string, tail string) []byte {
 	b := make([]byte, 0, len(head)+len(msg)+len(open)+StringsSize(tokens)+len(tail))
 	b = append(b, head...)

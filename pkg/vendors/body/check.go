@@ -7,8 +7,8 @@ import (
 	"github.com/postrider/postrider/pkg/push"
 )
 
-// CheckClick reports what is wrong with a click wherever it leads: an unknown
-// action, or a target that is missing. nil is right: it opens the app.
+// CheckClick reports an unknown action of a click, or a missing target. nil is
+// valid: it opens the app.
 func CheckClick(c *push.Click) []push.Fault {
 	if c == nil {
 		return nil
@@ -26,7 +26,7 @@ func CheckClick(c *push.Click) []push.Fault {
 }
 
 // CheckHTTPS reports what is wrong with the image and the click of a
-// notification, for vendors whose phones open https URLs alone.
+// notification, for vendors whose phones open only https URLs.
 func CheckHTTPS(m *push.Message) []push.Fault {
 	var faults []push.Fault
 	if m.Image != "" {
@@ -45,9 +45,9 @@ func notHTTPS(field, address string) []push.Fault {
 	return nil
 }
 
-// CheckSize reports a message that has more than most bytes as what a vendor is
-// sent, which as names for people, or that, with err, could not be made one. The
-// fault names the largest part of the message.
+// CheckSize reports a message whose size, in bytes as the vendor is sent it, is
+// over most; as names what was measured, for people. A non-nil err says that the
+// message could not be encoded. The fault names the largest part of the message.
 func CheckSize(m *push.Message, vendor string, size int, err error, as string, most int) []push.Fault {
 	switch {
 	case err != nil:
@@ -60,7 +60,7 @@ func CheckSize(m *push.Message, vendor string, size int, err error, as string, m
 	return nil
 }
 
-// largest is the part of a message with the most bytes, as a vendor gets it.
+// largest returns the part of a message with the most bytes, as a vendor gets it.
 func largest(m *push.Message, vendor string) (field string, bytes int) {
 	field = "message" // of a message without any text
 	data := 0
@@ -86,8 +86,8 @@ func largest(m *push.Message, vendor string) (field string, bytes int) {
 	return field, bytes
 }
 
-// CheckTexts reports what a notification lacks that cannot do without title and
-// body, or a badge below 0. at names the vendor, for people.
+// CheckTexts reports a missing title or body of a notification, and a badge below
+// 0. at names the vendor, for people.
 func CheckTexts(m *push.Message, at string) []push.Fault {
 	var faults []push.Fault
 	if m.Title == "" {

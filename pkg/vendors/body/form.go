@@ -1,6 +1,6 @@
 package body
 
-// plain says which bytes stand for themselves in a form.
+// plain has the bytes that a form has unescaped.
 var plain = func() (p [256]bool) {
 	for _, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~") {
 		p[c] = true

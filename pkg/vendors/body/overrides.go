@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strings"
 
@@ -18,21 +17,43 @@ var errNotObject = errors.New("overrides are not a JSON object")
 // Overrides says what a job may write into one vendor's requests. It is
 // immutable, and safe for concurrent use.
 type Overrides struct {
-	Field string // where overrides stand in a job: "message.overrides.huawei"
+	Field string // the place of overrides in a job: "message.overrides.huawei"
 	Into  string // what they are merged into, for people
-	// Reserved are keys that are refused. They are compared without case, lest a
-	// lenient server read "Token" as token.
+	// Reserved are the fields that are refused, by their paths: "token",
+	// "android.bi_tag". They are compared without case, lest a lenient server read
+	// "Token" as token.
 	Reserved []string
-	Because  string // why they are, for people
+	Because  string // why they are refused, for people
 }
 
-// refuses tells whether a key is reserved.
-func (o *Overrides) refuses(key string) bool {
-	return slices.ContainsFunc(o.Reserved, func(r string) bool { return strings.EqualFold(r, key) })
+// refused returns the paths in a patch that reach a reserved field: the field
+// itself, or something above it that the patch replaces or removes.
+func (o *Overrides) refused(patch map[string]any) []string {
+	var paths []string
+	for _, reserved := range o.Reserved {
+		paths = append(paths, reaching(patch, strings.Split(reserved, "."), "")...)
+	}
+	slices.Sort(paths)
+	return slices.Compact(paths)
 }
 
-// Faults reports why an override cannot be merged, key by key; Merge fails
-// where there are any, and nowhere else. An empty override has none.
+func reaching(patch map[string]any, names []string, above string) []string {
+	var paths []string
+	for key, value := range patch {
+		if !strings.EqualFold(key, names[0]) {
+			continue
+		}
+		if below, ok := value.(map[string]any); ok && len(names) > 1 {
+			paths = append(paths, reaching(below, names[1:], above+key+".")...)
+			continue
+		}
+		paths = append(paths, above+key)
+	}
+	return paths
+}
+
+// Faults reports why an override cannot be merged, by its keys. Merge fails
+// exactly if there are faults. An empty override has none.
 func (o *Overrides) Faults(override []byte) []push.Fault {
 	if len(override) == 0 {
 		return nil
@@ -42,10 +63,8 @@ func (o *Overrides) Faults(override []byte) []push.Fault {
 		return []push.Fault{{Field: o.Field, Reason: "must be a JSON object: it is merged into " + o.Into}}
 	}
 	var faults []push.Fault
-	for _, key := range slices.Sorted(maps.Keys(patch)) {
-		if o.refuses(key) {
-			faults = append(faults, push.Fault{Field: o.Field + "." + key, Reason: "cannot be overridden: " + o.Because})
-		}
+	for _, path := range o.refused(patch) {
+		faults = append(faults, push.Fault{Field: o.Field + "." + path, Reason: "cannot be overridden: " + o.Because})
 	}
 	return faults
 }
@@ -69,10 +88,8 @@ func (o *Overrides) Merge(msg any, override []byte) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("merge overrides: %w", err)
 	}
-	for key := range patch {
-		if o.refuses(key) {
-			return nil, fmt.Errorf("merge overrides: %s cannot be overridden", strings.ToLower(key))
-		}
+	if paths := o.refused(patch); len(paths) > 0 {
+		return nil, fmt.Errorf("merge overrides: %s cannot be overridden", strings.ToLower(paths[0]))
 	}
 	out, err := Encode(patched(doc, patch))
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Text is a JSON string's value, or any other value as it stands: vendors write
-// numbers bare or in strings, as it comes. raw is valid JSON or empty.
+// Decode returns a JSON string's value, or any other value as it is written:
+// vendors write numbers bare or in strings. raw is valid JSON or empty.
 func Decode(raw json.RawMessage) string {
 	if len(raw) == 0 || raw[0] != '"' {
 		return string(raw)
@@ -40,8 +40,8 @@ func ID(raw json.RawMessage) string {
 	return id
 }
 
-// Printable tells whether s has at least one character and visible ASCII ones
-// alone, so that it can stand in a header or a log as it is.
+// Printable reports whether s has at least one character and only visible ASCII,
+// so that a header or a log can have it as it is.
 func Printable(s string) bool {
 	odd := func(r rune) bool { return r <= ' ' || r >= 0x7f }
 	return s != "" && !strings.ContainsFunc(s, odd)

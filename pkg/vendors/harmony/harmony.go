@@ -7,7 +7,7 @@
 package harmony
 
 import (
-	_ "embed" // for codes.tsv
+	_ "embed" // for the files below
 	"sync"
 
 	"github.com/postrider/postrider/pkg/classify"
@@ -39,7 +39,18 @@ const minRate = 6000
 //go:embed codes.tsv
 var codesTSV string
 
+//go:embed mapping.tsv
+var mappingTSV string
+
+//go:embed demo.yaml
+var demoYAML string
+
+//go:embed example.yaml
+var exampleYAML string
+
 var codes = sync.OnceValue(func() *classify.Table { return classify.MustParse(Name, codesTSV) })
+
+var mapping = sync.OnceValue(func() []vendors.Mapping { return vendors.MustParseMapping(mappingTSV) })
 
 // Spec describes the vendor.
 func Spec() vendors.Spec {
@@ -54,27 +65,11 @@ func Spec() vendors.Spec {
 		Check:     check,
 		Settings:  func() vendors.Settings { return new(Settings) },
 		Mapping:   mapping(),
+		Demo:      demoYAML,
+		Example:   exampleYAML,
+		Limits:    limits(),
+		KeyFields: []string{"appMessageId"},
 		Quotas:    quotas(),
 		Receipts:  receiptSpec(),
-	}
-}
-
-func mapping() []vendors.Mapping {
-	return []vendors.Mapping{
-		{Field: "message.kind", To: "notification: header push-type 0 and payload.notification; data: push-type 6 and payload.extraData"},
-		{Field: "message.class", To: "payload.notification.category MARKETING for marketing without a category of its own"},
-		{Field: "message.category", To: "payload.notification.category, which is required; ORDER is EXPRESS; NEWS, CONTENT, SOCIAL, none and what HarmonyOS lacks are MARKETING"},
-		{Field: "message.channel", To: "-"},
-		{Field: "message.title", To: "payload.notification.title"},
-		{Field: "message.body", To: "payload.notification.body"},
-		{Field: "message.data", To: "payload.notification.clickAction.data, a JSON object; of a data message payload.extraData, a JSON object in a string"},
-		{Field: "message.click", To: "payload.notification.clickAction: app actionType 0; url actionType 1 uri; activity actionType 1 action; intent actionType 1 uri, but an Android intent: opens the app"},
-		{Field: "message.collapse_id", To: "payload.notification.notifyId, made from it; left out of data messages"},
-		{Field: "message.ttl", To: "pushOptions.ttl, whole seconds, at most 1296000"},
-		{Field: "message.image", To: "payload.notification.image; the vendor has to have verified it"},
-		{Field: "message.sound", To: "payload.notification.sound"},
-		{Field: "message.badge", To: "payload.notification.badge.setNum, at most 99"},
-		{Field: "message.test", To: "pushOptions.testMessage true; 10 tokens a request"},
-		{Field: "message.overrides.harmony", To: "the body's root, merged as RFC 7396; null takes a field out; target is refused; the header push-type follows message.kind"},
 	}
 }

@@ -103,12 +103,19 @@ func TestTokensSurviveTheBody(t *testing.T) {
 	}, "target", "token")
 }
 
-func TestAnOverrideThatEmptiesTheMessageLeavesTheTokens(t *testing.T) {
+func TestAnOverrideThatEmptiesTheMessageLeavesTheTokensAndTheKey(t *testing.T) {
 	t.Parallel()
-	m := &push.Message{Title: "t", Body: "b", Overrides: map[string]json.RawMessage{Name: json.RawMessage(`{"payload":null,"pushOptions":null}`)}}
+	override := `{"pushOptions":null,"payload":{"notification":{"title":null,"body":null,"clickAction":null,"category":null,"notifyId":null}}}`
+	m := &push.Message{Title: "t", Body: "b", Overrides: map[string]json.RawMessage{Name: json.RawMessage(override)}}
 	body, err := requestBody(request(m, "a"))
-	if got, want := string(body), `{"target":{"token":["a"]}}`; got != want || err != nil {
+	if got, want := string(body), `{"payload":{"notification":{"appMessageId":"`+testKey+`"}},"target":{"token":["a"]}}`; got != want || err != nil {
 		t.Errorf("got %s (%v), want %s", got, err, want)
+	}
+	for _, override := range []string{`{"payload":null}`, `{"payload":{"Notification":7}}`, `{"payload":{"notification":{"appMessageId":"mine"}}}`} {
+		m.Overrides[Name] = json.RawMessage(override)
+		if body, err := requestBody(request(m, "a")); err == nil || len(check(m)) != 1 {
+			t.Errorf("%s makes %s, want it refused", override, body)
+		}
 	}
 }
 

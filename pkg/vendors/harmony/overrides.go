@@ -6,6 +6,6 @@ import "github.com/postrider/postrider/pkg/vendors/body"
 var overrides = body.Overrides{
 	Field:    overridesField,
 	Into:     "the request's body",
-	Reserved: []string{"target"},
-	Because:  "the job's targets say who gets the message",
+	Reserved: []string{"target", "payload.notification.appMessageId"},
+	Because:  "the job says who gets the message, and its id which message it is",
 }

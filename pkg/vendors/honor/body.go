@@ -5,7 +5,7 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
-// What stands around the tokens, behind the rest of the body.
+// What encloses the tokens, after the rest of the body.
 const (
 	head = `"token":[`
 	tail = `]}`

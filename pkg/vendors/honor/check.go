@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/vendors"
 	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
@@ -22,9 +23,18 @@ func check(m *push.Message) []push.Fault {
 	return append(faults, sizeFaults(m)...)
 }
 
-// sizeFaults measures the bytes that Send would make, at their longest and with
-// an empty list of tokens.
-func sizeFaults(m *push.Message) []push.Fault {
+// size measures the bytes that Send would make, at their longest and with an
+// empty list of tokens.
+func size(m *push.Message) (int, error) {
 	msg, err := payload(m, ident{ttl: maxTTL * time.Second, key: strings.Repeat("0", 32), notifyID: 1<<31 - 1})
-	return body.CheckSize(m, Name, len(msg)+len(",")+len(head)+len(`]`), err, "Honor's request, tokens aside", maxPayload)
+	return len(msg) + len(",") + len(head) + len(`]`), err
+}
+
+func sizeFaults(m *push.Message) []push.Fault {
+	n, err := size(m)
+	return body.CheckSize(m, Name, n, err, "Honor's request, tokens aside", maxPayload)
+}
+
+func limits() []vendors.Limit {
+	return []vendors.Limit{{Field: "message.body", Max: maxPayload, Unit: "bytes of the request without tokens", Size: size}}
 }

@@ -7,7 +7,7 @@
 package honor
 
 import (
-	_ "embed" // for codes.tsv
+	_ "embed" // for the files below
 	"sync"
 
 	"github.com/postrider/postrider/pkg/classify"
@@ -34,7 +34,18 @@ const rate = 3000
 //go:embed codes.tsv
 var codesTSV string
 
+//go:embed mapping.tsv
+var mappingTSV string
+
+//go:embed demo.yaml
+var demoYAML string
+
+//go:embed example.yaml
+var exampleYAML string
+
 var codes = sync.OnceValue(func() *classify.Table { return classify.MustParse(Name, codesTSV) })
+
+var mapping = sync.OnceValue(func() []vendors.Mapping { return vendors.MustParseMapping(mappingTSV) })
 
 // Spec describes the vendor.
 func Spec() vendors.Spec {
@@ -48,27 +59,10 @@ func Spec() vendors.Spec {
 		Check:    check,
 		Settings: func() vendors.Settings { return new(Settings) },
 		Mapping:  mapping(),
+		Demo:     demoYAML,
+		Example:  exampleYAML,
+		Limits:   limits(),
 		Quotas:   quotas(),
 		Receipts: receiptSpec(),
-	}
-}
-
-func mapping() []vendors.Mapping {
-	return []vendors.Mapping{
-		{Field: "message.kind", To: "data: data alone; notification: android.notification"},
-		{Field: "message.class", To: "android.notification.importance: NORMAL for service, LOW for marketing"},
-		{Field: "message.category", To: "-"},
-		{Field: "message.channel", To: "-"},
-		{Field: "message.title", To: "android.notification.title"},
-		{Field: "message.body", To: "android.notification.body"},
-		{Field: "message.data", To: "data, a JSON object in a string"},
-		{Field: "message.click", To: "android.notification.clickAction: app type 3, url type 2 url, intent type 1 intent, activity type 1 action"},
-		{Field: "message.collapse_id", To: "android.notification.tag and a notifyId made from it; without it notifyId comes from the request's key; left out of data messages"},
-		{Field: "message.ttl", To: "android.ttl, seconds as \"86400s\", at most 1296000s"},
-		{Field: "message.image", To: "android.notification.image"},
-		{Field: "message.sound", To: "-"},
-		{Field: "message.badge", To: "android.notification.badge.setNum, at most 99, if overrides name badge.badgeClass; else left out"},
-		{Field: "message.test", To: "android.targetUserType 1"},
-		{Field: "message.overrides.honor", To: "the body's root, merged as RFC 7396; null takes a field out; token, topic and condition are refused"},
 	}
 }

@@ -27,7 +27,7 @@ func readReceipts(c *vendors.ReceiptCall) ([]vendors.Receipt, error) {
 	})
 }
 
-// another tells whether a receipt is about another app than the account's.
+// another reports whether a receipt is about another app than the account's.
 func another(s vendors.Settings, app string) bool {
 	ours, ok := s.(*Settings)
 	return ok && app != "" && app != ours.AppID

@@ -25,7 +25,7 @@ var (
 // Settings are one app's credentials and addresses. The console shows three
 // different values: the app's id, and the push service's client id and secret.
 type Settings struct {
-	// AppID stands in the path of sends.
+	// AppID is in the path of sends.
 	AppID string `yaml:"app_id"`
 	// ClientID is the push service's client id; it asks for access tokens.
 	ClientID string `yaml:"client_id"`

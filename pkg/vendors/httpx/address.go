@@ -9,8 +9,8 @@ import (
 )
 
 // CheckAddress reports what is wrong with a base URL (scheme and host only) or,
-// with whole, a full URL. Empty is right: it means the vendor's own. Plain http
-// is for loopback hosts alone.
+// with whole, a full URL. Empty is valid: it means the vendor's own. Plain http is
+// only for loopback hosts.
 func CheckAddress(field, address string, whole bool) []push.Fault {
 	if address == "" {
 		return nil
@@ -24,12 +24,12 @@ func CheckAddress(field, address string, whole bool) []push.Fault {
 	case !whole && strings.Trim(u.Path, "/") != "":
 		return []push.Fault{{Field: field, Reason: "replaces scheme and host only: leave out the path"}}
 	case u.Scheme == "http" && !Loopback(u.Hostname()):
-		return []push.Fault{{Field: field, Reason: "plain http is accepted for loopback hosts alone: use https"}}
+		return []push.Fault{{Field: field, Reason: "plain http is accepted for loopback hosts only: use https"}}
 	}
 	return nil
 }
 
-// Loopback tells whether a host name stands for this machine.
+// Loopback reports whether a host name means this machine.
 func Loopback(host string) bool {
 	if host == "localhost" {
 		return true
@@ -38,7 +38,7 @@ func Loopback(host string) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-// BaseURL returns own without a trailing slash, or the vendor's when it is empty.
+// BaseURL returns own without a trailing slash, or the vendor's if own is empty.
 func BaseURL(own, vendors string) string {
 	if own == "" {
 		return vendors

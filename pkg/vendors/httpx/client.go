@@ -16,24 +16,24 @@ import (
 	"time"
 )
 
-// How long a connection may be dead before it is noticed: some middleboxes
-// forget connections without a word, and what is written to them is lost. All
-// together is less than the default timeout of a request.
+// How long a dead connection may stay unnoticed. Some middleboxes drop connections
+// without telling either side, and what is written to them is lost. The sum is
+// less than the default timeout of a request.
 const (
 	// pingAfter is the silence after which an HTTP/2 connection is pinged, in use or idle.
 	pingAfter = 5 * time.Second
 	// pingTimeout is how long the answer to a ping may take.
 	pingTimeout = 3 * time.Second
-	// writeTimeout is how long the connection may take no byte that is to be written.
+	// writeTimeout is how long a write may make no progress.
 	writeTimeout = 5 * time.Second
 )
 
-// keepAlive has the kernel look after connections that are idle. HTTP/1.1 has no pings.
+// keepAlive makes the kernel probe idle connections. HTTP/1.1 has no pings.
 var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3}
 
-// NewClient returns the HTTP client that adapters use: TLS verified, redirects
-// answered as they are, at most conns connections to one host, and none that is
-// dead for long.
+// NewClient returns the HTTP client that adapters use. It verifies TLS, does not
+// follow redirects, opens at most conns connections to one host, and closes dead
+// ones soon.
 func NewClient(conns int) *http.Client {
 	p := &pool{dialer: net.Dialer{Timeout: 5 * time.Second, KeepAliveConfig: keepAlive}}
 	return &http.Client{
@@ -62,7 +62,7 @@ type pool struct {
 	answers atomic.Uint64
 }
 
-// conn is one of them.
+// conn is one of a pool's connections.
 type conn struct {
 	net.Conn
 	pool    *pool
@@ -77,7 +77,7 @@ func (p *pool) dial(ctx context.Context, network, address string) (net.Conn, err
 	return &conn{Conn: c, pool: p}, nil
 }
 
-// connOf finds the connection below TLS; nil: the client is not one of ours.
+// connOf returns the connection below TLS. nil: NewClient did not make the client.
 func connOf(c net.Conn) *conn {
 	for {
 		switch below := c.(type) {
@@ -106,7 +106,7 @@ func begin(c net.Conn) use {
 	return u
 }
 
-// answered notes that the use's request had an answer.
+// answered records that the request got an answer.
 func (u use) answered() {
 	if u.conn != nil {
 		u.conn.answers.Add(1)
@@ -114,10 +114,10 @@ func (u use) answered() {
 	}
 }
 
-// timedOut is for a use whose request had no answer in time. If nobody had one
-// over the connection meanwhile, the connection is closed, with other requests
-// on it, since what is written to it may reach nobody. If nobody had one over
-// any connection, those that are idle are closed too: they may be as dead.
+// timedOut handles a request that got no answer in time. If no request got one
+// over the same connection meanwhile, the connection is closed, together with the
+// other requests on it, since it may be dead. If no request got one over any
+// connection, idle connections are closed too.
 func (u use) timedOut(client *http.Client) {
 	if u.conn == nil {
 		return

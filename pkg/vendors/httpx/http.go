@@ -17,16 +17,19 @@ import (
 // that names 1,000 tokens of 4,096 bytes would have 4 MB; real ones have 200 kB.
 const MaxAnswer = 8 << 20
 
-// Reply is a vendor's HTTP answer, read whole.
+// Reply is a vendor's HTTP answer.
 type Reply struct {
-	Status     int
-	Body       []byte
+	// Status is the HTTP status.
+	Status int
+	// Body is the whole body.
+	Body []byte
+	// RetryAfter is the wait that the Retry-After header asks for, or 0.
 	RetryAfter time.Duration
 }
 
 // Do sends one HTTP request and reads its answer whole. Redirects are not
-// followed. An error is an *Error with a transport code; it names no URL, since
-// vendors put secrets there.
+// followed. An error is a *vendors.Error with a transport code. It names no URL,
+// since vendors put secrets there.
 func Do(client *http.Client, op string, req *http.Request) (Reply, error) {
 	t := newTrip(req)
 	if err := req.Context().Err(); err != nil {
@@ -52,8 +55,8 @@ func Do(client *http.Client, op string, req *http.Request) (Reply, error) {
 	return Reply{Status: resp.StatusCode, Body: body, RetryAfter: retryAfter(resp.Header.Get("Retry-After"), time.Now())}, nil
 }
 
-// Post builds a POST request. net/http sends it again by itself only when an
-// idle connection turns out closed before a byte of it was written.
+// Post builds a POST request. net/http repeats it by itself only if an idle
+// connection turns out to be closed before a byte of the request was written.
 func Post(ctx context.Context, op, address, contentType string, body []byte) (*http.Request, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
 	if err != nil {
@@ -73,14 +76,14 @@ func readAll(resp *http.Response) ([]byte, error) {
 		body, err = io.ReadAll(io.LimitReader(resp.Body, MaxAnswer+1))
 	}
 	if err == nil {
-		// A server that sees us hang up may answer with nothing, or end its answer,
-		// in good form, while the connection is being closed.
+		// A server that sees us close the connection may still end its answer
+		// properly, or send an empty one.
 		err = resp.Request.Context().Err()
 	}
 	return body, err
 }
 
-// retryAfter reads seconds or an HTTP date; anything else, or the past, is 0.
+// retryAfter reads seconds or an HTTP date. Anything else, or the past, is 0.
 func retryAfter(header string, now time.Time) time.Duration {
 	if header == "" {
 		return 0

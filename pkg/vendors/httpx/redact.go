@@ -7,9 +7,9 @@ import (
 	"unicode/utf8"
 )
 
-// Words are what a vendor said, for logs and dead letters: Text without the
-// secrets and those of the request's tokens that stand in it. More than a page
-// of words is none.
+// RedactAnswer returns what a vendor said, for logs and dead letters, without the
+// secrets and the request's tokens. A text of more than 8 KiB is not a message for
+// people, and becomes "".
 func RedactAnswer(said string, tokens []string, secrets ...string) string {
 	const page = 8 << 10
 	if len(said) > page {
@@ -18,7 +18,7 @@ func RedactAnswer(said string, tokens []string, secrets ...string) string {
 	return Redact(said, append(TokensIn(said, tokens), secrets...)...)
 }
 
-// Contained are the tokens that stand in a text.
+// TokensIn returns the tokens that a text contains.
 func TokensIn(said string, tokens []string) []string {
 	var list []string
 	for _, t := range tokens {
@@ -29,8 +29,9 @@ func TokensIn(said string, tokens []string) []string {
 	return list
 }
 
-// Text shortens a vendor's words for logs and dead letters, and takes out any
-// of the given tokens or secrets.
+// Redact shortens a text for logs and dead letters to 200 bytes, and replaces the
+// given tokens and secrets. Those of three characters and fewer stay: they may be
+// parts of words.
 func Redact(s string, hide ...string) string {
 	// Longest first: hiding a part of another would leave the other's rest.
 	for _, h := range slices.SortedFunc(slices.Values(hide), func(a, b string) int { return cmp.Compare(len(b), len(a)) }) {

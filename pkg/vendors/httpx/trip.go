@@ -15,8 +15,8 @@ import (
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
-// trip is one HTTP request. It notes which connection the request was given,
-// and whether the vendor can have seen any of it.
+// trip is one HTTP request. It records which connection the request got, and
+// whether the vendor can have seen any part of it.
 type trip struct {
 	request *http.Request
 	trace   httptrace.ClientTrace
@@ -26,12 +26,12 @@ type trip struct {
 
 func newTrip(req *http.Request) *trip {
 	t := &trip{}
-	// Both functions run in the goroutine that calls http.Client.Do. What calls
-	// neither, a transport that is not net/http's, may have sent the request.
+	// Both functions run in the goroutine that calls http.Client.Do. A transport
+	// that is not net/http's calls neither: it may have sent the request.
 	t.trace.GetConn = func(string) {
 		// net/http looks for another connection for a POST only when the first one
 		// took no byte of it, or the vendor said by HTTP/2 that it did not process it
-		// (RFC 9113, 8.7). A GET it repeats in other cases too.
+		// (RFC 9113, 8.7). It repeats a GET in other cases too.
 		t.unsent = t.unsent || !t.use.begun || req.Method == http.MethodPost
 	}
 	t.trace.GotConn = func(info httptrace.GotConnInfo) { t.unsent, t.use = false, begin(info.Conn) }
@@ -39,7 +39,7 @@ func newTrip(req *http.Request) *trip {
 	return t
 }
 
-// failed is the error of a request that has no answer.
+// failed returns the error of a request that has no answer.
 func (t *trip) failed(client *http.Client, op string, err error) *vendors.Error {
 	code, other := classify.Broken, errNotHTTP
 	if t.unsent {
@@ -79,9 +79,9 @@ func refusedByProxy(_ context.Context, _ *url.URL, _ *http.Request, resp *http.R
 	return nil
 }
 
-// cause takes the URL out of an error of net/http. An error that is not one of
-// those that name no more than addresses and certificates becomes other: it may
-// quote what the vendor or a proxy sent.
+// cause removes the URL from an error of net/http. Some errors name only addresses
+// and certificates; any other one becomes other, since it may quote what the
+// vendor or a proxy sent.
 func cause(err, other error) error {
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		err = u.Err

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/vendors"
 	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
@@ -22,9 +23,19 @@ func check(m *push.Message) []push.Fault {
 	return append(faults, sizeFaults(m)...)
 }
 
-// sizeFaults measures the bytes that Send would make, at their longest.
-func sizeFaults(m *push.Message) []push.Fault {
+// size measures the bytes of the message that Send would make, at their longest
+// and without the tokens.
+func size(m *push.Message) (int, error) {
 	longest := ident{ttl: maxTTL * time.Second, key: strings.Repeat("0", 32), notifyID: 1<<31 - 1}
 	msg, err := payload(m, longest)
-	return body.CheckSize(m, Name, len(msg), err, "Huawei's message, tokens aside", maxPayload)
+	return len(msg), err
+}
+
+func sizeFaults(m *push.Message) []push.Fault {
+	n, err := size(m)
+	return body.CheckSize(m, Name, n, err, "Huawei's message, tokens aside", maxPayload)
+}
+
+func limits() []vendors.Limit {
+	return []vendors.Limit{{Field: "message.body", Max: maxPayload, Unit: "bytes of the message without tokens", Size: size}}
 }

@@ -7,7 +7,7 @@
 package huawei
 
 import (
-	_ "embed" // for codes.tsv
+	_ "embed" // for the files below
 	"sync"
 
 	"github.com/postrider/postrider/pkg/classify"
@@ -34,7 +34,18 @@ const minRate = 6000
 //go:embed codes.tsv
 var codesTSV string
 
+//go:embed mapping.tsv
+var mappingTSV string
+
+//go:embed demo.yaml
+var demoYAML string
+
+//go:embed example.yaml
+var exampleYAML string
+
 var codes = sync.OnceValue(func() *classify.Table { return classify.MustParse(Name, codesTSV) })
+
+var mapping = sync.OnceValue(func() []vendors.Mapping { return vendors.MustParseMapping(mappingTSV) })
 
 // Spec describes the vendor.
 func Spec() vendors.Spec {
@@ -48,27 +59,10 @@ func Spec() vendors.Spec {
 		Check:    check,
 		Settings: func() vendors.Settings { return new(Settings) },
 		Mapping:  mapping(),
+		Demo:     demoYAML,
+		Example:  exampleYAML,
+		Limits:   limits(),
 		Quotas:   quotas(),
 		Receipts: receiptSpec(),
-	}
-}
-
-func mapping() []vendors.Mapping {
-	return []vendors.Mapping{
-		{Field: "message.kind", To: "data: message.data alone; notification: message.android.notification"},
-		{Field: "message.class", To: "message.android.category MARKETING for marketing without a category of its own"},
-		{Field: "message.category", To: "message.android.category; ORDER is EXPRESS, and NEWS, CONTENT and SOCIAL are MARKETING; others that Huawei lacks are left out"},
-		{Field: "message.channel", To: "message.android.notification.channel_id"},
-		{Field: "message.title", To: "message.android.notification.title"},
-		{Field: "message.body", To: "message.android.notification.body"},
-		{Field: "message.data", To: "message.data, a JSON object in a string"},
-		{Field: "message.click", To: "message.android.notification.click_action: app type 3, url type 2 url, intent type 1 intent, activity type 1 action"},
-		{Field: "message.collapse_id", To: "message.android.notification.tag and a notify_id made from it; without it notify_id comes from the request's key; left out of data messages"},
-		{Field: "message.ttl", To: "message.android.ttl, seconds as \"86400s\", at most 1296000s"},
-		{Field: "message.image", To: "message.android.notification.image"},
-		{Field: "message.sound", To: "message.android.notification.sound"},
-		{Field: "message.badge", To: "message.android.notification.badge.set_num, at most 99, if overrides name badge.class; else left out"},
-		{Field: "message.test", To: "message.android.target_user_type 1"},
-		{Field: "message.overrides.huawei", To: "message, merged as RFC 7396; null takes a field out; token, topic and condition are refused"},
 	}
 }

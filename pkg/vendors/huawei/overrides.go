@@ -14,7 +14,7 @@ var overrides = body.Overrides{
 	Because:  "the job's targets say who gets the message",
 }
 
-// namesBadgeClass tells whether an override has android.notification.badge.class.
+// namesBadgeClass reports whether an override has android.notification.badge.class.
 func namesBadgeClass(override []byte) bool {
 	var o struct {
 		Android struct {

@@ -29,7 +29,7 @@ func readReceipts(c *vendors.ReceiptCall) ([]vendors.Receipt, error) {
 	})
 }
 
-// another tells whether a receipt is about another app than the account's. The
+// another reports whether a receipt is about another app than the account's. The
 // app is appid in old documents and clientId in new ones. With API v2 the
 // client may be the project's: then nothing can be told from it.
 func another(s vendors.Settings, f receipts.Fields) bool {

@@ -6,6 +6,7 @@ import (
 	"unicode/utf16"
 
 	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/vendors"
 	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
@@ -83,4 +84,12 @@ func dataFaults(m *push.Message, own override) []push.Fault {
 	}
 	faults := lengthFaults("message.data", "content", text, own.Content, maxContent)
 	return append(faults, lengthFaults("message.title", "title", m.Title, own.Title, maxTitle)...)
+}
+
+func limits() []vendors.Limit {
+	const unit = "characters, those outside the BMP counting 2"
+	return []vendors.Limit{
+		{Field: "message.title", Max: maxTitle, Unit: unit},
+		{Field: "message.body", Max: maxBody, Unit: unit},
+	}
 }

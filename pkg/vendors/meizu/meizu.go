@@ -7,7 +7,7 @@
 package meizu
 
 import (
-	_ "embed" // for codes.tsv
+	_ "embed" // for the files below
 	"sync"
 
 	"github.com/postrider/postrider/pkg/classify"
@@ -34,7 +34,18 @@ const minRate = 200
 //go:embed codes.tsv
 var codesTSV string
 
+//go:embed mapping.tsv
+var mappingTSV string
+
+//go:embed demo.yaml
+var demoYAML string
+
+//go:embed example.yaml
+var exampleYAML string
+
 var codes = sync.OnceValue(func() *classify.Table { return classify.MustParse(Name, codesTSV) })
+
+var mapping = sync.OnceValue(func() []vendors.Mapping { return vendors.MustParseMapping(mappingTSV) })
 
 // Spec describes the vendor.
 func Spec() vendors.Spec {
@@ -48,27 +59,10 @@ func Spec() vendors.Spec {
 		Check:    check,
 		Settings: func() vendors.Settings { return new(Settings) },
 		Mapping:  mapping(),
+		Demo:     demoYAML,
+		Example:  exampleYAML,
+		Limits:   limits(),
 		Quotas:   quotas(),
 		Receipts: receiptSpec(),
-	}
-}
-
-func mapping() []vendors.Mapping {
-	return []vendors.Mapping{
-		{Field: "message.kind", To: "notification: varnished/pushByPushId; data: unvarnished/pushByPushId, pass-through, which Meizu is closing down"},
-		{Field: "message.class", To: "noticeBarInfo.noticeMsgType: service 1 (private), marketing 0 (public)"},
-		{Field: "message.category", To: "-"},
-		{Field: "message.channel", To: "-"},
-		{Field: "message.title", To: "noticeBarInfo.title, at most 32 characters; of a data message title"},
-		{Field: "message.body", To: "noticeBarInfo.content, at most 100 characters"},
-		{Field: "message.data", To: "clickTypeInfo.parameters; of a data message content, a JSON object in a string, at most 2,000 characters"},
-		{Field: "message.click", To: "clickTypeInfo: app clickType 0, activity 1 with activity, url and intent 2 with url"},
-		{Field: "message.collapse_id", To: "advanceInfo.notifyKey, 8 characters made from it; without it from the request's key, so that a repetition replaces what it showed the first time; left out of data messages"},
-		{Field: "message.ttl", To: "pushTimeInfo.validTime, whole hours, 1 to 72"},
-		{Field: "message.image", To: "- (pictures are for VIP apps: see noticeExpandInfo in the overrides)"},
-		{Field: "message.sound", To: "-"},
-		{Field: "message.badge", To: "-"},
-		{Field: "message.test", To: "-"},
-		{Field: "message.overrides.meizu", To: "messageJson, merged as RFC 7396; null takes a field out; pushIds, appId and sign are refused"},
 	}
 }

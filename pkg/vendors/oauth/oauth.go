@@ -1,5 +1,5 @@
-// Package oauth asks for access tokens by client credentials (RFC 6749, section
-// 4.4), as those vendors grant them who keep to it: Huawei and Honor.
+// Package oauth fetches access tokens with client credentials (RFC 6749, section
+// 4.4), for the vendors that follow it: Huawei and Honor.
 //
 // It knows the request, and what an answer holds in both vendors' forms. It
 // does not know what an error leads to, and keeps no access token.
@@ -35,7 +35,7 @@ var (
 // safe for concurrent use.
 type Client struct {
 	HTTP   *http.Client
-	URL    string // of the endpoint, whole
+	URL    string // the whole URL of the endpoint
 	ID     string
 	Secret vendors.Secret
 	Codes  *classify.Table // knows which errors have a reading of their own with their sub_error

@@ -11,7 +11,7 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
-// The codes that this file branches on; what they lead to stands in codes.tsv.
+// The codes that this file branches on; codes.tsv says what they lead to.
 const (
 	codeSuccess  = "0"
 	codeNotExist = "31" // of a broadcast: the message_id is not known

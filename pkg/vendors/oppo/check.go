@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/vendors"
 	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
@@ -21,7 +22,7 @@ var longest = []struct {
 	most  int
 	from  string // "": overrides only
 }{
-	{"title", 50, "message.title"},
+	{"title", maxTitle, "message.title"},
 	{"sub_title", 10, ""},
 	{"click_action_activity", 500, "message.click.target"},
 	{"click_action_url", 2000, "message.click.target"},
@@ -87,4 +88,12 @@ func sizeFaults(raw, override []byte) []push.Fault {
 
 func tooLong(size, most int) string {
 	return fmt.Sprintf("has %d characters at OPPO; %d are allowed", size, most)
+}
+
+func limits() []vendors.Limit {
+	const unit = "characters"
+	return []vendors.Limit{
+		{Field: "message.title", Max: maxTitle, Unit: unit},
+		{Field: "message.body", Max: maxLong, Unit: unit},
+	}
 }

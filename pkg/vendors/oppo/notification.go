@@ -14,6 +14,7 @@ import (
 // The limits: https://open.oppomobile.com/new/developmentDoc/info?id=11236
 const (
 	maxTTL     = 864000 // seconds: 10 days
+	maxTitle   = 50     // characters of title
 	maxBody    = 50     // characters of content in styles 1 and 3
 	maxLong    = 128    // characters of content in style 2
 	styleShort = 1
@@ -136,8 +137,8 @@ func category(m *push.Message) string {
 // seconds are whole, at least one and at most ten days.
 func seconds(d time.Duration) int64 { return min(max(int64(d/time.Second), 1), maxTTL) }
 
-// uploadMessageID is the app_message_id of a message that is uploaded. One that is laid
-// up again since OPPO lost it needs another id: OPPO stores each id once.
+// uploadMessageID is the app_message_id of an upload. A message that is uploaded
+// again, since OPPO lost it, needs another id: OPPO stores each id once.
 func uploadMessageID(r *vendors.Request) string {
 	if r.UploadID == "" {
 		return r.Key

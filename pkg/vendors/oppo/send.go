@@ -57,7 +57,7 @@ func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer,
 	return a.SendMixed(ctx, []*vendors.Request{r})
 }
 
-// SendMany makes exactly one unicast_batch request, whatever the messages' class.
+// SendMixed makes exactly one unicast_batch request, whatever the messages' class.
 func (a *adapter) SendMixed(ctx context.Context, rs []*vendors.Request) (vendors.Answer, error) {
 	if len(rs) == 0 {
 		return vendors.Answer{}, vendors.UnsentError(opSend, errors.New("no messages"))

@@ -28,8 +28,8 @@ type Settings struct {
 	// BaseURL replaces scheme and host of the push API; empty: OPPO's in China.
 	BaseURL string `yaml:"base_url"`
 	// FeedbackURL replaces scheme and host of the feedback API, which has the list
-	// of dead registration ids. Empty: OPPO's, or nobody's where BaseURL is set:
-	// nobody knows where such an API keeps the list.
+	// of dead registration ids. Empty: OPPO's, or none if BaseURL is set:
+	// it is not known where such an API keeps the list.
 	FeedbackURL string `yaml:"feedback_url"`
 }
 

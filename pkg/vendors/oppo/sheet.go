@@ -182,7 +182,7 @@ func (s *sheet) codes(request string) []vendors.TokenCode {
 	return list
 }
 
-// leavesOpen tells whether the answer says nothing of the tokens that it does
+// leavesOpen reports whether the answer says nothing of the tokens that it does
 // not name. One that lists some and leaves others out does; and a request that
 // failed for its receivers, yet names some, gives no proof against the others.
 func (s *sheet) leavesOpen(request string) bool {

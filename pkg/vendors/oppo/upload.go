@@ -62,8 +62,8 @@ func readUploaded(reply httpx.Reply, hide ...string) (vendors.Uploaded, error) {
 	return vendors.Uploaded{ID: id, Lifetime: uploadLifetime}, nil
 }
 
-// uploadCode prefers the row of its own that a code may have for uploads: none of
-// these answers speaks of a token.
+// uploadCode prefers the row of its own that a code may have for uploads: no
+// answer to an upload is about a token.
 func uploadCode(code string) string {
 	if _, known := codes().Lookup(classify.Response, "save/"+code); known {
 		return "save/" + code

@@ -85,7 +85,7 @@ func stringEnd(b []byte, i int) int {
 	return i + 1
 }
 
-// isString tells whether a JSON string stands for s, without decoding it; one
+// isString reports whether a JSON string stands for s, without decoding it; one
 // with escapes is never taken for s.
 func isString(raw json.RawMessage, s string) bool {
 	return len(raw) == len(s)+2 && raw[0] == '"' && string(raw[1:len(raw)-1]) == s && bytes.IndexByte(raw, '\\') < 0

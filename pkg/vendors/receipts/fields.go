@@ -17,12 +17,12 @@ import (
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
-// Fields is a JSON object whose values the vendors write now as strings and now
-// as numbers. Nothing that is absent or of another kind is an error.
+// Fields is a JSON object whose values vendors write as strings or as numbers. A
+// missing value, or one of another kind, is not an error.
 type Fields map[string]json.RawMessage
 
-// ReadFields reads a JSON object. Blanks around names are cut off: Huawei's
-// console sends test receipts that have them.
+// ReadFields reads a JSON object. It trims blanks around names: Huawei's console
+// sends test receipts that have them.
 func ReadFields(raw []byte) (Fields, error) {
 	var object map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &object); err != nil {
@@ -38,7 +38,7 @@ func ReadFields(raw []byte) (Fields, error) {
 	return f, nil
 }
 
-// tidy is the error without the bytes that it may quote, some of which are tokens.
+// tidy returns the error without the bytes that it may quote, which may be tokens.
 func tidy(err error) error {
 	if s, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return fmt.Errorf("not JSON from byte %d on", s.Offset)
@@ -53,7 +53,7 @@ var (
 	errNoForm   = errors.New("read receipt: the body is no form")
 )
 
-// Object reads the field as an object; nil: it is none.
+// Object reads the field as an object. nil: it is not an object.
 func (f Fields) Object(name string) Fields {
 	o, err := ReadFields(f[name])
 	if err != nil {
@@ -62,14 +62,14 @@ func (f Fields) Object(name string) Fields {
 	return o
 }
 
-// Objects reads the field as an array of objects, leaving out what is none. It
-// is an error if the field is no array.
+// Objects reads the field as an array of objects, and leaves out other elements.
+// A field that is not an array is an error.
 func (f Fields) Objects(name string) ([]Fields, error) {
 	return ReadObjects(f[name])
 }
 
-// ReadReceipts reads a JSON object that has receipts in an array. One without
-// a token or a code says nothing of anybody, and is left out.
+// ReadList reads a JSON object that has receipts in an array. A receipt without a
+// token or a code is left out.
 func ReadList(raw []byte, array string, read func(Fields) vendors.Receipt) ([]vendors.Receipt, error) {
 	body, err := ReadFields(raw)
 	if err != nil {
@@ -88,7 +88,7 @@ func ReadList(raw []byte, array string, read func(Fields) vendors.Receipt) ([]ve
 	return all, nil
 }
 
-// ReadObjects reads an array of objects, leaving out elements that are none.
+// ReadObjects reads an array of objects, and leaves out other elements.
 func ReadObjects(raw []byte) ([]Fields, error) {
 	var list []json.RawMessage
 	if len(raw) == 0 {
@@ -109,8 +109,8 @@ func ReadObjects(raw []byte) ([]Fields, error) {
 	return all, nil
 }
 
-// Text is the field's string without blanks around it, or its number as it is
-// written; "": neither.
+// Text returns the field's string without blanks around it, or its number as it is
+// written. "": it is neither.
 func (f Fields) Text(name string) string {
 	raw := strings.TrimSpace(string(f[name]))
 	if raw == "" {
@@ -126,7 +126,7 @@ func (f Fields) Text(name string) string {
 	return strings.TrimSpace(s)
 }
 
-// Millis is the field as Unix milliseconds; zero: it is none.
+// Millis reads the field as Unix milliseconds. Zero: it is not a time.
 func (f Fields) Millis(name string) time.Time {
 	n, err := strconv.ParseInt(f.Text(name), 10, 64)
 	if err != nil || n <= 0 {
@@ -135,7 +135,7 @@ func (f Fields) Millis(name string) time.Time {
 	return time.UnixMilli(n).UTC()
 }
 
-// List is the field's tokens: an array of strings, or one string with commas
+// List reads the field as tokens: an array of strings, or one string with commas
 // and perhaps blanks between them.
 func (f Fields) List(name string) []string {
 	var list []string

@@ -11,13 +11,14 @@ import (
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
-// SignedCallback checks a header of the form
+// VerifySigned reports whether a header of the following form has the right
+// signature:
 //
 //	timestamp=<Unix ms>; nonce=<any>; value=<base64>
 //
-// whose value is the HMAC-SHA256 of timestamp, nonce and user, one behind the
-// other. The body is not signed: a whole header that somebody recorded would
-// hold for another body too, which is why it holds for receiptWindow alone.
+// The value is the HMAC-SHA256 of timestamp, nonce and user, joined. The body is
+// not signed: a recorded header is valid for any body, so it is accepted only for
+// a short time (see vendors.ReceiptCall.Within).
 func VerifySigned(c *vendors.ReceiptCall, header string) bool {
 	parts := map[string]string{}
 	for part := range strings.SplitSeq(c.Header.Get(header), ";") {

@@ -85,5 +85,5 @@ func hashed(s string) uint32 {
 // take, and off 0, which may mean none.
 func positive(n uint32) uint32 { return max(n&0x7fffffff, 1) }
 
-// isData tells whether a message is for the app alone.
+// isData reports whether a message is for the app alone.
 func isData(m *push.Message) bool { return m.Kind == push.Data }

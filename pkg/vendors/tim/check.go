@@ -2,6 +2,7 @@ package tim
 
 import (
 	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/vendors"
 	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
@@ -20,10 +21,19 @@ func check(m *push.Message) []push.Fault {
 	return append(faults, sizeFaults(m)...)
 }
 
-// sizeFaults measures the larger of the two forms that the message may take.
-func sizeFaults(m *push.Message) []push.Fault {
+// size measures the larger of the two forms that the message may take.
+func size(m *push.Message) (int, error) {
 	msg, err := chatMessage(m)
-	return body.CheckSize(m, Name, len(msg), err, "Tencent IM's request, accounts aside", maxPayload-spare)
+	return len(msg), err
+}
+
+func sizeFaults(m *push.Message) []push.Fault {
+	n, err := size(m)
+	return body.CheckSize(m, Name, n, err, "Tencent IM's request, accounts aside", maxPayload-spare)
+}
+
+func limits() []vendors.Limit {
+	return []vendors.Limit{{Field: "message.title", Max: maxPayload - spare, Unit: "bytes of the message without accounts", Size: size}}
 }
 
 // spare is more than the rest of a request has, in bytes.

@@ -54,5 +54,5 @@ func (a *adapter) Pace(m *push.Message) float64 {
 	return 0
 }
 
-// chats tells whether a message goes out as a chat message.
+// chats reports whether a message goes out as a chat message.
 func (a *adapter) chats(m *push.Message) bool { return a.chat || isData(m) }

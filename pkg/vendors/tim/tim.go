@@ -10,7 +10,7 @@
 package tim
 
 import (
-	_ "embed" // for codes.tsv
+	_ "embed" // for the files below
 	"sync"
 
 	"github.com/postrider/postrider/pkg/classify"
@@ -43,41 +43,36 @@ const chatPace = (12_000 - maxTokens) / 60.0
 //go:embed codes.tsv
 var codesTSV string
 
+//go:embed mapping.tsv
+var mappingTSV string
+
+//go:embed demo.yaml
+var demoYAML string
+
+//go:embed example.yaml
+var exampleYAML string
+
 var codes = sync.OnceValue(func() *classify.Table { return classify.MustParse(Name, codesTSV) })
+
+var mapping = sync.OnceValue(func() []vendors.Mapping { return vendors.MustParseMapping(mappingTSV) })
 
 // Spec describes the vendor.
 func Spec() vendors.Spec {
 	return vendors.Spec{
-		Name:     Name,
-		Title:    "Tencent IM (Chat)",
-		Batch:    maxTokens,
-		Unit:     vendors.Tokens,
-		Rate:     minRate,
-		Codes:    codes(),
-		Check:    check,
-		Settings: func() vendors.Settings { return new(Settings) },
-		Mapping:  mapping(),
-		Quotas:   quotas(),
-		Receipts: receiptSpec(),
-	}
-}
-
-func mapping() []vendors.Mapping {
-	return []vendors.Mapping{
-		{Field: "message.kind", To: "notification: timpush/batch, or with api chat openim/batchsendmsg with a TIMTextElem; data: always openim/batchsendmsg with a TIMCustomElem, since the push service shows everything"},
-		{Field: "message.class", To: "OfflinePushInfo.AndroidInfo: HuaWeiImportance and HonorImportance NORMAL or LOW, VIVOClassification and MeiZuNoticeMsgType 1 or 0, and the category MARKETING for marketing without one of its own"},
-		{Field: "message.category", To: "OfflinePushInfo.AndroidInfo.HuaWeiCategory, OPPOCategory and VIVOCategory, and HarmonyInfo.Category, each where that vendor has it"},
-		{Field: "message.channel", To: "OfflinePushInfo.AndroidInfo: HuaWeiChannelID, XiaoMiChannelID, OPPOChannelID and GoogleChannelID"},
-		{Field: "message.title", To: "OfflinePushInfo.Title"},
-		{Field: "message.body", To: "OfflinePushInfo.Desc; in a chat message Text as well"},
-		{Field: "message.data", To: "OfflinePushInfo.Ext, a JSON object in a string; in a chat message CloudCustomData as well; of a data message the TIMCustomElem's Data"},
-		{Field: "message.click", To: "- (the console's setting; what the app needs to know goes into message.data)"},
-		{Field: "message.collapse_id", To: "-"},
-		{Field: "message.ttl", To: "MsgLifeTime of a chat message, seconds, 1 to 604800; the push service has none"},
-		{Field: "message.image", To: "OfflinePushInfo.AndroidInfo.HuaWeiImage, HonorImage and GoogleImage, ApnsInfo.Image, HarmonyInfo.Image"},
-		{Field: "message.sound", To: "OfflinePushInfo.AndroidInfo.Sound, ApnsInfo.Sound, HarmonyInfo.Sound"},
-		{Field: "message.badge", To: "OfflinePushInfo.BadgeSetNum"},
-		{Field: "message.test", To: "-"},
-		{Field: "message.overrides.tim", To: "OfflinePushInfo, merged as RFC 7396; null takes a field out; To_Account and From_Account are refused"},
+		Name:      Name,
+		Title:     "Tencent IM (Chat)",
+		Batch:     maxTokens,
+		Unit:      vendors.Tokens,
+		Rate:      minRate,
+		Codes:     codes(),
+		Check:     check,
+		Settings:  func() vendors.Settings { return new(Settings) },
+		Mapping:   mapping(),
+		Demo:      demoYAML,
+		Example:   exampleYAML,
+		Limits:    limits(),
+		KeyFields: []string{"MsgRandom", "DataId"},
+		Quotas:    quotas(),
+		Receipts:  receiptSpec(),
 	}
 }

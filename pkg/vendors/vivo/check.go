@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/vendors"
 	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
@@ -122,4 +123,12 @@ func width(s string) int {
 func isWide(r rune) bool {
 	punctuation := r >= 0x3000 && r <= 0x303f || r >= 0xff00 && r <= 0xffef
 	return punctuation || unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul, unicode.Bopomofo)
+}
+
+func limits() []vendors.Limit {
+	const unit = "characters, wide ones counting 2"
+	return []vendors.Limit{
+		{Field: "message.title", Max: maxTitle, Unit: unit},
+		{Field: "message.body", Max: maxContent, Unit: unit},
+	}
 }

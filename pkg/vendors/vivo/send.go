@@ -31,7 +31,7 @@ var errNotUploaded = errors.New("the message was not uploaded")
 type adapter struct {
 	client *http.Client
 	base   string
-	appID  string // digits: it stands in JSON as a number
+	appID  string // digits: JSON has it as a number
 	appKey string
 	secret vendors.Secret
 }

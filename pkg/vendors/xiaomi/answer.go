@@ -12,7 +12,7 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
-// The codes that this file branches on; what they lead to stands in codes.tsv.
+// The codes that this file branches on; codes.tsv says what they lead to.
 const (
 	codeSuccess   = "0"
 	codeFailed    = "20301"

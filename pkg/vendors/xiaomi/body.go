@@ -37,9 +37,9 @@ func formBody(list []field, tokens []string) []byte {
 	return b
 }
 
-// manyBody is a message of its own for every request, each to the request's
+// mixedBody is a message of its own for every request, each to the request's
 // tokens: a JSON array in a form field. Zero for time_to_send is now.
-func manyBody(messages [][]field, rs []*vendors.Request) []byte {
+func mixedBody(messages [][]field, rs []*vendors.Request) []byte {
 	var doc []byte
 	doc = append(doc, '[')
 	for i, r := range rs {

@@ -10,12 +10,12 @@ import (
 	"unicode/utf8"
 
 	"github.com/postrider/postrider/pkg/push"
+	"github.com/postrider/postrider/pkg/vendors"
 	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
 var (
 	activityForm = regexp.MustCompile(`^[0-9A-Za-z_.$]+$`)
-	jobKeyForm   = regexp.MustCompile(`^[0-9A-Za-z-][0-9A-Za-z_-]{0,11}$`)
 )
 
 // receiptTypes are the kinds of receipt that may be asked for, added up:
@@ -129,14 +129,18 @@ func extraFaults(list []field, where func(name, own string) string) []push.Fault
 // refuse with the whole request.
 func extraFault(f field) string {
 	switch f.name {
-	case "extra.jobkey":
-		if !jobKeyForm.MatchString(f.value) {
-			return "may hold letters, digits, - and _ only, 12 at most, and not begin with _"
-		}
 	case "extra.callback.type":
 		if n, err := strconv.Atoi(f.value); err != nil || n < 1 || n&^receiptTypes != 0 {
 			return "must be a sum of 1, 2, 16, 32, 64, 128 and 1024: Xiaomi ignores any other"
 		}
 	}
 	return ""
+}
+
+func limits() []vendors.Limit {
+	const unit = "characters, those outside the BMP counting 2"
+	return []vendors.Limit{
+		{Field: "message.title", Max: maxTitle, Unit: unit},
+		{Field: "message.body", Max: maxBody, Unit: unit},
+	}
 }

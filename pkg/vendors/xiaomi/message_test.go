@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -62,6 +63,7 @@ func TestWhatPhonesDeduplicateByIsTheSameOnEveryRetry(t *testing.T) {
 	if notifyID(collapsing, "a") != notifyID(collapsing, "b") {
 		t.Error("with a collapse id, want one notify id whatever the key")
 	}
+	jobKeyForm := regexp.MustCompile(`^[0-9A-Za-z-][0-9A-Za-z_-]{0,11}$`)
 	rapid.Check(t, func(t *rapid.T) {
 		key := rapid.StringMatching(`[0-9a-f]{32}`).Draw(t, "key")
 		job := jobKey(key)
@@ -153,7 +155,7 @@ func many(t *testing.T, answer string, rs ...*vendors.Request) (vendors.Answer, 
 	return got, last, form
 }
 
-func TestSendManyGivesEveryTokenItsMessage(t *testing.T) {
+func TestSendMixedGivesEveryTokenItsMessage(t *testing.T) {
 	t.Parallel()
 	first := request(&push.Message{Title: "one", Body: `b "1"`, Channel: "a", Overrides: map[string]json.RawMessage{Name: json.RawMessage(`{"notify_type":"02","extra.callback":"https://r"}`)}}, "t/1+=", `t"2`)
 	second := request(&push.Message{Kind: push.Data, Data: map[string]string{"k": "v&"}}, "t3")
@@ -178,7 +180,7 @@ func TestSendManyGivesEveryTokenItsMessage(t *testing.T) {
 	}
 }
 
-func TestSendManyWithOneTokenReadsCodesAsOne(t *testing.T) {
+func TestSendMixedWithOneTokenReadsCodesAsOne(t *testing.T) {
 	t.Parallel()
 	answer := `{"result":"error","reason":"regId","code":66007}`
 	m := &push.Message{Title: "t", Body: "b"}

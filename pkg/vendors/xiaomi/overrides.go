@@ -25,6 +25,7 @@ var reserved = map[string]string{
 	"topics": errReceivers, "topic_op": errReceivers, "target": errReceivers, "messages": errReceivers,
 	"time_to_send": "cannot be overridden: use the job's not_before",
 	"extra":        "is not a field: write extra.<name>",
+	"extra.jobkey": "cannot be overridden: it follows from the job's id, so that a repeated request is shown once",
 }
 
 const errReceivers = "cannot be overridden: the job's targets say who gets the message"

@@ -6,7 +6,7 @@ import (
 )
 
 // quotas are the buckets of codes.tsv. Each class of channels has its own
-// quota, and a channel's class stands in the console alone:
+// quota, and only the console shows a channel's class:
 // https://dev.mi.com/xiaomihyperos/documentation/detail?pId=1656
 func quotas() []vendors.Quota {
 	return []vendors.Quota{{Bucket: "channel", Meaning: "messages of one channel", Counts: vendors.EveryMessage, Part: channelOf}}

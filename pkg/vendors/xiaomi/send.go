@@ -17,7 +17,7 @@ const (
 type adapter struct {
 	client      *http.Client
 	sendURL     string
-	manyURL     string
+	mixedURL    string
 	packageName string
 	secret      vendors.Secret
 }
@@ -32,7 +32,7 @@ func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer,
 	return a.post(ctx, a.sendURL, formBody(list, r.Tokens), sent, r.ReceiptURL)
 }
 
-// SendMany makes exactly one request for several messages, with at most 500
+// SendMixed makes exactly one request for several messages, with at most 500
 // tokens in all.
 func (a *adapter) SendMixed(ctx context.Context, rs []*vendors.Request) (vendors.Answer, error) {
 	messages := make([][]field, len(rs))
@@ -47,7 +47,7 @@ func (a *adapter) SendMixed(ctx context.Context, rs []*vendors.Request) (vendors
 		sent.tokens = append(sent.tokens, r.Tokens...)
 		sent.messages = append(sent.messages, channelTokens{channel(list), len(r.Tokens)})
 	}
-	return a.post(ctx, a.manyURL, manyBody(messages, rs), sent, address)
+	return a.post(ctx, a.mixedURL, mixedBody(messages, rs), sent, address)
 }
 
 // fields fails only for messages that Check keeps out. Nothing was sent then,

@@ -52,11 +52,11 @@ func (s *Settings) Faults() []push.Fault {
 }
 
 // Open returns the adapter for these settings, which are valid. It is a
-// vendors.Multi too. It makes no call.
+// vendors.MixedSender too. It makes no call.
 func (s *Settings) Open(client *http.Client) vendors.Vendor {
 	base := httpx.BaseURL(s.BaseURL, sendBase)
 	return &adapter{
-		client: client, sendURL: base + sendPath, manyURL: base + manyPath,
+		client: client, sendURL: base + sendPath, mixedURL: base + manyPath,
 		packageName: s.PackageName, secret: s.AppSecret,
 	}
 }

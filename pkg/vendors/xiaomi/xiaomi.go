@@ -8,7 +8,7 @@
 package xiaomi
 
 import (
-	_ "embed" // for codes.tsv
+	_ "embed" // for the files below
 	"sync"
 	"time"
 
@@ -44,42 +44,37 @@ const minRate = 500
 //go:embed codes.tsv
 var codesTSV string
 
+//go:embed mapping.tsv
+var mappingTSV string
+
+//go:embed demo.yaml
+var demoYAML string
+
+//go:embed example.yaml
+var exampleYAML string
+
 var codes = sync.OnceValue(func() *classify.Table { return classify.MustParse(Name, codesTSV) })
+
+var mapping = sync.OnceValue(func() []vendors.Mapping { return vendors.MustParseMapping(mappingTSV) })
 
 // Spec describes the vendor.
 func Spec() vendors.Spec {
 	return vendors.Spec{
-		Name:     Name,
-		Title:    "Xiaomi Mi Push",
-		Batch:    maxTokens,
-		MaxMixed: maxMessages,
-		Unit:     vendors.Requests,
-		Rate:     minRate,
-		Codes:    codes(),
-		Check:    check,
-		Settings: func() vendors.Settings { return new(Settings) },
-		Mapping:  mapping(),
-		Quotas:   quotas(),
-		Receipts: receiptSpec(),
-	}
-}
-
-func mapping() []vendors.Mapping {
-	return []vendors.Mapping{
-		{Field: "message.kind", To: "pass_through: 0 for notification, 1 for data"},
-		{Field: "message.class", To: "no field: the channel has a class of its own; marketing caps time_to_live at a day"},
-		{Field: "message.category", To: "-"},
-		{Field: "message.channel", To: "extra.channel_id"},
-		{Field: "message.title", To: "title, at most 49 characters; left out of data messages"},
-		{Field: "message.body", To: "description, at most 127 characters; left out of data messages"},
-		{Field: "message.data", To: "payload, a JSON object in a string"},
-		{Field: "message.click", To: "extra.notify_effect: app 1; activity 2 with extra.intent_uri made of package and activity; intent 2 with extra.intent_uri; url 3 with extra.web_uri"},
-		{Field: "message.collapse_id", To: "notify_id, a number made from it; without it notify_id comes from the request's key; left out of data messages"},
-		{Field: "message.ttl", To: "time_to_live, milliseconds; at most 10 days for service messages with a channel, else a day"},
-		{Field: "message.image", To: "-"},
-		{Field: "message.sound", To: "extra.sound_uri; /raw/name becomes android.resource://package/raw/name"},
-		{Field: "message.badge", To: "-"},
-		{Field: "message.test", To: "-"},
-		{Field: "message.overrides.xiaomi", To: "the form fields by their full names, like extra.channel_id; null takes a field out; receivers and time_to_send are refused"},
+		Name:      Name,
+		Title:     "Xiaomi Mi Push",
+		Batch:     maxTokens,
+		MaxMixed:  maxMessages,
+		Unit:      vendors.Requests,
+		Rate:      minRate,
+		Codes:     codes(),
+		Check:     check,
+		Settings:  func() vendors.Settings { return new(Settings) },
+		Mapping:   mapping(),
+		Demo:      demoYAML,
+		Example:   exampleYAML,
+		Limits:    limits(),
+		KeyFields: []string{"extra.jobkey"},
+		Quotas:    quotas(),
+		Receipts:  receiptSpec(),
 	}
 }
