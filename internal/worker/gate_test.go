@@ -19,7 +19,7 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/registry"
 )
 
-// gates are those of several workers on one Redis, all going by one clock.
+// gates are the gates of several workers on one Redis, with the same clock.
 type gates struct {
 	*testing.T
 	redis *miniredis.Miniredis
@@ -28,7 +28,7 @@ type gates struct {
 	stops atomic.Int64
 }
 
-// Stopped counts.
+// Stopped counts stops.
 func (g *gates) Stopped(string, string, string) { g.stops.Add(1) }
 
 func newGates(t *testing.T, workers int) *gates {
@@ -50,7 +50,7 @@ func (g *gates) forward(d time.Duration) {
 	g.redis.FastForward(d)
 }
 
-// admit asks every worker's gate, and returns the one answer if all agree on
+// admit asks every worker's gate and returns the first answer. All must agree on
 // whether to wait.
 func (g *gates) admit(a *account.Account, buckets []string) dispatch.Ticket {
 	g.Helper()
@@ -61,7 +61,7 @@ func (g *gates) admit(a *account.Account, buckets []string) dispatch.Ticket {
 			g.Fatal(err)
 		}
 		if i > 0 && (t.Wait > 0) != (first.Wait > 0) {
-			g.Errorf("worker %d is told %+v, the first %+v", i+1, t, first)
+			g.Errorf("worker %d gets %+v, the first %+v", i+1, t, first)
 		}
 		if i == 0 {
 			first = t
@@ -70,7 +70,7 @@ func (g *gates) admit(a *account.Account, buckets []string) dispatch.Ticket {
 	return first
 }
 
-// kinds are messages that between them are in every bucket.
+// kinds are messages that together cover every bucket.
 func kinds() []push.Message {
 	return []push.Message{
 		{Title: "service"}, {Class: push.Marketing}, {Class: push.Marketing, Category: "NEWS"}, {Test: true},
@@ -78,18 +78,18 @@ func kinds() []push.Message {
 	}
 }
 
-func TestAUsedUpQuotaStopsItsBucketAloneUntilItsWindow(t *testing.T) {
+func TestAUsedUpQuotaPausesOnlyItsBucketUntilItsWindow(t *testing.T) {
 	t.Parallel()
 	for _, spec := range registry.All() {
 		for _, row := range spec.Codes.Explain("") {
 			if row.Remedy == classify.WaitQuota && row.Bucket != "" {
-				t.Run(row.Key(), func(t *testing.T) { t.Parallel(); usedUp(t, spec, row) })
+				t.Run(row.Key(), func(t *testing.T) { t.Parallel(); checkUsedUp(t, spec, row) })
 			}
 		}
 	}
 }
 
-func usedUp(t *testing.T, spec vendors.Spec, row classify.Row) {
+func checkUsedUp(t *testing.T, spec vendors.Spec, row classify.Row) {
 	t.Helper()
 	a := &account.Account{App: "shop", Spec: spec, Batch: spec.Batch, Timeout: 10 * time.Second}
 	for _, m := range kinds() {
@@ -121,7 +121,7 @@ func usedUp(t *testing.T, spec vendors.Spec, row classify.Row) {
 	}
 }
 
-// A server's error comes at once, and may be about the message: it stops nothing.
+// A server error comes at once and may concern the message: it stops nothing.
 func TestErrorsOfAServerStopNothing(t *testing.T) {
 	t.Parallel()
 	spec, _ := registry.Find("huawei")
@@ -137,16 +137,16 @@ func TestErrorsOfAServerStopNothing(t *testing.T) {
 	}
 }
 
-// Whose wait is whose: an app's pause is its own, a Redis that does not answer
-// is everybody's, and so is the rate, which short waits keep.
-func TestATicketTellsWhoseWaitItIs(t *testing.T) {
+// Paused is set only for a pause of the app: not if Redis does not answer, and not
+// for a wait at the rate limit.
+func TestATicketSaysWhetherTheAppIsPaused(t *testing.T) {
 	t.Parallel()
 	spec, _ := registry.Find("huawei")
 	a := &account.Account{App: "shop", Spec: spec, Batch: spec.Batch, Rate: 1, Timeout: 10 * time.Second}
 	g := newGates(t, 1)
 	g.admit(a, nil)
 	if got := g.admit(a, nil); got.Wait == 0 || got.Paused {
-		t.Errorf("over the rate: %+v, want a wait that is no pause", got)
+		t.Errorf("over the rate: %+v, want a wait that is not a pause", got)
 	}
 	slow, _ := spec.Codes.Lookup(classify.HTTP, "503")
 	g.all[0].Answered(t.Context(), a, dispatch.Ticket{}, said(slow, 0))
@@ -156,7 +156,7 @@ func TestATicketTellsWhoseWaitItIs(t *testing.T) {
 	g.redis.Close()
 	other := &account.Account{App: "news", Spec: spec, Batch: spec.Batch, Timeout: 10 * time.Second}
 	if got := g.admit(other, nil); got.Wait == 0 || got.Paused {
-		t.Errorf("without Redis: %+v, want a wait that is no pause", got)
+		t.Errorf("without Redis: %+v, want a wait that is not a pause", got)
 	}
 }
 
@@ -188,7 +188,7 @@ func TestWhichQuotaStopsWhat(t *testing.T) {
 			spec, _ := registry.Find(c.vendor)
 			row, known := spec.Codes.Lookup(classify.Level(c.level), c.code)
 			if !known {
-				t.Fatal("the code is gone")
+				t.Fatal("the table no longer has the code")
 			}
 			acct := &account.Account{App: "shop", Spec: spec, Batch: spec.Batch, Timeout: time.Second}
 			g := newGates(t, 1)
@@ -278,13 +278,13 @@ func TestAStoppedAccountIsProbedByOneOfAllWorkers(t *testing.T) {
 			g.all[0].Answered(t.Context(), acct, tickets[0], said(row(classify.Response, "80000000"), 0))
 			g.forward(time.Second)
 			if got := g.admit(acct, nil); got.Wait > 0 || got.Probe != "" {
-				t.Errorf("after a success it is told %+v", got)
+				t.Errorf("after a success it gets %+v", got)
 			}
 		})
 	}
 }
 
-func TestAProbeThatFindsNoPermitIsGivenBack(t *testing.T) {
+func TestAProbeWithoutAPermitIsReleased(t *testing.T) {
 	t.Parallel()
 	spec, _ := registry.Find("huawei")
 	acct := &account.Account{App: "shop", Spec: spec, Batch: 1, Rate: 1, Timeout: 10 * time.Second}
@@ -301,7 +301,7 @@ func TestAProbeThatFindsNoPermitIsGivenBack(t *testing.T) {
 	}
 }
 
-// said is an answer to a request of one job, or to a grant where the row is one's.
+// said is the answer to a request of one job, or to a grant if the row is of level auth.
 func said(row classify.Row, retryAfter time.Duration) dispatch.Said {
 	return dispatch.Said{
 		Row: row, RetryAfter: retryAfter, Grant: row.Level == classify.Auth,

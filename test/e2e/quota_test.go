@@ -30,7 +30,7 @@ func TestAQuotaThatIsUsedUpParksItsBucketAlone(t *testing.T) {
 			st.misbehave(simulator.Fault{Vendor: c.vendor, TokenPrefix: "parked-", Code: c.code})
 			urls := []string{st.listening(), st.listening()}
 			st.enqueue(classJob(c.vendor, "parked", 0, push.Marketing, push.Normal))
-			var hold status.Hold
+			var hold status.Pause
 			st.await("the pause", func() bool {
 				all := st.holds(c.vendor)
 				if len(all) > 0 {
@@ -136,11 +136,11 @@ func (r *rig) lanes(vendor string) []status.Lane {
 }
 
 // holds is what a vendor's apps wait for.
-func (r *rig) holds(vendor string) []status.Hold {
+func (r *rig) holds(vendor string) []status.Pause {
 	r.Helper()
-	var list []status.Hold
+	var list []status.Pause
 	for _, app := range r.lanes(vendor)[0].Apps {
-		list = append(list, app.Holds...)
+		list = append(list, app.Pauses...)
 	}
 	return list
 }
