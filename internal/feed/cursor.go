@@ -12,29 +12,29 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-// firstID is an id that every entry follows.
+// firstID is before the id of every entry.
 const firstID = "0-0"
 
-// advanceScript moves the webhook's cursor on, unless another worker did.
+// advanceScript advances the webhook's cursor, unless another worker did.
 //
 //	KEYS: cursor
-//	ARGV: where it was, where it shall be
-//	Returns 1, or 0 if it was somewhere else.
+//	ARGV: old position, new position
+//	Returns 1, or 0 if the position was another one.
 var advanceScript = redis.NewScript(`
 if (redis.call('GET', KEYS[1]) or '0-0') ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2])
 return 1
 `)
 
-// advance notes what the webhook took. It is done even while ctx ends: what was
-// taken need not be told again.
+// advance stores the position after the entries that the webhook accepted, even if
+// ctx has ended, so that they are not sent again.
 func (w *Webhook) advance(ctx context.Context, from, to string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
 	n, err := advanceScript.Run(ctx, w.Redis, []string{wire.WebhookCursorKey}, from, to).Int()
 	switch {
 	case err != nil:
-		return fmt.Errorf("move the webhook's cursor: %w", err)
+		return fmt.Errorf("advance the webhook's cursor: %w", err)
 	case n == 0:
 		return errMoved
 	}
@@ -42,22 +42,22 @@ func (w *Webhook) advance(ctx context.Context, from, to string) error {
 }
 
 const (
-	// mostCounted bounds the counting of the lag, and countEvery is how often it
-	// is done: Redis has to walk through all of them.
+	// The lag is counted up to mostCounted, and at most once in countEvery, since
+	// Redis has to read all entries for it.
 	mostCounted = 10_000
 	countEvery  = 10 * time.Second
 )
 
-// lagScript counts the entries behind the cursor.
+// lagScript counts the entries after the cursor.
 //
 //	KEYS: feed
-//	ARGV: cursor, most to count
+//	ARGV: cursor, maximum
 var lagScript = redis.NewScript(`
 return #redis.call('XRANGE', KEYS[1], '(' .. ARGV[1], '+', 'COUNT', ARGV[2])
 `)
 
-// measure tells the meter of the lag; next are the entries whose turn it is. It
-// is for people, so it may fail.
+// measure updates the metrics of the lag. next are the entries to be sent now.
+// Errors are ignored: nothing depends on the metrics.
 func (w *Webhook) measure(ctx context.Context, cursor string, next []Entry) {
 	n := len(next)
 	if n == perCall {

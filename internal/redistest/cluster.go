@@ -29,7 +29,7 @@ func await(tb testing.TB, done func() bool) {
 	tb.Helper()
 	again := time.NewTicker(5 * time.Millisecond)
 	defer again.Stop()
-	deadline := time.After(patience)
+	deadline := time.After(startTimeout)
 	for !done() {
 		select {
 		case <-again.C:

@@ -24,8 +24,8 @@ import (
 )
 
 const (
-	databases = 1024             // logical databases of one server; each Client gets its own
-	patience  = 20 * time.Second // for a server to answer its first PING on a busy machine
+	databases    = 1024             // logical databases of one server; each Client gets its own
+	startTimeout = 20 * time.Second // for a server to answer its first PING on a busy machine
 )
 
 // Server is a redis-server of its own on a loopback port, without persistence
@@ -153,7 +153,7 @@ func (s *Server) run() error {
 	if err != nil {
 		return fmt.Errorf("start redis-server: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
 	if err := p.answers(ctx, s.addr); err != nil {
 		p.kill()

@@ -66,7 +66,7 @@ func TestMassInvalidationIsQuarantinedUntilItIsConfirmed(t *testing.T) {
 	if n := strings.Count(r.log.String(), `"level":"error"`); n != 1 || hook.count() != 0 {
 		t.Errorf("%d alarms, want one, and %d entries at the webhook, want none:\n%s", n, hook.count(), r.log.String())
 	}
-	quarantine := feed.Held{Redis: r.rdb, Keep: cfg.Ledger.Keep}
+	quarantine := feed.Quarantine{Redis: r.rdb, Keep: cfg.Ledger.Keep}
 	if n, err := quarantine.Confirm(t.Context(), feed.Filter{App: "shop"}); n != 60 || err != nil {
 		t.Errorf("confirmed %d, %v", n, err)
 	}

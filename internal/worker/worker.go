@@ -146,7 +146,7 @@ func assemble(ctx context.Context, o Options) (*Worker, error) {
 	})
 	w.dispatch = dispatch.New(dispatch.Config{
 		Book:     w.book,
-		Gone:     &feed.Gone{Redis: w.rdb, Now: w.clock.Now},
+		Gone:     &feed.InvalidTokens{Redis: w.rdb, Now: w.clock.Now},
 		Access:   w.access,
 		Saved:    &upload.Store{Redis: w.rdb},
 		Gate:     gate{limiter: w.limiter, meter: w.metrics, log: w.log, now: w.clock.Now},
