@@ -10,27 +10,26 @@ import (
 	"github.com/postrider/postrider/internal/simulator"
 )
 
-// vendorNames are those of the configuration.
+// vendorNames are the vendors of the configuration.
 var vendorNames = []string{"huawei", "harmony", "honor", "oppo", "vivo", "xiaomi", "meizu", "tim"}
 
-// Business codes by vendor, from the vendors' documents as the adapters' tables
-// cite them.
+// Codes by vendor, from the vendors' documents that the adapters' tables cite.
 var (
 	busyCodes  = map[string]string{"huawei": "81000001", "harmony": "81000001", "honor": "500", "oppo": "-1", "vivo": "10102", "xiaomi": "10001", "meizu": "1001", "tim": "91000"}
 	flowCodes  = map[string]string{"honor": "80200021", "oppo": "13", "vivo": "10040", "xiaomi": "200002", "meizu": "110010", "tim": "60007"}
 	quotaCodes = map[string]string{"oppo": "33", "vivo": "10070", "xiaomi": "200001", "meizu": "110019", "tim": "90047"}
 )
 
-// lost begins the names of faults after which the client cannot know that the
-// vendor took its request.
+// lost is the prefix of faults after which the client cannot know that the vendor
+// accepted its request.
 const lost = "lost: "
 
-// troubles are the faults to draw from. Those that are lost come in both forms:
-// the vendor took the request, or it did not.
-var troubles = []struct {
+// faultKinds are the possible faults. Some have two forms: the vendor accepted the
+// request before the fault, which is the lost form, or it did not.
+var faultKinds = []struct {
 	name string
 	simulator.Fault
-	both  bool              // also as a lost one
+	both  bool              // also in the lost form
 	codes map[string]string // by vendor
 }{
 	{name: "slow", Fault: simulator.Fault{Delay: simulator.Duration(400 * time.Millisecond), Probability: 0.3}},
@@ -53,11 +52,11 @@ var troubles = []struct {
 	{name: "quota", Fault: simulator.Fault{Probability: 0.2, Times: 1}, codes: quotaCodes},
 }
 
-// drawFaults draws a few rules.
-func drawFaults(rnd *rand.Rand) []simulator.Fault {
+// randomFaults returns three to eight random rules.
+func randomFaults(rnd *rand.Rand) []simulator.Fault {
 	var all []simulator.Fault
 	for n := 3 + rnd.IntN(6); len(all) < n; {
-		tr := troubles[rnd.IntN(len(troubles))]
+		tr := faultKinds[rnd.IntN(len(faultKinds))]
 		f := tr.Fault
 		if tr.codes != nil || rnd.IntN(3) > 0 {
 			f.Vendor = vendorNames[rnd.IntN(len(vendorNames))]
@@ -80,29 +79,29 @@ func drawFaults(rnd *rand.Rand) []simulator.Fault {
 	return all
 }
 
-// troubleOf is the name of a rule without its vendor and number.
-func troubleOf(rule string) string {
+// faultKind returns a rule's name without vendor and number.
+func faultKind(rule string) string {
 	rule, _, _ = strings.Cut(rule, " #")
 	rule, _, _ = strings.Cut(rule, " of ")
 	return rule
 }
 
-func TestTheSimulatorTakesEveryFault(t *testing.T) {
+func TestTheSimulatorAcceptsEveryFault(t *testing.T) {
 	t.Parallel()
 	sim := simulator.New(simulator.Options{})
-	rnd, drawn := rand.New(rand.NewPCG(1, 1)), map[string]bool{}
+	rnd, seen := rand.New(rand.NewPCG(1, 1)), map[string]bool{}
 	for range 300 {
-		faults := drawFaults(rnd)
+		faults := randomFaults(rnd)
 		if err := sim.SetFaults(faults); err != nil {
 			t.Fatal(err)
 		}
 		for _, f := range faults {
-			drawn[troubleOf(f.Name)] = true
+			seen[faultKind(f.Name)] = true
 		}
 	}
-	for _, tr := range troubles {
-		if !drawn[tr.name] || tr.both && !drawn[lost+tr.name] {
-			t.Errorf("%s is never drawn", tr.name)
+	for _, tr := range faultKinds {
+		if !seen[tr.name] || tr.both && !seen[lost+tr.name] {
+			t.Errorf("%s never occurs", tr.name)
 		}
 	}
 }
