@@ -31,7 +31,7 @@ func (p *program) demo() *cobra.Command {
 		Short: "Run everything in one process and send a job; needs no Redis",
 		Long: `demo starts an embedded Redis, the vendor simulator with some faults switched
 on, a worker and its UI, all in this process, and sends a job to all vendors.
-When the process ends, everything is gone.`,
+When the process ends, all data is lost.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if tokens < 1 {
 				return usageError{errors.New("--tokens: want at least 1")}

@@ -139,14 +139,14 @@ func (k *Keeper) prune(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("remove ended jobs: %w", err)
 		}
-		var gone []any
+		var deleted []any
 		for i, cmd := range exists {
 			if cmd.Val() == 0 {
-				gone = append(gone, found[2*i])
+				deleted = append(deleted, found[2*i])
 			}
 		}
-		if len(gone) > 0 {
-			if err := k.Redis.ZRem(ctx, wire.EndedJobsKey, gone...).Err(); err != nil {
+		if len(deleted) > 0 {
+			if err := k.Redis.ZRem(ctx, wire.EndedJobsKey, deleted...).Err(); err != nil {
 				return fmt.Errorf("remove ended jobs: %w", err)
 			}
 		}

@@ -78,7 +78,7 @@ func (h *Page) view(ctx context.Context) PageView {
 		func() (err error) { v.Lanes, err = reader.Lanes(ctx, accounts); return err },
 		func() (err error) { v.Jobs, err = h.jobs(ctx, v.Lanes); return err },
 		func() (err error) { v.Dead, err = h.dead(ctx); return err },
-		func() (err error) { v.Held, err = h.held(ctx); return err },
+		func() (err error) { v.Held, err = h.quarantined(ctx); return err },
 	} {
 		if err := part(); err != nil {
 			h.Log.Warn().Err(err).Msg("read for /postrider")

@@ -131,8 +131,8 @@ func (h *Page) dead(ctx context.Context) (Tally, error) {
 	return t, err
 }
 
-// held counts the quarantined feed entries.
-func (h *Page) held(ctx context.Context) (Tally, error) {
+// quarantined counts the quarantined feed entries.
+func (h *Page) quarantined(ctx context.Context) (Tally, error) {
 	total, err := h.Redis.XLen(ctx, wire.HeldStream).Result()
 	if err != nil {
 		return Tally{}, fmt.Errorf("count quarantined tokens: %w", err)

@@ -11,8 +11,8 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/registry"
 )
 
-// TestTenWorkersThatStartAtOnceAskForOneAccessToken has them find a thousand
-// chunks of all vendors: each vendor that grants access tokens grants one.
+// TestTenWorkersThatStartAtOnceAskForOneAccessToken starts ten workers at once with a
+// thousand waiting chunks: each vendor with access tokens must grant only one.
 func TestTenWorkersThatStartAtOnceAskForOneAccessToken(t *testing.T) {
 	t.Parallel()
 	const workers, chunks, batch = 10, 125, 2
@@ -21,8 +21,8 @@ func TestTenWorkersThatStartAtOnceAskForOneAccessToken(t *testing.T) {
 		`auth_url: "%SIM%/auth/token"}`, `auth_url: "%SIM%/auth/token", batch: 2}`,
 		`auth_url: "%SIM%/oauth2/v3/token"}`, `auth_url: "%SIM%/oauth2/v3/token", batch: 2}`,
 		"      project_id:", "      batch: 2\n      project_id:",
-	).Replace(everybody(t))
-	st := newStage(t, small, simulator.Options{})
+	).Replace(allVendors(t))
+	st := newWatchedRig(t, small, simulator.Options{})
 	j := push.Job{ID: "cold", App: "demo", Message: push.Message{Title: "Hello", Body: "All at once."}, Targets: map[string][]string{}}
 	for _, s := range registry.All() {
 		for i := range chunks * batch {
@@ -46,7 +46,7 @@ func TestTenWorkersThatStartAtOnceAskForOneAccessToken(t *testing.T) {
 		w.await("working")
 	}
 	st.await("the job's end", func() bool { return st.status("cold").State == "done" })
-	// HarmonyOS grants none: there it is the sender's own JWT that all share.
+	// HarmonyOS has no access tokens; there the JWT that the workers share is counted.
 	got, want := map[string]int64{}, map[string]int64{"huawei": 1, "harmony": 1, "honor": 1, "oppo": 1, "vivo": 1}
 	for name, v := range st.report().Vendors {
 		if v.Grants > 0 {
@@ -57,7 +57,7 @@ func TestTenWorkersThatStartAtOnceAskForOneAccessToken(t *testing.T) {
 		}
 	}
 	if !maps.Equal(got, want) {
-		t.Errorf("access tokens were granted %v, want %v", got, want)
+		t.Errorf("the vendors granted access tokens %v, want %v", got, want)
 	}
-	t.Logf("%d workers, %d chunks: granted %v", workers, res.Chunks, got)
+	t.Logf("%d workers, %d chunks: access tokens %v", workers, res.Chunks, got)
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/registry"
 )
 
-// everybody is the demo's configuration, which has every vendor, for a rig.
-func everybody(t *testing.T) string {
+// allVendors returns the demo's configuration, which has every vendor, for a rig.
+func allVendors(t *testing.T) string {
 	t.Helper()
 	b, err := os.ReadFile("../../internal/demo/demo.yaml")
 	if err != nil {
@@ -23,7 +23,7 @@ func everybody(t *testing.T) string {
 		"rate: 2000, ", "rate: 0, ").Replace(string(b))
 }
 
-// tokenFor makes a token as the vendor's look; bad ones are invalid there.
+// tokenFor returns a token for a vendor; bad ones are invalid.
 func tokenFor(vendor string, i int, bad bool) string {
 	prefix := ""
 	if bad {
@@ -32,15 +32,15 @@ func tokenFor(vendor string, i int, bad bool) string {
 	return fmt.Sprintf("%s%s-%06d", prefix, vendor, i)
 }
 
-// TestEveryVendorInAwkwardNumbers sends one job of each class to all vendors,
-// in numbers that do not fit their batches.
+// TestEveryVendorInAwkwardNumbers sends one job of each class to all vendors, with
+// numbers of tokens that are not multiples of their batch limits.
 func TestEveryVendorInAwkwardNumbers(t *testing.T) {
 	t.Parallel()
 	for _, class := range []push.Class{push.Service, push.Marketing} {
 		for _, n := range []int{1001, 501, 101, 1} {
 			t.Run(fmt.Sprintf("%d %s", n, class), func(t *testing.T) {
 				t.Parallel()
-				r := newRig(t, everybody(t))
+				r := newRig(t, allVendors(t))
 				j := push.Job{
 					ID: "all", App: "demo", Targets: map[string][]string{},
 					Message: push.Message{Title: "Hello", Body: "Same words, eight ways.", Class: class},
@@ -66,7 +66,7 @@ func TestEveryVendorInAwkwardNumbers(t *testing.T) {
 					}
 					for endpoint, count := range got.Endpoints {
 						if strings.HasPrefix(strings.ToLower(endpoint), "save") && count != 1 {
-							t.Errorf("%s was asked %d times to %s, want once for the message", s.Name, count, endpoint)
+							t.Errorf("%s got %d requests to %s, want one for the message", s.Name, count, endpoint)
 						}
 					}
 				}
@@ -75,12 +75,12 @@ func TestEveryVendorInAwkwardNumbers(t *testing.T) {
 	}
 }
 
-// TestPartialFailureOfEveryVendor mixes invalid tokens in: exactly those are in the feed.
+// TestPartialFailureOfEveryVendor has some invalid tokens: exactly those enter the feed.
 func TestPartialFailureOfEveryVendor(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, everybody(t))
+	r := newRig(t, allVendors(t))
 	const n = 60
-	j := push.Job{ID: "mixed", App: "demo", Message: push.Message{Title: "Hello", Body: "Some of you are gone."}, Targets: map[string][]string{}}
+	j := push.Job{ID: "mixed", App: "demo", Message: push.Message{Title: "Hello", Body: "Some tokens are invalid."}, Targets: map[string][]string{}}
 	want := map[string]bool{}
 	for _, s := range registry.All() {
 		for i := range n {
@@ -113,7 +113,7 @@ func TestPartialFailureOfEveryVendor(t *testing.T) {
 	}
 }
 
-// enqueue hands a job to the command.
+// enqueue enqueues a job with the command.
 func (r *rig) enqueue(j push.Job) {
 	r.Helper()
 	b, err := json.Marshal(j)
@@ -125,7 +125,7 @@ func (r *rig) enqueue(j push.Job) {
 	}
 }
 
-// report asks the simulator what it saw, and demands that nobody broke a protocol.
+// report returns the simulator's report, and fails the test if it has violations.
 func (r *rig) report() simulator.Report {
 	r.Helper()
 	r.seen()
