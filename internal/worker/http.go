@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -39,6 +40,9 @@ func (w *Worker) listen(ctx context.Context) error {
 	})
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", w.cfg.HTTP.Listen)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("listen on http.listen: %w: another process uses the port: stop it, or set another http.listen", err)
+	}
 	if err != nil {
 		return fmt.Errorf("listen on http.listen: %w", err)
 	}
