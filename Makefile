@@ -9,7 +9,7 @@ APT      := $(if $(filter 0,$(shell id -u)),,sudo )apt-get
 .DEFAULT_GOAL := help
 
 .PHONY: help
-help: ## show this list
+help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
@@ -17,11 +17,11 @@ build: ## build worker, enqueue and simulator into bin/
 	$(GO) build -ldflags "-X $(INFO).version=$(VERSION) -X $(INFO).revision=$(REVISION)" -o bin/ ./cmd/...
 
 .PHONY: demo
-demo: ## run everything in one process, with nothing installed
+demo: ## run everything in one process; needs no Redis
 	$(GO) run ./cmd/worker demo
 
 .PHONY: setup
-setup: ## install what the tests need: redis-server, from the system's packages
+setup: ## install redis-server, which the tests need, from the system's packages
 	@command -v redis-server >/dev/null 2>&1 || { \
 	  if command -v apt-get >/dev/null 2>&1; then $(APT) update -qq && $(APT) install -y -qq redis-server; \
 	  elif command -v dnf >/dev/null 2>&1; then sudo dnf install -y redis; \
@@ -29,7 +29,7 @@ setup: ## install what the tests need: redis-server, from the system's packages
 	  else echo "install redis-server (7.0 or later) and run make again" >&2; exit 1; fi; }
 
 .PHONY: test
-test: setup ## set up and run all tests, with the race detector
+test: setup ## run all tests with the race detector
 	$(GO) test -race ./...
 
 .PHONY: lint
@@ -39,22 +39,22 @@ lint: ## gofmt, vet and golangci-lint
 	$(LINT) run
 
 .PHONY: check
-check: setup lint ## everything that CI checks
+check: setup lint ## run everything that CI checks
 	$(GO) mod tidy -diff
 	$(GO) test -race ./...
 	$(MAKE) fuzz-brief
 	$(MAKE) bench ARGS=-short
 
 .PHONY: docs
-docs: ## write the documents that follow from the vendors' tables
+docs: ## generate the documents that follow from the vendors' tables
 	$(GO) test -run TestDocumentsFollowFromTheData -update .
 
 .PHONY: bench
-bench: setup ## measure against plain asynq and plain HTTP, in one run (ARGS=-short for a brief one)
+bench: setup ## run the benchmarks against plain asynq and plain HTTP (ARGS=-short: a brief run)
 	$(GO) test -run '^$$' -bench . -benchtime 1x $(ARGS) ./test/bench
 
 .PHONY: e2e
-e2e: setup ## run the commands as processes, at full size: campaign, outages, dead chunks, what workers share
+e2e: setup ## run the end-to-end tests of the commands at full size
 	$(GO) test -v -count 1 -timeout 30m -run 'TestCampaign|TestEveryChunk|TestRedisTrouble|TestWorkersKeepOneLimit|TestALimitedApp|TestPackedAndSingle|TestTenWorkers|TestOneOfFive|TestFourKills|TestAWorkerThatIsFrozen|TestAQuota|TestHighPriority|TestAVendor' ./test/e2e \
 	  -campaign 1000000 -chunks 25000 -outage 30s -flow 20s -highs 500 -crowd 200000 -away 1m
 
@@ -63,11 +63,11 @@ chaos: setup ## break workers, Redis and vendors at random for 3 minutes, and ac
 	$(GO) test -v -count 1 -timeout 30m -run TestChaos ./test/chaos -tokens 200000 -duration 3m $(if $(SEED),-seed $(SEED)) $(ARGS)
 
 .PHONY: prove
-prove: setup ## prove that nothing is lost: every point of a worker's death, power loss, clocks, the books, chaos; prints the claim
+prove: setup ## run the proofs that nothing is lost (crashes, power loss, clocks, ledger, chaos) and print a summary
 	.ci/prove
 
 .PHONY: images
-images: ## build stand-ins for the public base images, where no registry can be reached (ARGS=--force: again)
+images: ## build substitutes for the public base images, for machines without a registry (ARGS=--force: rebuild)
 	deploy/docker/base-images.sh $(ARGS)
 
 .PHONY: image
@@ -76,13 +76,13 @@ image: ## build the container image postrider:VERSION and print its size
 	@docker image inspect -f '{{index .RepoTags 0}}: {{.Size}} bytes' postrider:$(VERSION)
 
 .PHONY: compose-test
-compose-test: ## bring docker-compose.yml up for real, break it, and account for every token
+compose-test: ## start docker-compose.yml, break it, and account for every token
 	$(GO) test -v -count 1 -timeout 30m ./test/compose -compose $(ARGS)
 
 .PHONY: fuzz
-fuzz: ## run every fuzz target for SHORT (30s) each
+fuzz: ## run every fuzz target for SHORT (default 30s)
 	.ci/fuzz $(SHORT)
 
 .PHONY: fuzz-brief
-fuzz-brief: ## run every fuzz target with a few inputs, from its seeds
+fuzz-brief: ## run every fuzz target with a few inputs from its seeds
 	.ci/fuzz 200x

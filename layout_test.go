@@ -1,5 +1,5 @@
-// Package postrider_test checks what holds for the module as a whole: which
-// package may know which, and that the documents follow from the data.
+// Package postrider_test checks rules of the whole module: which package may import
+// which, and that generated documents are up to date.
 package postrider_test
 
 import (
@@ -18,9 +18,9 @@ import (
 
 const module = "github.com/postrider/postrider/"
 
-// mayImport says which of the module's packages each package may import.
-// Arrows point down the list and never back. A new package needs a row, and a
-// new arrow a reason.
+// mayImport lists which of the module's packages each package may import. Imports
+// point down the list and never up. A new package needs a row, and a new import a
+// reason.
 var mayImport = map[string][]string{
 	"cmd/worker": {
 		"internal/buildinfo", "internal/cli", "internal/config", "internal/demo", "internal/healthcheck",
@@ -109,8 +109,8 @@ var mayImport = map[string][]string{
 	"pkg/classify":         {},
 }
 
-// users says which folders may import a library, outside tests. A folder
-// stands for those below it; a library that is not here has no users.
+// users lists which folders, with their subfolders, may import a library outside
+// tests. A library without a row must not be imported.
 var users = map[string][]string{
 	"github.com/hibiken/asynq":            {"internal/queue"},
 	"github.com/hibiken/asynqmon":         {"internal/queue"},
@@ -132,11 +132,11 @@ var users = map[string][]string{
 	"pgregory.net/rapid":                  {"internal/vendortest"},
 }
 
-// testUsers are further users for their tests alone: those of internal/dispatch
-// do what a person does in asynq's UI.
+// testUsers are additional users, only for tests: the tests of internal/dispatch do
+// what operators do in asynq's UI.
 var testUsers = map[string][]string{"github.com/hibiken/asynq": {"internal/dispatch"}}
 
-// source is one Go file.
+// source is a Go file.
 type source struct {
 	folder, name string
 	pkg, doc     string
@@ -147,7 +147,7 @@ type source struct {
 func (s source) test() bool   { return strings.HasSuffix(s.name, "_test.go") }
 func (s source) path() string { return path.Join(s.folder, s.name) }
 
-// sources reads the head of every Go file of the module.
+// sources reads the package clause and imports of every Go file of the module.
 func sources(t *testing.T) []source {
 	t.Helper()
 	var all []source
@@ -196,7 +196,7 @@ func readSource(p string) (source, error) {
 	return s, nil
 }
 
-// row is the key of a folder in mayImport.
+// row returns the key of a folder in mayImport.
 func row(folder string) string {
 	if _, ok := mayImport[folder]; !ok && (path.Dir(folder) == "pkg/vendors" || path.Dir(folder) == "internal/simulator") {
 		return path.Dir(folder) + "/*"
@@ -220,27 +220,27 @@ func TestImportsPointDownTheLayoutAndNeverBack(t *testing.T) {
 		}
 		allowed, ok := mayImport[row(s.folder)]
 		if !ok {
-			t.Errorf("%s has no row in mayImport: say what it may import", s.folder)
+			t.Errorf("%s has no row in mayImport: add one with the packages that it may import", s.folder)
 			continue
 		}
 		for _, i := range s.imports {
 			if ours, is := strings.CutPrefix(i, module); is && !slices.Contains(allowed, ours) && !slices.Contains(allowed, row(ours)) {
-				t.Errorf("%s imports %s, which %s may not know", s.path(), ours, s.folder)
+				t.Errorf("%s imports %s, which %s must not import: see mayImport", s.path(), ours, s.folder)
 			}
 		}
 	}
 }
 
-func TestTheTableHasNoRowForAPackageThatIsGone(t *testing.T) {
+func TestTheTableHasOnlyExistingPackages(t *testing.T) {
 	t.Parallel()
-	there := map[string]bool{}
+	exists := map[string]bool{}
 	for _, s := range sources(t) {
-		there[row(s.folder)] = true
+		exists[row(s.folder)] = true
 	}
 	for folder, allowed := range mayImport {
 		for _, name := range append(allowed, folder) {
-			if !there[name] {
-				t.Errorf("%s stands in mayImport and is no package", name)
+			if !exists[name] {
+				t.Errorf("mayImport has %s, which is not a package", name)
 			}
 		}
 	}
@@ -260,25 +260,25 @@ func TestTheArchitectureNamesEveryPackage(t *testing.T) {
 			continue
 		}
 		if !bytes.Contains(text, []byte("`"+short+"`")) {
-			t.Errorf("docs/architecture.md does not name %s: say in a sentence what it is for", folder)
+			t.Errorf("docs/architecture.md does not name %s: add a sentence about its purpose to the table of packages", folder)
 		}
 	}
 }
 
-func TestALibraryHasFewUsers(t *testing.T) {
+func TestLibrariesAreImportedOnlyByTheirUsers(t *testing.T) {
 	t.Parallel()
 	for _, s := range sources(t) {
 		for _, i := range s.imports {
 			if !thirdParty(i) || s.test() && !strings.Contains(i, "hibiken") {
 				continue
 			}
-			library := longest(i)
+			library := libraryOf(i)
 			allowed := users[library]
 			if s.test() {
 				allowed = slices.Concat(allowed, testUsers[library])
 			}
 			if !slices.ContainsFunc(allowed, func(folder string) bool { return within(s.folder, folder) }) {
-				t.Errorf("%s imports %s, whose users are %q", s.path(), i, allowed)
+				t.Errorf("%s imports %s, which only %q may import: see users", s.path(), i, allowed)
 			}
 		}
 	}
@@ -289,8 +289,8 @@ func thirdParty(name string) bool {
 	return strings.Contains(host, ".") && !strings.HasPrefix(name, module)
 }
 
-// longest is the library of users that an import belongs to, or "".
-func longest(name string) string {
+// libraryOf returns the library in users that an import belongs to, or "".
+func libraryOf(name string) string {
 	for library := range users {
 		if within(name, library) {
 			return library
@@ -299,10 +299,10 @@ func longest(name string) string {
 	return ""
 }
 
-// within tells whether a path is another or below it.
+// within reports whether name is above or in a folder below it.
 func within(name, above string) bool { return name == above || strings.HasPrefix(name, above+"/") }
 
-func TestPackagesThatOthersImportDoNotDependOnOurInside(t *testing.T) {
+func TestPkgDoesNotImportInternal(t *testing.T) {
 	t.Parallel()
 	for _, s := range sources(t) {
 		for _, i := range s.imports {
@@ -334,22 +334,22 @@ func TestAVendorKnowsNoOtherVendor(t *testing.T) {
 	}
 }
 
-func TestNoPackageIsADrawerForOddments(t *testing.T) {
+func TestPackageNamesSayWhatPackagesKnow(t *testing.T) {
 	t.Parallel()
 	for _, s := range sources(t) {
 		for _, name := range append(strings.Split(s.folder, "/"), strings.TrimSuffix(s.pkg, "_test")) {
-			for _, drawer := range []string{"util", "common", "type", "helper", "manager", "impl", "base", "misc", "shared"} {
-				if name == drawer || name == drawer+"s" {
-					t.Errorf("%s: %q says nothing: name it after what it knows", s.path(), name)
+			for _, vague := range []string{"util", "common", "type", "helper", "manager", "impl", "base", "misc", "shared"} {
+				if name == vague || name == vague+"s" {
+					t.Errorf("%s: the name %q is vague: name the package after what it knows", s.path(), name)
 				}
 			}
 		}
 	}
 }
 
-func TestEveryPackageSaysWhatItKnows(t *testing.T) {
+func TestEveryPackageHasOnePackageComment(t *testing.T) {
 	t.Parallel()
-	said, name := map[string]int{}, map[string]string{}
+	comments, name := map[string]int{}, map[string]string{}
 	for _, s := range sources(t) {
 		if s.test() && s.folder != "." {
 			continue
@@ -361,14 +361,14 @@ func TestEveryPackageSaysWhatItKnows(t *testing.T) {
 		if s.doc == "" {
 			continue
 		}
-		said[s.folder]++
+		comments[s.folder]++
 		if !strings.HasPrefix(s.doc, name[s.folder]) {
 			t.Errorf("%s begins with %q, want %q", s.path(), strings.SplitN(s.doc, "\n", 2)[0], name[s.folder])
 		}
 	}
 	for folder, want := range name {
-		if said[folder] != 1 {
-			t.Errorf("%s has %d package comments, want one that begins with %q", folder, said[folder], want)
+		if comments[folder] != 1 {
+			t.Errorf("%s has %d package comments, want one that begins with %q", folder, comments[folder], want)
 		}
 	}
 }

@@ -25,12 +25,12 @@ them into the feed, discard deletes them.`,
 			return usage(errors.New("invalid held: want a subcommand: list, confirm or discard"))
 		},
 	}
-	c.AddCommand(p.heldList(), p.heldMove("confirm", "Move quarantined entries into the feed", "confirmed", (*feed.Held).Confirm,
+	c.AddCommand(p.heldList(), p.heldMove("confirm", "Move quarantined entries into the feed", "confirmed", (*feed.Quarantine).Confirm,
 		`confirm moves quarantined entries into the feed, in their order: applications
 will delete the tokens, and postrider no longer sends to them. It may be
 interrupted and run again: each entry enters the feed once. Without a filter it
 confirms all entries.`))
-	c.AddCommand(p.heldMove("discard", "Delete quarantined entries", "discarded", (*feed.Held).Discard,
+	c.AddCommand(p.heldMove("discard", "Delete quarantined entries", "discarded", (*feed.Quarantine).Discard,
 		`discard deletes quarantined entries permanently: applications never learn that
 the vendor called these tokens invalid. The ledgers do not change. Without a
 filter it discards all entries.`))
@@ -38,7 +38,7 @@ filter it discards all entries.`))
 }
 
 // quarantine connects to Redis and returns the quarantine and the filter of the flags.
-func (p *program) quarantine(f *entryFlags) (*feed.Held, feed.Filter, error) {
+func (p *program) quarantine(f *entryFlags) (*feed.Quarantine, feed.Filter, error) {
 	from, err := f.check()
 	filter := feed.Filter{App: f.app, Vendor: f.vendor, Code: f.code, Job: f.job, Since: from}
 	if err == nil {
@@ -47,7 +47,7 @@ func (p *program) quarantine(f *entryFlags) (*feed.Held, feed.Filter, error) {
 	if err != nil {
 		return nil, filter, err
 	}
-	return &feed.Held{Redis: p.rdb, Keep: p.cfg.Ledger.Keep}, filter, nil
+	return &feed.Quarantine{Redis: p.rdb, Keep: p.cfg.Ledger.Keep}, filter, nil
 }
 
 func (p *program) heldList() *cobra.Command {
@@ -72,7 +72,7 @@ shortened; --json prints them in full, in the form of feed entries.`,
 
 // heldMove returns the command that confirms or discards entries.
 func (p *program) heldMove(
-	name, short, done string, move func(*feed.Held, context.Context, feed.Filter) (int, error), long string,
+	name, short, done string, move func(*feed.Quarantine, context.Context, feed.Filter) (int, error), long string,
 ) *cobra.Command {
 	var f entryFlags
 	c := &cobra.Command{

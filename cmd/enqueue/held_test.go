@@ -75,7 +75,7 @@ func TestHeldRefusesWrongUsage(t *testing.T) {
 			t.Errorf("%q: exit %d, %q, want 2 and one line", args, got.code, got.err)
 		}
 		if d.rdb.XLen(t.Context(), wire.HeldStream).Val() != 1 {
-			t.Errorf("%q: the quarantined entry is gone", args)
+			t.Errorf("%q: the quarantined entry was removed", args)
 		}
 	}
 }

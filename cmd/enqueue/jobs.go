@@ -33,7 +33,7 @@ of one token than --limit, it reads those that expire last.
 
 A job is stuck if it has pending tokens and no task that could send them. Workers
 repair that within two minutes. --stuck lists the jobs that still wait for it; if
-they stay stuck, no worker is running. The command only reads Redis.`,
+they stay stuck, check that workers run. The command only reads Redis.`,
 		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if f.State != "" && !slices.Contains(jobStates(), f.State) {

@@ -91,7 +91,7 @@ func TestJobsShowsWhichJobsAreStuck(t *testing.T) {
 		}
 	}
 	if got := names(d.listJobs(t, "--stuck")); !slices.Equal(got, []string{"several", "single"}) {
-		t.Errorf("got %q, want the two whose tasks are gone", got)
+		t.Errorf("got %q, want the two whose tasks were deleted", got)
 	}
 	for _, j := range d.listJobs(t) {
 		if j["stuck"] != (j["job"] != "healthy") {

@@ -55,14 +55,14 @@ func printLanes(out io.Writer, all []status.Lane, now time.Time) error {
 	fmt.Fprintln(w, "LANE\tWAITING\tIN FLIGHT\tOLDEST\tAPP\tRATE\tPAUSED\tUNTIL\tWHY")
 	for _, l := range all {
 		left := fmt.Sprintf("%s\t%s\t%d\t%s", l.Lane, waiting(l), l.InFlight, oldest(l))
-		if l.Held {
-			fmt.Fprintf(w, "%s\t\t\theld\t\tan operator paused the lane in the UI\n", left)
+		if l.PausedInUI {
+			fmt.Fprintf(w, "%s\t\t\tlane\t\tan operator paused the lane in the UI\n", left)
 			left = "\t\t\t"
 		}
 		for _, app := range l.Apps {
 			mid := app.App + "\t" + rate(app)
-			for _, h := range app.Holds {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", left, mid, pauseName(h), until(h, now), text.Line(h.Why))
+			for _, p := range app.Pauses {
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", left, mid, pauseName(p), until(p, now), text.Line(p.Why))
 				left, mid = "\t\t\t", "\t"
 			}
 			for _, p := range app.Parked[:min(len(app.Parked), maxParkedShown)] {
@@ -70,9 +70,9 @@ func printLanes(out io.Writer, all []status.Lane, now time.Time) error {
 				left, mid = "\t\t\t", "\t"
 			}
 			if more := app.AllParked - maxParkedShown; more > 0 {
-				fmt.Fprintf(w, "%s\t%s\tparked\t\t%d more jobs: see --json\n", left, mid, more)
+				fmt.Fprintf(w, "%s\t%s\tparked\t\t%d more jobs: --json lists them\n", left, mid, more)
 			}
-			if len(app.Holds)+app.AllParked == 0 {
+			if len(app.Pauses)+app.AllParked == 0 {
 				fmt.Fprintf(w, "%s\t%s\t\t\t\n", left, mid)
 			}
 			left = "\t\t\t"
@@ -120,20 +120,20 @@ func rate(a status.App) string {
 	return fmt.Sprintf("%s %s/s", number(a.Rate), a.Unit)
 }
 
-func pauseName(h status.Hold) string {
-	if h.Bucket != "" {
-		return h.Kind + " " + h.Bucket
+func pauseName(p status.Pause) string {
+	if p.Bucket != "" {
+		return p.Kind + " " + p.Bucket
 	}
-	return h.Kind
+	return p.Kind
 }
 
 // until shows the date only if the pause is long.
-func until(h status.Hold, now time.Time) string {
-	if h.State != status.Paused {
-		return h.State
+func until(p status.Pause, now time.Time) string {
+	if p.State != status.Paused {
+		return p.State
 	}
-	if h.Until.Sub(now) < 12*time.Hour {
-		return h.Until.Format("15:04:05")
+	if p.Until.Sub(now) < 12*time.Hour {
+		return p.Until.Format("15:04:05")
 	}
-	return h.Until.Format("2006-01-02 15:04 MST")
+	return p.Until.Format("2006-01-02 15:04 MST")
 }

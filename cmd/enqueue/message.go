@@ -58,7 +58,7 @@ func (f *messageFlags) message(ctx context.Context, p *program) (m push.Message,
 			return m, err
 		}
 		if m, err = push.DecodeMessage(b); err != nil {
-			return m, fmt.Errorf("%s: %w", f.file, err)
+			return m, fmt.Errorf("%s: %w", sourceName(f.file), err)
 		}
 	}
 	override := func(name string, to *string, v string) {

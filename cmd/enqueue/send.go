@@ -151,7 +151,9 @@ func (p *program) sendJob(ctx context.Context, client *push.Client, f *sendFlags
 	if f.job != "" {
 		var data []byte
 		if data, err = p.read(ctx, f.job); err == nil {
-			j, err = push.DecodeJob(data)
+			if j, err = push.DecodeJob(data); err != nil {
+				err = fmt.Errorf("%s: %w", sourceName(f.job), err)
+			}
 		}
 	} else if j, err = f.header(ctx, p); err == nil {
 		j.Targets, err = f.split()
@@ -201,7 +203,7 @@ func (p *program) sendFile(ctx context.Context, client *push.Client, f *sendFlag
 	})
 	if err != nil {
 		// Also when ctx was canceled: no part of the job may remain in Redis.
-		return r, errors.Join(fmt.Errorf("%s: %w", f.file, err), st.Abort(context.WithoutCancel(ctx)))
+		return r, errors.Join(fmt.Errorf("%s: %w", sourceName(f.file), err), st.Abort(context.WithoutCancel(ctx)))
 	}
 	if r, err = st.Commit(ctx); err != nil && st.Unsealed() {
 		err = errors.Join(err, st.Abort(context.WithoutCancel(ctx)))
@@ -216,7 +218,7 @@ func (p *program) sendMany(ctx context.Context, client *push.Client, file string
 		return err
 	}
 	defer done()
-	sum := jobsSummary{program: p, file: file}
+	sum := jobsSummary{program: p, file: sourceName(file)}
 	err = intake.Jobs(ctx, in, client, func(answers []intake.Answer) error {
 		out := newLines(p.out)
 		for _, r := range answers {
@@ -232,7 +234,7 @@ func (p *program) sendMany(ctx context.Context, client *push.Client, file string
 	})
 	sum.report()
 	if err != nil {
-		return fmt.Errorf("%s: %w", file, err)
+		return fmt.Errorf("%s: %w", sourceName(file), err)
 	}
 	return sum.exit()
 }
@@ -253,6 +255,14 @@ func (p *program) open(ctx context.Context, file string) (io.Reader, func(), err
 	return &interruptible{ctx: ctx, r: f}, func() { _ = f.Close() }, nil
 }
 
+// sourceName is the name of a file in errors.
+func sourceName(file string) string {
+	if file == "-" {
+		return "stdin"
+	}
+	return file
+}
+
 // read reads a complete file.
 func (p *program) read(ctx context.Context, file string) ([]byte, error) {
 	r, done, err := p.open(ctx, file)
@@ -262,7 +272,7 @@ func (p *program) read(ctx context.Context, file string) ([]byte, error) {
 	defer done()
 	b, err := intake.ReadAll(r)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+		return nil, fmt.Errorf("%s: %w", sourceName(file), err)
 	}
 	return b, nil
 }

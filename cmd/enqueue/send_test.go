@@ -294,7 +294,7 @@ func TestATruncatedStreamOfJobsIsSentUpToItsEnd(t *testing.T) {
 	d := newDeployment(t)
 	z := zipped(job("a", "") + job("b", ""))
 	got := d.run(t, z[:len(z)-4], "send", "--jobs", "-", "--json")
-	if got.code != exitUsage || got.err != "enqueue: -: line 3: the gzip stream breaks off\n" {
+	if got.code != exitUsage || got.err != "enqueue: stdin: line 3: the gzip stream breaks off\n" {
 		t.Errorf("exit %d, %s, want 2 and line 3", got.code, got.err)
 	}
 	if lines := answers(t, got.out); !slices.Equal(lines, []string{"a +1", "b +1", " "}) {
@@ -357,7 +357,7 @@ func TestAJobOverSeveralLinesIsRefusedOnce(t *testing.T) {
 	t.Parallel()
 	d := newDeployment(t)
 	got := d.run(t, "{\n  \"id\": \"a\",\n  \"app\": \"shop\"\n}\n", "send", "--jobs", "-")
-	want := "enqueue: -: line 1: is not a whole job: in --jobs one line is one job (NDJSON); --job takes one that goes over several lines\n" +
+	want := "enqueue: stdin: line 1: is not a whole job: in --jobs one line is one job (NDJSON); --job takes one that goes over several lines\n" +
 		"enqueue: of 1 jobs, 1 were refused and 0 were duplicates: stdout has a line for each\n"
 	if got.code != exitUsage || got.err != want || strings.Count(got.out, "\n") != 1 {
 		t.Errorf("exit %d, stdout %q and stderr\n%s, want 2, one line and\n%s", got.code, got.out, got.err, want)

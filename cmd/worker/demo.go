@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"os"
 	"slices"
 	"text/tabwriter"
@@ -20,6 +21,7 @@ import (
 	"github.com/postrider/postrider/internal/demo"
 	"github.com/postrider/postrider/internal/ledger"
 	"github.com/postrider/postrider/pkg/push/wire"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
 func (p *program) demo() *cobra.Command {
@@ -31,10 +33,13 @@ func (p *program) demo() *cobra.Command {
 		Short: "Run everything in one process and send a job; needs no Redis",
 		Long: `demo starts an embedded Redis, the vendor simulator with some faults switched
 on, a worker and its UI, all in this process, and sends a job to all vendors.
-When the process ends, everything is gone.`,
+When the process ends, all data is lost.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if tokens < 1 {
 				return usageError{errors.New("--tokens: want at least 1")}
+			}
+			if host, _, err := net.SplitHostPort(listen); err != nil || !httpx.Loopback(host) {
+				return usageError{fmt.Errorf("--listen: %q is not host:port with a loopback address, like 127.0.0.1:8080", listen)}
 			}
 			return p.runDemo(cmd.Context(), demo.Options{Listen: listen, Log: p.demoLog()}, tokens, exit)
 		},

@@ -110,6 +110,8 @@ func TestWrongUsageIsRefused(t *testing.T) {
 		{"an unknown flag of a command", []string{"demo", "--nothing"}, "worker: unknown flag: --nothing: see worker demo --help"},
 		{"an argument", []string{"check-config", "x"}, `worker: unexpected argument "x": worker check-config takes no arguments: see worker check-config --help`},
 		{"a demo without tokens", []string{"demo", "--tokens", "0"}, "worker: --tokens: want at least 1"},
+		{"a demo at an address without a port", []string{"demo", "--listen", "localhost"}, `worker: --listen: "localhost" is not host:port`},
+		{"a demo that other machines could reach", []string{"demo", "--listen", "0.0.0.0:8080"}, `worker: --listen: "0.0.0.0:8080" is not host:port with a loopback address`},
 		{"a word for a number", []string{"demo", "--tokens", "many"}, `worker: --tokens: "many" is not a whole number: see worker demo --help`},
 		{"a missing configuration", []string{"--config", "/nowhere/p.yaml"}, "worker: read configuration: open /nowhere/p.yaml: no such file"},
 		{"a missing configuration to check", []string{"check-config", "--config", "/nowhere/p.yaml"}, "worker: read configuration: open /nowhere/p.yaml: no such file"},

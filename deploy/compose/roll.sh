@@ -1,20 +1,21 @@
 #!/bin/sh
-# roll.sh replaces the workers one by one, then the UI, by containers of the
+# roll.sh replaces the workers one by one, then the UI, with containers of the
 # current image, configuration and secrets. A worker is stopped only after its
-# replacement is healthy; if one does not become healthy, roll.sh stops there and
-# the old worker goes on. Run it after docker-compose build, or after editing
-# deploy/compose/postrider.yaml. COMPOSE="docker compose" uses Compose v2.
+# replacement is healthy; if a replacement does not become healthy, roll.sh stops and
+# the old worker continues to run. Run it after docker-compose build, or after
+# editing deploy/compose/postrider.yaml. COMPOSE="docker compose" uses Compose v2,
+# PATIENCE=n waits n seconds (default 120) for a container to become healthy.
 set -eu
 cd "$(dirname "$0")/../.."
 compose=${COMPOSE:-docker-compose}
-patience=${PATIENCE:-120} # seconds for a container to become healthy
+timeout=${PATIENCE:-120}
 
 # healthy ID waits until the container is healthy.
 healthy() {
   waited=0
   until [ "$(docker inspect --format '{{.State.Health.Status}}' "$1")" = healthy ]; do
-    if [ "$waited" -ge "$patience" ]; then
-      echo "roll.sh: container $1 is not healthy after $patience s: see docker logs $1" >&2
+    if [ "$waited" -ge "$timeout" ]; then
+      echo "roll.sh: container $1 is not healthy after $timeout s: see docker logs $1" >&2
       return 1
     fi
     sleep 1
@@ -34,10 +35,10 @@ for id in $old; do
   fi
   docker stop "$id" >/dev/null
   docker rm "$id" >/dev/null
-  echo "roll.sh: worker $(echo "$id" | cut -c1-12) is replaced by $(echo "$new" | cut -c1-12)"
+  echo "roll.sh: worker $(echo "$id" | cut -c1-12) was replaced by $(echo "$new" | cut -c1-12)"
 done
 
-# The UI's port is taken by the one that is replaced: it is away for some seconds.
+# The old container has the UI's port, so the UI cannot be reached for some seconds.
 $compose up -d --no-deps --force-recreate ui
 healthy "$($compose ps -q ui)"
-echo "roll.sh: the UI is replaced"
+echo "roll.sh: the UI was replaced"

@@ -1,20 +1,21 @@
 #!/usr/bin/env bash
-# base-images.sh [--force] builds stand-ins for the public images that
-# deploy/docker/Dockerfile and docker-compose.yml name, for machines that reach
-# no container registry. It is what `make images` runs.
+# base-images.sh [--force] builds substitutes for the public images that
+# deploy/docker/Dockerfile and docker-compose.yml name, for machines that reach no
+# container registry. make images runs it.
 #
-#   What   For each image that the files name and this machine lacks: an image of
-#          the same name, made from Debian's packages and this machine's Go. It
-#          behaves as the public one does where our files rely on it (entrypoint,
-#          user, folders), and has the label postrider.stand-in.
-#   Not    It pulls nothing, and never touches an image without that label: where
-#          you have the public images, it only says so. It has no stand-in for
-#          images that Debian has no package of (Grafana).
-#   Again  A stand-in is built again with --force. The one for golang, which
-#          holds the modules of go.mod, also when go.mod, go.sum or Go changed.
+# For each image that the files name and this machine lacks, it builds an image of
+# the same name from Debian's packages and this machine's Go. The substitute has the
+# entrypoint, user and folders of the public image as far as these files need them,
+# and the label postrider.stand-in.
 #
-# It needs root (debootstrap makes root file systems), Docker, Go, and Debian's
-# package mirror: the one in $MIRROR, else the one that apt uses.
+# It pulls nothing, and never changes an image without that label. It has no
+# substitute for images without a Debian package (Grafana).
+#
+# --force rebuilds the substitutes. The substitute for golang, which contains the
+# modules of go.mod, is also rebuilt when go.mod, go.sum or Go has changed.
+#
+# It needs root (for debootstrap), Docker, Go, and Debian's package mirror: the one
+# in $MIRROR, else the one that apt uses.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -35,15 +36,15 @@ case ${1-} in
 *) die "usage: base-images.sh [--force]" ;;
 esac
 
-# names prints the images that the files name, without our own and "scratch".
+# names prints the images that the files name, without postrider and "scratch".
 names() {
   sed -nE 's/^ *(FROM|image:) +"?([^" ]+).*/\2/p' "${files[@]}" | grep -vE '^(scratch$|postrider:)' | sort -u
 }
 
-# stamp prints what a stand-in was made from; an image that lacks the label has none.
+# stamp prints the label of a substitute, which identifies its sources; nothing for other images.
 stamp() { docker image inspect --format "{{index .Config.Labels \"$label\"}}" "$1" 2>/dev/null; }
 
-# wanted prints the stamp that a stand-in made now would get.
+# wanted prints the label that a substitute built now would get.
 wanted() {
   case $1 in
   golang:*) { go version; cat go.mod go.sum; } | sha256sum | cut -c1-16 ;;
@@ -60,50 +61,50 @@ mirror() {
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-rootfs=$work/rootfs # what all stand-ins begin with
+rootfs=$work/rootfs # the base of all substitutes
 
-# make_rootfs makes the file system that all stand-ins share, once a run.
+# make_rootfs creates the root file system that all substitutes share, once per run.
 make_rootfs() {
   [ ! -d "$rootfs" ] || return 0
-  [ "$(id -u)" = 0 ] || die "making a root file system needs root: run make images as root, or pull the public images where a registry can be reached"
+  [ "$(id -u)" = 0 ] || die "debootstrap needs root: run make images as root, or pull the public images on a machine that reaches a registry"
   if ! command -v debootstrap >/dev/null; then
     say "installing debootstrap with apt-get"
     apt-get update -qq && apt-get install -y -qq debootstrap >/dev/null
   fi
-  say "making a root file system of Debian $suite, from $(mirror) (a minute)"
+  say "creating a root file system of Debian $suite from $(mirror) (about a minute)"
   debootstrap --variant=minbase --include=ca-certificates,tzdata,redis-server,prometheus "$suite" "$rootfs" "$(mirror)" >"$work/log" 2>&1 ||
-    { tail -20 "$work/log" >&2; die "debootstrap failed: is Debian's package mirror within reach? MIRROR=http://… names another"; }
+    { tail -20 "$work/log" >&2; die "debootstrap failed: if the package mirror cannot be reached, set another one with MIRROR=http://…"; }
   rm -rf "$rootfs"/var/cache/apt/* "$rootfs"/var/lib/apt/lists/* "$rootfs"/usr/share/{bash-completion,doc,info,locale,man}
 }
 
-# import NAME FOLDER CHANGE… makes an image of the root file system with the
-# folder's files on top, and with the settings of the changes. One layer, made
-# without a build: where Docker's storage is slow, that takes seconds, not minutes.
+# import NAME FOLDER CHANGE… creates an image from the root file system, the folder's
+# files and the settings of the changes. It has one layer and needs no docker build,
+# which would take minutes on slow storage.
 import() {
   local name=$1 folder=$2 image=$work/image changes=(--change "LABEL $label=$(wanted "$1")")
   shift 2
   for change in "$@"; do changes+=(--change "$change"); done
   cp -al "$rootfs" "$image" && cp -a "$folder/." "$image"
-  # Only Prometheus needs its programs, and the 230 MB that its pages need.
+  # Only Prometheus needs its programs and the 230 MB of its web pages.
   case $name in prom/*) ;; *) rm -rf "$image"/usr/bin/prom* "$image"/usr/share/{fonts,javascript,nodejs,prometheus} ;; esac
   tar -C "$image" --numeric-owner -c . | docker import "${changes[@]}" - "$name" >/dev/null
   rm -rf "$image"
 }
 
-# own gives a folder to a user of the root file system.
+# own changes the owner of a folder to a user of the root file system.
 own() { chown "$(awk -F: -v name="$1" '$1 == name {print $3 ":" $4}' "$rootfs/etc/passwd")" "$2"; }
 
 # stand_in_golang has this machine's Go, without its tests and the sources of its
-# commands, and a proxy of files with every module that go.mod needs: a build in
-# it reaches no other. The modules are compiled already, so that a build compiles
-# our own packages only.
+# commands, and a module proxy in files with every module of go.mod; a build uses no
+# other proxy. The modules are already compiled, so a build compiles only postrider's
+# packages.
 stand_in_golang() {
   local top=$work/golang goroot cache
   goroot=$(go env GOROOT) cache=$(go env GOMODCACHE)/cache/download
   mkdir -p "$top/usr/local/go" "$top/go/proxy"
   tar -C "$goroot" --exclude=src/cmd --exclude=testdata --exclude='*_test.go' -c bin pkg src lib go.env VERSION | tar -C "$top/usr/local/go" -x
   GOMODCACHE=$work/mod GOFLAGS=-modcacherw GOPROXY="file://$cache,$(go env GOPROXY)" go mod download
-  # shellcheck disable=SC2046 # one argument a package
+  # shellcheck disable=SC2046 # one argument for each package
   GOMODCACHE=$work/mod GOCACHE=$top/root/.cache/go-build CGO_ENABLED=0 go build -trimpath \
     $(go list -deps -f '{{with .Module}}{{if not .Main}}{{$.ImportPath}}{{end}}{{end}}' ./cmd/...)
   mv "$work"/mod/cache/download/* "$top/go/proxy"
@@ -114,7 +115,7 @@ stand_in_golang() {
     'WORKDIR /go' 'CMD ["bash"]'
 }
 
-# stand_in_redis becomes the user redis, and keeps its data in /data.
+# stand_in_redis runs as the user redis and stores its data in /data.
 stand_in_redis() {
   local top=$work/redis
   mkdir -p "$top/usr/local/bin" "$top/data"
@@ -126,7 +127,7 @@ case ${1-} in
 -* | *.conf) set -- redis-server "$@" ;;
 esac
 if [ "$1" = redis-server ]; then
-  # The public image, too, lets other hosts in when no configuration file forbids it.
+  # Like the public image, accept other hosts unless a configuration file forbids it.
   set -- "$@" --protected-mode no
   if [ "$(id -u)" = 0 ]; then
     find . \! -user redis -exec chown redis '{}' +
@@ -141,7 +142,7 @@ END
     'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 }
 
-# stand_in_prometheus runs as nobody, and keeps its data in /prometheus.
+# stand_in_prometheus runs as the user nobody and stores its data in /prometheus.
 stand_in_prometheus() {
   local top=$work/prometheus
   mkdir -p "$top/prometheus"
@@ -151,14 +152,14 @@ stand_in_prometheus() {
     'CMD ["--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus"]'
 }
 
-docker info >/dev/null 2>&1 || die "docker does not answer"
+docker info >/dev/null 2>&1 || die "Docker does not answer: start it, or check your rights with docker info"
 for name in $(names); do
   if docker image inspect "$name" >/dev/null 2>&1; then
     if [ -z "$(stamp "$name")" ]; then
-      say "$name: it is here, and no stand-in: kept"
+      say "$name: the public image exists: kept"
       continue
     elif [ -z "$force" ] && [ "$(stamp "$name")" = "$(wanted "$name")" ]; then
-      say "$name: its stand-in is here"
+      say "$name: the substitute is up to date"
       continue
     fi
   fi
@@ -167,12 +168,12 @@ for name in $(names); do
   redis:*) kind=redis ;;
   prom/prometheus:*) kind=prometheus ;;
   *)
-    say "$name: no stand-in, Debian has no package of it; what needs it needs a registry"
+    say "$name: no substitute, since Debian has no package of it; it must be pulled from a registry"
     continue
     ;;
   esac
   start=$SECONDS
   make_rootfs
   "stand_in_$kind" "$name"
-  say "$name: built a stand-in of it, $(docker image inspect --format '{{.Size}}' "$name" | awk '{printf "%d MB", $1 / 1e6}'), in $((SECONDS - start)) s"
+  say "$name: built a substitute, $(docker image inspect --format '{{.Size}}' "$name" | awk '{printf "%d MB", $1 / 1e6}'), in $((SECONDS - start)) s"
 done

@@ -16,7 +16,7 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-func withGone(r *rig) { r.cfg.Gone = &feed.Gone{Redis: r.rdb, Now: r.clock.now} }
+func withGone(r *rig) { r.cfg.Gone = &feed.InvalidTokens{Redis: r.rdb, Now: r.clock.now} }
 
 const suppressed = "nova/postrider/suppressed"
 

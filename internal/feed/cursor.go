@@ -12,7 +12,7 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-// firstID is an id that every entry follows.
+// firstID is before the id of every entry.
 const firstID = "0-0"
 
 //go:embed *.lua
@@ -24,15 +24,15 @@ var (
 	lagScript     = lua.Load(scripts, "lag.lua")
 )
 
-// advance notes what the webhook took. It is done even while ctx ends: what was
-// taken need not be told again.
+// advance stores the position after the entries that the webhook accepted, even if
+// ctx has ended, so that they are not sent again.
 func (w *Webhook) advance(ctx context.Context, from, to string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
 	n, err := advanceScript.Call().Key("cursor", wire.WebhookCursorKey).Arg("from", from).Arg("to", to).Run(ctx, w.Redis).Int()
 	switch {
 	case err != nil:
-		return fmt.Errorf("move the webhook's cursor: %w", err)
+		return fmt.Errorf("advance the webhook's cursor: %w", err)
 	case n == 0:
 		return errMoved
 	}
@@ -40,8 +40,8 @@ func (w *Webhook) advance(ctx context.Context, from, to string) error {
 }
 
 const (
-	// mostCounted bounds the counting of the lag, and countEvery is how often it
-	// is done: Redis has to walk through all of them.
+	// The lag is counted up to mostCounted, and at most once in countEvery, since
+	// Redis has to read all entries for it.
 	mostCounted = 10_000
 	countEvery  = 10 * time.Second
 )

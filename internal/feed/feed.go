@@ -16,28 +16,28 @@ import (
 const (
 	// page is how many entries are read at once.
 	page = 1000
-	// patience is how long one command waits for new entries: a read cannot be
-	// broken off, so this is also how long Follow may outlive its context.
-	patience = time.Second
+	// blockTime is how long one read waits for new entries. A read cannot be
+	// aborted, so Follow may return this long after its context has ended.
+	blockTime = time.Second
 )
 
-// Entry is one dead token, for an application to compare and delete.
+// Entry is an invalid token, for an application to compare and delete.
 type Entry struct {
 	// ID is the entry's id in the stream; it begins with Unix milliseconds.
 	ID     string `json:"id"`
 	App    string `json:"app"`
 	Vendor string `json:"vendor"`
 	Token  string `json:"token"`
-	// Code is "vendor/level/code", Reason what the vendor or the table says of it.
+	// Code is "vendor/level/code", Reason its meaning by the vendor or the table.
 	Code   string `json:"code"`
 	Reason string `json:"reason"`
-	// Job is the one that found out.
+	// Job is the job whose request got the code; "" for receipts without a job and lists.
 	Job string `json:"job"`
-	// At is when, in RFC 3339.
+	// At is the time at which the token was found invalid, in RFC 3339.
 	At string `json:"at"`
-	// Action is delete, suppress (it may be reached later) or replace.
+	// Action is delete, suppress (the token may become reachable again) or replace.
 	Action string `json:"action"`
-	// Replacement is the token to use instead, where Action is replace.
+	// Replacement is the new token if Action is replace.
 	Replacement string `json:"replacement,omitempty"`
 }
 
@@ -52,30 +52,30 @@ func decode(m redis.XMessage) Entry {
 // Feed reads the feed. It is safe for concurrent use.
 type Feed struct{ Redis redis.UniversalClient }
 
-// Each hands the entries to do, in the feed's order and in groups; those
-// before since, if it is not zero, are left out. It ends with the feed, or at
-// the first error of do, and returns that as it is.
+// Each calls do with the entries, in the feed's order and in groups. Entries before
+// since are omitted; zero: none are. It ends after the last entry, or at the first
+// error of do, which it returns unchanged.
 func (f *Feed) Each(ctx context.Context, since time.Time, do func([]Entry) error) error {
 	_, err := f.read(ctx, since, do)
 	return err
 }
 
-// Follow is Each, and then hands on what comes, until ctx ends; it then
+// Follow is Each, and then calls do with new entries until ctx ends. It then
 // returns nil.
 func (f *Feed) Follow(ctx context.Context, since time.Time, do func([]Entry) error) error {
 	last, err := f.read(ctx, since, do)
 	for err == nil && ctx.Err() == nil {
 		var got []redis.XStream
 		got, err = f.Redis.XRead(ctx, &redis.XReadArgs{
-			Streams: []string{wire.InvalidStream, last}, Count: page, Block: patience,
+			Streams: []string{wire.InvalidStream, last}, Count: page, Block: blockTime,
 		}).Result()
 		switch {
 		case errors.Is(err, redis.Nil):
-			err = nil // nothing came
+			err = nil // no new entry
 		case err != nil:
 			err = fmt.Errorf("follow the feed of invalid tokens: %w", err)
 		default:
-			last, err = hand(got[0].Messages, last, do)
+			last, err = passOn(got[0].Messages, last, do)
 		}
 	}
 	if ctx.Err() != nil {
@@ -84,8 +84,8 @@ func (f *Feed) Follow(ctx context.Context, since time.Time, do func([]Entry) err
 	return err
 }
 
-// read hands on what is there, and returns the id of the last entry, or one
-// that every entry follows.
+// read calls do with the existing entries. It returns the id of the last one, or an
+// id before all later entries.
 func (f *Feed) read(ctx context.Context, since time.Time, do func([]Entry) error) (string, error) {
 	last, from := firstID, fromTime(since)
 	if ms := since.UnixMilli(); from != "-" {
@@ -99,14 +99,14 @@ func (f *Feed) read(ctx context.Context, since time.Time, do func([]Entry) error
 		if len(raw) == 0 {
 			return last, nil
 		}
-		if last, err = hand(raw, last, do); err != nil {
+		if last, err = passOn(raw, last, do); err != nil {
 			return last, err
 		}
 		from = "(" + last
 	}
 }
 
-// fromTime is the lowest id of entries that came at a time or later; zero: of all.
+// fromTime returns the lowest id of entries that were added at since or later; zero: of all.
 func fromTime(since time.Time) string {
 	if ms := since.UnixMilli(); !since.IsZero() && ms > 0 {
 		return strconv.FormatInt(ms, 10)
@@ -114,8 +114,8 @@ func fromTime(since time.Time) string {
 	return "-"
 }
 
-// hand hands a group on, and returns the id to go on behind.
-func hand(raw []redis.XMessage, last string, do func([]Entry) error) (string, error) {
+// passOn calls do with a group, and returns the id after which reading continues.
+func passOn(raw []redis.XMessage, last string, do func([]Entry) error) (string, error) {
 	if len(raw) == 0 {
 		return last, nil
 	}

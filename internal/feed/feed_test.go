@@ -20,8 +20,8 @@ import (
 
 func TestMain(m *testing.M) { redistest.Main(m) }
 
-// add puts n entries into the feed, numbered on from first.
-func add(t *testing.T, rdb *redis.Client, first, n int) {
+// addToFeed adds n entries to the feed, numbered from first.
+func addToFeed(t *testing.T, rdb *redis.Client, first, n int) {
 	t.Helper()
 	_, err := rdb.Pipelined(context.Background(), func(p redis.Pipeliner) error {
 		for i := range n {
@@ -52,7 +52,7 @@ func numbered(n int) []string {
 	return all
 }
 
-func TestEachReadsWhatTheLedgerWrote(t *testing.T) {
+func TestEachReadsTheLedgersEntries(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.Client(t)
 	client, err := push.NewClient(rdb, push.Options{Vendors: []push.Vendor{{Name: "xiaomi", Batch: 4}}})
@@ -95,7 +95,7 @@ func TestEachReadsWhatTheLedgerWrote(t *testing.T) {
 func TestEachGoesThroughManyPagesInOrder(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.Client(t)
-	add(t, rdb, 0, 2500)
+	addToFeed(t, rdb, 0, 2500)
 	var got []string
 	reader := feed.Feed{Redis: rdb}
 	if err := reader.Each(t.Context(), time.Time{}, collect(&got)); err != nil || !slices.Equal(got, numbered(2500)) {
@@ -105,11 +105,11 @@ func TestEachGoesThroughManyPagesInOrder(t *testing.T) {
 	groups := 0
 	err := reader.Each(t.Context(), time.Time{}, func([]feed.Entry) error { groups++; return enough })
 	if !errors.Is(err, enough) || groups != 1 {
-		t.Errorf("got %v after %d groups, want it to stop where it is told to", err, groups)
+		t.Errorf("got %v after %d groups, want it to stop at the first error", err, groups)
 	}
 }
 
-// waiting tells when a client begins to wait for new entries.
+// waiting is a Redis hook that reports when a client starts to wait for new entries.
 type waiting struct {
 	once  sync.Once
 	begun chan struct{}
@@ -128,7 +128,7 @@ func (w *waiting) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	}
 }
 
-func TestSinceLeavesOutWhatCameBefore(t *testing.T) {
+func TestSinceOmitsEarlierEntries(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.Client(t)
 	for i, ms := range []int{1000, 2000, 2000, 3000} {
@@ -142,7 +142,7 @@ func TestSinceLeavesOutWhatCameBefore(t *testing.T) {
 		if err := reader.Each(t.Context(), time.UnixMilli(ms), collect(&each)); err != nil || !slices.Equal(each, numbered(4)[want:]) {
 			t.Errorf("since %d ms: got %q, %v, want all from number %d", ms, each, err, want)
 		}
-		// Following from there must not begin anew, also where nothing was read yet.
+		// Following must not start from the beginning, even if nothing was read before.
 		waits := &waiting{begun: make(chan struct{})}
 		other := redis.NewClient(rdb.Options())
 		other.AddHook(waits)
@@ -175,10 +175,10 @@ func TestSinceLeavesOutWhatCameBefore(t *testing.T) {
 	}
 }
 
-func TestFollowHandsOnWhatComesUntilItIsInterrupted(t *testing.T) {
+func TestFollowPassesNewEntriesOnUntilItIsInterrupted(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.Client(t)
-	add(t, rdb, 0, 3)
+	addToFeed(t, rdb, 0, 3)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	tokens := make(chan string, 1)
@@ -194,7 +194,7 @@ func TestFollowHandsOnWhatComesUntilItIsInterrupted(t *testing.T) {
 	}()
 	for i := range 6 {
 		if i >= 3 {
-			add(t, rdb, i, 1)
+			addToFeed(t, rdb, i, 1)
 		}
 		select {
 		case got := <-tokens:
@@ -202,7 +202,7 @@ func TestFollowHandsOnWhatComesUntilItIsInterrupted(t *testing.T) {
 				t.Fatalf("number %d is %s, want %s", i, got, want)
 			}
 		case <-ctx.Done():
-			t.Fatalf("number %d never came", i)
+			t.Fatalf("entry %d was not passed on", i)
 		}
 	}
 	start := time.Now()
@@ -227,18 +227,18 @@ func TestFollowWaitsForAFeedThatDoesNotExistYet(t *testing.T) {
 		take := collect(&got)
 		done <- reader.Follow(ctx, time.Time{}, func(all []feed.Entry) error { cancel(); return take(all) })
 	}()
-	add(t, rdb, 0, 1)
+	addToFeed(t, rdb, 0, 1)
 	if err := <-done; err != nil || !slices.Equal(got, numbered(1)) {
-		t.Errorf("got %q, %v, want what came", got, err)
+		t.Errorf("got %q, %v, want the new entry", got, err)
 	}
 }
 
-func TestFollowTellsThatRedisIsGone(t *testing.T) {
+func TestFollowReturnsAnErrorOfRedis(t *testing.T) {
 	t.Parallel()
 	s := redistest.Start(t)
 	rdb := s.Client(t)
 	reader := feed.Feed{Redis: rdb}
-	add(t, rdb, 0, 1)
+	addToFeed(t, rdb, 0, 1)
 	err := reader.Follow(t.Context(), time.Time{}, func([]feed.Entry) error { s.Kill(); return nil })
 	if err == nil {
 		t.Error("got nil, want the error")

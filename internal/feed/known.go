@@ -12,16 +12,17 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-// goneFor is how long it is believed that an app has no, or has some, dead
-// token at a vendor. A token that dies meanwhile is sent once more at the worst.
-const goneFor = time.Second
+// cacheFor is how long it is cached whether an account has invalid tokens. At
+// worst, a token that becomes invalid in this time is sent once more.
+const cacheFor = time.Second
 
-// maxKnown is how many apps and vendors are remembered; more are looked up each time.
+// maxKnown is how many accounts are cached; others are read from Redis each time.
 const maxKnown = 1000
 
-// Gone knows the tokens that entered the feed to be deleted, by the marks that
-// they left. It is safe for concurrent use; Redis must be set.
-type Gone struct {
+// InvalidTokens reports which tokens are known to be invalid: those that entered
+// the feed with the action delete. They are stored as marks, which are hashes. It is
+// safe for concurrent use; Redis must be set.
+type InvalidTokens struct {
 	Redis redis.UniversalClient
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
@@ -35,11 +36,11 @@ type known struct {
 	until time.Time
 }
 
-// Dead tells of each token of the entries, in order, whether it was found dead
-// after its job's start; nil: none was. A token whose job started later is
-// believed to be alive again, and its mark goes. It costs one round trip, and a
-// second one for marks that go; none while the app has no dead token.
-func (g *Gone) Dead(ctx context.Context, app, vendor string, entries []wire.Entry) ([]bool, error) {
+// Dead reports of each token of the entries, in order, whether it was found invalid
+// after its job's start; nil: no token was. If the job started later, the token is
+// assumed to be valid again, and its mark is removed. It costs one round trip, a
+// second one to remove marks, and none while the account has no invalid tokens.
+func (g *InvalidTokens) Dead(ctx context.Context, app, vendor string, entries []wire.Entry) ([]bool, error) {
 	key := wire.GoneKey(app, vendor)
 	found, err := g.some(ctx, key)
 	if err != nil || !found {
@@ -53,19 +54,19 @@ func (g *Gone) Dead(ctx context.Context, app, vendor string, entries []wire.Entr
 	}
 	cmd := redis.NewFloatSliceCmd(ctx, args...)
 	if err := g.Redis.Process(ctx, cmd); err != nil {
-		return nil, fmt.Errorf("look for dead tokens: %w", err)
+		return nil, fmt.Errorf("read which tokens are invalid: %w", err)
 	}
-	dead, believed := judge(entries, marks, cmd.Val())
-	if len(believed) > 0 {
-		if err := g.Redis.ZRem(ctx, key, believed...).Err(); err != nil {
-			return nil, fmt.Errorf("forget dead tokens: %w", err)
+	dead, valid := compare(entries, marks, cmd.Val())
+	if len(valid) > 0 {
+		if err := g.Redis.ZRem(ctx, key, valid...).Err(); err != nil {
+			return nil, fmt.Errorf("remove marks of invalid tokens: %w", err)
 		}
 	}
 	return dead, nil
 }
 
-// some tells whether there is any mark, at most goneFor ago.
-func (g *Gone) some(ctx context.Context, key string) (bool, error) {
+// some reports whether there is any mark; the answer may be cacheFor old.
+func (g *InvalidTokens) some(ctx context.Context, key string) (bool, error) {
 	now := time.Now
 	if g.Now != nil {
 		now = g.Now
@@ -78,7 +79,7 @@ func (g *Gone) some(ctx context.Context, key string) (bool, error) {
 	}
 	n, err := g.Redis.Exists(ctx, key).Result()
 	if err != nil {
-		return false, fmt.Errorf("look for dead tokens: %w", err)
+		return false, fmt.Errorf("read which tokens are invalid: %w", err)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -91,11 +92,11 @@ func (g *Gone) some(ctx context.Context, key string) (bool, error) {
 	if len(g.known) >= maxKnown {
 		return n > 0, nil
 	}
-	g.known[key] = known{any: n > 0, until: now().Add(goneFor)}
+	g.known[key] = known{any: n > 0, until: now().Add(cacheFor)}
 	return n > 0, nil
 }
 
-// marksOf are the marks of all tokens, in one piece of memory.
+// marksOf returns the marks of all tokens, as parts of one string to save allocations.
 func marksOf(entries []wire.Entry) []string {
 	n := 0
 	for _, e := range entries {
@@ -114,9 +115,10 @@ func marksOf(entries []wire.Entry) []string {
 	return marks
 }
 
-// judge compares when tokens were found dead, in Unix milliseconds and 0 for
-// never, with when their jobs start. The tokens of later jobs are believed.
-func judge(entries []wire.Entry, marks []string, found []float64) (dead []bool, believed []any) {
+// compare compares the times at which tokens were found invalid, in Unix
+// milliseconds and 0 for never, with the starts of their jobs. It returns the marks
+// of tokens that are valid again, since their job starts later.
+func compare(entries []wire.Entry, marks []string, found []float64) (dead []bool, valid []any) {
 	at := 0
 	for _, e := range entries {
 		for range e.Tokens {
@@ -128,10 +130,10 @@ func judge(entries []wire.Entry, marks []string, found []float64) (dead []bool, 
 				}
 				dead[at] = true
 			default:
-				believed = append(believed, marks[at])
+				valid = append(valid, marks[at])
 			}
 			at++
 		}
 	}
-	return dead, believed
+	return dead, valid
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-// died marks tokens as dead since a time in Unix milliseconds.
-func died(t *testing.T, rdb *redis.Client, at int64, tokens ...string) {
+// markInvalid marks tokens as invalid since a time in Unix milliseconds.
+func markInvalid(t *testing.T, rdb *redis.Client, at int64, tokens ...string) {
 	t.Helper()
 	for _, token := range tokens {
 		if err := rdb.ZAdd(t.Context(), wire.GoneKey("shop", "huawei"), redis.Z{Score: float64(at), Member: wire.Mark(token)}).Err(); err != nil {
@@ -28,23 +28,23 @@ func died(t *testing.T, rdb *redis.Client, at int64, tokens ...string) {
 func TestDeadComparesTimes(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.Client(t)
-	died(t, rdb, 5000, "a", "b", "again")
-	gone := &feed.Gone{Redis: rdb}
+	markInvalid(t, rdb, 5000, "a", "b", "again")
+	known := &feed.InvalidTokens{Redis: rdb}
 	entries := []wire.Entry{
 		{Start: 4999, Tokens: []string{"a", "fine"}},
 		{Start: 5000, Tokens: []string{"again"}},
 		{Start: 1, Tokens: []string{"other", "b"}},
 	}
-	got, err := gone.Dead(t.Context(), "shop", "huawei", entries)
+	got, err := known.Dead(t.Context(), "shop", "huawei", entries)
 	if want := []bool{true, false, false, false, true}; err != nil || !slices.Equal(got, want) {
 		t.Errorf("got %v, %v, want %v", got, err, want)
 	}
 	left := rdb.ZRange(t.Context(), wire.GoneKey("shop", "huawei"), 0, -1).Val()
 	if want := []string{wire.Mark("a"), wire.Mark("b")}; len(left) != 2 || !slices.Contains(left, want[0]) || !slices.Contains(left, want[1]) {
-		t.Errorf("%d marks are left, want all but the believed one's", len(left))
+		t.Errorf("%d marks are left, want all except that of the token that is valid again", len(left))
 	}
 	for _, other := range [][2]string{{"shop", "honor"}, {"other", "huawei"}} {
-		if got, err := gone.Dead(t.Context(), other[0], other[1], entries); got != nil || err != nil {
+		if got, err := known.Dead(t.Context(), other[0], other[1], entries); got != nil || err != nil {
 			t.Errorf("%v: got %v, %v, want nil", other, got, err)
 		}
 	}
@@ -64,18 +64,18 @@ func (c counter) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	}
 }
 
-// What an app without dead tokens costs is one command a second.
-func TestAnAppWithoutDeadTokensIsFree(t *testing.T) {
+// An app without invalid tokens costs one command a second.
+func TestAnAppWithoutInvalidTokensCostsOneCommandASecond(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.Client(t)
 	var commands atomic.Int64
 	rdb.AddHook(counter{&commands})
 	now := time.Unix(1_800_000_000, 0)
-	gone := &feed.Gone{Redis: rdb, Now: func() time.Time { return now }}
+	known := &feed.InvalidTokens{Redis: rdb, Now: func() time.Time { return now }}
 	entries := []wire.Entry{{Start: 1, Tokens: []string{"a"}}}
 	ask := func(want bool) {
 		t.Helper()
-		got, err := gone.Dead(t.Context(), "shop", "huawei", entries)
+		got, err := known.Dead(t.Context(), "shop", "huawei", entries)
 		if err != nil || (got != nil) != want {
 			t.Errorf("got %v, %v, want %v", got, err, want)
 		}
@@ -86,14 +86,14 @@ func TestAnAppWithoutDeadTokensIsFree(t *testing.T) {
 	if n := commands.Load(); n != 1 {
 		t.Errorf("%d commands, want 1", n)
 	}
-	died(t, rdb, 5000, "a")
+	markInvalid(t, rdb, 5000, "a")
 	now = now.Add(time.Second)
 	commands.Store(0)
 	for range 100 {
 		ask(true)
 	}
 	if n := commands.Load(); n != 101 {
-		t.Errorf("%d commands, want one a call and one to find out", n)
+		t.Errorf("%d commands, want one for each call and one to refresh the cache", n)
 	}
 }
 
@@ -104,10 +104,10 @@ func BenchmarkDead(b *testing.B) {
 		e.Tokens = append(e.Tokens, fmt.Sprintf("%0130d", i))
 	}
 	rdb.ZAdd(b.Context(), wire.GoneKey("shop", "huawei"), redis.Z{Score: 1, Member: wire.Mark("x")})
-	gone := &feed.Gone{Redis: rdb}
+	known := &feed.InvalidTokens{Redis: rdb}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := gone.Dead(b.Context(), "shop", "huawei", []wire.Entry{e}); err != nil {
+		if _, err := known.Dead(b.Context(), "shop", "huawei", []wire.Entry{e}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -19,44 +19,44 @@ import (
 )
 
 const (
-	// every is how often a list is pulled to its end.
+	// listEvery is the time between two pulls of a list.
 	listEvery = time.Hour
-	// listFirstWait is the wait after a first failure; it doubles up to every.
+	// listFirstWait is the wait after the first failure; it doubles up to listEvery.
 	listFirstWait = time.Minute
-	// look is how often it is looked whether a list is due.
-	listLook = 15 * time.Second
-	// mostPages bounds one pull of a list that does not end; the next one goes on.
+	// listCheckEvery is the time between two checks whether a list is due.
+	listCheckEvery = 15 * time.Second
+	// mostPages bounds one pull of a list that does not end; the next pull continues.
 	mostPages = 2000
 )
 
-// Feed takes invalid tokens.
+// Sink adds invalid tokens to the feed.
 type Sink interface {
 	Feed(ctx context.Context, f ledger.Found) (added int, standing ledger.Standing, err error)
 }
 
-// Meter counts.
+// ListMeter counts what a Puller does.
 type ListMeter interface {
 	// Pulled counts a request for a page.
 	Pulled(app, vendor string, ok bool)
-	// Invalid counts n entries that the feed got, or that are held.
+	// Invalid counts n entries that entered the feed or the quarantine (held).
 	Invalid(app, vendor string, n int, held bool)
-	// Lost counts tokens that were on a list and could not be kept.
+	// Lost counts tokens of a list that could not be stored.
 	Lost(app, vendor string, tokens int)
 }
 
-// Puller pulls lists. One worker at a time is to run it: two would each get a
-// part of every list, which is harmless.
+// Puller pulls the vendors' lists of invalid tokens. Only one worker at a time
+// should run it; two would each get a part of every list, which is harmless.
 type Puller struct {
 	Redis  redis.UniversalClient
 	Access accesstoken.Source
 	Feed   Sink
 	Meter  ListMeter
 	Log    zerolog.Logger
-	// Accounts returns the accounts in force. Those whose vendor keeps no list are
-	// left out.
+	// Accounts returns the accounts in force. Those whose vendor has no list are
+	// ignored.
 	Accounts func() []*account.Account
-	// Stopping is closed when the worker stops: what was pulled is kept soon, or
-	// given up. Nil: it never does.
+	// Stopping is closed when the worker stops: pulled tokens are then stored within
+	// listStoreAtEnd or lost. Nil: the worker never stops.
 	Stopping <-chan struct{}
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
@@ -69,10 +69,10 @@ func (p *Puller) now() time.Time {
 	return p.Now()
 }
 
-// Wanted tells whether any account's vendor keeps a list.
+// Wanted reports whether any account's vendor has a list.
 func (p *Puller) Wanted() bool { return len(p.lists()) > 0 }
 
-// lists are the accounts whose vendor keeps a list.
+// lists returns the accounts whose vendor has a list.
 func (p *Puller) lists() []*account.Account {
 	return slices.DeleteFunc(p.Accounts(), func(a *account.Account) bool {
 		v, ok := a.Vendor.(vendors.ListFetcher)
@@ -80,46 +80,46 @@ func (p *Puller) lists() []*account.Account {
 	})
 }
 
-// Run pulls what is due, one list after the other, until ctx ends.
+// Run pulls lists that are due, one after the other, until ctx ends.
 func (p *Puller) Run(ctx context.Context) {
 	for ctx.Err() == nil && p.Wanted() {
 		for _, a := range p.lists() {
 			p.Due(ctx, a)
 		}
-		coord.Sleep(ctx, listLook)
+		coord.Sleep(ctx, listCheckEvery)
 	}
 }
 
-// Due pulls an account's list to its end, if it is due. What goes wrong is told
-// once, and the list is due again after a growing wait.
+// Due pulls an account's list to its end if it is due. After a failure, the list is
+// due again after a growing wait; only the first failure is logged.
 func (p *Puller) Due(ctx context.Context, a *account.Account) {
 	s, err := p.schedule(ctx, a)
 	began := p.now()
 	if err != nil || ctx.Err() != nil || began.Before(s.next) {
-		return // Redis is away: others say so
+		return // other components log errors of Redis
 	}
 	n, err := p.pull(ctx, a, cmp.Or(s.done, began))
 	if n > 0 {
-		p.Log.Info().Str("app", a.App).Str("vendor", a.Spec.Name).Int("tokens", n).Msg("dead tokens were pulled from the vendor's list")
+		p.Log.Info().Str("app", a.App).Str("vendor", a.Spec.Name).Int("tokens", n).Msg("pulled invalid tokens from the vendor's list")
 	}
 	switch {
 	case err == nil:
 		s = listPlan{done: began, next: began.Add(listEvery)}
 	case ctx.Err() != nil:
-		return // it stays due, for another worker
+		return // the list stays due for another worker
 	default:
 		if s.failures == 0 {
-			p.Log.Error().Err(err).Str("app", a.App).Str("vendor", a.Spec.Name).Msg("the vendor's list of dead tokens cannot be pulled: it is tried again")
+			p.Log.Error().Err(err).Str("app", a.App).Str("vendor", a.Spec.Name).Msg("pull the vendor's list of invalid tokens: it is retried")
 		}
 		s.next = p.now().Add(listWait(s.failures, err))
 		s.failures++
 	}
 	if err := p.plan(ctx, a, s); err != nil {
-		p.Log.Warn().Err(err).Str("app", a.App).Str("vendor", a.Spec.Name).Msg("a list of dead tokens will be pulled again too soon")
+		p.Log.Warn().Err(err).Str("app", a.App).Str("vendor", a.Spec.Name).Msg("store when the list of invalid tokens is due: it is pulled again too early")
 	}
 }
 
-// wait is how long a list rests after so many failures before this one.
+// listWait is the wait after an error that follows this number of failures.
 func listWait(failures int, err error) time.Duration {
 	w := min(listEvery, listFirstWait<<min(failures, 10))
 	if e, ok := errors.AsType[*vendors.Error](err); ok {
@@ -128,8 +128,8 @@ func listWait(failures int, err error) time.Duration {
 	return w
 }
 
-// pull pulls page after page, and keeps each before the next. since is when the
-// list was last pulled: nobody knows when after that its tokens died.
+// pull pulls page after page, and stores each before it requests the next. since is
+// the time of the last pull: the tokens became invalid at an unknown time after it.
 func (p *Puller) pull(ctx context.Context, a *account.Account, since time.Time) (int, error) {
 	n := 0
 	for range mostPages {
@@ -140,12 +140,12 @@ func (p *Puller) pull(ctx context.Context, a *account.Account, since time.Time) 
 		}
 		if got.Unreadable > 0 {
 			p.Meter.Lost(a.App, a.Spec.Name, got.Unreadable)
-			p.Log.Error().Str("app", a.App).Str("vendor", a.Spec.Name).Int("items", got.Unreadable).Msg("the vendor's list of dead tokens has items that are none")
+			p.Log.Error().Str("app", a.App).Str("vendor", a.Spec.Name).Int("items", got.Unreadable).Msg("the vendor's list of invalid tokens has unreadable items: they are lost")
 		}
 		if len(got.Tokens) == 0 {
 			return n, nil
 		}
-		if err := p.keep(ctx, a, got, since); err != nil {
+		if err := p.store(ctx, a, got, since); err != nil {
 			return n, err
 		}
 		n += len(got.Tokens)
@@ -172,7 +172,7 @@ func (p *Puller) request(ctx context.Context, a *account.Account) (got vendors.L
 	return got, err
 }
 
-// refused tells whether the vendor wants another access token.
+// refused reports whether the vendor refused the access token.
 func refused(a *account.Account, err error) bool {
 	e, ok := errors.AsType[*vendors.Error](err)
 	if !ok {

@@ -31,7 +31,7 @@ import (
 
 const secret = "secret-of-the-vendor"
 
-// rig is the simulated OPPO, whose list has some ids, and a puller.
+// rig has the simulated OPPO, whose list has some ids, and a puller.
 type rig struct {
 	*testing.T
 	rdb    *redis.Client
@@ -39,7 +39,7 @@ type rig struct {
 	puller *feed.Puller
 	acct   *account.Account
 	now    time.Time
-	atPage func() // before each page is asked for
+	atPage func() // called before each request for a page
 
 	mu               sync.Mutex
 	log              bytes.Buffer
@@ -110,7 +110,7 @@ func (r *rig) Lost(_, _ string, n int) { r.mu.Lock(); defer r.mu.Unlock(); r.los
 
 func (r *rig) due() { r.puller.Due(r.Context(), r.acct) }
 
-// tokens are those of a stream.
+// tokens returns the tokens of a stream.
 func (r *rig) tokens(stream string) []string {
 	r.Helper()
 	var all []string
@@ -120,7 +120,7 @@ func (r *rig) tokens(stream string) []string {
 	return all
 }
 
-// requests are those at an endpoint.
+// requests counts the requests to an endpoint.
 func (r *rig) requests(endpoint string) int {
 	return int(r.sim.Report().Vendors["oppo"].Endpoints[endpoint])
 }
@@ -132,14 +132,14 @@ func (r *rig) fault(f simulator.Fault) {
 	}
 }
 
-func TestEachPageIsKeptBeforeTheNextIsAskedFor(t *testing.T) {
+func TestEachPageIsStoredBeforeTheNextIsRequested(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, 1203)
-	var kept []int64
-	r.atPage = func() { kept = append(kept, r.rdb.XLen(context.Background(), wire.InvalidStream).Val()) }
+	var stored []int64
+	r.atPage = func() { stored = append(stored, r.rdb.XLen(context.Background(), wire.InvalidStream).Val()) }
 	r.due()
-	if want := []int64{0, 500, 1000, 1203}; !slices.Equal(kept, want) {
-		t.Errorf("when pages were asked for the feed had %v, want %v", kept, want)
+	if want := []int64{0, 500, 1000, 1203}; !slices.Equal(stored, want) {
+		t.Errorf("at the requests for pages the feed had %v entries, want %v", stored, want)
 	}
 	if got := r.tokens(wire.InvalidStream); !slices.Equal(got, listed(1203)) || r.ok != 4 || r.fed != 1203 {
 		t.Errorf("%d tokens in the feed after %d pages, %d counted", len(got), r.ok, r.fed)
@@ -158,7 +158,7 @@ func TestEachPageIsKeptBeforeTheNextIsAskedFor(t *testing.T) {
 		t.Errorf("%d grants, violations %v", r.requests("token"), report.Violations)
 	}
 	if strings.Contains(r.log.String(), "CN_") {
-		t.Errorf("the log holds a token: %s", r.log.String())
+		t.Errorf("the log contains a token: %s", r.log.String())
 	}
 }
 
@@ -169,7 +169,7 @@ func TestAListIsPulledOnceAnHour(t *testing.T) {
 		r.due()
 	}
 	if n := r.requests("invalid"); n != 2 {
-		t.Errorf("%d requests, want a page and the end", n)
+		t.Errorf("%d requests, want one for a page and one for the end", n)
 	}
 	first := r.now
 	r.now = r.now.Add(time.Hour)
@@ -177,17 +177,17 @@ func TestAListIsPulledOnceAnHour(t *testing.T) {
 	if n := r.requests("invalid"); n != 3 {
 		t.Errorf("%d requests, want one more after an hour", n)
 	}
-	// Nobody knows when what is listed now died: since the last pull.
+	// Tokens that are listed now became invalid after the last pull.
 	r.now = r.now.Add(time.Hour)
 	r.acct.Vendor = pages{{"late"}}.vendor(r.acct.Vendor)
 	r.due()
 	e := r.rdb.XRevRangeN(t.Context(), wire.InvalidStream, "+", "-", 1).Val()[0].Values
 	if at, _ := time.Parse(time.RFC3339, fmt.Sprint(e["at"])); e["token"] != "late" || !at.Equal(first.Add(time.Hour)) {
-		t.Errorf("got %v, want it dead since %v", e, first.Add(time.Hour))
+		t.Errorf("got %v, want it invalid since %v", e, first.Add(time.Hour))
 	}
 }
 
-// pages is a list.
+// pages are the pages of a list.
 type pages [][]string
 
 func (p pages) vendor(of vendors.Vendor) vendors.Vendor {
@@ -211,7 +211,7 @@ func (p *pagePuller) FetchList(context.Context, string) (vendors.ListPage, error
 
 var oppoCode = classify.Code{Level: classify.Receipt, Code: "regid_invalid"}
 
-func TestAFailureIsToldOnceAndTriedAgainLaterAndLater(t *testing.T) {
+func TestAFailureIsLoggedOnceAndRetriedWithGrowingWaits(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, 3)
 	r.fault(simulator.Fault{Endpoint: "invalid", Status: 500})
@@ -230,7 +230,7 @@ func TestAFailureIsToldOnceAndTriedAgainLaterAndLater(t *testing.T) {
 		}
 	}
 	if log := r.log.String(); strings.Count(log, `"level":"error"`) != 1 || r.failed != 4 {
-		t.Errorf("%d failures, want 4 told of once:\n%s", r.failed, log)
+		t.Errorf("%d failures, want 4, logged once:\n%s", r.failed, log)
 	}
 	if err := r.sim.SetFaults(nil); err != nil {
 		t.Fatal(err)
@@ -259,8 +259,8 @@ func TestARefusedAccessTokenIsRenewedOnce(t *testing.T) {
 	}
 }
 
-// stale gives out an access token that the vendor does not know, until it is
-// given up, or always.
+// stale returns an access token that the vendor does not know, until it is
+// invalidated, or always.
 type stale struct {
 	real         accesstoken.Source
 	always, over bool
@@ -278,13 +278,13 @@ func (s *stale) Invalidate(context.Context, string, string, string) error {
 	return nil
 }
 
-// away is a feed that cannot be reached for some calls.
-type away struct {
+// unreachableFeed is a feed whose next calls fail; all of them if left is negative.
+type unreachableFeed struct {
 	real feed.Sink
 	left int
 }
 
-func (a *away) Feed(ctx context.Context, f ledger.Found) (int, ledger.Standing, error) {
+func (a *unreachableFeed) Feed(ctx context.Context, f ledger.Found) (int, ledger.Standing, error) {
 	if a.left != 0 {
 		a.left--
 		return 0, ledger.Fed, errors.New("connection refused")
@@ -292,29 +292,29 @@ func (a *away) Feed(ctx context.Context, f ledger.Found) (int, ledger.Standing, 
 	return a.real.Feed(ctx, f)
 }
 
-func TestAPageIsKeptWhenRedisIsBack(t *testing.T) {
+func TestAPageIsStoredWhenRedisIsBack(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, 700)
-	r.puller.Feed = &away{real: r.puller.Feed, left: 3}
+	r.puller.Feed = &unreachableFeed{real: r.puller.Feed, left: 3}
 	r.due()
 	if got := r.tokens(wire.InvalidStream); !slices.Equal(got, listed(700)) || r.lost != 0 {
 		t.Errorf("%d tokens in the feed and %d lost, want all 700", len(got), r.lost)
 	}
 	if n := strings.Count(r.log.String(), "waiting for redis"); n != 1 {
-		t.Errorf("told %d times, want once", n)
+		t.Errorf("logged %d times, want once", n)
 	}
 }
 
-func TestAWorkerThatStopsKeepsWhatItHasPulledOrSaysThatItIsLost(t *testing.T) {
+func TestAStoppingWorkerStoresPulledTokensOrReportsThemAsLost(t *testing.T) {
 	t.Parallel()
-	t.Run("kept", func(t *testing.T) {
+	t.Run("stored", func(t *testing.T) {
 		t.Parallel()
 		r := newRig(t, 1200)
 		ctx, cancel := context.WithCancel(t.Context())
-		r.atPage = cancel // while the page is answered
+		r.atPage = cancel // during the request
 		r.puller.Due(ctx, r.acct)
 		if got := r.tokens(wire.InvalidStream); !slices.Equal(got, listed(500)) {
-			t.Errorf("%d tokens in the feed, want the page that was asked for", len(got))
+			t.Errorf("%d tokens in the feed, want the requested page", len(got))
 		}
 		r.atPage = func() {}
 		r.due() // another worker
@@ -327,7 +327,7 @@ func TestAWorkerThatStopsKeepsWhatItHasPulledOrSaysThatItIsLost(t *testing.T) {
 		r := newRig(t, 3)
 		stopping := make(chan struct{})
 		close(stopping)
-		r.puller.Feed, r.puller.Stopping = &away{real: r.puller.Feed, left: -1}, stopping
+		r.puller.Feed, r.puller.Stopping = &unreachableFeed{real: r.puller.Feed, left: -1}, stopping
 		r.due()
 		if r.lost != 3 || !strings.Contains(r.log.String(), "3 tokens") {
 			t.Errorf("%d are counted as lost:\n%s", r.lost, r.log.String())
@@ -335,7 +335,7 @@ func TestAWorkerThatStopsKeepsWhatItHasPulledOrSaysThatItIsLost(t *testing.T) {
 	})
 }
 
-func TestWhatIsPulledIsHeldWhileTheGuardHolds(t *testing.T) {
+func TestPulledTokensAreQuarantinedByTheGuard(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, 3)
 	bad := ledger.Found{App: "shop", Vendor: "oppo", Answered: 20}
@@ -347,11 +347,11 @@ func TestWhatIsPulledIsHeldWhileTheGuardHolds(t *testing.T) {
 	}
 	r.due()
 	if got := r.tokens(wire.HeldStream); len(got) != 23 || r.held != 3 || r.rdb.Exists(t.Context(), wire.InvalidStream).Val() != 0 {
-		t.Errorf("%d are held, %d counted, want all 23", len(got), r.held)
+		t.Errorf("%d are quarantined, %d counted, want all 23", len(got), r.held)
 	}
 }
 
-func TestAListThatDoesNotEndIsLeftForTheNextTime(t *testing.T) {
+func TestAPullOfAnEndlessListIsBounded(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, 0)
 	endless := pages{}

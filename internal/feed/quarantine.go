@@ -13,23 +13,23 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-// perMove is how many held entries are confirmed or discarded at once.
+// perMove is how many entries are confirmed or discarded at once.
 const perMove = 200
 
-// Held are the entries that the guard keeps out of the feed until somebody
-// confirms them. It is safe for concurrent use.
-type Held struct {
+// Quarantine has the entries that the guard keeps out of the feed until an operator
+// confirms or discards them. It is safe for concurrent use.
+type Quarantine struct {
 	Redis redis.UniversalClient
-	// Keep is how long a token that is confirmed dead is known so, over 0.
+	// Keep is how long a confirmed token is known to be invalid; above 0.
 	Keep time.Duration
 }
 
-// Filter chooses entries. An empty field chooses all.
+// Filter selects entries. An empty field selects all.
 type Filter struct {
 	App, Vendor, Job string
-	// Code is "vendor/level/code", or only what the vendor says.
+	// Code is "vendor/level/code", or only the vendor's own code.
 	Code string
-	// Since leaves out what was held before it, by Redis' clock.
+	// Since omits entries that were quarantined before it, by Redis's clock.
 	Since time.Time
 }
 
@@ -40,7 +40,7 @@ func (f *Filter) matches(e *Entry) bool {
 		(f.Code == "" || f.Code == e.Code || f.Code == e.number())
 }
 
-// number is the code as the vendor says it: what follows vendor and level.
+// number is the vendor's own code: what follows vendor and level.
 func (e *Entry) number() string {
 	if parts := strings.SplitN(e.Code, "/", 3); len(parts) == 3 {
 		return parts[2]
@@ -48,13 +48,13 @@ func (e *Entry) number() string {
 	return ""
 }
 
-// Each hands the chosen entries to do, the oldest first and in groups that are
-// never empty; what is held meanwhile is left out. It ends at the first error
-// of do, and returns that as it is.
-func (h *Held) Each(ctx context.Context, f Filter, do func([]Entry) error) error {
+// Each calls do with the selected entries, oldest first and in groups that are never
+// empty. Entries that are added during the call are omitted. It ends at the first
+// error of do, which it returns unchanged.
+func (h *Quarantine) Each(ctx context.Context, f Filter, do func([]Entry) error) error {
 	end, err := h.Redis.XRevRangeN(ctx, wire.HeldStream, "+", "-", 1).Result()
 	if err != nil {
-		return fmt.Errorf("read held entries: %w", err)
+		return fmt.Errorf("read quarantined entries: %w", err)
 	}
 	if len(end) == 0 {
 		return nil
@@ -62,7 +62,7 @@ func (h *Held) Each(ctx context.Context, f Filter, do func([]Entry) error) error
 	for from := fromTime(f.Since); ; {
 		raw, err := h.Redis.XRangeN(ctx, wire.HeldStream, from, end[0].ID, perMove).Result()
 		if err != nil {
-			return fmt.Errorf("read held entries: %w", err)
+			return fmt.Errorf("read quarantined entries: %w", err)
 		}
 		if len(raw) == 0 {
 			return nil
@@ -92,7 +92,7 @@ func (f *Filter) choose(raw []redis.XMessage) []Entry {
 // Confirm moves the chosen entries into the feed, in their order. Each is moved
 // in one step: confirming again, or twice at once, after whatever interruption,
 // feeds each once. The count is right also beside an error.
-func (h *Held) Confirm(ctx context.Context, f Filter) (int, error) {
+func (h *Quarantine) Confirm(ctx context.Context, f Filter) (int, error) {
 	call := coord.CallKey(wire.HeldStream)
 	return h.move(ctx, f, "confirm", func(ctx context.Context, all []Entry) ([]bool, error) {
 		calls := make([]*lua.Call, len(all))
@@ -109,7 +109,7 @@ func (h *Held) Confirm(ctx context.Context, f Filter) (int, error) {
 	})
 }
 
-func (h *Held) confirmCall(call string, e *Entry) *lua.Call {
+func (h *Quarantine) confirmCall(call string, e *Entry) *lua.Call {
 	mark, at := "", int64(0)
 	if t, err := time.Parse(time.RFC3339, e.At); err == nil && e.Action == actionDelete {
 		mark, at = wire.Mark(e.Token), t.UnixMilli()
@@ -125,12 +125,12 @@ func (h *Held) confirmCall(call string, e *Entry) *lua.Call {
 		Arg("keep", int64(h.Keep/time.Second))
 }
 
-// actionDelete is the action of tokens that are dead for good.
+// actionDelete is the action of tokens that are permanently invalid.
 const actionDelete = "delete"
 
-// Discard deletes the chosen entries: their tokens are as good as before. The
-// count is right also beside an error.
-func (h *Held) Discard(ctx context.Context, f Filter) (int, error) {
+// Discard deletes the selected entries: their tokens count as valid. The count is
+// correct even if there is an error.
+func (h *Quarantine) Discard(ctx context.Context, f Filter) (int, error) {
 	call := coord.CallKey(wire.HeldStream)
 	return h.move(ctx, f, "discard", func(ctx context.Context, all []Entry) ([]bool, error) {
 		ids := make([]string, len(all))
@@ -141,12 +141,12 @@ func (h *Held) Discard(ctx context.Context, f Filter) (int, error) {
 	})
 }
 
-// move does something with the chosen entries, that answers of each whether this
-// call did it, and counts those.
-func (h *Held) move(ctx context.Context, f Filter, what string, do func(context.Context, []Entry) ([]bool, error)) (int, error) {
+// move calls do with the selected entries, which returns for each whether this call
+// moved it, and counts those.
+func (h *Quarantine) move(ctx context.Context, f Filter, what string, do func(context.Context, []Entry) ([]bool, error)) (int, error) {
 	n := 0
 	err := h.Each(ctx, f, func(all []Entry) error {
-		// What was begun is finished, so that the count is right.
+		// Without cancellation, so that the count is correct.
 		moved, err := do(context.WithoutCancel(ctx), all)
 		for _, mine := range moved {
 			if mine {
@@ -154,7 +154,7 @@ func (h *Held) move(ctx context.Context, f Filter, what string, do func(context.
 			}
 		}
 		if err != nil {
-			return fmt.Errorf("%s held entries: %w", what, err)
+			return fmt.Errorf("%s quarantined entries: %w", what, err)
 		}
 		return nil
 	})

@@ -18,8 +18,8 @@ import (
 
 const foundAt = "2026-11-21T09:00:00.000Z"
 
-// hold puts an entry among those that are held; more are further fields.
-func hold(t *testing.T, rdb *redis.Client, token string, more ...any) {
+// addQuarantined adds an entry to the quarantine; more are additional fields.
+func addQuarantined(t *testing.T, rdb *redis.Client, token string, more ...any) {
 	t.Helper()
 	values := append([]any{
 		"app", "shop", "vendor", "huawei", "token", token, "code", "huawei/response/80300007", "reason", "gone", "job", "a",
@@ -42,12 +42,12 @@ func tokens(t *testing.T, rdb *redis.Client, stream string) []string {
 func TestConfirmedEntriesEnterTheFeedAsTheyAre(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.Client(t)
-	held := feed.Held{Redis: rdb, Keep: time.Hour}
-	hold(t, rdb, "t1")
-	hold(t, rdb, "t2", "action", "replace", "replacement", "t9")
+	quarantine := feed.Quarantine{Redis: rdb, Keep: time.Hour}
+	addQuarantined(t, rdb, "t1")
+	addQuarantined(t, rdb, "t2", "action", "replace", "replacement", "t9")
 	want := rdb.XRange(t.Context(), wire.HeldStream, "-", "+").Val()
 	for _, count := range []int{2, 0} {
-		if n, err := held.Confirm(t.Context(), feed.Filter{}); n != count || err != nil {
+		if n, err := quarantine.Confirm(t.Context(), feed.Filter{}); n != count || err != nil {
 			t.Errorf("confirmed %d, %v, want %d", n, err, count)
 		}
 	}
@@ -56,37 +56,37 @@ func TestConfirmedEntriesEnterTheFeedAsTheyAre(t *testing.T) {
 		t.Errorf("the feed has %v, want %v", got, want)
 	}
 	if n := rdb.XLen(t.Context(), wire.HeldStream).Val(); n != 0 {
-		t.Errorf("%d are still held", n)
+		t.Errorf("%d are still quarantined", n)
 	}
-	// Only the one that is to be deleted is known dead, since it was found so.
+	// Only the token with action delete is known to be invalid, since its entry's time.
 	at, _ := time.Parse(time.RFC3339, foundAt)
 	marks := rdb.ZRangeWithScores(t.Context(), wire.GoneKey("shop", "huawei"), 0, -1).Val()
 	if len(marks) != 1 || marks[0].Member != wire.Mark("t1") || int64(marks[0].Score) != at.UnixMilli() {
 		t.Errorf("got marks %v", marks)
 	}
 	if ttl := rdb.TTL(t.Context(), wire.GoneKey("shop", "huawei")).Val(); ttl <= 59*time.Minute {
-		t.Errorf("the marks go after %v", ttl)
+		t.Errorf("the marks expire in %v", ttl)
 	}
 }
 
 func TestDiscardedEntriesAreGone(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.Client(t)
-	held := feed.Held{Redis: rdb, Keep: time.Hour}
+	quarantine := feed.Quarantine{Redis: rdb, Keep: time.Hour}
 	for i := range 450 {
-		hold(t, rdb, fmt.Sprint("t", i))
+		addQuarantined(t, rdb, fmt.Sprint("t", i))
 	}
 	for _, count := range []int{450, 0} {
-		if n, err := held.Discard(t.Context(), feed.Filter{}); n != count || err != nil {
+		if n, err := quarantine.Discard(t.Context(), feed.Filter{}); n != count || err != nil {
 			t.Errorf("discarded %d, %v, want %d", n, err, count)
 		}
 	}
 	if n := rdb.Exists(t.Context(), wire.InvalidStream, wire.GoneKey("shop", "huawei")).Val(); n != 0 {
-		t.Error("somebody was told of them")
+		t.Error("a discarded entry entered the feed or was marked")
 	}
 }
 
-func TestHeldFilters(t *testing.T) {
+func TestQuarantineFilters(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.Client(t)
 	for i, values := range [][]any{
@@ -107,21 +107,21 @@ func TestHeldFilters(t *testing.T) {
 		"an app's":              {feed.Filter{App: "shop"}, []string{"t0", "t1"}},
 		"a vendor's":            {feed.Filter{Vendor: "oppo"}, []string{"t1", "t2"}},
 		"a job's":               {feed.Filter{Job: "a"}, []string{"t0"}},
-		"a whole code's":        {feed.Filter{Code: "oppo/token/10000"}, []string{"t1"}},
+		"a full code's":         {feed.Filter{Code: "oppo/token/10000"}, []string{"t1"}},
 		"a vendor's own code's": {feed.Filter{Code: "80300007"}, []string{"t0"}},
 		"a code with a slash":   {feed.Filter{Code: "save/1"}, []string{"t2"}},
 		"later ones":            {feed.Filter{Since: time.UnixMilli(2000)}, []string{"t1", "t2"}},
-		"nobody's":              {feed.Filter{App: "shop", Job: "c"}, nil},
+		"no match":              {feed.Filter{App: "shop", Job: "c"}, nil},
 	} {
 		var got []string
-		held := feed.Held{Redis: rdb}
-		if err := held.Each(t.Context(), c.Filter, collect(&got)); err != nil || !slices.Equal(got, c.want) {
+		quarantine := feed.Quarantine{Redis: rdb}
+		if err := quarantine.Each(t.Context(), c.Filter, collect(&got)); err != nil || !slices.Equal(got, c.want) {
 			t.Errorf("%s: got %q, %v, want %q", name, got, err, c.want)
 		}
 	}
 }
 
-// cutter interrupts a command when it sends one of its large pipelines.
+// cutter is a Redis hook that calls cut at one of the large pipelines.
 type cutter struct {
 	mu   sync.Mutex
 	left int
@@ -133,7 +133,7 @@ func (*cutter) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return ne
 func (c *cutter) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []redis.Cmder) error {
 		c.mu.Lock()
-		if len(cmds) > 100 { // not a connection's greeting
+		if len(cmds) > 100 { // not the pipeline that opens a connection
 			c.left--
 		}
 		now := c.left == 0
@@ -145,22 +145,22 @@ func (c *cutter) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proce
 	}
 }
 
-func TestAnInterruptedConfirmIsRunAgainAndFeedsEachOnce(t *testing.T) {
+func TestAnInterruptedConfirmCanBeRepeated(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.Client(t)
 	const all = 1000
 	for i := range all {
-		hold(t, rdb, fmt.Sprintf("t%05d", i))
+		addQuarantined(t, rdb, fmt.Sprintf("t%05d", i))
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	other := redis.NewClient(rdb.Options())
 	defer other.Close()
 	other.AddHook(&cutter{left: 2, cut: cancel})
-	held := feed.Held{Redis: other, Keep: time.Hour}
-	first, err := held.Confirm(ctx, feed.Filter{})
+	quarantine := feed.Quarantine{Redis: other, Keep: time.Hour}
+	first, err := quarantine.Confirm(ctx, feed.Filter{})
 	if !errors.Is(err, context.Canceled) || first == 0 || first == all || first != len(tokens(t, rdb, wire.InvalidStream)) {
-		t.Fatalf("confirmed %d, %v, want a true part of them", first, err)
+		t.Fatalf("confirmed %d, %v, want some but not all", first, err)
 	}
 	// Two at once share the rest.
 	var wg sync.WaitGroup
@@ -168,7 +168,7 @@ func TestAnInterruptedConfirmIsRunAgainAndFeedsEachOnce(t *testing.T) {
 	for i := range counts {
 		wg.Go(func() {
 			var err error
-			if counts[i], err = held.Confirm(t.Context(), feed.Filter{}); err != nil {
+			if counts[i], err = quarantine.Confirm(t.Context(), feed.Filter{}); err != nil {
 				t.Error(err)
 			}
 		})

@@ -10,12 +10,12 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-// go-redis sends a command again whose answer was lost; what is counted stays right.
-func TestConfirmAndDiscardCountRightWhenAnswersAreLost(t *testing.T) {
+// go-redis repeats a command whose reply was lost; the count stays correct.
+func TestConfirmAndDiscardCountCorrectlyWhenRepliesAreLost(t *testing.T) {
 	t.Parallel()
 	direct := redistest.Client(t)
 	proxy, flaky := redistest.Flaky(t, direct)
-	h := feed.Held{Redis: flaky, Keep: time.Hour}
+	h := feed.Quarantine{Redis: flaky, Keep: time.Hour}
 	for name, c := range map[string]struct {
 		do  func() (int, error)
 		fed int
@@ -23,20 +23,20 @@ func TestConfirmAndDiscardCountRightWhenAnswersAreLost(t *testing.T) {
 		"confirm": {func() (int, error) { return h.Confirm(t.Context(), feed.Filter{}) }, 5},
 		"discard": {func() (int, error) { return h.Discard(t.Context(), feed.Filter{}) }, 0},
 	} {
-		for n := 0; ; n++ { // 0: none is lost, and Redis has the scripts from then on
+		for n := 0; ; n++ { // 0: no reply is lost, and Redis loads the scripts
 			direct.FlushDB(t.Context())
 			for i := range 5 {
-				hold(t, direct, fmt.Sprint("t", i))
+				addQuarantined(t, direct, fmt.Sprint("t", i))
 			}
 			proxy.Break(redistest.Nth(n, redistest.LoseAnswer))
 			if got, err := c.do(); got != 5 || err != nil {
-				t.Errorf("%s, answer %d lost: got %d, %v, want 5", name, n, got, err)
+				t.Errorf("%s, reply %d lost: got %d, %v, want 5", name, n, got, err)
 			}
 			if got := len(tokens(t, direct, wire.InvalidStream)); got != c.fed {
-				t.Errorf("%s, answer %d lost: %d entries were fed, want %d", name, n, got, c.fed)
+				t.Errorf("%s, reply %d lost: %d entries in the feed, want %d", name, n, got, c.fed)
 			}
 			if got := len(tokens(t, direct, wire.HeldStream)); got != 0 {
-				t.Errorf("%s, answer %d lost: %d entries are still held", name, n, got)
+				t.Errorf("%s, reply %d lost: %d entries are still quarantined", name, n, got)
 			}
 			if n > 0 && proxy.Commands() < n || t.Failed() {
 				break

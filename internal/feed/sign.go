@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// SignatureHeader is the header that says who calls the webhook, and when.
+// SignatureHeader is the header with the time and signature of a webhook call.
 const SignatureHeader = "X-Postrider-Signature"
 
-// sign is the header's value: "t=<unix>,v1=<hex>", where hex is HMAC-SHA256 of
-// the time, a dot and the body. The time is signed along, so that a receiver can
-// refuse what somebody recorded and sends again.
+// sign returns the header's value: "t=<unix>,v1=<hex>", where hex is the HMAC-SHA256
+// of the time, a dot and the body. The signed time lets a receiver refuse replayed
+// calls.
 func sign(secret string, at time.Time, body []byte) string {
 	t := strconv.FormatInt(at.Unix(), 10)
 	mac := hmac.New(sha256.New, []byte(secret))

@@ -34,7 +34,7 @@ type post struct {
 	tokens []string
 }
 
-// receiver is an application's server, and a webhook that calls it.
+// receiver is an application's server with a webhook that calls it.
 type receiver struct {
 	*testing.T
 	rdb  *redis.Client
@@ -101,7 +101,7 @@ func (r *receiver) Behind(n int, _ time.Duration) {
 	r.behind = append(r.behind, n)
 }
 
-// run has the webhook tell until ok, and stops it.
+// run runs the webhook until ok returns true.
 func (r *receiver) run(what string, ok func() bool) {
 	r.Helper()
 	ctx, cancel := context.WithCancel(r.Context())
@@ -126,8 +126,8 @@ func (r *receiver) run(what string, ok func() bool) {
 	}
 }
 
-// told are all tokens in the order in which they were told.
-func (r *receiver) told() []string {
+// received returns all tokens in the order of the calls.
+func (r *receiver) received() []string {
 	var all []string
 	for _, p := range r.posts {
 		all = append(all, p.tokens...)
@@ -135,38 +135,38 @@ func (r *receiver) told() []string {
 	return all
 }
 
-func TestTheWebhookIsToldInOrderAndFromItsCursor(t *testing.T) {
+func TestTheWebhookPostsEntriesInOrderFromItsCursor(t *testing.T) {
 	t.Parallel()
 	r := newReceiver(t)
-	add(t, r.rdb, 0, 1203)
+	addToFeed(t, r.rdb, 0, 1203)
 	r.run("1,203 are delivered", func() bool { return r.delivered == 1203 })
 	var sizes []int
 	for _, p := range r.posts {
 		sizes = append(sizes, len(p.tokens))
 	}
-	if !slices.Equal(sizes, []int{500, 500, 203}) || !slices.Equal(r.told(), numbered(1203)) {
+	if !slices.Equal(sizes, []int{500, 500, 203}) || !slices.Equal(r.received(), numbered(1203)) {
 		t.Errorf("calls have %v entries, want 500, 500, 203 in order", sizes)
 	}
 	if r.behind[0] != 1203 || r.behind[len(r.behind)-1] != 0 {
 		t.Errorf("the lag was %v, want 1203 at first and 0 at last", r.behind)
 	}
-	// Another worker goes on where this one ended.
-	add(t, r.rdb, 1203, 2)
+	// Another worker continues where this one ended.
+	addToFeed(t, r.rdb, 1203, 2)
 	r.hook = &feed.Webhook{Redis: r.rdb, Client: r.hook.Client, Meter: r, Log: r.hook.Log, Target: r.hook.Target}
 	r.run("two more are delivered", func() bool { return r.delivered == 1205 })
-	if !slices.Equal(r.told(), numbered(1205)) {
-		t.Error("something was told twice, or left out")
+	if !slices.Equal(r.received(), numbered(1205)) {
+		t.Error("entries were posted twice or omitted")
 	}
 	if n := r.rdb.XLen(t.Context(), wire.InvalidStream).Val(); n != 1205 {
 		t.Errorf("the feed has %d entries, want all", n)
 	}
 }
 
-// The signature is verified as a receiver would that has only the documents.
+// The signature is verified as a receiver would do it who has only the documentation.
 func TestTheWebhookIsSigned(t *testing.T) {
 	t.Parallel()
 	r := newReceiver(t)
-	hold(t, r.rdb, "held")
+	addQuarantined(t, r.rdb, "held")
 	if err := r.rdb.XAdd(t.Context(), &redis.XAddArgs{Stream: wire.InvalidStream, Values: []any{
 		"app", "shop", "vendor", "xiaomi", "token", "t1", "code", "xiaomi/receipt/16", "reason", "moved", "job", "a",
 		"at", foundAt, "action", "replace", "replacement", "t9",
@@ -199,21 +199,21 @@ func TestTheWebhookIsSigned(t *testing.T) {
 		}
 	}
 	if len(got) != len(want)+1 || got["id"] == "" {
-		t.Errorf("the entry is %v, want an id besides", got)
+		t.Errorf("the entry is %v, want also an id", got)
 	}
 }
 
-func TestWhatTheWebhookDoesNotTakeIsToldAgain(t *testing.T) {
+func TestEntriesThatTheWebhookDoesNotAcceptArePostedAgain(t *testing.T) {
 	t.Parallel()
 	for name, status := range map[string]int{"an error": 500, "a redirect": 307, "a refusal": 401} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newReceiver(t)
 			r.answers = []int{status, status}
-			add(t, r.rdb, 0, 2)
+			addToFeed(t, r.rdb, 0, 2)
 			r.run("it is delivered", func() bool { return r.delivered == 2 })
-			if want := slices.Repeat(numbered(2), 3); !slices.Equal(r.told(), want) || r.failed != 2 {
-				t.Errorf("told %q with %d failures, want the two entries three times", r.told(), r.failed)
+			if want := slices.Repeat(numbered(2), 3); !slices.Equal(r.received(), want) || r.failed != 2 {
+				t.Errorf("posted %q with %d failures, want the two entries three times", r.received(), r.failed)
 			}
 			log := r.log.String()
 			if strings.Count(log, `"level":"error"`) != 1 || strings.Count(log, `"level":"info"`) != 1 {
@@ -227,7 +227,7 @@ func TestTheWebhooksAddressAndSecretAreNotLogged(t *testing.T) {
 	t.Parallel()
 	r := newReceiver(t)
 	r.url = "http://127.0.0.1:1/hooks/key-in-the-address"
-	add(t, r.rdb, 0, 1)
+	addToFeed(t, r.rdb, 0, 1)
 	r.run("a call failed", func() bool { return r.failed == 1 && r.log.Len() > 0 })
 	if log := r.log.String(); strings.Contains(log, "key-in") || strings.Contains(log, webhookSecret) || !strings.Contains(log, "refused") {
 		t.Errorf("the log is %s", log)
@@ -237,16 +237,16 @@ func TestTheWebhooksAddressAndSecretAreNotLogged(t *testing.T) {
 	}
 }
 
-// A worker that was frozen wakes up: another one is further on.
+// A frozen worker wakes up after another worker has advanced the cursor.
 func TestAWorkerWhoseCursorWasMovedEnds(t *testing.T) {
 	t.Parallel()
 	r := newReceiver(t)
-	add(t, r.rdb, 0, 3)
+	addToFeed(t, r.rdb, 0, 3)
 	ids := r.rdb.XRange(t.Context(), wire.InvalidStream, "-", "+").Val()
 	r.rdb.Set(t.Context(), wire.WebhookCursorKey, ids[0].ID, 0)
 	asked := 0
 	r.hook.Target = func() (string, string) {
-		if asked++; asked == 2 { // for the call: the entries were read
+		if asked++; asked == 2 { // for the call, after the entries were read
 			r.rdb.Set(t.Context(), wire.WebhookCursorKey, ids[2].ID, 0)
 		}
 		return r.url, webhookSecret
@@ -255,20 +255,20 @@ func TestAWorkerWhoseCursorWasMovedEnds(t *testing.T) {
 	defer cancel()
 	r.hook.Run(ctx)
 	if ctx.Err() != nil {
-		t.Error("it went on for 20 s")
+		t.Error("it did not end within 20 s")
 	}
 	if got := r.rdb.Get(t.Context(), wire.WebhookCursorKey).Val(); got != ids[2].ID {
 		t.Errorf("the cursor is %s, want it left at %s", got, ids[2].ID)
 	}
 }
 
-func TestWithoutAnAddressNobodyIsTold(t *testing.T) {
+func TestWithoutAnAddressNothingIsPosted(t *testing.T) {
 	t.Parallel()
 	r := newReceiver(t)
 	r.url = ""
-	add(t, r.rdb, 0, 1)
+	addToFeed(t, r.rdb, 0, 1)
 	r.hook.Run(t.Context()) // returns at once
 	if r.hook.Wanted() || len(r.posts) != 0 {
-		t.Error("somebody was told")
+		t.Error("an entry was posted")
 	}
 }

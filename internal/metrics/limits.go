@@ -11,43 +11,44 @@ import (
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
-// readTime bounds what a scrape reads from Redis.
-const readTime = 2 * time.Second
+// readTimeout bounds what one scrape reads from Redis.
+const readTimeout = 2 * time.Second
 
-// limits tells how the accounts stand. All workers share that, so it is read
-// from Redis at each scrape, and each worker tells the same.
+// limits collects the rates, stops and pauses of the accounts. They are shared by
+// all workers, so they are read from Redis at each scrape, and every worker
+// reports the same values.
 type limits struct {
 	read                              func(context.Context) (map[string][]status.App, error)
 	readable, factor, stopped, paused *prometheus.Desc
 	parked                            *prometheus.Desc
 }
 
-// Watch adds the gauges of rates, stops and pauses. read gives every account's,
-// by vendor.
+// Watch registers the gauges of rates, stops and pauses. read returns the apps of
+// each vendor.
 func (m *Metrics) Watch(read func(context.Context) (map[string][]status.App, error)) {
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc("postrider_"+name, help, labels, nil)
 	}
 	m.Registry.MustRegister(&limits{
 		read:     read,
-		readable: desc("limits_readable", "1 when rates, stops and pauses could be read from Redis for this scrape."),
-		factor:   desc("rate_factor", "The part of the configured rate that slow-downs have left.", "app", "vendor"),
-		stopped:  desc("stopped", "1 while nothing but a probe is sent: slow-down, circuit or config.", "app", "vendor", "kind"),
-		parked:   desc("parked_jobs", "Jobs that wait alone because of a configuration error of their own.", "app", "vendor"),
-		paused:   desc("paused_until_seconds", "Unix time until which a quota's bucket is paused; absent when none is. Empty bucket: everything.", "app", "vendor", "bucket"),
+		readable: desc("limits_readable", "1 if rates, stops and pauses could be read from Redis for this scrape."),
+		factor:   desc("rate_factor", "Share of the configured rate that slow-downs have left, 0 to 1.", "app", "vendor"),
+		stopped:  desc("stopped", "1 while the app is stopped and only probes are sent; kind: slow-down, circuit or config.", "app", "vendor", "kind"),
+		parked:   desc("parked_jobs", "Jobs that are parked because of a configuration error that concerns only them.", "app", "vendor"),
+		paused:   desc("paused_until_seconds", "Unix time until which a quota's bucket is paused; absent if none is paused. Empty bucket: the whole app.", "app", "vendor", "bucket"),
 	})
 }
 
-// Describe tells which gauges there are.
+// Describe sends the descriptions of the gauges.
 func (l *limits) Describe(c chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{l.readable, l.factor, l.stopped, l.paused, l.parked} {
 		c <- d
 	}
 }
 
-// Collect reads them.
+// Collect reads and sends the gauges.
 func (l *limits) Collect(c chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), readTime)
+	ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
 	defer cancel()
 	all, err := l.read(ctx)
 	c <- prometheus.MustNewConstMetric(l.readable, prometheus.GaugeValue, one(err == nil))
@@ -62,10 +63,10 @@ func (l *limits) collect(c chan<- prometheus.Metric, vendor string, a status.App
 	c <- prometheus.MustNewConstMetric(l.factor, prometheus.GaugeValue, a.Factor, a.App, vendor)
 	c <- prometheus.MustNewConstMetric(l.parked, prometheus.GaugeValue, float64(a.AllParked), a.App, vendor)
 	stop := ""
-	// Parts of a bucket, such as channels, may be any text: they share a label.
+	// Parts of a bucket, such as channels, may be any text, so they share a label.
 	until := map[string]time.Time{}
-	for _, h := range a.Holds {
-		if h.Stop() {
+	for _, h := range a.Pauses {
+		if h.IsStop() {
 			stop = h.Kind
 			continue
 		}

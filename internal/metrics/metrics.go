@@ -1,6 +1,8 @@
-// Package metrics holds what Prometheus is told. Labels are bounded: apps and
-// vendors come from the configuration, codes from the tables (all others count
-// as "unknown"); no token, job or secret is ever one.
+// Package metrics defines the metrics that Prometheus scrapes from a worker.
+//
+// Label values are bounded: apps and vendors come from the configuration, codes
+// from the tables (all others are "unknown"). No token, job or secret is ever a
+// label value. The package knows names and help texts; it decides nothing.
 package metrics
 
 import (
@@ -22,14 +24,14 @@ type Metrics struct {
 	Registry *prometheus.Registry
 
 	outcomes  *prometheus.CounterVec
-	again     *prometheus.CounterVec
+	requeued  *prometheus.CounterVec
 	requests  *prometheus.CounterVec
 	tokens    *prometheus.CounterVec
 	seconds   *prometheus.HistogramVec
 	receipts  *prometheus.CounterVec
-	unheard   *prometheus.CounterVec
+	refusals  *prometheus.CounterVec
 	entries   *prometheus.CounterVec
-	gone      *prometheus.CounterVec
+	skipped   *prometheus.CounterVec
 	webhook   webhook
 	pulls     *prometheus.CounterVec
 	lost      *prometheus.CounterVec
@@ -44,10 +46,10 @@ func New() *Metrics {
 	m := &Metrics{
 		Registry: prometheus.NewRegistry(),
 		outcomes: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "postrider_tokens_total", Help: "Tokens by where they ended.",
+			Name: "postrider_tokens_total", Help: "Tokens that ended, by outcome.",
 		}, []string{"app", "vendor", "outcome"}),
-		again: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "postrider_tokens_again_total", Help: "Tokens that were put back, by what is done about it.",
+		requeued: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "postrider_tokens_again_total", Help: "Requeued tokens, by remedy.",
 		}, []string{"app", "vendor", "remedy"}),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "postrider_requests_total", Help: "Requests by the answer's level and code.",
@@ -60,38 +62,38 @@ func New() *Metrics {
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}, []string{"vendor"}),
 		receipts: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "postrider_receipts_total", Help: "Receipts by what they tell; unknown: of no message that is known to have been sent.",
+			Name: "postrider_receipts_total", Help: "Receipts by event; unknown: receipts for a message that postrider does not know.",
 		}, []string{"app", "vendor", "event"}),
-		unheard: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "postrider_receipts_refused_total", Help: "Calls with receipts that were refused, by why: unproven, unreadable, too-long or not-kept.",
+		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "postrider_receipts_refused_total", Help: "Refused calls with receipts, by reason: unproven, unreadable, too-long or not-kept.",
 		}, []string{"vendor", "reason"}),
 		entries: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "postrider_invalid_entries_total", Help: "Invalid tokens by where they went: feed, or held by the guard.",
+			Name: "postrider_invalid_entries_total", Help: "Invalid tokens by destination: feed, or held (quarantined by the guard).",
 		}, []string{"app", "vendor", "to"}),
-		gone: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "postrider_suppressed_tokens_total", Help: "Tokens that were known dead, and not sent.",
+		skipped: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "postrider_suppressed_tokens_total", Help: "Tokens that were skipped because they are known to be invalid.",
 		}, []string{"app", "vendor"}),
 		webhook: newWebhook(),
 		pulls: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "postrider_pulls_total", Help: "Requests for a vendor's own list of dead tokens, by result: ok or failed.",
+			Name: "postrider_pulls_total", Help: "Requests for a vendor's own list of invalid tokens, by result: ok or failed.",
 		}, []string{"app", "vendor", "result"}),
 		lost: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "postrider_pulled_tokens_lost_total", Help: "Tokens on such a list that could not be read or kept.",
+			Name: "postrider_pulled_tokens_lost_total", Help: "Tokens of a vendor's list that could not be read or stored.",
 		}, []string{"app", "vendor"}),
 		recovered: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "postrider_tasks_recovered_total", Help: "Tasks that were lost and found, by why: worker-died, lost-task, archived or producer-died.",
+			Name: "postrider_tasks_recovered_total", Help: "Tasks that were lost and recovered, by reason: worker-died, lost-task, archived or producer-died.",
 		}, []string{"reason"}),
 		intake: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "postrider_intake_jobs_total", Help: "Jobs that came by the intake stream: enqueued or refused.",
+			Name: "postrider_intake_jobs_total", Help: "Jobs of the intake stream, by result: enqueued or refused.",
 		}, []string{"result"}),
 		stops: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "postrider_stops_total", Help: "Times that this worker's requests stopped an app at a vendor: slow-down, circuit or config.",
+			Name: "postrider_stops_total", Help: "Stops of an app at a vendor that this worker's requests caused, by kind: slow-down, circuit or config.",
 		}, []string{"app", "vendor", "kind"}),
 		grants: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "postrider_grants_total", Help: "Access tokens that this worker asked a vendor for, by result: granted, refused or unreachable.",
+			Name: "postrider_grants_total", Help: "This worker's requests for access tokens, by result: granted, refused or unreachable.",
 		}, []string{"app", "vendor", "result"}),
 	}
-	m.Registry.MustRegister(m.outcomes, m.again, m.requests, m.tokens, m.seconds, m.receipts, m.unheard, m.entries, m.gone, m.pulls, m.lost,
+	m.Registry.MustRegister(m.outcomes, m.requeued, m.requests, m.tokens, m.seconds, m.receipts, m.refusals, m.entries, m.skipped, m.pulls, m.lost,
 		m.webhook.sent, m.webhook.failures, m.webhook.lag, m.webhook.age, m.stops, m.grants, m.intake, m.recovered,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, reason := range []string{"worker-died", "lost-task", "archived", "producer-died"} {
@@ -100,12 +102,12 @@ func New() *Metrics {
 	return m
 }
 
-// Recovered counts tasks that were lost and found.
+// Recovered counts tasks that were lost and recovered.
 func (m *Metrics) Recovered(reason string, n int) {
 	m.recovered.WithLabelValues(reason).Add(float64(n))
 }
 
-// Prepare creates an app's series at a vendor, so that a rate is never missing.
+// Prepare creates an account's series with the value 0, so that rate() sees the first increase.
 func (m *Metrics) Prepare(app, vendor string) {
 	for _, o := range wire.Outcomes() {
 		m.outcomes.WithLabelValues(app, vendor, string(o))
@@ -113,13 +115,13 @@ func (m *Metrics) Prepare(app, vendor string) {
 	for _, r := range []classify.Remedy{
 		classify.Backoff, classify.RefreshAuth, classify.SlowDown, classify.WaitQuota, classify.Split, classify.Config,
 	} {
-		m.again.WithLabelValues(app, vendor, string(r))
+		m.requeued.WithLabelValues(app, vendor, string(r))
 	}
 	for _, reason := range []string{"unproven", "unreadable", "too-long", "not-kept"} {
-		m.unheard.WithLabelValues(vendor, reason)
+		m.refusals.WithLabelValues(vendor, reason)
 	}
 	m.tokens.WithLabelValues(app, vendor)
-	m.gone.WithLabelValues(app, vendor)
+	m.skipped.WithLabelValues(app, vendor)
 	for _, held := range []bool{false, true} {
 		m.Invalid(app, vendor, 0, held)
 	}
@@ -138,7 +140,7 @@ const (
 	unreachable = "unreachable"
 )
 
-// Intake counts jobs that came by the intake stream.
+// Intake counts jobs of the intake stream.
 func (m *Metrics) Intake(enqueued, refused int) {
 	m.intake.WithLabelValues("enqueued").Add(float64(enqueued))
 	m.intake.WithLabelValues("refused").Add(float64(refused))
@@ -147,7 +149,7 @@ func (m *Metrics) Intake(enqueued, refused int) {
 // Stopped counts a stop of an app at a vendor.
 func (m *Metrics) Stopped(app, vendor, kind string) { m.stops.WithLabelValues(app, vendor, kind).Inc() }
 
-// Grant counts a request for an access token; nil: it was granted.
+// Grant counts a request for an access token; a nil refusal: it was granted.
 func (m *Metrics) Grant(app, vendor string, refusal *vendors.Error) {
 	result := granted
 	switch {
@@ -178,12 +180,12 @@ func (m *Metrics) Outcome(app, vendor string, o wire.Outcome, tokens int) {
 
 // Again counts tokens that are sent again, by what is done about it.
 func (m *Metrics) Again(app, vendor string, remedy classify.Remedy, tokens int) {
-	m.again.WithLabelValues(app, vendor, string(remedy)).Add(float64(tokens))
+	m.requeued.WithLabelValues(app, vendor, string(remedy)).Add(float64(tokens))
 }
 
-// Refused counts a call with receipts that was not taken.
+// Refused counts a refused call with receipts.
 func (m *Metrics) Refused(vendor, reason string) {
-	m.unheard.WithLabelValues(vendor, reason).Inc()
+	m.refusals.WithLabelValues(vendor, reason).Inc()
 }
 
 // Receipt counts receipts that were applied.

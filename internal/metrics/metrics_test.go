@@ -28,7 +28,7 @@ func newAccount() *account.Account {
 	return &account.Account{App: "shop", Spec: vendors.Spec{Name: "nova"}, Codes: classify.MustParse("nova", table)}
 }
 
-// lines are what Prometheus is told, but not of Go and the process.
+// lines returns the scraped lines, without those of Go and the process.
 func lines(t *testing.T, m *metrics.Metrics) []string {
 	t.Helper()
 	rec := httptest.NewRecorder()
@@ -42,10 +42,11 @@ func lines(t *testing.T, m *metrics.Metrics) []string {
 	return all
 }
 
-func want(t *testing.T, m *metrics.Metrics, lined ...string) {
+// want checks that every line is scraped.
+func want(t *testing.T, m *metrics.Metrics, wanted ...string) {
 	t.Helper()
 	all := "\n" + strings.Join(lines(t, m), "\n") + "\n"
-	for _, l := range lined {
+	for _, l := range wanted {
 		if !strings.Contains(all, "\n"+l+"\n") {
 			t.Errorf("%s is missing in%s", l, all)
 		}
@@ -71,7 +72,7 @@ func TestEverySeriesOfAnAccountExistsFromTheStart(t *testing.T) {
 	want(t, m, `postrider_receipts_refused_total{reason="unproven",vendor="nova"} 1`)
 }
 
-func TestWhatIsCounted(t *testing.T) {
+func TestRequestsAndTokensAreCounted(t *testing.T) {
 	t.Parallel()
 	m, a := metrics.New(), newAccount()
 	ok, _ := a.Codes.Lookup(classify.Response, "ok")
@@ -93,7 +94,7 @@ func TestWhatIsCounted(t *testing.T) {
 	)
 }
 
-// Whatever a vendor invents, or puts into a code, makes no series of its own.
+// An unknown code, which a vendor may fill with any text, gets no series of its own.
 func TestUnknownCodesShareASeries(t *testing.T) {
 	t.Parallel()
 	m, a := metrics.New(), newAccount()
@@ -107,7 +108,7 @@ func TestUnknownCodesShareASeries(t *testing.T) {
 	}
 }
 
-// HTTP statuses are known by their families, and are few.
+// HTTP statuses are classified by family, and their number is bounded.
 func TestStatusesAreBounded(t *testing.T) {
 	t.Parallel()
 	m, a := metrics.New(), newAccount()
@@ -122,17 +123,17 @@ func TestStatusesAreBounded(t *testing.T) {
 		}
 	}
 	if n > 501 {
-		t.Errorf("%d series of requests, want 500 statuses and the unknown at most", n)
+		t.Errorf("%d series of requests, want at most 500 statuses and unknown", n)
 	}
 }
 
-func TestGaugesTellWhatHoldsAnAppUp(t *testing.T) {
+func TestGaugesShowStopsAndPauses(t *testing.T) {
 	t.Parallel()
 	m := metrics.New()
 	var fails error
 	until := time.Unix(1_800_000_000, 0)
 	m.Watch(func(context.Context) (map[string][]status.App, error) {
-		return map[string][]status.App{"nova": {{App: "shop", Factor: 0.5, AllParked: 3, Holds: []status.Hold{
+		return map[string][]status.App{"nova": {{App: "shop", Factor: 0.5, AllParked: 3, Pauses: []status.Pause{
 			{Kind: "config", State: status.Probing, Until: until},
 			{Kind: "quota", Bucket: "channel:any text", Until: until},
 			{Kind: "quota", Bucket: "channel:of a job", Until: until.Add(time.Hour)},
@@ -148,9 +149,9 @@ func TestGaugesTellWhatHoldsAnAppUp(t *testing.T) {
 		`postrider_paused_until_seconds{app="shop",bucket="channel",vendor="nova"} 1.8000036e+09`,
 	)
 	if text := strings.Join(lines(t, m), "\n"); strings.Contains(text, "any text") || strings.Contains(text, `paused_until_seconds{app="bank"`) {
-		t.Errorf("too much is told:\n%s", text)
+		t.Errorf("unbounded or unwanted labels:\n%s", text)
 	}
-	fails = errors.New("redis is away")
+	fails = errors.New("redis cannot be reached")
 	want(t, m, `postrider_limits_readable 0`)
 }
 

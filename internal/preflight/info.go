@@ -50,7 +50,7 @@ func role(all info) Finding {
 	case all["cluster_enabled"] == "1", all["redis_mode"] == "cluster":
 		return Finding{What: what, Fault: noCluster}
 	case all["role"] == "slave":
-		return Finding{What: what, Fault: fmt.Sprintf("is replica of %s:%s: name the primary in redis.url", all["master_host"], all["master_port"])}
+		return Finding{What: what, Fault: fmt.Sprintf("is replica (of %s:%s): name the primary in redis.url", all["master_host"], all["master_port"])}
 	}
 	return Finding{What: what}
 }

@@ -82,7 +82,7 @@ func TestARedisIsChecked(t *testing.T) {
 			"redis role": "fault: is a Redis Cluster, which is not supported yet: use one Redis, or Sentinel",
 		}},
 		{"a replica", []string{"--replicaof", "127.0.0.1 1"}, map[string]string{
-			"redis role": "fault: is replica of 127.0.0.1:1: name the primary in redis.url",
+			"redis role": "fault: is replica (of 127.0.0.1:1): name the primary in redis.url",
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

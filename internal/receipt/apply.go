@@ -11,21 +11,20 @@ import (
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
-// item is one receipt on its way to a ledger.
+// item is a receipt to be applied.
 type item struct {
 	vendors.Receipt
 	app, vendor string
-	came        time.Time
+	received    time.Time
 }
 
-// counted is what a receipt counts as in a ledger; what is still on its way
-// counts as nothing.
+// counted maps events to what ledgers count. Other events, such as a message that
+// is still on its way, are not counted.
 var counted = map[vendors.Event]wire.Receipt{
 	vendors.Arrived: wire.Arrived, vendors.Clicked: wire.Clicked, vendors.Failed: wire.Failed,
 }
 
-// apply brings receipts to the ledgers and the feed. To apply them twice is to
-// apply them once.
+// apply applies receipts to the ledgers and the feed. It is idempotent.
 func (c *Consumer) apply(ctx context.Context, entries []entry) error {
 	var all []item
 	for _, e := range entries {
@@ -58,14 +57,14 @@ func (c *Consumer) apply(ctx context.Context, entries []entry) error {
 	return nil
 }
 
-// guardSource has receipts judged among themselves: the answers to the requests
-// were good, and would hide that nearly all receipts are bad.
+// guardSource makes the guard count receipts separately: answers to requests are
+// mostly good, and would hide that nearly all receipts are bad.
 const guardSource = "receipts"
 
-// feed hands invalid tokens to the feed, with how many tokens were heard of.
+// feed adds invalid tokens to the feed, with the number of all tokens that receipts were about.
 func (c *Consumer) feed(ctx context.Context, all []item, invalid []ledger.InvalidToken) error {
 	type account struct{ app, vendor string }
-	var found []*ledger.Found // in the order in which they came
+	var found []*ledger.Found // in the order of the receipts
 	index := map[account]int{}
 	of := func(app, vendor string) *ledger.Found {
 		k := account{app, vendor}
@@ -100,9 +99,9 @@ func (c *Consumer) feed(ctx context.Context, all []item, invalid []ledger.Invali
 	return nil
 }
 
-// invalid are the receipts that say of a token that it is dead, switched off or
-// replaced. A receipt without a job counts as well, since it has proved itself,
-// but not if the vendor names another app: then the token is that app's.
+// invalid returns the tokens that receipts report as invalid, switched off or
+// replaced. A receipt without a job counts too, since it was authenticated, unless
+// the vendor names another app: then the token belongs to that app.
 func (c *Consumer) invalid(all []item, jobs []string) []ledger.InvalidToken {
 	var out []ledger.InvalidToken
 	for i, it := range all {
@@ -113,24 +112,25 @@ func (c *Consumer) invalid(all []item, jobs []string) []ledger.InvalidToken {
 		row, known := a.Codes.Lookup(it.Code.Level, it.Code.Code)
 		if !known {
 			c.Log.Warn().Str("app", it.app).Str("vendor", it.vendor).Str("code", it.Code.String()).
-				Msg("a receipt has a code that no table has")
+				Msg("a receipt has an unknown code: its token is not reported as invalid")
 		}
 		if row.Action == classify.NoAction || row.Action == classify.Replace && it.Replacement == "" {
 			continue
 		}
 		out = append(out, ledger.InvalidToken{
 			App: it.app, Vendor: it.vendor, Token: it.Token, Code: row.Key(), Reason: cmp.Or(it.Code.Text, row.Meaning),
-			Job: jobs[i], Action: string(row.Action), Replacement: it.Replacement, At: when(it),
+			Job: jobs[i], Action: string(row.Action), Replacement: it.Replacement, At: receiptTime(it),
 		})
 	}
 	return out
 }
 
-// when is the vendor's time of a receipt, which an application compares with
-// the time at which a phone registered, or the time at which it came.
-func when(it item) time.Time {
-	if it.At.IsZero() || it.At.After(it.came) {
-		return it.came
+// receiptTime is the vendor's time of a receipt, which an application compares with
+// the time at which a phone registered. If that is missing or in the future, it is
+// the time at which the receipt was received.
+func receiptTime(it item) time.Time {
+	if it.At.IsZero() || it.At.After(it.received) {
+		return it.received
 	}
 	return it.At
 }

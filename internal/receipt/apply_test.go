@@ -13,7 +13,7 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-// statuses is a call of Huawei's; each item is "token status".
+// statuses is a call from Huawei; each item is "token status".
 func statuses(tag string, items ...string) string {
 	var s []string
 	for _, it := range items {
@@ -25,7 +25,7 @@ func statuses(tag string, items ...string) string {
 
 const at = "2023-11-14T22:13:20.000Z" // 1700000000000
 
-func TestReceiptsAreCountedBesideTheLedger(t *testing.T) {
+func TestReceiptsAreCountedInTheLedger(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.enqueue("huawei", map[string][]string{"many": {"a", "b", "c", "d"}, "one": {"z"}})
@@ -37,7 +37,7 @@ func TestReceiptsAreCountedBesideTheLedger(t *testing.T) {
 	r.meter.want(t, map[string]int{"shop huawei arrived": 2, "shop huawei failed": 1, "shop huawei pending": 1})
 }
 
-func TestAReceiptThatComesAgainIsCountedOnce(t *testing.T) {
+func TestARepeatedReceiptIsCountedOnce(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.enqueue("huawei", map[string][]string{"many": {"a", "b"}, "one": {"z"}})
@@ -53,7 +53,7 @@ func TestAReceiptThatComesAgainIsCountedOnce(t *testing.T) {
 	)
 }
 
-func TestSeveralReceiptsOfATokenStandSideBySide(t *testing.T) {
+func TestSeveralReceiptsOfATokenAreAllCounted(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.enqueue("xiaomi", map[string][]string{"one": {"a"}, "two": {"b", "c"}})
@@ -78,10 +78,10 @@ func TestASingleLedgerKeepsItsOutcomeAndCodes(t *testing.T) {
 	st, err := r.book.Status(t.Context(), "one")
 	r.must(err)
 	if st.Delivered != 1 || st.Codes["huawei/response/80000000"] != 2 {
-		t.Errorf("the ledger became %+v", st)
+		t.Errorf("the ledger is now %+v", st)
 	}
 	if ttl := r.rdb.TTL(t.Context(), wire.JobKey("one")).Val(); ttl <= 0 || ttl > time.Hour {
-		t.Errorf("the ledger now lives for %v, want what it had", ttl)
+		t.Errorf("the ledger expires in %v, want its expiry unchanged", ttl)
 	}
 }
 
@@ -95,7 +95,7 @@ func TestALargeJobNeedsNoFieldForEachToken(t *testing.T) {
 	r.drain()
 	r.want("large", 3, 0, 0)
 	if n := r.rdb.HLen(t.Context(), wire.SentKey("shop", "huawei", tag)).Val(); n != 1 {
-		t.Errorf("%d fields were noted, want 1", n)
+		t.Errorf("%d fields were stored, want 1", n)
 	}
 }
 
@@ -117,15 +117,15 @@ func TestManyTokensAreCountedExactly(t *testing.T) {
 	r.must(err)
 	for _, k := range keys {
 		if enc := r.rdb.ObjectEncoding(t.Context(), k).Val(); enc != "intset" {
-			t.Errorf("%s is kept as a %s, want an intset", k, enc)
+			t.Errorf("%s is stored as a %s, want an intset", k, enc)
 		}
 		if ttl := r.rdb.TTL(t.Context(), k).Val(); ttl <= 0 {
-			t.Errorf("%s is kept forever", k)
+			t.Errorf("%s has no expiry", k)
 		}
 	}
 }
 
-func TestWhatAReceiptSaysOfATokenGoesToTheFeed(t *testing.T) {
+func TestInvalidTokensInReceiptsEnterTheFeed(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.enqueue("huawei", map[string][]string{"h": {"gone", "quiet", "fine"}})
@@ -158,10 +158,10 @@ func TestATokenEntersTheFeedOnceADay(t *testing.T) {
 	}
 	marks := r.rdb.Keys(t.Context(), "postrider:fed:*").Val()
 	if len(marks) != 1 || strings.Contains(marks[0], "gone") {
-		t.Fatalf("the marks are %q, want one that does not show the token", marks)
+		t.Fatalf("the marks are %q, want one that does not contain the token", marks)
 	}
 	if ttl := r.rdb.TTL(t.Context(), marks[0]).Val(); ttl != 24*time.Hour && ttl.Round(time.Minute) != 24*time.Hour {
-		t.Errorf("the mark stays for %v, want a day", ttl)
+		t.Errorf("the mark expires in %v, want a day", ttl)
 	}
 	r.must(r.rdb.Del(t.Context(), marks[0]).Err()) // a day later
 	r.deliver("huawei", statuses(tag, "gone 2"))
@@ -171,7 +171,7 @@ func TestATokenEntersTheFeedOnceADay(t *testing.T) {
 	}
 }
 
-func TestATimeThatIsStillToComeIsNotBelieved(t *testing.T) {
+func TestATimeInTheFutureIsReplaced(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.deliver("huawei", strings.Replace(statuses(tag, "gone 2"), "1700000000000", "1900000000000", 1))
@@ -179,20 +179,20 @@ func TestATimeThatIsStillToComeIsNotBelieved(t *testing.T) {
 	r.wantFeed("shop huawei gone huawei/receipt/2 delete -  2026-11-21T09:00:00.000Z")
 }
 
-func TestWhatIsUnknownDoesNoHarm(t *testing.T) {
+func TestUnknownTagsTokensAndCodesDoNoHarm(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		body string
 		feed int
 		sums map[string]int
 	}{
-		"an unknown tag":                    {statuses("no-such-tag", "a 0"), 0, map[string]int{"shop huawei unknown": 1}},
-		"no tag":                            {statuses("", "a 0"), 0, map[string]int{"shop huawei unknown": 1}},
-		"a dead token under an unknown tag": {statuses("no-such-tag", "a 2"), 1, map[string]int{"shop huawei unknown": 1}},
-		"a dead token of another app":       {strings.Replace(statuses("no-such-tag", "a 2"), "100000001", "9", 1), 0, map[string]int{"shop huawei unknown": 1}},
-		"a token that was not sent":         {statuses(tag, "never 0"), 0, map[string]int{"shop huawei unknown": 1}},
-		"an unknown code":                   {statuses(tag, "a 999999"), 0, map[string]int{"shop huawei failed": 1}},
-		"items that are none":               {`{"statuses":[{},7,null]}`, 0, map[string]int{}},
+		"an unknown tag":                  {statuses("no-such-tag", "a 0"), 0, map[string]int{"shop huawei unknown": 1}},
+		"no tag":                          {statuses("", "a 0"), 0, map[string]int{"shop huawei unknown": 1}},
+		"an invalid token, unknown tag":   {statuses("no-such-tag", "a 2"), 1, map[string]int{"shop huawei unknown": 1}},
+		"an invalid token of another app": {strings.Replace(statuses("no-such-tag", "a 2"), "100000001", "9", 1), 0, map[string]int{"shop huawei unknown": 1}},
+		"a token that was not sent":       {statuses(tag, "never 0"), 0, map[string]int{"shop huawei unknown": 1}},
+		"an unknown code":                 {statuses(tag, "a 999999"), 0, map[string]int{"shop huawei failed": 1}},
+		"malformed items":                 {`{"statuses":[{},7,null]}`, 0, map[string]int{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -208,7 +208,7 @@ func TestWhatIsUnknownDoesNoHarm(t *testing.T) {
 	}
 }
 
-func TestAReceiptWhoseLedgerIsGoneMakesNone(t *testing.T) {
+func TestAReceiptCreatesNoLedger(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.enqueue("huawei", map[string][]string{"h": {"a", "b"}})
@@ -216,12 +216,11 @@ func TestAReceiptWhoseLedgerIsGoneMakesNone(t *testing.T) {
 	r.deliver("huawei", statuses(tag, "a 0"))
 	r.drain()
 	if r.rdb.Exists(t.Context(), wire.JobKey("h")).Val() != 0 {
-		t.Error("a receipt made a ledger")
+		t.Error("a receipt created a ledger")
 	}
 }
 
-// The worker that read the entries has applied them and died before it could
-// acknowledge them.
+// A worker applied the entries and died before it acknowledged them.
 func TestACrashBetweenApplyingAndAcknowledgingCountsNothingTwice(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -229,7 +228,7 @@ func TestACrashBetweenApplyingAndAcknowledgingCountsNothingTwice(t *testing.T) {
 	r.deliver("huawei", statuses(tag, "a 0", "b 2", "z 0"))
 	raw := r.rdb.XRange(t.Context(), wire.ReceiptStream, "-", "+").Val()
 	r.drain()
-	// The same entry lies in the stream once more, pending with a worker that is gone.
+	// The same entry is in the stream again, pending for a dead worker.
 	r.must(r.rdb.XAdd(t.Context(), &redis.XAddArgs{Stream: wire.ReceiptStream, Values: raw[0].Values}).Err())
 	r.must(r.rdb.XReadGroup(t.Context(), &redis.XReadGroupArgs{
 		Group: "workers", Consumer: "gone", Streams: []string{wire.ReceiptStream, ">"},
@@ -244,7 +243,7 @@ func TestACrashBetweenApplyingAndAcknowledgingCountsNothingTwice(t *testing.T) {
 	}
 }
 
-func TestAWorkerThatEndsLeavesNoConsumerBehind(t *testing.T) {
+func TestAStoppedWorkerRemovesItsConsumer(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.deliver("huawei", statuses(tag, "a 0"))
@@ -264,16 +263,16 @@ func TestAnEntryOfANewerVersionWaits(t *testing.T) {
 	r.await("only the newer one is left", func() bool { return r.rdb.XLen(t.Context(), wire.ReceiptStream).Val() == 1 })
 	stop()
 	if left := r.rdb.XRange(t.Context(), wire.ReceiptStream, "-", "+").Val(); left[0].Values["v"] != "2" {
-		t.Errorf("what is left is %v, want the newer entry", left)
+		t.Errorf("%v is left, want the newer entry", left)
 	}
 }
 
-func TestWhatIsNotedGoesAwayByItself(t *testing.T) {
+func TestTheJobsOfSentMessagesExpire(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.enqueue("huawei", map[string][]string{"h": {"a"}})
 	key := wire.SentKey("shop", "huawei", tag)
 	if ttl := r.rdb.TTL(t.Context(), key).Val(); ttl <= 0 || ttl > time.Hour {
-		t.Errorf("%s is kept for %v, want an hour", key, ttl)
+		t.Errorf("%s expires in %v, want an hour", key, ttl)
 	}
 }

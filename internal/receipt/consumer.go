@@ -15,51 +15,51 @@ import (
 const (
 	// perRead is the most entries that are applied together.
 	perRead = 20
-	// claimEvery is how often a worker looks for what another one left, and
-	// claimIdle how long that must have lain.
+	// claimEvery is the time between two searches for entries that another worker
+	// has read and not acknowledged for claimIdle.
 	claimEvery = 10 * time.Second
 	claimIdle  = 30 * time.Second
-	// applyTime ends the work on what was read.
-	applyTime = 10 * time.Second
-	// rest is the wait while Redis is away.
-	rest = time.Second
+	// applyTimeout bounds the work on one read.
+	applyTimeout = 10 * time.Second
+	// retryWait is the wait after an error of Redis.
+	retryWait = time.Second
 )
 
-// Consumer applies receipts, together with those of other workers.
+// Consumer applies receipts, sharing the stream with the consumers of other workers.
 type Consumer struct {
 	Config
 	Ledger *ledger.Store
 }
 
-// Run applies receipts until ctx ends, and finishes what it has read. An entry
-// is acknowledged only after it was applied, and applying it again changes
-// nothing: what a worker leaves behind is applied by another.
+// Run applies receipts until ctx ends, and finishes the entries that it has read.
+// An entry is acknowledged only after it was applied, and applying is idempotent,
+// so another worker applies entries that this one leaves.
 func (c *Consumer) Run(ctx context.Context) {
-	in, told := &coord.StreamReader{
+	in, logged := &coord.StreamReader{
 		Redis: c.Store.Redis, Stream: wire.ReceiptStream, PerRead: perRead, ClaimEvery: claimEvery, ClaimIdle: claimIdle,
 	}, false
 	for ctx.Err() == nil {
 		all, _, err := in.Read(ctx)
 		if err == nil {
-			err = c.work(ctx, in, all)
+			err = c.applyAndAcknowledge(ctx, in, all)
 		}
 		if err != nil && ctx.Err() == nil {
-			if !told {
-				c.Log.Error().Err(err).Msg("receipts wait: they are applied later")
+			if !logged {
+				c.Log.Error().Err(err).Msg("apply receipts: they stay in the stream and are applied later")
 			}
-			coord.Sleep(ctx, rest)
+			coord.Sleep(ctx, retryWait)
 		}
-		told = err != nil
+		logged = err != nil
 	}
 	in.Leave(context.WithoutCancel(ctx))
 }
 
-// work applies entries and acknowledges them.
-func (c *Consumer) work(ctx context.Context, in *coord.StreamReader, all []redis.XMessage) error {
+// applyAndAcknowledge applies entries and acknowledges them.
+func (c *Consumer) applyAndAcknowledge(ctx context.Context, in *coord.StreamReader, all []redis.XMessage) error {
 	if len(all) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), applyTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), applyTimeout)
 	defer cancel()
 	var entries []entry
 	var done []string
@@ -67,9 +67,9 @@ func (c *Consumer) work(ctx context.Context, in *coord.StreamReader, all []redis
 		e, err := readEntry(m)
 		switch {
 		case errors.Is(err, errNewer):
-			continue // it comes again, perhaps to a worker that can read it
+			continue // it stays in the stream until a worker can read it
 		case err != nil:
-			c.Log.Error().Err(err).Str("entry", m.ID).Msg("an unreadable entry of the receipts was dropped")
+			c.Log.Error().Err(err).Str("entry", m.ID).Msg("dropped an unreadable entry of the receipt stream")
 			c.Meter.Receipt("", "", Unknown, 1)
 		default:
 			entries = append(entries, e)

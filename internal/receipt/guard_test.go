@@ -12,7 +12,7 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-func TestReceiptsThatCallNearlyAllInvalidAreHeld(t *testing.T) {
+func TestReceiptsThatCallNearlyAllInvalidAreQuarantined(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ arrived, gone, fed, held int }{
 		"nearly all": {1, 30, 0, 30},
@@ -24,7 +24,7 @@ func TestReceiptsThatCallNearlyAllInvalidAreHeld(t *testing.T) {
 			r := newRig(t)
 			var log bytes.Buffer
 			r.book.Guard, r.cfg.Log = ledger.Guard{Min: 20, Ratio: 0.9}, zerolog.New(&log)
-			// The requests were all answered with success: that must not hide it.
+			// Successful answers to the requests must not hide bad receipts.
 			if _, _, err := r.book.Feed(t.Context(), ledger.Found{App: "shop", Vendor: "huawei", Answered: 1000}); err != nil {
 				t.Fatal(err)
 			}
@@ -39,7 +39,7 @@ func TestReceiptsThatCallNearlyAllInvalidAreHeld(t *testing.T) {
 			r.drain()
 			fed, held := r.rdb.XLen(t.Context(), wire.InvalidStream).Val(), r.rdb.XLen(t.Context(), wire.HeldStream).Val()
 			if int(fed) != c.fed || int(held) != c.held || r.meter.fed != c.fed || r.meter.held != c.held {
-				t.Errorf("%d fed and %d held, counted as %d and %d, want %d and %d", fed, held, r.meter.fed, r.meter.held, c.fed, c.held)
+				t.Errorf("%d in the feed and %d in quarantine, counted as %d and %d, want %d and %d", fed, held, r.meter.fed, r.meter.held, c.fed, c.held)
 			}
 			if alarms := strings.Count(log.String(), `"level":"error"`); alarms != min(1, c.held) {
 				t.Errorf("%d alarms:\n%s", alarms, log.String())

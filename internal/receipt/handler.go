@@ -17,41 +17,42 @@ import (
 )
 
 const (
-	// maxBody is the longest call that is read, in bytes. Huawei sends 100
+	// maxBody is the longest request that is read, in bytes. Huawei sends 100
 	// receipts at once, and used to send 1,000.
 	maxBody = 4 << 20
-	// bodyTime is how long a caller may take to send it.
-	bodyTime = 10 * time.Second
-	// keepTime bounds the write to Redis: Tencent wants its answer within 2 s.
-	keepTime = 1500 * time.Millisecond
+	// bodyTimeout is how long a vendor may take to send the request.
+	bodyTimeout = 10 * time.Second
+	// storeTimeout bounds the write to Redis: Tencent requires the answer within 2 s.
+	storeTimeout = 1500 * time.Millisecond
 )
 
 // The reasons for which a call with receipts is refused.
 const (
-	unproven   = "unproven"
-	unreadable = "unreadable"
-	tooLong    = "too-long"
-	notKept    = "not-kept" // Redis is away; the vendor may send it again
+	unauthenticated = "unproven"
+	unreadable      = "unreadable"
+	tooLong         = "too-long"
+	notStored       = "not-kept" // Redis cannot be reached; the vendor may send it again
 )
 
-// sayAgain is how often the log tells of what was refused of an app at a vendor:
-// anybody can send calls that prove nothing.
-const sayAgain = 10 * time.Second
+// logInterval is the shortest time between two log lines about refused calls of one
+// account: anyone can send calls without authentication.
+const logInterval = 10 * time.Second
 
 // Handler answers /receipts/{app}/{vendor} and /receipts/{app}/{vendor}/{secret}:
-// 404 where no receipts are taken, 403 without proof, 400 for what cannot be
-// read, 503 while Redis is away, and else the vendor's own kind of 200 once the
-// receipts are kept. No answer tells why; a counter does, and the log with a line
-// for each app and vendor from time to time. It is safe for concurrent use.
+// 404 if the account accepts no receipts, 403 without authentication, 400 for an
+// unreadable body, 503 if Redis cannot be reached, and otherwise 200 in the form
+// that the vendor requires, after the receipts were stored. No answer gives a
+// reason; a counter and a rate-limited log line for each account do. It is safe for
+// concurrent use.
 type Handler struct {
 	Config
 
-	hush logging.Limiter
+	limiter logging.Limiter
 }
 
 // NewHandler returns a Handler.
 func NewHandler(c Config) *Handler {
-	return &Handler{Config: c, hush: logging.Limiter{Interval: sayAgain, Now: c.Now}}
+	return &Handler{Config: c, limiter: logging.Limiter{Interval: logInterval, Now: c.Now}}
 }
 
 // ServeHTTP answers one call.
@@ -68,7 +69,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	c, status := h.call(w, r, a)
 	if status == 0 {
-		status = h.take(r, a, c)
+		status = h.accept(r, a, c)
 	}
 	if status != http.StatusOK {
 		refuse(w, status)
@@ -78,11 +79,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, a.Spec.Receipts.Reply)
 }
 
-// call reads the request whole; a status other than 0 refuses it.
+// call reads the request; a status other than 0 refuses it.
 func (h *Handler) call(w http.ResponseWriter, r *http.Request, a *account.Account) (*vendors.ReceiptCall, int) {
 	now := h.now()
-	// Not every ResponseWriter has deadlines; the server's own does.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime))
+	// Only the server's own ResponseWriter supports deadlines.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	var long *http.MaxBytesError
 	switch {
@@ -98,12 +99,12 @@ func (h *Handler) call(w http.ResponseWriter, r *http.Request, a *account.Accoun
 	}, 0
 }
 
-// take checks the proof, reads the receipts and keeps them. It answers a status.
-func (h *Handler) take(r *http.Request, a *account.Account, c *vendors.ReceiptCall) int {
+// accept authenticates the call, reads the receipts and stores them. It returns the status.
+func (h *Handler) accept(r *http.Request, a *account.Account, c *vendors.ReceiptCall) int {
 	how := a.Spec.Receipts
 	signed := how.Verify != nil && how.Verify(c)
-	if !signed && !same(r.PathValue("secret"), a.Receipts.Secret.Reveal()) || how.Ours != nil && !how.Ours(c) {
-		h.refused(a, unproven, nil)
+	if !signed && !equal(r.PathValue("secret"), a.Receipts.Secret.Reveal()) || how.Ours != nil && !how.Ours(c) {
+		h.refused(a, unauthenticated, nil)
 		return http.StatusForbidden
 	}
 	all, err := how.Read(c)
@@ -111,43 +112,43 @@ func (h *Handler) take(r *http.Request, a *account.Account, c *vendors.ReceiptCa
 		h.refused(a, unreadable, err)
 		return http.StatusBadRequest
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), keepTime)
+	ctx, cancel := context.WithTimeout(r.Context(), storeTimeout)
 	defer cancel()
 	if err := h.Store.Put(ctx, a.App, a.Spec.Name, all, c.Now); err != nil {
-		h.refused(a, notKept, err)
+		h.refused(a, notStored, err)
 		return http.StatusServiceUnavailable
 	}
 	return http.StatusOK
 }
 
-// refused counts a call that was refused, and tells of it if nothing of the kind
-// was told a moment ago. left_out is how many were not told since then.
+// refused counts a refused call, and logs it if no such call was logged recently.
+// left_out is how many were not logged since then.
 func (h *Handler) refused(a *account.Account, reason string, err error) {
 	h.Meter.Refused(a.Spec.Name, reason)
-	left, ok := h.hush.Allow(a.App + ":" + a.Spec.Name + ":" + reason)
+	omitted, ok := h.limiter.Allow(a.App + ":" + a.Spec.Name + ":" + reason)
 	if !ok {
 		return
 	}
-	level, text := zerolog.WarnLevel, "a receipt that does not prove itself was refused"
+	level, text := zerolog.WarnLevel, "refused a call with receipts: neither signature nor secret is valid"
 	switch reason {
 	case unreadable:
-		text = "a receipt that cannot be read was refused"
+		text = "refused a call with receipts: it cannot be read"
 	case tooLong:
-		text = "a call with receipts is too long, and was refused"
-	case notKept:
-		level, text = zerolog.ErrorLevel, "receipts could not be kept: the vendor may send them again"
+		text = "refused a call with receipts: it is too long"
+	case notStored:
+		level, text = zerolog.ErrorLevel, "store receipts: the vendor got an error and may send them again"
 	}
 	e := h.Log.WithLevel(level).Err(err).Str("app", a.App).Str("vendor", a.Spec.Name)
-	if left > 0 {
-		e = e.Int("left_out", left)
+	if omitted > 0 {
+		e = e.Int("left_out", omitted)
 	}
 	e.Msg(text)
 }
 
 func refuse(w http.ResponseWriter, status int) { http.Error(w, http.StatusText(status), status) }
 
-// same compares in a time that tells nothing of either.
-func same(a, b string) bool {
+// equal compares in constant time.
+func equal(a, b string) bool {
 	x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b))
 	return subtle.ConstantTimeCompare(x[:], y[:]) == 1
 }

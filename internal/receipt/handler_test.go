@@ -19,7 +19,7 @@ import (
 
 const path = "/receipts/shop/"
 
-// good is a call of each vendor's that can be read.
+// good is a readable call from each vendor.
 var good = map[string]string{
 	"huawei":  `{"statuses":[{"biTag":"` + tag + `","token":"t","status":0,"timestamp":1700000000000}]}`,
 	"harmony": `{"statuses":[{"biTag":"` + tag + `","token":"t","deliveryStatus":{"result":0,"timestamp":1700000000000}}]}`,
@@ -31,7 +31,7 @@ var good = map[string]string{
 	"tim":     `{"Events":[{"DataId":"` + tag + `","To_Account":"t","PushStage":2,"ErrCode":0}]}`,
 }
 
-// replies are what the vendors' documents ask for; others read the status alone.
+// replies are the bodies that the vendors' documents require; other vendors read only the status.
 var replies = map[string]string{
 	"huawei":  `{"code":"0","message":"success"}`,
 	"harmony": `{"code":"0","message":"success"}`,
@@ -46,7 +46,7 @@ func query(vendor string) string {
 	return ""
 }
 
-func TestEveryVendorsReceiptHasToProveItself(t *testing.T) {
+func TestReceiptsOfEveryVendorMustBeAuthenticated(t *testing.T) {
 	t.Parallel()
 	for vendor, body := range good {
 		for name, c := range map[string]struct {
@@ -56,12 +56,12 @@ func TestEveryVendorsReceiptHasToProveItself(t *testing.T) {
 			"with the secret in the path":   {path + vendor + "/a%20secret%2Fof%20ours", body, 200},
 			"with another secret":           {path + vendor + "/another", body, 403},
 			"with an empty secret":          {path + vendor + "/%20", body, 403},
-			"without any proof":             {path + vendor, body, 403},
+			"without secret":                {path + vendor, body, 403},
 			"of an app without a secret":    {"/receipts/shy/" + vendor + "/", body, 404},
 			"of an app without, with one":   {"/receipts/shy/" + vendor + "/x", body, 404},
 			"of an unknown app":             {"/receipts/none/" + vendor + "/a%20secret%2Fof%20ours", body, 404},
 			"that cannot be read":           {path + vendor + "/a%20secret%2Fof%20ours", "<html>", 400},
-			"that cannot be read, unproven": {path + vendor, "<html>", 403},
+			"unreadable and without secret": {path + vendor, "<html>", 403},
 			"that is empty":                 {path + vendor + "/a%20secret%2Fof%20ours", "", 400},
 			"of 4 MiB and more":             {path + vendor + "/a%20secret%2Fof%20ours", strings.Repeat(" ", 4<<20) + body, 413},
 		} {
@@ -76,10 +76,10 @@ func TestEveryVendorsReceiptHasToProveItself(t *testing.T) {
 					t.Errorf("got %s, want %s", text, want)
 				}
 				if kept := r.rdb.XLen(t.Context(), wire.ReceiptStream).Val(); (kept == 1) != (status == http.StatusOK) {
-					t.Errorf("%d entries were kept with %d", kept, status)
+					t.Errorf("%d entries were stored with status %d", kept, status)
 				}
 				if strings.Contains(text, secret) || strings.Contains(text, "shop") {
-					t.Errorf("the answer tells too much: %s", text)
+					t.Errorf("the answer contains a secret or the app: %s", text)
 				}
 			})
 		}
@@ -103,7 +103,7 @@ func TestOnlyPostIsAllowed(t *testing.T) {
 	}
 }
 
-// callbackID signs as Huawei's document says it does, without our code.
+// callbackID signs as Huawei's document describes it, without using our code.
 func callbackID(at time.Time, nonce, user, key, separator string) string {
 	ms := strconv.FormatInt(at.UnixMilli(), 10)
 	mac := hmac.New(sha256.New, []byte(key))
@@ -128,13 +128,13 @@ func TestHuaweisSignature(t *testing.T) {
 		"earlier than that":               {callbackID(r.now.Add(15*time.Minute+time.Millisecond), nonce, "receipts", secret, "; "), 403},
 		"with another key":                {callbackID(r.now, nonce, "receipts", "another", "; "), 403},
 		"with another user":               {callbackID(r.now, nonce, "someone", secret, "; "), 403},
-		"with another nonce put in":       {strings.Replace(right, nonce, "83ddc4a2", 1), 403},
-		"with another time put in":        {strings.Replace(right, "timestamp=1", "timestamp=2", 1), 403},
+		"with a replaced nonce":           {strings.Replace(right, nonce, "83ddc4a2", 1), 403},
+		"with a replaced time":            {strings.Replace(right, "timestamp=1", "timestamp=2", 1), 403},
 		"with the time a digit longer":    {strings.Replace(right, "; nonce=8", "8; nonce=", 1), 403},
-		"with a value that is no base64":  {strings.Replace(right, "value=", "value=!", 1), 403},
+		"with a value that is not base64": {strings.Replace(right, "value=", "value=!", 1), 403},
 		"with an empty value":             {right[:strings.Index(right, "value=")+len("value=")], 403},
 		"without a time":                  {strings.Replace(right, "timestamp=", "time=", 1), 403},
-		"with a header that says nothing": {"X-HUAWEI-CALLBACK-ID: ;;;=", 403},
+		"with an empty header":            {"X-HUAWEI-CALLBACK-ID: ;;;=", 403},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -148,7 +148,7 @@ func TestHuaweisSignature(t *testing.T) {
 	}
 }
 
-func TestHonorTakesNoSignatureForProof(t *testing.T) {
+func TestHonorsReceiptsAreNotAuthenticatedByASignature(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	if status, _ := r.post(path+"honor", good["honor"], callbackID(r.now, "n", "receipts", secret, "; ")); status != http.StatusForbidden {
@@ -189,7 +189,7 @@ func TestTencentsSign(t *testing.T) {
 		"too late":                   {signed("1400000001", secret, now.Add(-16*time.Minute)), 403},
 		"of another app":             {signed("1400000002", secret, now), 403},
 		"with another key":           {signed("1400000001", "another", now), 403},
-		"with another time put in":   {strings.Replace(signed("1400000001", secret, now), "RequestTime=1", "RequestTime=01", 1), 403},
+		"with a replaced time":       {strings.Replace(signed("1400000001", secret, now), "RequestTime=1", "RequestTime=01", 1), 403},
 		"with neither sign nor time": {"?SdkAppid=1400000001", 403},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -207,8 +207,8 @@ func TestTencentsSign(t *testing.T) {
 	})
 }
 
-// Anybody can post what proves nothing, and must not fill the log with it.
-func TestCallsThatAreRefusedAreCountedAndToldFromTimeToTime(t *testing.T) {
+// Anyone can post calls without authentication; they must not fill the log.
+func TestRefusedCallsAreCountedAndLoggedAtALimitedRate(t *testing.T) {
 	t.Parallel()
 	right := "/a%20secret%2Fof%20ours"
 	for reason, c := range map[string]struct{ path, body string }{
@@ -221,7 +221,7 @@ func TestCallsThatAreRefusedAreCountedAndToldFromTimeToTime(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
 			if reason == "not-kept" {
-				r.must(r.rdb.Set(t.Context(), wire.ReceiptStream, "no stream", 0).Err())
+				r.must(r.rdb.Set(t.Context(), wire.ReceiptStream, "not a stream", 0).Err())
 			}
 			calls := 2000
 			if reason == "too-long" {
@@ -237,12 +237,12 @@ func TestCallsThatAreRefusedAreCountedAndToldFromTimeToTime(t *testing.T) {
 			r.post(path+"huawei"+c.path, c.body)
 			got := r.lines()
 			if want := fmt.Sprintf(`"left_out":%d`, calls-1); len(got) != 2 || !strings.Contains(got[1], want) || !strings.Contains(got[1], `"vendor":"huawei"`) {
-				t.Errorf("after ten seconds the log is %q, want one line more with %s", got, want)
+				t.Errorf("after ten seconds the log is %q, want one more line with %s", got, want)
 			}
 			r.meter.want(t, map[string]int{"refused huawei " + reason: calls + 1})
 		})
 	}
-	t.Run("each app and vendor is told", func(t *testing.T) {
+	t.Run("each account is logged", func(t *testing.T) {
 		t.Parallel()
 		r := newRig(t)
 		for _, vendor := range []string{"huawei", "oppo", "huawei"} {
@@ -254,10 +254,10 @@ func TestCallsThatAreRefusedAreCountedAndToldFromTimeToTime(t *testing.T) {
 	})
 }
 
-func TestAReceiptThatCannotBeKeptIsNotAcknowledged(t *testing.T) {
+func TestAReceiptThatCannotBeStoredIsNotAcknowledged(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.must(r.rdb.Set(t.Context(), wire.ReceiptStream, "no stream", 0).Err())
+	r.must(r.rdb.Set(t.Context(), wire.ReceiptStream, "not a stream", 0).Err())
 	if status, _ := r.post(path+"huawei/a%20secret%2Fof%20ours", good["huawei"]); status != http.StatusServiceUnavailable {
 		t.Errorf("got %d, want 503", status)
 	}

@@ -50,7 +50,7 @@ type rig struct {
 	log    bytes.Buffer // what the handler logs
 }
 
-// lines are those of the log.
+// lines returns the lines of the log.
 func (r *rig) lines() []string { return strings.Split(strings.TrimSpace(r.log.String()), "\n") }
 
 func newRig(t *testing.T) *rig {
@@ -70,7 +70,7 @@ func newRig(t *testing.T) *rig {
 	return r
 }
 
-// find knows the app shop at every vendor, and the app shy that takes no receipts.
+// find knows the app shop at every vendor, and the app shy, which accepts no receipts.
 func find(app, vendor string) (*account.Account, bool) {
 	spec, ok := registry.Find(vendor)
 	if !ok || app != "shop" && app != "shy" {
@@ -98,7 +98,7 @@ func (r *rig) must(err error) {
 	}
 }
 
-// post calls the handler and answers status and body.
+// post calls the handler and returns status and body.
 func (r *rig) post(path, body string, headers ...string) (int, string) {
 	r.Helper()
 	req := httptest.NewRequestWithContext(r.Context(), http.MethodPost, path, strings.NewReader(body))
@@ -111,7 +111,7 @@ func (r *rig) post(path, body string, headers ...string) (int, string) {
 	return w.Code, w.Body.String()
 }
 
-// deliver posts a receipt that is to be taken.
+// deliver posts a receipt, which must be accepted.
 func (r *rig) deliver(vendor, body string) {
 	r.Helper()
 	if status, text := r.post("/receipts/shop/"+vendor+"/a%20secret%2Fof%20ours", body); status != http.StatusOK {
@@ -119,7 +119,7 @@ func (r *rig) deliver(vendor, body string) {
 	}
 }
 
-// enqueue lays down jobs and notes that they were sent under the tag.
+// enqueue enqueues jobs and stores that they were sent with the tag.
 func (r *rig) enqueue(vendor string, jobs map[string][]string) {
 	r.Helper()
 	sent := dispatch.Sent{App: "shop", Vendor: vendor, Tag: tag, For: time.Hour, Tokens: map[string]string{}}
@@ -143,7 +143,7 @@ func (r *rig) drain() {
 	stop()
 }
 
-// start runs a consumer and answers how to end it.
+// start runs a consumer and returns a function that stops it.
 func (r *rig) start() (stop func()) {
 	ctx, cancel := context.WithCancel(r.Context())
 	var wg sync.WaitGroup
@@ -187,7 +187,7 @@ func (r *rig) want(job string, arrived, clicked, failed int) {
 	}
 }
 
-// feed is the feed's entries as "token code action replacement job at".
+// feed returns the feed's entries as "app vendor token code action replacement job at".
 func (r *rig) feed() []string {
 	r.Helper()
 	all, err := r.rdb.XRange(r.Context(), wire.InvalidStream, "-", "+").Result()

@@ -1,9 +1,10 @@
-// Package receipt takes the vendors' delivery receipts: it answers them at once
-// and keeps them in a stream, from which all workers together apply them to the
-// ledgers and to the feed of invalid tokens. A receipt changes no outcome.
+// Package receipt accepts the vendors' delivery receipts. It answers the vendor as
+// soon as the receipts are stored in a stream. From there all workers together
+// apply them to the ledgers and to the feed of invalid tokens. A receipt never
+// changes an outcome.
 //
-// It knows who may deliver receipts, whose message each belongs to, and Redis.
-// It refuses to know any vendor's format, and what a code means.
+// It knows how receipts are authenticated, which job each belongs to, and Redis.
+// It does not know any vendor's format, or what a code means.
 package receipt
 
 import (
@@ -14,21 +15,21 @@ import (
 	"github.com/postrider/postrider/internal/account"
 )
 
-// Find finds an account; what it answers may change at any time.
+// Find returns an account in force; the result may change at any time.
 type Find func(app, vendor string) (*account.Account, bool)
 
-// Unknown is the event of receipts that cannot be put to any account's message,
-// beside the vendors' events.
+// Unknown is the event, in addition to the vendors' events, of receipts for a
+// message that postrider does not know.
 const Unknown = "unknown"
 
 // Meter counts receipts.
 type Meter interface {
-	// Receipt counts n of them; event is a vendors.Event or Unknown.
+	// Receipt counts n receipts; event is a vendors.Event or Unknown.
 	Receipt(app, vendor, event string, n int)
-	// Refused counts a call with receipts that was not taken, by why: unproven,
-	// unreadable, too-long or not-kept.
+	// Refused counts a refused call with receipts. reason is unproven, unreadable,
+	// too-long or not-kept.
 	Refused(vendor, reason string)
-	// Invalid counts n entries that the feed got, or that are held.
+	// Invalid counts n entries that entered the feed or the quarantine (held).
 	Invalid(app, vendor string, n int, held bool)
 }
 

@@ -17,18 +17,18 @@ import (
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
-// Store keeps receipts until they are applied, and whose messages were sent. It
-// is safe for concurrent use.
+// Store stores receipts until they are applied, and which job each sent message
+// belongs to. It is safe for concurrent use.
 type Store struct{ Redis redis.UniversalClient }
 
-// perEntry is the most receipts of one entry of the stream.
+// perEntry is the most receipts in one entry of the stream.
 const perEntry = 500
 
-// version of the stream's entries.
+// version is the version of the stream's entries.
 const version = "1"
 
-// Put adds receipts to the stream. They are all there or, with an error,
-// perhaps some: a vendor that sends them again does no harm.
+// Put adds receipts to the stream. After an error, some of them may be stored; it
+// does no harm if the vendor sends them again.
 func (s *Store) Put(ctx context.Context, app, vendor string, all []vendors.Receipt, at time.Time) error {
 	if len(all) == 0 {
 		return nil
@@ -46,15 +46,15 @@ func (s *Store) Put(ctx context.Context, app, vendor string, all []vendors.Recei
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("keep receipts: %w", err)
+		return fmt.Errorf("store receipts: %w", err)
 	}
 	return nil
 }
 
-// Note remembers, in one round trip, whose messages are about to be sent. It
-// makes the Store a dispatch.Tracer.
+// Note stores, in one round trip, which jobs the messages that are about to be sent
+// belong to. It implements dispatch.Tracer.
 func (s *Store) Note(ctx context.Context, sent []dispatch.Sent) error {
-	// As a transaction: no key is left without its end.
+	// In a transaction, so that no key remains without an expiry.
 	_, err := s.Redis.TxPipelined(ctx, func(p redis.Pipeliner) error {
 		for _, n := range sent {
 			key := wire.SentKey(n.App, n.Vendor, n.Tag)
@@ -63,7 +63,7 @@ func (s *Store) Note(ctx context.Context, sent []dispatch.Sent) error {
 				values = append(values, "", n.Job)
 			}
 			for token, job := range n.Tokens {
-				values = append(values, short(token), job)
+				values = append(values, tokenField(token), job)
 			}
 			p.HSet(ctx, key, values...)
 			p.Expire(ctx, key, n.For)
@@ -71,30 +71,29 @@ func (s *Store) Note(ctx context.Context, sent []dispatch.Sent) error {
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("note what is sent: %w", err)
+		return fmt.Errorf("store the jobs of sent messages: %w", err)
 	}
 	return nil
 }
 
-// short is a token's field: the first half of its 128-bit hash in hex.
-func short(token string) string {
+// tokenField is the hash field of a token: the first half of its 128-bit hash in hex.
+func tokenField(token string) string {
 	return fmt.Sprintf("%016x", xxh3.HashString128(token).Hi)
 }
 
-// jobs answers the jobs of receipts, "" for those that are unknown, in one
-// round trip.
+// jobs returns the jobs of receipts in one round trip; "" for an unknown message.
 func (s *Store) jobs(ctx context.Context, all []item) ([]string, error) {
 	cmds := make([]*redis.SliceCmd, len(all))
 	_, err := s.Redis.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, it := range all {
 			if it.Tag != "" {
-				cmds[i] = p.HMGet(ctx, wire.SentKey(it.app, it.vendor, it.Tag), "", short(it.Token))
+				cmds[i] = p.HMGet(ctx, wire.SentKey(it.app, it.vendor, it.Tag), "", tokenField(it.Token))
 			}
 		}
 		return nil
 	})
 	if err != nil && !redis.HasErrorPrefix(err, "WRONGTYPE") {
-		return nil, fmt.Errorf("look for the jobs of receipts: %w", err)
+		return nil, fmt.Errorf("read the jobs of receipts: %w", err)
 	}
 	jobs := make([]string, len(all))
 	for i, cmd := range cmds {
@@ -103,14 +102,14 @@ func (s *Store) jobs(ctx context.Context, all []item) ([]string, error) {
 		}
 		for _, v := range cmd.Val() {
 			if job, ok := v.(string); ok {
-				jobs[i] = job // a token's own before the large job's
+				jobs[i] = job // the token's field, which comes last, overrides the large job's
 			}
 		}
 	}
 	return jobs, nil
 }
 
-// entry is one entry of the stream.
+// entry is an entry of the stream.
 type entry struct {
 	id          string
 	app, vendor string
@@ -126,17 +125,17 @@ func readEntry(m redis.XMessage) (entry, error) {
 	v, err := strconv.Atoi(text("v"))
 	switch {
 	case err != nil:
-		return e, errors.New("it has no version")
+		return e, errors.New("the entry has no version")
 	case strconv.Itoa(v) != version:
 		return e, errNewer
 	}
 	ms, err := strconv.ParseInt(text("at"), 10, 64)
 	if err != nil {
-		return e, errors.New("it has no time")
+		return e, errors.New("the entry has no time")
 	}
 	e.at = time.UnixMilli(ms)
 	if err := json.Unmarshal([]byte(text("receipts")), &e.receipts); err != nil {
-		return e, errors.New("its receipts are no JSON")
+		return e, errors.New("its receipts are not JSON")
 	}
 	return e, nil
 }

@@ -8,15 +8,15 @@ import (
 )
 
 // Cluster starts a Redis Cluster of one node that has all slots, and returns a
-// client for it: enough to refuse a script or command whose keys lie in
-// different slots. Both end with the test.
+// client of it. It refuses scripts and commands whose keys are in different slots.
+// Both end with the test.
 func Cluster(tb testing.TB) *redis.ClusterClient {
 	tb.Helper()
 	s := Start(tb, func(s *Server) { s.args = []string{"--cluster-enabled", "yes"} })
 	node := redis.NewClient(&redis.Options{Addr: s.addr})
-	defer node.Close() //nolint:errcheck // only sets the cluster up
+	defer node.Close() //nolint:errcheck // used only to set the cluster up
 	if err := node.ClusterAddSlotsRange(tb.Context(), 0, 16383).Err(); err != nil {
-		tb.Fatalf("give the node all slots: %v", err)
+		tb.Fatalf("assign all slots to the node: %v", err)
 	}
 	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{s.addr}})
 	tb.Cleanup(func() { _ = client.Close() })
@@ -24,12 +24,12 @@ func Cluster(tb testing.TB) *redis.ClusterClient {
 	return client
 }
 
-// await asks until done answers true, and fails the test when it never does.
+// await polls until done returns true, and fails the test after startTimeout.
 func await(tb testing.TB, done func() bool) {
 	tb.Helper()
 	again := time.NewTicker(5 * time.Millisecond)
 	defer again.Stop()
-	deadline := time.After(patience)
+	deadline := time.After(startTimeout)
 	for !done() {
 		select {
 		case <-again.C:

@@ -10,13 +10,13 @@ import (
 	"testing"
 )
 
-// What Redis 7 calls the files of its append-only log, as long as it is not rewritten.
+// The names of Redis 7's append-only files, until they are rewritten.
 const (
 	appendDir  = "appendonlydir"
 	appendIncr = "appendonly.aof.1.incr.aof"
 )
 
-// Appended returns what the append-only file of a server with AppendOnly holds.
+// Appended returns the append-only file of a server with AppendOnly.
 func (s *Server) Appended(tb testing.TB) []byte {
 	tb.Helper()
 	b, err := os.ReadFile(filepath.Join(s.dir, appendDir, appendIncr))
@@ -26,7 +26,7 @@ func (s *Server) Appended(tb testing.TB) []byte {
 	return b
 }
 
-// AppendedSize returns how long that file is by now; 0: it cannot be told.
+// AppendedSize returns the current length of that file; 0 if it cannot be read.
 func (s *Server) AppendedSize() int64 {
 	info, err := os.Stat(filepath.Join(s.dir, appendDir, appendIncr))
 	if err != nil {
@@ -35,9 +35,9 @@ func (s *Server) AppendedSize() int64 {
 	return info.Size()
 }
 
-// StartCut starts another server on what a power loss may have left of this
-// one's disk: its append-only file, of which only the first bytes were written.
-// The caller kills it; the test's end does otherwise.
+// StartCut starts another server with what a power loss may have left of this
+// server's disk: only the first size bytes of its append-only file. It runs until it
+// is killed or the test ends.
 func (s *Server) StartCut(tb testing.TB, size int64) *Server {
 	tb.Helper()
 	dir := tb.TempDir()
@@ -70,10 +70,10 @@ func Boundaries(appended []byte) ([]int64, error) {
 	return all, nil
 }
 
-var errNoCommand = errors.New("no whole command of an append-only file")
+var errNoCommand = errors.New("not a complete command of an append-only file")
 
-// commandLength is how long the first command is: "*2\r\n$3\r\nGET\r\n$1\r\nk\r\n".
-// A line that begins with # is a time.
+// commandLength is the length of the first command, such as
+// "*2\r\n$3\r\nGET\r\n$1\r\nk\r\n". A line that begins with # is a timestamp.
 func commandLength(b []byte) (int, error) {
 	if end := bytes.IndexByte(b, '\n'); b[0] == '#' && end >= 0 {
 		return end + 1, nil
@@ -94,7 +94,7 @@ func commandLength(b []byte) (int, error) {
 	return at, nil
 }
 
-// number reads the number after a mark, and says where what follows begins.
+// number reads the number after a mark, and returns where the next line begins.
 func number(b []byte, at int, mark byte) (n, next int, err error) {
 	end := bytes.Index(b[min(at, len(b)):], []byte("\r\n"))
 	if end < 1 || b[at] != mark {

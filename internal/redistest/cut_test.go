@@ -9,8 +9,8 @@ import (
 	"github.com/postrider/postrider/internal/redistest"
 )
 
-// A server on a cut file has each command that was written whole, and none of a
-// transaction that was not.
+// A server on a cut file has every completely written command, and no command of an
+// incomplete transaction.
 func TestAServerOnACutFile(t *testing.T) {
 	t.Parallel()
 	s := redistest.Start(t, redistest.AppendOnly())

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// process is a running redis-server, bound to this process.
+// process is a running redis-server that is killed when this process ends.
 type process struct {
 	cmd    *exec.Cmd
 	exited chan struct{}
@@ -37,35 +37,35 @@ func start(binary string, args ...string) (*process, error) {
 	return p, nil
 }
 
-// Bind has a process killed when this one ends in whatever way: a test binary
-// that runs out of time runs no cleanup. unbind ends that; call it
-// when the process has ended, or before: its id may be another's afterwards.
+// Bind makes a process be killed when this one ends in any way: a test binary that
+// times out runs no cleanup. Call unbind at the latest when the process has ended,
+// since its id may then be reused.
 func Bind(pid int) (unbind func(), err error) {
 	watcher := exec.CommandContext(context.Background(), "sh", "-c", `read -r _; kill -9 "$0"`, strconv.Itoa(pid))
-	leash, err := watcher.StdinPipe() // the kernel closes it when we die
+	pipe, err := watcher.StdinPipe() // the kernel closes it when this process ends
 	if err == nil {
 		err = watcher.Start()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("watch over process %d: %w", pid, err)
+		return nil, fmt.Errorf("watch process %d: %w", pid, err)
 	}
 	return func() {
 		_ = watcher.Process.Kill()
 		_ = watcher.Wait()
-		_ = leash.Close()
+		_ = pipe.Close()
 	}, nil
 }
 
 func (p *process) pid() int { return p.cmd.Process.Pid }
 
-// kill ends the watcher first: once redis-server is gone its pid may be another's.
+// kill ends the watcher first: once redis-server has ended, its pid may be reused.
 func (p *process) kill() {
 	p.unbind()
 	_ = p.cmd.Process.Kill()
 	<-p.exited
 }
 
-// answers waits until this very process answers PING at addr.
+// answers waits until this process, and not another server, answers PING at addr.
 func (p *process) answers(ctx context.Context, addr string) error {
 	again := time.NewTicker(5 * time.Millisecond)
 	defer again.Stop()
@@ -77,23 +77,23 @@ func (p *process) answers(ctx context.Context, addr string) error {
 		select {
 		case <-again.C:
 		case <-p.exited:
-			return fmt.Errorf("it ended: %w", err)
+			return fmt.Errorf("redis-server ended: %w", err)
 		case <-ctx.Done():
-			return fmt.Errorf("it does not answer: %w", err)
+			return fmt.Errorf("redis-server does not answer: %w", err)
 		}
 	}
 }
 
-// ping also compares process ids: should our server have lost its port to
-// another test's, that one would answer just as well. It speaks to the socket
-// itself because go-redis goes on dialing in the background after a refusal.
+// ping also compares process ids, since another test's server that took the port
+// would answer too. It uses the socket directly because go-redis continues to dial
+// in the background after a refused connection.
 func (p *process) ping(ctx context.Context, addr string) error {
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return err
 	}
-	defer conn.Close() //nolint:errcheck // a probe; nothing was sent that could be lost
+	defer conn.Close() //nolint:errcheck // it was only read
 	_ = conn.SetDeadline(time.Now().Add(time.Second))
 	if _, err := io.WriteString(conn, "PING\r\nINFO server\r\nQUIT\r\n"); err != nil {
 		return err

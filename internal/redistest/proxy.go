@@ -21,18 +21,18 @@ import (
 // Fault is what a Proxy does with a command.
 type Fault int
 
-// The faults. Both end the connection, as a network fault does.
+// The faults. Both lose the connection, like a network fault.
 const (
 	// None: the command is applied and answered.
 	None Fault = iota
 	// LoseCommand: the command does not reach the server.
 	LoseCommand
-	// LoseAnswer: the command is applied, and the client does not hear of it.
+	// LoseAnswer: the command is applied, but the client gets no reply.
 	LoseAnswer
 )
 
-// Faults decides about the n-th command, from 1, of all of a Proxy's
-// connections; name is in lower case. Calls never overlap.
+// Faults decides about the n-th command, counted from 1 over all connections of a
+// Proxy; name is in lower case. It is never called concurrently.
 type Faults func(n int, name string) Fault
 
 // Nth breaks the n-th command, and no other.
@@ -57,9 +57,9 @@ func Named(name string, f Fault) Faults {
 	}
 }
 
-// Sometimes loses that share of all commands, from 0 to 1, and as many answers.
+// Sometimes loses this share of all commands, from 0 to 1, and the same share of replies.
 func Sometimes(seed uint64, share float64) Faults {
-	rng := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // a test that can be repeated
+	rng := rand.New(rand.NewPCG(seed, 0))
 	return func(int, string) Fault {
 		switch x := rng.Float64(); {
 		case x < share:
@@ -71,8 +71,8 @@ func Sometimes(seed uint64, share float64) Faults {
 	}
 }
 
-// Proxy is a network between clients and a redis-server that breaks on purpose.
-// It is safe for concurrent use.
+// Proxy forwards between clients and a redis-server, and breaks connections on
+// purpose. It is safe for concurrent use.
 type Proxy struct {
 	to       string
 	listener net.Listener
@@ -86,8 +86,8 @@ type Proxy struct {
 	closed bool
 }
 
-// NewProxy starts a proxy for the server at addr that breaks nothing yet. It
-// ends with the test.
+// NewProxy starts a proxy for the server at addr, without faults. It ends with the
+// test.
 func NewProxy(tb testing.TB, addr string) *Proxy {
 	tb.Helper()
 	var lc net.ListenConfig
@@ -109,12 +109,12 @@ func NewProxy(tb testing.TB, addr string) *Proxy {
 	return p
 }
 
-// Addr is where clients reach the server by the proxy.
+// Addr is the address of the proxy.
 func (p *Proxy) Addr() string { return p.listener.Addr().String() }
 
-// Client returns a client of the same database as direct's, by the proxy and
-// with the settings that users have: go-redis sends a command again whose
-// answer was lost. It is closed when the test ends.
+// Client returns a client of direct's database that uses the proxy and has default
+// settings: go-redis repeats a command whose reply was lost. It is closed when the
+// test ends.
 func (p *Proxy) Client(tb testing.TB, direct *redis.Client) *redis.Client {
 	tb.Helper()
 	c := redis.NewClient(&redis.Options{Addr: p.Addr(), DB: direct.Options().DB})
@@ -122,31 +122,30 @@ func (p *Proxy) Client(tb testing.TB, direct *redis.Client) *redis.Client {
 	return c
 }
 
-// Flaky returns a client of the same database as direct's whose commands go by
-// a proxy of its own.
+// Flaky returns a client of direct's database with its own proxy.
 func Flaky(tb testing.TB, direct *redis.Client) (*Proxy, *redis.Client) {
 	tb.Helper()
 	p := NewProxy(tb, direct.Options().Addr)
 	return p, p.Client(tb, direct)
 }
 
-// Break has faults decide about all commands from now on, which are counted
-// anew; nil breaks none.
+// Break sets the faults of all commands from now on, which are counted from 1
+// again; nil: no faults.
 func (p *Proxy) Break(faults Faults) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.faults, p.n = faults, 0
 }
 
-// Delay has every command wait for so long before it reaches the server.
+// Delay delays every command by d before it reaches the server.
 func (p *Proxy) Delay(d time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.delay = d
 }
 
-// Commands is how many commands came since the last Break. Those that go-redis
-// begins a connection with do not count.
+// Commands is how many commands were sent since the last Break, without those with
+// which go-redis opens a connection.
 func (p *Proxy) Commands() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -174,20 +173,20 @@ func (p *Proxy) accept() {
 			_ = client.Close()
 			continue
 		}
-		p.keep(client, server)
-		fates := make(chan Fault, 1<<16) // of the commands whose answers have not come
+		p.register(client, server)
+		faults := make(chan Fault, 1<<16) // the faults of the commands without a reply yet
 		p.wg.Go(func() {
-			p.ask(client, server, fates)
+			p.forward(client, server, faults)
 			p.end(client, server)
 		})
 		p.wg.Go(func() {
-			answer(client, server, fates)
+			answer(client, server, faults)
 			p.end(client, server)
 		})
 	}
 }
 
-func (p *Proxy) keep(conns ...net.Conn) {
+func (p *Proxy) register(conns ...net.Conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, c := range conns {
@@ -207,41 +206,41 @@ func (p *Proxy) end(conns ...net.Conn) {
 	}
 }
 
-// ask hands a connection's commands on, until one of them is broken.
-func (p *Proxy) ask(client io.Reader, server io.Writer, fates chan<- Fault) {
+// forward forwards a connection's commands, until one has a fault.
+func (p *Proxy) forward(client io.Reader, server io.Writer, faults chan<- Fault) {
 	in := bufio.NewReader(client)
 	for {
 		command, err := frame(in)
 		if err != nil {
 			return
 		}
-		fate, delay := p.fate(commandName(command))
+		fault, delay := p.faultOf(commandName(command))
 		<-time.After(delay)
-		if fate == LoseCommand {
+		if fault == LoseCommand {
 			return
 		}
-		fates <- fate
+		faults <- fault
 		if _, err := server.Write(command); err != nil {
 			return
 		}
-		if fate == LoseAnswer {
-			// What follows in the same pipeline does not reach the server; answer
-			// ends the connection.
+		if fault == LoseAnswer {
+			// The rest of the pipeline does not reach the server; answer closes the
+			// connection.
 			_, _ = io.Copy(io.Discard, in)
 			return
 		}
 	}
 }
 
-// answer hands the server's answers on, until one is to be lost.
-func answer(client io.Writer, server io.Reader, fates <-chan Fault) {
+// answer forwards the server's replies, until one is to be lost.
+func answer(client io.Writer, server io.Reader, faults <-chan Fault) {
 	in := bufio.NewReader(server)
 	for {
 		reply, err := frame(in)
 		if err != nil {
 			return
 		}
-		if reply[0] != '>' && <-fates == LoseAnswer {
+		if reply[0] != '>' && <-faults == LoseAnswer {
 			return
 		}
 		if _, err := client.Write(reply); err != nil {
@@ -250,8 +249,8 @@ func answer(client io.Writer, server io.Reader, fates <-chan Fault) {
 	}
 }
 
-// fate decides about a command.
-func (p *Proxy) fate(name string) (Fault, time.Duration) {
+// faultOf decides about a command.
+func (p *Proxy) faultOf(name string) (Fault, time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if slices.Contains([]string{"hello", "auth", "select", "client", "ping", "quit"}, name) {
@@ -273,7 +272,7 @@ func commandName(b []byte) string {
 	return strings.ToLower(string(lines[2]))
 }
 
-// frame reads one value of Redis' protocol, whole and as it is.
+// frame reads one value of Redis's protocol without decoding it.
 func frame(in *bufio.Reader) ([]byte, error) {
 	var b []byte
 	for left := 1; left > 0; left-- {
@@ -301,7 +300,7 @@ func frame(in *bufio.Reader) ([]byte, error) {
 			left += 2*n + 1
 		case '+', '-', ':', '_', ',', '#', '(':
 		default:
-			return nil, fmt.Errorf("not a value of Redis' protocol: %.20q", line)
+			return nil, fmt.Errorf("not a value of Redis's protocol: %.20q", line)
 		}
 	}
 	return b, nil

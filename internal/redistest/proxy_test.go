@@ -10,14 +10,14 @@ import (
 	"github.com/postrider/postrider/internal/redistest"
 )
 
-func TestProxyBreaksTheCommandThatItIsTold(t *testing.T) {
+func TestProxyBreaksTheGivenCommand(t *testing.T) {
 	t.Parallel()
 	direct := redistest.Client(t)
 	proxy, flaky := redistest.Flaky(t, direct)
 	for _, c := range []struct {
 		name   string
 		faults redistest.Faults
-		want   int64 // go-redis sends a command again whose answer it misses
+		want   int64 // go-redis repeats a command whose reply was lost
 		sent   int
 	}{
 		{"nothing", nil, 1, 1},
@@ -60,7 +60,7 @@ func TestProxyBreaksAPipelineInItsMiddle(t *testing.T) {
 	}
 }
 
-func TestProxyHandsEverythingElseOnAsItIs(t *testing.T) {
+func TestProxyForwardsEverythingElseUnchanged(t *testing.T) {
 	t.Parallel()
 	direct := redistest.Client(t)
 	proxy, flaky := redistest.Flaky(t, direct)

@@ -1,8 +1,8 @@
 // Package redistest runs private redis-servers for tests, and breaks them on
-// purpose: killed, restarted, asleep.
+// purpose: it kills, restarts and pauses them, and loses commands and replies.
 //
-// It knows how to start and stop the redis-server binary. It knows nothing of
-// what postrider keeps in Redis, and only tests import it.
+// It knows how to start and stop the redis-server binary. It does not know what
+// postrider stores in Redis. Only tests import it.
 package redistest
 
 import (
@@ -24,25 +24,25 @@ import (
 )
 
 const (
-	databases = 1024             // logical databases of one server; each Client gets its own
-	patience  = 20 * time.Second // for a server to answer its first PING on a busy machine
+	databases    = 1024             // logical databases of one server; each Client gets its own
+	startTimeout = 20 * time.Second // until a server answers its first PING on a busy machine
 )
 
-// Server is a redis-server of its own on a loopback port, without persistence
-// unless AppendOnly was given. Its methods are for one goroutine; the clients
-// it hands out are for any.
+// Server is a private redis-server on a loopback port, without persistence unless
+// it was started with AppendOnly. Its methods must be called by one goroutine only;
+// its clients are safe for concurrent use.
 type Server struct {
 	dir  string
 	addr string
 	args []string
-	next atomic.Int64 // databases handed out
+	next atomic.Int64 // databases in use
 	proc *process     // nil: killed
 }
 
 // Option changes how a Server is started.
 type Option func(*Server)
 
-// AppendOnly has the server write every command to disk before it answers, so
+// AppendOnly makes the server write every command to disk before it replies, so
 // that Restart loses nothing.
 func AppendOnly() Option {
 	return func(s *Server) { s.args = append(s.args, "--appendonly", "yes", "--appendfsync", "always") }
@@ -53,8 +53,8 @@ func Args(args ...string) Option {
 	return func(s *Server) { s.args = append(s.args, args...) }
 }
 
-// Start starts a server that lives until the test ends, and waits until it
-// answers. It fails the test when there is no redis-server to start.
+// Start starts a server that runs until the test ends, and waits until it answers.
+// It fails the test if redis-server is not installed.
 func Start(tb testing.TB, opts ...Option) *Server {
 	tb.Helper()
 	s, err := launch(tb.TempDir(), opts...)
@@ -68,8 +68,8 @@ func Start(tb testing.TB, opts ...Option) *Server {
 // Addr returns "127.0.0.1:port". It stays the same over restarts.
 func (s *Server) Addr() string { return s.addr }
 
-// Client returns a client on an empty logical database that no other test is
-// using. It is closed when the test ends.
+// Client returns a client of an empty logical database that no other test uses. It
+// is closed when the test ends.
 func (s *Server) Client(tb testing.TB) *redis.Client {
 	tb.Helper()
 	db := int(s.next.Add(1)-1) % databases
@@ -81,8 +81,8 @@ func (s *Server) Client(tb testing.TB) *redis.Client {
 	return client
 }
 
-// URL returns the address and database of a client as redis.url of the
-// configuration: "redis://127.0.0.1:port/db".
+// URL returns a client's address and database in the form of the configuration's
+// redis.url: "redis://127.0.0.1:port/db".
 func URL(client *redis.Client) string {
 	return fmt.Sprintf("redis://%s/%d", client.Options().Addr, client.Options().DB)
 }
@@ -96,7 +96,7 @@ func (s *Server) Kill() {
 }
 
 // Restart kills the server if it runs and starts it again at the same address.
-// Without AppendOnly it comes back empty.
+// Without AppendOnly it is empty afterwards.
 func (s *Server) Restart(tb testing.TB) {
 	tb.Helper()
 	s.Kill()
@@ -105,10 +105,10 @@ func (s *Server) Restart(tb testing.TB) {
 	}
 }
 
-// Pause puts the server to sleep: connections stay open and nothing is answered.
+// Pause stops the server's process: connections stay open, but it does not reply.
 func (s *Server) Pause(tb testing.TB) { s.signal(tb, syscall.SIGSTOP) }
 
-// Resume wakes the server up after Pause.
+// Resume continues the server's process after Pause.
 func (s *Server) Resume(tb testing.TB) { s.signal(tb, syscall.SIGCONT) }
 
 func (s *Server) signal(tb testing.TB, sig syscall.Signal) {
@@ -121,7 +121,7 @@ func (s *Server) signal(tb testing.TB, sig syscall.Signal) {
 	}
 }
 
-// launch starts a server with its files in dir, on a port that is free.
+// launch starts a server with its files in dir, on a free port.
 func launch(dir string, opts ...Option) (*Server, error) {
 	s := &Server{dir: dir, args: []string{"--databases", strconv.Itoa(databases)}}
 	for _, o := range opts {
@@ -132,7 +132,7 @@ func launch(dir string, opts ...Option) (*Server, error) {
 		if s.addr, err = freeAddr(); err != nil {
 			return nil, err
 		}
-		// Somebody else may take the port before redis-server does.
+		// Another process may take the port before redis-server does.
 		if err = s.run(); err == nil || try == 5 || errors.Is(err, exec.ErrNotFound) {
 			return s, err
 		}
@@ -143,7 +143,7 @@ func launch(dir string, opts ...Option) (*Server, error) {
 func (s *Server) run() error {
 	binary, err := exec.LookPath("redis-server")
 	if err != nil {
-		return fmt.Errorf("no redis-server to test with: run make test (it installs redis-server): %w", err)
+		return fmt.Errorf("redis-server is not installed: run make setup, which installs it: %w", err)
 	}
 	_, port, _ := net.SplitHostPort(s.addr)
 	args := append([]string{
@@ -153,7 +153,7 @@ func (s *Server) run() error {
 	if err != nil {
 		return fmt.Errorf("start redis-server: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
 	if err := p.answers(ctx, s.addr); err != nil {
 		p.kill()

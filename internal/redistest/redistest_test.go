@@ -15,7 +15,7 @@ import (
 
 func TestMain(m *testing.M) { redistest.Main(m) }
 
-func TestEveryClientHasAnEmptyDatabaseOfItsOwn(t *testing.T) {
+func TestEveryClientHasItsOwnEmptyDatabase(t *testing.T) {
 	t.Parallel()
 	a, b := redistest.Client(t), redistest.Client(t)
 	if err := a.Set(t.Context(), "k", "v", 0).Err(); err != nil {
@@ -30,7 +30,7 @@ func TestEveryClientHasAnEmptyDatabaseOfItsOwn(t *testing.T) {
 	}
 }
 
-func TestRestartKeepsWhatAnAppendOnlyServerWasTold(t *testing.T) {
+func TestRestartKeepsTheDataOfAnAppendOnlyServer(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name string
@@ -73,7 +73,7 @@ func TestAPausedServerAnswersWhenItIsResumed(t *testing.T) {
 	}
 }
 
-func TestAKilledServerIsGone(t *testing.T) {
+func TestAKilledServerDoesNotAnswer(t *testing.T) {
 	t.Parallel()
 	s := redistest.Start(t)
 	client := s.Client(t)
@@ -93,7 +93,7 @@ func TestAClusterRefusesKeysOfDifferentSlots(t *testing.T) {
 	}
 }
 
-// TestOrphan is run by the test below in a process of its own, which it kills.
+// TestOrphan is run by the test below in its own process, which it kills.
 func TestOrphan(t *testing.T) {
 	if os.Getenv("REDISTEST_ORPHAN") == "" {
 		return
@@ -103,20 +103,20 @@ func TestOrphan(t *testing.T) {
 	_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 }
 
-func TestAKilledTestBinaryLeavesNoServerBehind(t *testing.T) {
+func TestTheServerOfAKilledTestBinaryIsKilled(t *testing.T) {
 	t.Parallel()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestOrphan$")
 	cmd.Env = append(os.Environ(), "REDISTEST_ORPHAN=1")
 	out, _ := cmd.Output() // it is killed
 	_, pid, ok := strings.Cut(strings.TrimSpace(string(out)), "pid ")
 	if !ok {
-		t.Fatalf("the process said %q", out)
+		t.Fatalf("the process printed %q", out)
 	}
 	again := time.NewTicker(5 * time.Millisecond)
 	defer again.Stop()
 	deadline := time.After(5 * time.Second)
 	for {
-		if b, err := os.ReadFile("/proc/" + pid + "/cmdline"); err != nil || len(b) == 0 { // gone, or dead and unread
+		if b, err := os.ReadFile("/proc/" + pid + "/cmdline"); err != nil || len(b) == 0 { // it has ended
 			return
 		}
 		select {

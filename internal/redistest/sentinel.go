@@ -18,15 +18,15 @@ const (
 	sentinels  = 3
 )
 
-// Sentinel is a server with a replica, and three sentinels that make the
-// replica the master when the server is gone for a second.
+// Sentinel is a server with a replica, and three sentinels that promote the replica
+// when the server does not answer for a second.
 type Sentinel struct {
 	nodes [2]*Server
 	addrs []string // of the sentinels
 }
 
-// StartSentinel starts one that lives until the test ends, and waits until a
-// failover would succeed.
+// StartSentinel starts the servers and sentinels, which run until the test ends, and
+// waits until a failover would succeed.
 func StartSentinel(tb testing.TB) *Sentinel {
 	tb.Helper()
 	s := &Sentinel{}
@@ -53,7 +53,7 @@ func watch(tb testing.TB, n int, host, port string) string {
 	}
 	_, own, _ := net.SplitHostPort(addr)
 	dir := tb.TempDir()
-	file := filepath.Join(dir, fmt.Sprintf("sentinel-%d.conf", n)) // it writes into it itself
+	file := filepath.Join(dir, fmt.Sprintf("sentinel-%d.conf", n)) // sentinel rewrites this file
 	text := fmt.Sprintf("bind 127.0.0.1\nport %s\ndir %s\nlogfile sentinel.log\nsentinel monitor %s %s %s 2\n"+
 		"sentinel down-after-milliseconds %[3]s 1000\nsentinel failover-timeout %[3]s 5000\n", own, dir, masterName, host, port)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -67,18 +67,18 @@ func watch(tb testing.TB, n int, host, port string) string {
 	return addr
 }
 
-// ready tells whether every sentinel answers, and knows the others and a replica
-// that is up to date.
+// ready reports whether every sentinel answers and knows the others, and whether the
+// replica is up to date.
 func (s *Sentinel) ready(ctx context.Context) bool {
 	replica := redis.NewClient(&redis.Options{Addr: s.nodes[1].addr})
-	defer replica.Close() //nolint:errcheck // a probe
+	defer replica.Close() //nolint:errcheck // it was only read
 	if !strings.Contains(replica.Info(ctx, "replication").Val(), "master_link_status:up") {
 		return false
 	}
 	for _, addr := range s.addrs {
 		c := redis.NewSentinelClient(&redis.Options{Addr: addr})
 		master := c.Master(ctx, masterName).Val()
-		_ = c.Close() // a probe
+		_ = c.Close() // it was only read
 		if master["num-slaves"] != "1" || master["num-other-sentinels"] != fmt.Sprint(sentinels-1) {
 			return false
 		}
@@ -86,7 +86,7 @@ func (s *Sentinel) ready(ctx context.Context) bool {
 	return true
 }
 
-// URL is how a configuration names it: "redis+sentinel://a,b,c/postrider/0".
+// URL is its redis.url of the configuration: "redis+sentinel://a,b,c/postrider/0".
 func (s *Sentinel) URL() string {
 	return fmt.Sprintf("redis+sentinel://%s/%s/0", strings.Join(s.addrs, ","), masterName)
 }
@@ -103,22 +103,22 @@ func (s *Sentinel) Client(tb testing.TB) *redis.Client {
 func (s *Sentinel) Master(tb testing.TB) *Server {
 	tb.Helper()
 	c := redis.NewSentinelClient(&redis.Options{Addr: s.addrs[0]})
-	defer c.Close() //nolint:errcheck // a probe
+	defer c.Close() //nolint:errcheck // it was only read
 	at, err := c.GetMasterAddrByName(tb.Context(), masterName).Result()
 	if err != nil {
-		tb.Fatalf("ask for the master: %v", err)
+		tb.Fatalf("get the master: %v", err)
 	}
 	for _, n := range s.nodes {
 		if n.addr == net.JoinHostPort(at[0], at[1]) {
 			return n
 		}
 	}
-	tb.Fatalf("the master is %v, which is no node of ours", at)
+	tb.Fatalf("the master is %v, which is not one of the servers", at)
 	return nil
 }
 
-// Failover kills the master, waits until the replica is in its place, and
-// returns the killed one, which Restart brings back as a replica.
+// Failover kills the master and waits until the replica was promoted. It returns the
+// killed server, which becomes a replica after Restart.
 func (s *Sentinel) Failover(tb testing.TB) *Server {
 	tb.Helper()
 	old := s.Master(tb)

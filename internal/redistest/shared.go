@@ -10,36 +10,36 @@ import (
 	"go.uber.org/goleak"
 )
 
-// shared is the one server that the tests of a binary use together. It is a
-// package variable because testing offers no other way to hand something from
-// TestMain to every test; Main ends it.
+// shared is the server that the tests of a binary share. It is a package variable
+// because testing has no other way to pass a value from TestMain to every test. Main
+// kills it.
 var shared struct {
 	sync.Mutex
 	server *Server
 }
 
-// Main is the body of a TestMain. It runs the tests, stops the server that
-// Client may have started, checks that no goroutine was left behind, and exits.
+// Main is the body of a TestMain. It runs the tests, stops the server that Client
+// may have started, checks that no goroutine still runs, and exits.
 //
 //	func TestMain(m *testing.M) { redistest.Main(m) }
 func Main(m *testing.M) {
 	code := m.Run()
 	stop()
 	if code == 0 {
-		// go-redis goes on dialing a server that refused it, and looks once a
-		// second whether its client was closed.
+		// go-redis continues to dial a server that refused a connection, and checks
+		// once a second whether its client was closed.
 		dialing := goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial")
 		if err := goleak.Find(dialing); err != nil {
-			fmt.Fprintln(os.Stderr, "goroutines left behind:", err)
+			fmt.Fprintln(os.Stderr, "goroutines still run:", err)
 			code = 1
 		}
 	}
 	os.Exit(code)
 }
 
-// Client returns a client on an empty logical database of the test binary's
-// shared server, which the first call starts; the package's TestMain must be
-// Main. Tests that break the server Start one of their own.
+// Client returns a client of an empty logical database of the test binary's shared
+// server, which the first call starts. The package's TestMain must call Main. Tests
+// that break the server must Start their own.
 func Client(tb testing.TB) *redis.Client {
 	tb.Helper()
 	server, err := sharedServer()

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// ago is a number of seconds for people; "" for none.
+// ago formats a number of seconds; "" for 0.
 func ago(seconds float64) string {
 	if seconds == 0 {
 		return ""
@@ -18,10 +18,10 @@ func ago(seconds float64) string {
 	return d.Round(time.Second).String()
 }
 
-// clock is a time for people, with its day and zone.
+// clock formats a time with its day and zone.
 func clock(t time.Time) string { return t.Format("2006-01-02 15:04:05 MST") }
 
-// number writes a count with thin spaces, so that a million can be read.
+// number formats a count with thin spaces between groups of three digits.
 func number(v any) string {
 	var s string
 	switch n := v.(type) {

@@ -20,32 +20,32 @@ type Job struct {
 	State    string `json:"state"` // running, done or canceled
 	Accepted int    `json:"accepted"`
 	Pending  int    `json:"pending"`
-	// Created is when it was enqueued, of a job of one token when it could be
-	// sent first; nil: not known. Ended is nil while it is open.
+	// Created is when the job was enqueued; for a job of one token, when it could
+	// first be sent; nil: not known. Ended is nil while the job is open.
 	Created *time.Time `json:"created"`
 	Ended   *time.Time `json:"ended"`
-	// Stuck: tokens are pending, and no task could send them.
+	// Stuck: tokens are pending, but there is no task that could send them.
 	Stuck bool `json:"stuck"`
 }
 
-// Filter chooses jobs.
+// JobFilter selects jobs.
 type JobFilter struct {
 	App   string // "": of every app
 	State string // running, done or canceled; "": any
 	Stuck bool   // only those that are stuck
-	Limit int    // at most so many, the newest
+	Limit int    // at most this many, the newest
 }
 
 func (f JobFilter) has(s ledger.Summary) bool {
 	return (f.App == "" || s.App == f.App) && (f.State == "" || s.State == f.State)
 }
 
-// Reader reads the lists. It changes nothing.
+// JobReader reads the list of jobs. It changes nothing.
 type JobReader struct{ Redis redis.UniversalClient }
 
-// List returns the jobs that the filter chooses, the newest first: open ones, and
-// ended ones of more than one token. Of more open jobs of one token than the
-// limit it looks at those that expire last.
+// List returns the selected jobs, newest first: open jobs, and ended jobs of more
+// than one token. If a lane has more open jobs of one token than the limit, it
+// reads those that expire last.
 func (r *JobReader) List(ctx context.Context, f JobFilter) ([]Job, error) {
 	l := &lister{JobReader: r, JobFilter: f, book: ledger.Store{Redis: r.Redis}, have: map[string]bool{}, open: queue.OpenReader{Redis: r.Redis}}
 	lanes, err := l.open.Lanes(ctx)
@@ -67,7 +67,7 @@ func (r *JobReader) List(ctx context.Context, f JobFilter) ([]Job, error) {
 			}
 		}
 	}
-	if err := l.judge(ctx, lanes); err != nil {
+	if err := l.checkStuck(ctx, lanes); err != nil {
 		return nil, err
 	}
 	if f.Stuck {
@@ -77,7 +77,7 @@ func (r *JobReader) List(ctx context.Context, f JobFilter) ([]Job, error) {
 	return l.all[:min(len(l.all), max(0, f.Limit))], nil
 }
 
-// lister is one List under way.
+// lister is the state of one List call.
 type lister struct {
 	*JobReader
 	JobFilter
@@ -85,9 +85,9 @@ type lister struct {
 	open queue.OpenReader
 	all  []Job
 	have map[string]bool
-	// judged are the jobs of more than one token that may be stuck, by their
-	// place in all.
-	judged map[string]int
+	// suspects are the jobs of more than one token that may be stuck, with their
+	// index in all.
+	suspects map[string]int
 }
 
 func (l *lister) sort() {
@@ -102,11 +102,11 @@ func (l *lister) sort() {
 	})
 }
 
-// enough tells whether n jobs of a list, which come newest first, are all that
-// can be shown. Which are stuck is known at the end.
+// enough reports whether no more than n jobs of a list, newest first, can be
+// shown. With Stuck all are read, since which are stuck is known only at the end.
 func (l *lister) enough(n int) bool { return n >= l.Limit && !l.Stuck }
 
-// several adds jobs of one of the lists of jobs of more than one token.
+// several adds jobs of more than one token from one of the lists.
 func (l *lister) several(ctx context.Context, key string) error {
 	n := 0
 	for first := int64(0); !l.enough(n); first += page {
@@ -127,25 +127,26 @@ func (l *lister) several(ctx context.Context, key string) error {
 	return nil
 }
 
-// add adds a job, unless it is there.
+// add adds a job that is not in the list yet.
 func (l *lister) add(s ledger.Summary, created time.Time) bool {
 	if l.have[s.Job] {
 		return false
 	}
 	l.have[s.Job] = true
-	j := Job{Job: s.Job, App: s.App, State: s.State, Accepted: s.Accepted, Pending: s.Pending, Created: moment(created), Ended: moment(s.Ended)}
+	j := Job{Job: s.Job, App: s.App, State: s.State, Accepted: s.Accepted, Pending: s.Pending, Created: optional(created), Ended: optional(s.Ended)}
 	if !s.Single && s.Pending > 0 && !s.Enqueuing {
-		if l.judged == nil {
-			l.judged = map[string]int{}
+		if l.suspects == nil {
+			l.suspects = map[string]int{}
 		}
-		l.judged[s.Job] = len(l.all)
-		j.Stuck = true // unless it has a task
+		l.suspects[s.Job] = len(l.all)
+		j.Stuck = true // until checkStuck finds its task
 	}
 	l.all = append(l.all, j)
 	return true
 }
 
-func moment(t time.Time) *time.Time {
+// optional is nil for the zero time.
+func optional(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
 	}
@@ -189,19 +190,19 @@ func (l *lister) singles(ctx context.Context, lane string) error {
 	return nil
 }
 
-// judge finds out which jobs of more than one token are stuck: those of which no
-// chunk has a task. It reads all open work, if there are any that may be.
-func (l *lister) judge(ctx context.Context, lanes []string) error {
+// checkStuck determines which jobs of more than one token are stuck: those without
+// any task. It reads all open work, but only if there are suspects.
+func (l *lister) checkStuck(ctx context.Context, lanes []string) error {
 	for _, lane := range lanes {
-		if len(l.judged) == 0 {
+		if len(l.suspects) == 0 {
 			return nil
 		}
 		err := l.open.Each(ctx, lane, func(work []queue.OpenWork) error {
 			for _, w := range work {
 				for _, job := range w.Jobs {
-					if i, ok := l.judged[job]; ok && w.HasTask {
+					if i, ok := l.suspects[job]; ok && w.HasTask {
 						l.all[i].Stuck = false
-						delete(l.judged, job)
+						delete(l.suspects, job)
 					}
 				}
 			}

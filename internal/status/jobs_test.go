@@ -21,7 +21,7 @@ import (
 
 const lane = "nova:normal"
 
-// rig is a producer of jobs, with a finder that looks for lost work as a worker does.
+// rig has a producer of jobs, and a finder that searches for lost work as in a worker.
 type rig struct {
 	*testing.T
 	rdb    *redis.Client
@@ -43,7 +43,7 @@ func newRig(t *testing.T) *rig {
 	r.keeper = &status.Keeper{Redis: r.rdb, Book: r.book, Log: zerolog.Nop()}
 	r.finder = &queue.Finder{
 		Redis: r.rdb, Lanes: []string{lane}, Log: zerolog.Nop(), Passed: r.keeper.Passed,
-		Lost: func(context.Context, string, queue.Lost) (*wire.Task, error) { return nil, wire.ErrNewer }, // it stays as it is
+		Lost: func(context.Context, string, queue.Lost) (*wire.Task, error) { return nil, wire.ErrNewer }, // nothing is changed
 		End:  func(context.Context, string, queue.Lost) error { return nil },
 	}
 	return r
@@ -56,7 +56,7 @@ func (r *rig) must(err error) {
 	}
 }
 
-// enqueue enqueues jobs together, a second after the last.
+// enqueue enqueues jobs in one call, a second after the previous call.
 func (r *rig) enqueue(tokens int, app string, ids ...string) {
 	r.Helper()
 	r.now = r.now.Add(time.Second)
@@ -73,7 +73,7 @@ func (r *rig) enqueue(tokens int, app string, ids ...string) {
 	}
 }
 
-// end ends all tokens of a job of several, as a worker does.
+// end ends a job of several tokens, as a worker does.
 func (r *rig) end(id string) {
 	r.Helper()
 	key := wire.JobKey(id)
@@ -87,11 +87,11 @@ func (r *rig) end(id string) {
 	}
 }
 
-// loseTasks deletes the tasks whose ids begin so.
-func (r *rig) loseTasks(begin string) {
+// loseTasks deletes the tasks whose ids have this prefix.
+func (r *rig) loseTasks(prefix string) {
 	r.Helper()
 	for _, id := range r.rdb.LRange(r.Context(), wire.PendingKey(lane), 0, -1).Val() {
-		if strings.HasPrefix(id, begin) {
+		if strings.HasPrefix(id, prefix) {
 			r.must(r.rdb.Del(r.Context(), wire.TaskKey(lane, id)).Err())
 		}
 	}
@@ -118,7 +118,7 @@ func (r *rig) wantCount(open, stuck string) {
 	r.Helper()
 	got := r.rdb.HGetAll(r.Context(), wire.OpenCountKey).Val()
 	if got["open"] != open || got["stuck"] != stuck {
-		r.Errorf("counted are %v, want %s open and %s stuck", got, open, stuck)
+		r.Errorf("the counts are %v, want %s open and %s stuck", got, open, stuck)
 	}
 }
 
@@ -153,12 +153,12 @@ func TestJobsAreListedNewestFirst(t *testing.T) {
 		}
 	}
 	before := r.list(status.JobFilter{})
-	r.must(r.finder.Look(t.Context())) // moves what has ended
+	r.must(r.finder.Look(t.Context())) // moves ended jobs
 	if n := r.rdb.ZCard(t.Context(), wire.EndedJobsKey).Val(); n != 2 {
 		t.Errorf("%d jobs are listed as ended, want 2", n)
 	}
 	if got := r.list(status.JobFilter{}); got != before {
-		t.Errorf("got %q, want as before: %q", got, before)
+		t.Errorf("got %q, want the same as before: %q", got, before)
 	}
 	r.wantCount("7", "0")
 }
@@ -172,7 +172,7 @@ func TestJobsWithoutATaskAreStuck(t *testing.T) {
 	r.enqueue(1, "shop", "packed-1", "packed-2")
 	r.loseTasks("large.7") // the job's other tasks are there
 	r.loseTasks("s")
-	if got, want := r.list(status.JobFilter{Stuck: true}), "small! single!"; got != want { // without its task a single's time is not known
+	if got, want := r.list(status.JobFilter{Stuck: true}), "small! single!"; got != want { // the time of a job of one token is unknown without its task
 		t.Errorf("got %q, want %q", got, want)
 	}
 	r.loseTasks("2 jobs")
@@ -180,7 +180,7 @@ func TestJobsWithoutATaskAreStuck(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	r.must(r.finder.Look(t.Context()))
-	r.wantCount("5", "5") // large has a chunk without a task, which stays so
+	r.wantCount("5", "5") // large has a chunk without a task, which this finder does not repair
 }
 
 func TestEndedJobsAreForgottenWithTheirLedgers(t *testing.T) {
@@ -201,8 +201,8 @@ func TestEndedJobsAreForgottenWithTheirLedgers(t *testing.T) {
 	}
 }
 
-// Tokens that are in no chunk end, but only when two looks through all open work
-// agree that they are in none, and nothing of it was unreadable.
+// Tokens that are in no chunk end, but only if two passes over all open work agree,
+// and both could read all of it.
 func TestTokensInNoChunkEnd(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -210,7 +210,7 @@ func TestTokensInNoChunkEnd(t *testing.T) {
 		dead   int
 	}{
 		"lost":                                {func(r *rig) { r.must(r.rdb.Del(r.Context(), wire.OpenKey(lane)).Err()) }, 2500},
-		"they are there":                      {func(*rig) {}, 0},
+		"not lost":                            {func(*rig) {}, 0},
 		"a newer version wrote the index":     {func(r *rig) { r.index("of a newer version") }, 0},
 		"a shared chunk's jobs are not known": {func(r *rig) { r.index("task\t{pack}\tshop\t7") }, 0},
 		"it is still being enqueued": {func(r *rig) {
@@ -225,7 +225,7 @@ func TestTokensInNoChunkEnd(t *testing.T) {
 			c.change(r)
 			r.must(r.finder.Look(t.Context()))
 			if st, err := r.book.Status(t.Context(), "large"); err != nil || st.Dead != 0 {
-				t.Errorf("after one look: %+v, %v, want nothing dead", st, err)
+				t.Errorf("after one pass: %+v, %v, want nothing dead", st, err)
 			}
 			r.must(r.finder.Look(t.Context()))
 			st, err := r.book.Status(t.Context(), "large")
@@ -237,7 +237,7 @@ func TestTokensInNoChunkEnd(t *testing.T) {
 	}
 }
 
-// index has the index be one member only.
+// index replaces the index of open work with one member.
 func (r *rig) index(member string) {
 	r.Helper()
 	r.must(r.rdb.Del(r.Context(), wire.OpenKey(lane)).Err())

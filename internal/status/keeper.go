@@ -16,35 +16,35 @@ import (
 const (
 	// page is how many jobs are read at once.
 	page = 500
-	// prunedAt is how many ended jobs one pass looks at, at least, to forget
-	// those whose ledgers are gone, and pruneParts in how many passes all are.
-	prunedAt, pruneParts = 1000, 200
+	// Each pass checks at least minPruned ended jobs, and 1/pruneParts of them, for
+	// deleted ledgers.
+	minPruned, pruneParts = 1000, 200
 )
 
-// Keeper keeps the lists of jobs. It is for one goroutine.
+// Keeper maintains the lists of jobs. It must be used by one goroutine only.
 type Keeper struct {
 	Redis redis.UniversalClient
 	Book  *ledger.Store
-	// Recovered counts what was lost.
+	// Recovered counts lost work.
 	Recovered func(reason string, n int)
 	Log       zerolog.Logger
 
-	// rest are the jobs with pending tokens that the last pass saw in no chunk,
-	// and how many tokens that were.
+	// rest are the jobs of which the last pass found pending tokens but no chunk,
+	// with the number of these tokens.
 	rest   map[string]int
-	cursor uint64 // of the next ended jobs to look at
+	cursor uint64 // where the next prune continues
 }
 
-// Passed looks through the open jobs of more than one token when all open work
-// was looked at: it moves those that have ended, ends what two passes saw in no
-// chunk, and notes how many jobs are open and stuck.
+// Passed is called after each pass over all open work. It reads the open jobs of
+// more than one token, moves those that have ended, ends tokens that two passes
+// found in no chunk, and stores how many jobs are open and stuck.
 func (k *Keeper) Passed(ctx context.Context, p queue.Pass) error {
 	open, stuck, rest := p.Singles, p.StuckSingles, map[string]int{}
 	var errs []error
 	for cursor := uint64(0); ; {
 		found, next, err := k.Redis.ZScan(ctx, wire.JobsKey, cursor, "", page).Result()
 		if err != nil {
-			return fmt.Errorf("look through the open jobs: %w", err)
+			return fmt.Errorf("read the open jobs: %w", err)
 		}
 		var names []string
 		scores := map[string]string{}
@@ -53,7 +53,7 @@ func (k *Keeper) Passed(ctx context.Context, p queue.Pass) error {
 		}
 		all, err := k.Book.Summaries(ctx, names)
 		if err != nil {
-			return fmt.Errorf("look through the open jobs: %w", err)
+			return fmt.Errorf("read the open jobs: %w", err)
 		}
 		var ended []string
 		for i, s := range all {
@@ -83,7 +83,7 @@ func (k *Keeper) Passed(ctx context.Context, p queue.Pass) error {
 }
 
 // loseRest ends tokens that are in no chunk: the chunk was lost before its task
-// was enqueued, or with the index.
+// was enqueued, or together with the index of open work.
 func (k *Keeper) loseRest(ctx context.Context, s ledger.Summary) error {
 	n, err := k.Book.LoseRest(ctx, s.Job, s.Pending)
 	if err != nil || n == 0 {
@@ -93,18 +93,18 @@ func (k *Keeper) loseRest(ctx context.Context, s ledger.Summary) error {
 		k.Recovered("lost-task", 1)
 	}
 	k.Log.Error().Str("app", s.App).Str("job", s.Job).Int("tokens", n).
-		Msg("tokens of a job were in no chunk: they have ended, and nobody can send them again")
+		Msg("tokens of a job were in no chunk: they end dead and cannot be replayed")
 	return nil
 }
 
-// move lists ended jobs as ended.
+// move moves ended jobs to the list of ended jobs.
 func (k *Keeper) move(ctx context.Context, ended []string, scores map[string]string) error {
 	if len(ended) == 0 {
 		return nil
 	}
 	_, err := k.Redis.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for _, job := range ended {
-			// Not as a member with a float: a job's score is written as it was read.
+			// Not with redis.Z: a score must be written exactly as it was read, not as a float.
 			p.Do(ctx, "zadd", wire.EndedJobsKey, scores[job], job)
 		}
 		for _, job := range ended {
@@ -118,36 +118,36 @@ func (k *Keeper) move(ctx context.Context, ended []string, scores map[string]str
 	return nil
 }
 
-// prune forgets ended jobs whose ledgers are gone.
+// prune removes ended jobs whose ledgers were deleted.
 func (k *Keeper) prune(ctx context.Context) error {
 	all, err := k.Redis.ZCard(ctx, wire.EndedJobsKey).Result()
 	if err != nil {
-		return fmt.Errorf("forget jobs: %w", err)
+		return fmt.Errorf("remove ended jobs: %w", err)
 	}
-	for budget := max(prunedAt, all/pruneParts); budget > 0; budget -= page {
+	for budget := max(minPruned, all/pruneParts); budget > 0; budget -= page {
 		found, next, err := k.Redis.ZScan(ctx, wire.EndedJobsKey, k.cursor, "", page).Result()
 		if err != nil {
-			return fmt.Errorf("forget jobs: %w", err)
+			return fmt.Errorf("remove ended jobs: %w", err)
 		}
-		there := make([]*redis.IntCmd, 0, len(found)/2)
+		exists := make([]*redis.IntCmd, 0, len(found)/2)
 		_, err = k.Redis.Pipelined(ctx, func(p redis.Pipeliner) error {
 			for i := 0; i < len(found); i += 2 {
-				there = append(there, p.Exists(ctx, wire.JobKey(found[i])))
+				exists = append(exists, p.Exists(ctx, wire.JobKey(found[i])))
 			}
 			return nil
 		})
 		if err != nil {
-			return fmt.Errorf("forget jobs: %w", err)
+			return fmt.Errorf("remove ended jobs: %w", err)
 		}
-		var gone []any
-		for i, cmd := range there {
+		var deleted []any
+		for i, cmd := range exists {
 			if cmd.Val() == 0 {
-				gone = append(gone, found[2*i])
+				deleted = append(deleted, found[2*i])
 			}
 		}
-		if len(gone) > 0 {
-			if err := k.Redis.ZRem(ctx, wire.EndedJobsKey, gone...).Err(); err != nil {
-				return fmt.Errorf("forget jobs: %w", err)
+		if len(deleted) > 0 {
+			if err := k.Redis.ZRem(ctx, wire.EndedJobsKey, deleted...).Err(); err != nil {
+				return fmt.Errorf("remove ended jobs: %w", err)
 			}
 		}
 		if k.cursor = next; next == 0 {

@@ -15,55 +15,55 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-// Lane is one queue: a vendor's tasks of one priority.
+// Lane is a vendor's queue of one priority.
 type Lane struct {
 	Lane     string `json:"lane"`
 	Vendor   string `json:"vendor"`
 	Priority string `json:"priority"`
-	// Waiting is tasks to be worked: those that wait for their time are Later of them.
+	// Waiting is the number of queued tasks. Later of them are not due yet.
 	Waiting  int `json:"waiting"`
 	Later    int `json:"later"`
 	InFlight int `json:"in_flight"`
-	// Oldest is how long, in seconds, the oldest task that could be worked now
-	// has waited for that; 0: there is none.
+	// Oldest is how long, in seconds, the oldest due task has waited; 0: no task
+	// is due.
 	Oldest float64 `json:"oldest_seconds"`
-	// Held: an operator paused the whole lane in asynq's UI.
-	Held bool `json:"held"`
-	// Apps are those that the configuration has at the vendor, by name.
+	// PausedInUI: an operator paused the whole lane in asynq's UI.
+	PausedInUI bool `json:"held"`
+	// Apps are the apps that the configuration has at the vendor, by name.
 	Apps []App `json:"apps"`
 }
 
-// App is how an app stands at a vendor; it is the same in all lanes of that vendor.
+// App is the state of an app at a vendor. It is the same in all lanes of that vendor.
 type App struct {
 	App string `json:"app"`
-	// Rate is the limit in Unit a second, Effective what slow-downs have left of
-	// it; 0: no limit. Factor is the part that is left, over 0 up to 1.
+	// Rate is the limit in Unit a second, Effective the rate that slow-downs have
+	// left; 0: no limit. Factor is Effective/Rate, above 0 and at most 1.
 	Rate      float64 `json:"rate"`
 	Effective float64 `json:"effective_rate"`
 	Factor    float64 `json:"-"`
 	Unit      string  `json:"unit"`
-	Holds     []Hold  `json:"paused"`
-	// Parked are jobs that wait alone, at most 1,000 of them; AllParked is how many there are.
+	Pauses    []Pause `json:"paused"`
+	// Parked are at most 1,000 of the parked jobs; AllParked is how many there are.
 	Parked    []Parked `json:"parked"`
 	AllParked int      `json:"parked_jobs"`
 }
 
-// Parked is a job of which nothing is sent before Until, since it got a
-// configuration error of its own. Then one request shows whether it goes on.
+// Parked is a job that got a configuration error which concerns only this job.
+// Nothing of it is sent before Until; then a probe shows whether it may go on.
 type Parked struct {
 	Job   string    `json:"job"`
 	Code  string    `json:"code"`
 	Until time.Time `json:"until"`
 }
 
-// Hold is something for which requests of an app wait.
-type Hold struct {
+// Pause is a quota's pause or a stop: the reason why requests of an app wait.
+type Pause struct {
 	// Bucket is the quota that is used up; "" is everything.
 	Bucket string `json:"bucket"`
-	// Kind is quota, or why everything is stopped: slow-down, circuit or config.
+	// Kind is quota, or the kind of the stop: slow-down, circuit or config.
 	Kind string `json:"kind"`
-	// State is paused until Until, or then probe-due or probing for a stop that
-	// ends when one request was answered well.
+	// State is paused until Until. After that a stop is probe-due or probing, until
+	// a probe succeeds.
 	State string    `json:"state"`
 	Until time.Time `json:"until"`
 	Why   string    `json:"why"`
@@ -71,28 +71,28 @@ type Hold struct {
 	Failed int `json:"failed_probes"`
 }
 
-// The states of a Hold.
+// The states of a Pause.
 const (
 	Paused   = "paused"
 	ProbeDue = "probe-due"
 	Probing  = "probing"
 )
 
-// quotaKind is the Kind of holds that are no stop.
+// quotaKind is the Kind of a pause that is not a stop.
 const quotaKind = "quota"
 
-// Stop tells whether the hold stops everything until a probe was well.
-func (h Hold) Stop() bool { return h.Kind != quotaKind }
+// IsStop reports whether everything waits until a probe succeeds.
+func (p Pause) IsStop() bool { return p.Kind != quotaKind }
 
-// Reader reads lanes.
+// LaneReader reads lanes. It changes nothing.
 type LaneReader struct {
 	Redis redis.UniversalClient
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
 }
 
-// Lanes reads every lane of the accounts' vendors, and others that have tasks,
-// by vendor and priority.
+// Lanes reads every lane of the accounts' vendors, and other lanes that have
+// tasks, by vendor and priority.
 func (r *LaneReader) Lanes(ctx context.Context, accounts []*account.Account) ([]Lane, error) {
 	counts, err := queue.Counts(ctx, r.Redis)
 	if err != nil {
@@ -117,7 +117,7 @@ func (r *LaneReader) Lanes(ctx context.Context, accounts []*account.Account) ([]
 	}
 	for _, c := range counts {
 		l := add(wire.SplitLane(c.Lane))
-		l.Waiting, l.Later, l.InFlight, l.Held = c.Pending+c.Later, c.Later, c.InFlight, c.Held
+		l.Waiting, l.Later, l.InFlight, l.PausedInUI = c.Pending+c.Later, c.Later, c.InFlight, c.Held
 		l.Oldest = c.Oldest.Round(time.Millisecond).Seconds()
 	}
 	return sorted(byName), nil
@@ -138,7 +138,7 @@ func sorted(byName map[string]*Lane) []Lane {
 	return all
 }
 
-// Apps reads how each account stands, by vendor and then by app.
+// Apps reads the state of each account, by vendor and then by app.
 func (r *LaneReader) Apps(ctx context.Context, accounts []*account.Account) (map[string][]App, error) {
 	limiter := limit.Limiter{Redis: r.Redis, Now: r.Now}
 	now := time.Now()
@@ -152,7 +152,7 @@ func (r *LaneReader) Apps(ctx context.Context, accounts []*account.Account) (map
 			return nil, err
 		}
 		apps[a.Spec.Name] = append(apps[a.Spec.Name], App{
-			App: a.App, Rate: a.Rate, Effective: a.Rate * st.Factor, Factor: st.Factor, Unit: string(a.Spec.Unit), Holds: holds(st, now),
+			App: a.App, Rate: a.Rate, Effective: a.Rate * st.Factor, Factor: st.Factor, Unit: string(a.Spec.Unit), Pauses: pauses(st, now),
 			Parked: parked(st), AllParked: st.AllParked,
 		})
 	}
@@ -170,11 +170,11 @@ func parked(st limit.State) []Parked {
 	return all
 }
 
-// holds are what holds an account up, the stop first.
-func holds(st limit.State, now time.Time) []Hold {
-	all := []Hold{}
+// pauses are the reasons why an account waits, the stop first.
+func pauses(st limit.State, now time.Time) []Pause {
+	all := []Pause{}
 	if s := st.Stop; s != nil {
-		h := Hold{Kind: string(s.Kind), State: Paused, Until: s.Until, Why: s.Reason, Failed: s.Failed}
+		h := Pause{Kind: string(s.Kind), State: Paused, Until: s.Until, Why: s.Reason, Failed: s.Failed}
 		switch {
 		case s.Probing.After(now):
 			h.State = Probing
@@ -184,7 +184,7 @@ func holds(st limit.State, now time.Time) []Hold {
 		all = append(all, h)
 	}
 	for _, p := range st.Pauses {
-		all = append(all, Hold{Bucket: p.Bucket, Kind: quotaKind, State: Paused, Until: p.Until, Why: p.Reason})
+		all = append(all, Pause{Bucket: p.Bucket, Kind: quotaKind, State: Paused, Until: p.Until, Why: p.Reason})
 	}
 	return all
 }

@@ -46,15 +46,15 @@ func read(t *testing.T, rdb redis.UniversalClient) map[string]status.Lane {
 func TestLanesOfAnEmptyRedis(t *testing.T) {
 	t.Parallel()
 	l := read(t, redistest.Client(t))["vivo:high"]
-	if l.Waiting != 0 || l.InFlight != 0 || l.Oldest != 0 || l.Held || len(l.Apps) != 2 {
+	if l.Waiting != 0 || l.InFlight != 0 || l.Oldest != 0 || l.PausedInUI || len(l.Apps) != 2 {
 		t.Fatalf("got %+v, want an empty lane with two apps", l)
 	}
-	if a := l.Apps[1]; a.App != "shop" || a.Rate != 3000 || a.Effective != 3000 || a.Unit != "messages" || a.Holds == nil || len(a.Holds) != 0 {
-		t.Errorf("got %+v, want shop at its whole rate", a)
+	if a := l.Apps[1]; a.App != "shop" || a.Rate != 3000 || a.Effective != 3000 || a.Unit != "messages" || a.Pauses == nil || len(a.Pauses) != 0 {
+		t.Errorf("got %+v, want shop at its full rate", a)
 	}
 }
 
-func TestLanesTellWhatWaitsAndWhy(t *testing.T) {
+func TestLanesShowWhatWaitsAndWhy(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.Client(t)
 	client, err := push.NewClient(rdb, push.Options{Vendors: registry.ForClient()})
@@ -80,14 +80,14 @@ func TestLanesTellWhatWaitsAndWhy(t *testing.T) {
 	}
 	all := read(t, rdb)
 	if l := all["vivo:normal"]; l.Waiting != 2 || l.Later != 1 || l.InFlight != 0 || l.Oldest <= 0 || l.Oldest > 60 {
-		t.Errorf("got %+v, want two tasks of which one waits for their time", l)
+		t.Errorf("got %+v, want two tasks of which one is not due", l)
 	}
 	for _, name := range []string{"vivo:high", "vivo:normal"} {
 		shop := all[name].Apps[1]
-		if shop.Effective != 1500 || len(shop.Holds) != 2 || len(all[name].Apps[0].Holds) != 0 {
-			t.Fatalf("got %+v, want half the rate and two holds, of shop alone", all[name].Apps)
+		if shop.Effective != 1500 || len(shop.Pauses) != 2 || len(all[name].Apps[0].Pauses) != 0 {
+			t.Fatalf("got %+v, want half the rate and two pauses, only for shop", all[name].Apps)
 		}
-		stop, quota := shop.Holds[0], shop.Holds[1]
+		stop, quota := shop.Pauses[0], shop.Pauses[1]
 		if stop.Kind != "slow-down" || stop.State != status.Paused || stop.Why != "too fast" || time.Until(stop.Until) < 50*time.Second {
 			t.Errorf("the stop is %+v", stop)
 		}
@@ -95,7 +95,7 @@ func TestLanesTellWhatWaitsAndWhy(t *testing.T) {
 			t.Errorf("the quota's pause is %+v", quota)
 		}
 	}
-	if a := all["huawei:high"].Apps[0]; len(a.Holds) != 0 || a.Effective != 500 {
+	if a := all["huawei:high"].Apps[0]; len(a.Pauses) != 0 || a.Effective != 500 {
 		t.Errorf("another vendor has %+v", a)
 	}
 }
@@ -107,8 +107,8 @@ func TestAStopIsProbedAfterItsPause(t *testing.T) {
 	if _, _, err := limiter.Stop(t.Context(), k, limit.Halt{Kind: limit.TooFast, RetryAfter: time.Millisecond, Reason: "too fast"}); err != nil {
 		t.Fatal(err)
 	}
-	state := func() string { return read(t, rdb)["vivo:high"].Apps[1].Holds[0].State }
-	// Times are converted from Redis's clock with the round trip's error.
+	state := func() string { return read(t, rdb)["vivo:high"].Apps[1].Pauses[0].State }
+	// Times from Redis's clock are off by up to a round trip.
 	for end := time.Now().Add(5 * time.Second); state() != status.ProbeDue; {
 		if time.Now().After(end) {
 			t.Fatalf("after its pause it is %s, want %s", state(), status.ProbeDue)
@@ -118,6 +118,6 @@ func TestAStopIsProbedAfterItsPause(t *testing.T) {
 		t.Fatalf("got %+v, want the probe", p)
 	}
 	if got := state(); got != status.Probing {
-		t.Errorf("with a probe out it is %s, want %s", got, status.Probing)
+		t.Errorf("with a probe in flight it is %s, want %s", got, status.Probing)
 	}
 }

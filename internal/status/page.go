@@ -21,40 +21,41 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"ago": ago, "clock": clock, "number": number, "join": join,
 }).Parse(pageSource))
 
-// readTime bounds what one page reads.
-const readTime = 10 * time.Second
+// readTimeoutout bounds the reads of one page.
+const readTimeout = 10 * time.Second
 
-// Handler serves the page. All fields but Now must be set; it is safe for
+// Page serves /postrider. All fields except Now must be set. It is safe for
 // concurrent use.
 type Page struct {
 	Redis redis.UniversalClient
-	// Accounts are what the configuration has at the moment.
+	// Accounts returns the accounts in force.
 	Accounts func() []*account.Account
 	Log      zerolog.Logger
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
 }
 
-// View is what the page shows.
+// PageView is the content of the page.
 type PageView struct {
 	At     time.Time
 	Lanes  []Lane
 	Apps   []AccountRow
 	Jobs   []WorkingJob
 	Dead   Tally
-	Held   Tally
+	Held   Tally    // quarantined feed entries
 	Faults []string // what could not be read
 }
 
-// ServeHTTP draws the page. What cannot be read is said so, and the rest is shown.
+// ServeHTTP renders the page. It shows what could be read, and an error for each
+// part that could not.
 func (h *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), readTime)
+	ctx, cancel := context.WithTimeout(r.Context(), readTimeout)
 	defer cancel()
 	v := h.view(ctx)
 	var b bytes.Buffer
 	if err := pageTemplate.Execute(&b, v); err != nil {
-		h.Log.Error().Err(err).Msg("draw /postrider")
-		http.Error(w, "the page cannot be drawn: see the log", http.StatusInternalServerError)
+		h.Log.Error().Err(err).Msg("render /postrider")
+		http.Error(w, "the page cannot be rendered: see the worker's log", http.StatusInternalServerError)
 		return
 	}
 	head := w.Header()
@@ -77,7 +78,7 @@ func (h *Page) view(ctx context.Context) PageView {
 		func() (err error) { v.Lanes, err = reader.Lanes(ctx, accounts); return err },
 		func() (err error) { v.Jobs, err = h.jobs(ctx, v.Lanes); return err },
 		func() (err error) { v.Dead, err = h.dead(ctx); return err },
-		func() (err error) { v.Held, err = h.held(ctx); return err },
+		func() (err error) { v.Held, err = h.quarantined(ctx); return err },
 	} {
 		if err := part(); err != nil {
 			h.Log.Warn().Err(err).Msg("read for /postrider")

@@ -14,19 +14,19 @@ import (
 )
 
 const (
-	// newest is how many entries of a stream the page looks at.
+	// newest is how many entries of a stream the page reads.
 	newest = 100
-	// mostJobs is how many jobs it shows.
+	// mostJobs is how many jobs the page shows.
 	mostJobs = 25
 )
 
-// Account is one app at one vendor.
+// AccountRow is an app at a vendor.
 type AccountRow struct {
 	Vendor string
 	App
 }
 
-// byAccount takes the apps of the lanes, each once.
+// byAccount returns each account of the lanes once.
 func byAccount(all []Lane) []AccountRow {
 	var list []AccountRow
 	seen := map[string]bool{}
@@ -42,14 +42,14 @@ func byAccount(all []Lane) []AccountRow {
 	return list
 }
 
-// Job is a job in work.
+// WorkingJob is a job with tasks in these lanes.
 type WorkingJob struct {
 	ledger.Status
 	Lanes []string
 }
 
-// jobs are those whose tasks are in work or next in line. Of tasks that many
-// jobs share only the shared chunk is known, not the jobs.
+// jobs returns the jobs whose tasks run or are next in line. Tasks that many jobs
+// share do not name their jobs, so these are missing.
 func (h *Page) jobs(ctx context.Context, all []Lane) ([]WorkingJob, error) {
 	where := map[string][]string{}
 	var ids []string
@@ -79,7 +79,7 @@ func (h *Page) jobs(ctx context.Context, all []Lane) ([]WorkingJob, error) {
 	for _, id := range ids[:min(len(ids), mostJobs)] {
 		st, err := book.Status(ctx, id)
 		if errors.Is(err, ledger.ErrUnknown) {
-			continue // it ended meanwhile
+			continue // its ledger was deleted since the task was read
 		}
 		if err != nil {
 			return nil, fmt.Errorf("read job: %w", err)
@@ -89,14 +89,14 @@ func (h *Page) jobs(ctx context.Context, all []Lane) ([]WorkingJob, error) {
 	return jobs, nil
 }
 
-// Tally is entries of a stream by what they have in common.
+// Tally groups the newest entries of a stream.
 type Tally struct {
 	Total int64 // entries of the stream
-	Seen  int   // of which so many, the newest, are in Rows
+	Seen  int   // the newest entries, which are in Rows
 	Rows  []TallyRow
 }
 
-// Row is entries that have all but their tokens in common.
+// TallyRow are entries that differ only in their tokens.
 type TallyRow struct {
 	App, Vendor, Code, Reason string
 	Entries, Tokens           int
@@ -119,7 +119,7 @@ func (t *Tally) sort() {
 	slices.SortStableFunc(t.Rows, func(a, b TallyRow) int { return cmp.Compare(b.Tokens, a.Tokens) })
 }
 
-// dead counts dead letters by their reason; the vendor's own words stay in the entry.
+// dead counts dead letters by reason. Details in the vendor's words are not shown.
 func (h *Page) dead(ctx context.Context) (Tally, error) {
 	all, total, err := (&deadletter.Store{Redis: h.Redis}).Newest(ctx, newest)
 	t := Tally{Total: total}
@@ -131,15 +131,15 @@ func (h *Page) dead(ctx context.Context) (Tally, error) {
 	return t, err
 }
 
-// held counts the feed entries that are held back.
-func (h *Page) held(ctx context.Context) (Tally, error) {
+// quarantined counts the quarantined feed entries.
+func (h *Page) quarantined(ctx context.Context) (Tally, error) {
 	total, err := h.Redis.XLen(ctx, wire.HeldStream).Result()
 	if err != nil {
-		return Tally{}, fmt.Errorf("count held tokens: %w", err)
+		return Tally{}, fmt.Errorf("count quarantined tokens: %w", err)
 	}
 	raw, err := h.Redis.XRevRangeN(ctx, wire.HeldStream, "+", "-", newest).Result()
 	if err != nil {
-		return Tally{}, fmt.Errorf("read held tokens: %w", err)
+		return Tally{}, fmt.Errorf("read quarantined tokens: %w", err)
 	}
 	t := Tally{Total: total}
 	for _, m := range raw {

@@ -18,9 +18,9 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/registry"
 )
 
-const token = "a-token-that-nobody-may-see"
+const token = "a-token-that-must-not-be-shown"
 
-func draw(t *testing.T, rdb redis.UniversalClient) (code int, text string) {
+func render(t *testing.T, rdb redis.UniversalClient) (code int, text string) {
 	t.Helper()
 	h := status.Page{Redis: rdb, Log: zerolog.Nop(), Accounts: func() []*account.Account {
 		return []*account.Account{{App: "shop", Spec: vendors.Spec{Name: "vivo", Unit: vendors.Messages}, Rate: 3000}}
@@ -56,15 +56,15 @@ func hasNot(t *testing.T, text string, want ...string) {
 
 func TestAnEmptyPage(t *testing.T) {
 	t.Parallel()
-	code, text := draw(t, redistest.Client(t))
+	code, text := render(t, redistest.Client(t))
 	if code != 200 {
 		t.Errorf("status %d", code)
 	}
 	has(t, text, "vivo:high", "3\u202f000 messages/s", "sending", "None.", "prefers-color-scheme: dark", "</html>")
-	hasNot(t, text, "Held invalid tokens", "http://", "https://", "<script", "ZgotmplZ")
+	hasNot(t, text, "Quarantined invalid tokens", "http://", "https://", "<script", "ZgotmplZ")
 }
 
-func TestThePageShowsHowThingsStandAndNoToken(t *testing.T) {
+func TestThePageShowsTheStateAndNoToken(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.Client(t)
 	client, err := push.NewClient(rdb, push.Options{Vendors: registry.ForClient()})
@@ -96,23 +96,23 @@ func TestThePageShowsHowThingsStandAndNoToken(t *testing.T) {
 	for range 150 {
 		rdb.XAdd(t.Context(), &redis.XAddArgs{Stream: "postrider:invalid:held", Values: []any{"app", "<b>shop", "vendor", "oppo", "code", "oppo/token/10000", "token", token}})
 	}
-	_, text := draw(t, rdb)
+	_, text := render(t, rdb)
 	has(t, text,
 		"order-42", "running", // the job
-		"config", "&lt;script&gt;alert(1)&lt;/script&gt;", "quota: system", "used up", // what holds it up
+		"config", "&lt;script&gt;alert(1)&lt;/script&gt;", "quota: system", "used up", // what delays it
 		"attempts", "vivo/http/500", `<td class="n">3</td><td class="n">6</td>`, // dead letters
-		"Held invalid tokens", "150 entries", "&lt;b&gt;shop", "oppo/token/10000", `<td class="n">100</td>`,
+		"Quarantined invalid tokens", "150 entries", "&lt;b&gt;shop", "oppo/token/10000", `<td class="n">100</td>`,
 	)
 	hasNot(t, text, token, "a title", "<script", "<b>shop")
 }
 
-func TestWithoutRedisThePageSaysSo(t *testing.T) {
+func TestWithoutRedisThePageShowsAnError(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	client := redis.NewClient(&redis.Options{Addr: server.Addr(), MaxRetries: -1, DialerRetries: 1})
 	defer client.Close()
 	server.Kill()
-	code, text := draw(t, client)
+	code, text := render(t, client)
 	if code != 503 {
 		t.Errorf("status %d, want 503", code)
 	}

@@ -22,8 +22,8 @@ apps:
     vivo: {app_id: 100001, app_key: "100001", app_secret: demo-secret, base_url: %[2]q, rate: 0}
 `
 
-// A vendor may refuse the access token at any of its calls. Each time it is
-// renewed once, that call is made once more, and the job is done in the same run.
+// A vendor may refuse the access token at any of its calls. Each time the token is
+// renewed, that call is repeated once, and the job ends in the same run.
 func TestAnAccessTokenMayBeRefusedAtEachCall(t *testing.T) {
 	t.Parallel()
 	const oppo, vivo = "11", "10000"
@@ -31,8 +31,8 @@ func TestAnAccessTokenMayBeRefusedAtEachCall(t *testing.T) {
 		vendor, endpoint, code string
 		class                  push.Class
 		tokens                 int
-		// first: it is the vendor's first call for the job, the one that meets an
-		// access token that was revoked.
+		// first: this is the vendor's first call for the job, so a revoked access
+		// token is noticed at it.
 		first bool
 	}{
 		{"oppo", "unicast", oppo, push.Service, 1, true},
@@ -56,7 +56,7 @@ func TestAnAccessTokenMayBeRefusedAtEachCall(t *testing.T) {
 				_, err := r.client.Enqueue(t.Context(), j)
 				r.must(err)
 				if st := r.ended(id); st.Delivered != c.tokens || len(st.Codes) != 1 {
-					t.Errorf("%s: got %+v, want all delivered at the first try", id, st)
+					t.Errorf("%s: got %+v, want all delivered in the first run", id, st)
 				}
 			}
 			r.must(r.sim.SetFaults([]simulator.Fault{{Name: "refused", Vendor: c.vendor, Endpoint: c.endpoint, Code: c.code, Times: 1}}))
@@ -66,7 +66,7 @@ func TestAnAccessTokenMayBeRefusedAtEachCall(t *testing.T) {
 				return
 			}
 			if r.sim.RevokeAccessTokens(c.vendor) == 0 {
-				t.Error("there was no access token to revoke")
+				t.Error("the simulator had no access token to revoke")
 			}
 			send("revoked")
 			r.wantCalls(c.vendor, c.endpoint, 4, 3)
@@ -82,8 +82,8 @@ func TestAnAccessTokenMayBeRefusedAtEachCall(t *testing.T) {
 	})
 }
 
-// startVendors starts a worker for OPPO and vivo; lists is where OPPO's list of
-// invalid tokens is, or "".
+// startVendors starts a worker for OPPO and vivo. lists is the address of OPPO's
+// list of invalid tokens; "": the worker does not read it.
 func (r *rig) startVendors(lists string) {
 	r.Helper()
 	cfg, err := config.Parse("test.yaml", fmt.Appendf(nil, accessSettings, redistest.URL(r.rdb), r.url, lists), registry.All(), config.Source{})

@@ -6,7 +6,7 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/registry"
 )
 
-// use puts a configuration's accounts in force.
+// use makes a configuration's accounts the ones in force.
 func (w *Worker) use(c *config.Config) {
 	all := account.Open(c, registry.All(), w.client)
 	for k := range all {
@@ -17,7 +17,7 @@ func (w *Worker) use(c *config.Config) {
 	w.intake.Store(w.producer(c))
 }
 
-// account returns an app's account at a vendor, as now in force.
+// account returns an app's account at a vendor that is in force now.
 func (w *Worker) account(app, vendor string) (*account.Account, bool) {
 	return w.accounts.Load().Of(app, vendor)
 }

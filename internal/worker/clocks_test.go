@@ -24,14 +24,13 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/registry"
 )
 
-// What the workers of TestClocksThatAreOff are limited to: tokens a second, and
-// in one request.
+// Parameters of TestClocksThatAreOff.
 const (
-	clocksSlowed = 40 // jobs that flow control holds up
-	clocksRate   = 300
-	clocksBlock  = 50
-	clocksFirst  = 2 * time.Second // the first retry's delay, before its jitter
-	clocksTTL    = 8 * time.Second // how soon the job in a paused account expires
+	clocksSlowed = 40              // jobs that flow control delays
+	clocksRate   = 300             // the limit in tokens a second
+	clocksBlock  = 50              // the most tokens in one request
+	clocksFirst  = 2 * time.Second // the first retry's delay, before jitter
+	clocksTTL    = 8 * time.Second // until the job of the paused account expires
 )
 
 const clocksSettings = `
@@ -49,31 +48,30 @@ apps:
     meizu: {app_id: "100001", app_secret: demo-secret, base_url: "%[2]s", rate: 0}
 `
 
-// TestClocksThatAreOff has three workers whose machines' clocks are 20 s behind,
-// right and 20 s ahead share one Redis with one that is taken for dead, and one
-// that is 40 s ahead. Nothing may happen too early, too late or twice.
+// TestClocksThatAreOff runs three workers with clocks 20 s slow, correct and
+// 20 s fast on one Redis, together with a frozen worker whose tasks are taken over,
+// and one whose clock is 40 s fast. Nothing may happen too early, too late or twice.
 //
-// The clocks are those that this module reads. asynq reads the machine's own; the
-// times that it writes are corrected by the queue, and those of leases are the
-// queue's.
+// Only the clock that this module reads is skewed. asynq reads the machine's own
+// clock; the queue corrects the times that it writes, and sets those of leases.
 func TestClocksThatAreOff(t *testing.T) {
 	t.Parallel()
 	c := newClocks(t)
 	begin := time.Now()
 
-	// The first one, 20 s ahead, freezes with two requests in flight, and wakes up
-	// when others have taken over.
+	// The first worker, 20 s fast, freezes with two requests in flight, and thaws
+	// after the others have taken over.
 	c.fault(
 		simulator.Fault{Vendor: "huawei", Endpoint: "send", TokenPrefix: "slow-", Delay: simulator.Duration(4 * time.Second), Times: 2, Accept: true},
 		simulator.Fault{Vendor: "honor", Endpoint: "send", TokenPrefix: "long", Delay: simulator.Duration(14 * time.Second), Accept: true},
 		simulator.Fault{Vendor: "xiaomi", Endpoint: "send", Status: http.StatusInternalServerError, Times: 2},
 		simulator.Fault{Vendor: "meizu", Endpoint: "send", Code: "110010", Times: 3},
 	)
-	dead := c.start("frozen", 20*time.Second)
+	frozen := c.start("frozen", 20*time.Second)
 	c.enqueue("slow", "huawei", 30)
 	c.enqueue("slow-once", "huawei", 30, func(j *push.Job) { j.Delivery = push.AtMostOnce })
 	c.eventually("two requests are in flight", func() bool { return c.sim.Report().Vendors["huawei"].Endpoints["send"] == 2 })
-	dead.freeze()
+	frozen.freeze()
 
 	for _, off := range []time.Duration{-20 * time.Second, 0, 20 * time.Second} {
 		c.start(off.String(), off)
@@ -95,20 +93,20 @@ func TestClocksThatAreOff(t *testing.T) {
 		c.enqueue(fmt.Sprintf("once-%d", i), "vivo", 5, func(j *push.Job) { j.Delivery = push.AtMostOnce })
 	}
 
-	// Every worker goes on when the stop is over.
+	// Every worker sends again when the stop is over.
 	for i := range clocksSlowed {
 		c.ended(fmt.Sprintf("slowed-%d", i))
 	}
 	slowed := time.Since(begin)
 	if slowed > 15*time.Second {
-		t.Errorf("what flow control held up for a few seconds took %v", slowed)
+		t.Errorf("jobs that flow control delayed by a few seconds took %v", slowed)
 	}
 	ended := map[string]time.Duration{}
 	for _, id := range []string{"expires", "retried", "flow", "slow", "slow-once", "long"} {
 		st := c.ended(id)
 		ended[id] = time.Since(begin)
 		if id == "slow-once" {
-			dead.thaw() // what it would record now comes too late
+			frozen.thaw() // it can no longer record its results
 		}
 		want := st
 		want.Delivered, want.Expired, want.Dead = st.Accepted, 0, 0
@@ -144,7 +142,7 @@ func TestClocksThatAreOff(t *testing.T) {
 		}
 	}
 	if !strings.Contains(wrong.log.String(), "no task is taken until they agree within 30s") {
-		t.Errorf("it does not say why it takes no task: %s", wrong.log.String())
+		t.Errorf("the log does not say why it takes no task: %s", wrong.log.String())
 	}
 	if status, body := wrong.ready(t); status != http.StatusServiceUnavailable || !strings.Contains(body, "40s ahead") {
 		t.Errorf("/readyz answers %d %q, want 503 and the reason", status, body)
@@ -155,7 +153,7 @@ func TestClocksThatAreOff(t *testing.T) {
 	}
 }
 
-// clocks are workers on one Redis, and what the vendors see of them.
+// clocks are workers on one Redis, and a record of the requests that vendors got.
 type clocks struct {
 	*testing.T
 	rdb    *redis.Client
@@ -163,24 +161,24 @@ type clocks struct {
 	client *push.Client
 
 	mu   sync.Mutex
-	tape []seenToken
-	host map[string]string // of a worker, by the address that it sends to
-	sent map[string]int    // requests by the worker's name
+	seen []seenToken
+	host map[string]string // the worker's name by the vendors' address that it uses
+	sent map[string]int    // requests by worker name
 }
 
 type seenToken struct {
 	vendor, token string
-	key           string // the idempotency key, of those that the frozen worker had
+	key           string // the idempotency key, only of the frozen worker's tokens
 	at            time.Time
 	judged        bool
 }
 
-// skewed is one worker.
+// skewed is a worker with its own clock.
 type skewed struct {
 	*worker.Worker
 	name string
 	log  logs
-	frozen
+	freezer
 }
 
 func newClocks(t *testing.T) *clocks {
@@ -205,7 +203,7 @@ func (c *clocks) fault(all ...simulator.Fault) {
 	c.must(c.sim.SetFaults(all))
 }
 
-// note is the simulator's watch.
+// note is called by the simulator for each request.
 func (c *clocks) note(s simulator.Seen) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -218,11 +216,11 @@ func (c *clocks) note(s simulator.Seen) {
 		if strings.HasPrefix(seen.token, "slow-") {
 			seen.key = worker.KeyIn(s.Body, seen.token)
 		}
-		c.tape = append(c.tape, seen)
+		c.seen = append(c.seen, seen)
 	}
 }
 
-// requests is how many requests with tokens each worker made, by its name.
+// requests counts requests with tokens by worker name.
 func (c *clocks) requests() map[string]int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -240,8 +238,8 @@ func (c *clocks) config(url string) *config.Config {
 	return cfg
 }
 
-// start starts a worker whose machine's clock is off. It knows the vendors by an
-// address of its own.
+// start starts a worker whose clock is off. It reaches the vendors at its own
+// address, by which requests are counted.
 func (c *clocks) start(name string, off time.Duration) *skewed {
 	c.Helper()
 	url, stop, err := c.sim.Listen("127.0.0.1:0")
@@ -259,7 +257,7 @@ func (c *clocks) start(name string, off time.Duration) *skewed {
 		Config: c.config(url), Log: zerolog.New(&s.log),
 		Redis: func(n int) redis.UniversalClient {
 			rdb := redis.NewClient(&redis.Options{Addr: o.Addr, DB: o.DB, PoolSize: n})
-			rdb.AddHook(&s.frozen)
+			rdb.AddHook(&s.freezer)
 			return rdb
 		},
 		Clock: func() time.Time { return time.Now().Add(off) },
@@ -274,26 +272,26 @@ func (c *clocks) start(name string, off time.Duration) *skewed {
 	return s
 }
 
-// ready asks a worker whether it is.
+// ready gets a worker's /readyz.
 func (s *skewed) ready(t *testing.T) (status int, body string) {
 	t.Helper()
 	r := &rig{T: t, worker: s.Worker}
 	return r.get("/readyz", "", "")
 }
 
-// frozen holds up whatever a worker asks of Redis while it is frozen.
-type frozen struct {
+// freezer is a Redis hook that blocks all commands of a worker while it is frozen.
+type freezer struct {
 	mu     sync.Mutex
 	thawed chan struct{} // nil: it is not frozen
 }
 
-func (f *frozen) freeze() {
+func (f *freezer) freeze() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.thawed = make(chan struct{})
 }
 
-func (f *frozen) thaw() {
+func (f *freezer) thaw() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.thawed != nil {
@@ -302,7 +300,7 @@ func (f *frozen) thaw() {
 	}
 }
 
-func (f *frozen) wait() {
+func (f *freezer) wait() {
 	f.mu.Lock()
 	thawed := f.thawed
 	f.mu.Unlock()
@@ -311,19 +309,19 @@ func (f *frozen) wait() {
 	}
 }
 
-// DialHook, ProcessHook and ProcessPipelineHook make it a hook of a Redis client.
-func (f *frozen) DialHook(next redis.DialHook) redis.DialHook {
+// DialHook, ProcessHook and ProcessPipelineHook implement redis.Hook.
+func (f *freezer) DialHook(next redis.DialHook) redis.DialHook {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) { return next(ctx, network, addr) }
 }
 
-func (f *frozen) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+func (f *freezer) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
 		f.wait()
 		return next(ctx, cmd)
 	}
 }
 
-func (f *frozen) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+func (f *freezer) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []redis.Cmder) error {
 		f.wait()
 		return next(ctx, cmds)
@@ -350,11 +348,11 @@ func (c *clocks) eventually(what string, ok func() bool) {
 	(&rig{T: c.T}).within(40*time.Second, what, ok)
 }
 
-// ended waits until a job is over.
+// ended waits until a job has ended.
 func (c *clocks) ended(id string) ledger.Status {
 	c.Helper()
 	var st ledger.Status
-	c.eventually("job "+id+" is over", func() bool {
+	c.eventually("job "+id+" has ended", func() bool {
 		var err error
 		st, err = (&ledger.Store{Redis: c.rdb}).Status(c.Context(), id)
 		return err == nil && st.Ended()
@@ -362,15 +360,15 @@ func (c *clocks) ended(id string) ledger.Status {
 	return st
 }
 
-// wantRate demands that no second had more than the rate and one block. Who
-// stood still between its permit and its request comes later, and so closer to
-// those after it.
+// wantRate demands that no second had more tokens than the rate and one block. A
+// worker that stalled between permit and request sends later, closer to the next
+// requests, so slack is allowed.
 func (c *clocks) wantRate(slack time.Duration) {
 	c.Helper()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var all []time.Time
-	for _, s := range c.tape {
+	for _, s := range c.seen {
 		if s.vendor == "huawei" {
 			all = append(all, s.at)
 		}
@@ -383,23 +381,23 @@ func (c *clocks) wantRate(slack time.Duration) {
 		most = max(most, i-first+1)
 	}
 	allowed := int(clocksRate*(time.Second+slack).Seconds()) + clocksBlock
-	c.Logf("at most %d tokens in a second, %d allowed; this process stood still for %v at most", most, allowed, slack.Round(time.Millisecond))
+	c.Logf("at most %d tokens in a second, %d allowed; this process stalled for at most %v", most, allowed, slack.Round(time.Millisecond))
 	if most > allowed {
 		c.Errorf("the vendor saw %d tokens in a second, want at most %d", most, allowed)
 	}
 }
 
-// wantOnce demands that no token was taken twice but those in flight as the
-// worker froze, and none of an at-most-once job, and these under the same key. It returns how
-// many were.
+// wantOnce demands that vendors accepted each token once, except tokens that were
+// in flight when the worker froze and are not at-most-once: these twice, under the
+// same key. It returns how many were repeated.
 func (c *clocks) wantOnce() (repeats int) {
 	c.Helper()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	taken, keys := map[string]int{}, map[string]string{}
-	for _, s := range c.tape {
+	for _, s := range c.seen {
 		if before, ok := keys[s.token]; strings.HasPrefix(s.token, "slow-") && (s.key == "" || ok && s.key != before) {
-			c.Errorf("%s came under the key %q, before under %q", s.token, s.key, before)
+			c.Errorf("%s was sent under the key %q, before under %q", s.token, s.key, before)
 		}
 		keys[s.token] = s.key
 		if s.judged {
@@ -412,29 +410,29 @@ func (c *clocks) wantOnce() (repeats int) {
 		case n == 2 && strings.HasPrefix(token, "slow-token"):
 			repeats++
 		default:
-			c.Errorf("the vendor took %s %d times", token, n)
+			c.Errorf("the vendor accepted %s %d times", token, n)
 		}
 	}
 	return repeats
 }
 
-// wantRetries demands that what got HTTP 500 came again after its delay.
+// wantRetries demands that requests with HTTP 500 were repeated after their delay.
 func (c *clocks) wantRetries() {
 	c.Helper()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var at []time.Time
-	for _, s := range c.tape {
+	for _, s := range c.seen {
 		if s.token == "retried-token-0" {
 			at = append(at, s.at)
 		}
 	}
 	if len(at) != 3 {
-		c.Errorf("the job that got HTTP 500 twice came %d times, want 3", len(at))
+		c.Errorf("the job that got HTTP 500 twice was sent %d times, want 3", len(at))
 	}
 	for i := range len(at) - 1 {
-		// The delays are 2 s and 4 s, of which jitter takes up to a half; asynq adds
-		// whole seconds, and looks for what is due every 2 s.
+		// The delays are 2 s and 4 s minus up to half for jitter; asynq rounds up to
+		// whole seconds, and checks for due tasks every 2 s.
 		early, late := clocksFirst/2, 10*time.Second
 		if gap := at[i+1].Sub(at[i]); gap < early || gap > late {
 			c.Errorf("retry %d came after %v, want %v to %v", i+1, gap, early, late)

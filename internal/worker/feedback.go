@@ -11,15 +11,15 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-// background is what one of all workers does beside sending.
+// background are the goroutines that run in addition to the lanes.
 type background struct {
-	ctx    context.Context //nolint:containedctx // it is the goroutines' life
+	ctx    context.Context // ends when the goroutines must end
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 }
 
-// startFeedback starts the webhook and the pulling of lists, each of which one
-// worker of all does, and has the metrics ask how many entries wait.
+// startFeedback starts the webhook and the pulling of the vendors' lists, each of
+// which the leading worker does, and registers the metrics of the streams.
 func (w *Worker) startFeedback() {
 	w.background.ctx, w.background.cancel = context.WithCancel(context.Background())
 	w.background.wg.Go(func() { w.clock.Run(w.background.ctx) })
@@ -34,23 +34,23 @@ func (w *Worker) startFeedback() {
 		Redis: w.rdb, Access: w.access, Feed: w.book, Meter: w.metrics, Log: w.log, Now: w.clock.Now,
 		Accounts: w.listAccounts, Stopping: w.background.ctx.Done(),
 	}
-	w.alone(wire.WebhookLeaseKey, hook.Wanted, hook.Run)
-	w.alone(wire.PullLeaseKey, puller.Wanted, puller.Run)
+	w.runAsLeader(wire.WebhookLeaseKey, hook.Wanted, hook.Run)
+	w.runAsLeader(wire.PullLeaseKey, puller.Wanted, puller.Run)
 	for name, s := range map[string]struct{ stream, help string }{
-		"postrider_invalid_feed_entries": {wire.InvalidStream, "Entries of the feed of invalid tokens that nobody has deleted."},
-		"postrider_invalid_held_entries": {wire.HeldStream, "Invalid tokens that are held until somebody confirms them."},
+		"postrider_invalid_feed_entries": {wire.InvalidStream, "Entries of the feed of invalid tokens that applications have not deleted."},
+		"postrider_invalid_held_entries": {wire.HeldStream, "Quarantined invalid tokens, until an operator confirms or discards them."},
 	} {
 		w.metrics.Length(name, s.help, func(ctx context.Context) (int64, error) { return w.rdb.XLen(ctx, s.stream).Result() })
 	}
 }
 
-// alone does something while this worker is the one that does it.
-func (w *Worker) alone(key string, wanted func() bool, do func(context.Context)) {
+// runAsLeader calls do while this worker has the leadership of key.
+func (w *Worker) runAsLeader(key string, wanted func() bool, do func(context.Context)) {
 	l := &coord.Leadership{Redis: w.rdb, Key: key}
 	w.background.wg.Go(func() { l.Run(w.background.ctx, wanted, do) })
 }
 
-// listAccounts are the accounts of vendors that this worker serves.
+// listAccounts returns the accounts at the vendors that this worker serves.
 func (w *Worker) listAccounts() []*account.Account {
 	return slices.DeleteFunc(w.known(), func(a *account.Account) bool { return !slices.Contains(w.served, a.Spec.Name) })
 }

@@ -20,7 +20,7 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/registry"
 )
 
-// gates are those of several workers on one Redis, all going by one clock.
+// gates are the gates of several workers on one Redis, with the same clock.
 type gates struct {
 	*testing.T
 	redis *miniredis.Miniredis
@@ -29,7 +29,7 @@ type gates struct {
 	stops atomic.Int64
 }
 
-// Stopped counts.
+// Stopped counts stops.
 func (g *gates) Stopped(string, string, string) { g.stops.Add(1) }
 
 func newGates(t *testing.T, workers int) *gates {
@@ -51,7 +51,7 @@ func (g *gates) forward(d time.Duration) {
 	g.redis.FastForward(d)
 }
 
-// admit asks every worker's gate, and returns the one answer if all agree on
+// admit asks every worker's gate and returns the first answer. All must agree on
 // whether to wait.
 func (g *gates) admit(a *account.Account, buckets []string) dispatch.Admission {
 	g.Helper()
@@ -62,7 +62,7 @@ func (g *gates) admit(a *account.Account, buckets []string) dispatch.Admission {
 			g.Fatal(err)
 		}
 		if i > 0 && (t.Wait > 0) != (first.Wait > 0) {
-			g.Errorf("worker %d is told %+v, the first %+v", i+1, t, first)
+			g.Errorf("worker %d gets %+v, the first %+v", i+1, t, first)
 		}
 		if i == 0 {
 			first = t
@@ -71,7 +71,7 @@ func (g *gates) admit(a *account.Account, buckets []string) dispatch.Admission {
 	return first
 }
 
-// kinds are messages that between them are in every bucket.
+// kinds are messages that together cover every bucket.
 func kinds() []push.Message {
 	return []push.Message{
 		{Title: "service"}, {Class: push.Marketing}, {Class: push.Marketing, Category: "NEWS"}, {Test: true},
@@ -84,13 +84,13 @@ func TestAUsedUpQuotaStopsOnlyItsBucketUntilItsWindow(t *testing.T) {
 	for _, spec := range registry.All() {
 		for _, row := range spec.Codes.Explain("") {
 			if row.Remedy == classify.WaitQuota && row.Bucket != "" {
-				t.Run(row.Key(), func(t *testing.T) { t.Parallel(); usedUp(t, spec, row) })
+				t.Run(row.Key(), func(t *testing.T) { t.Parallel(); checkUsedUp(t, spec, row) })
 			}
 		}
 	}
 }
 
-func usedUp(t *testing.T, spec vendors.Spec, row classify.Row) {
+func checkUsedUp(t *testing.T, spec vendors.Spec, row classify.Row) {
 	t.Helper()
 	a := &account.Account{App: "shop", Spec: spec, Batch: spec.Batch, Timeout: 10 * time.Second}
 	for _, m := range kinds() {
@@ -122,7 +122,7 @@ func usedUp(t *testing.T, spec vendors.Spec, row classify.Row) {
 	}
 }
 
-// A server's error comes at once, and may be about the message: it stops nothing.
+// A server error comes at once and may concern the message: it stops nothing.
 func TestErrorsOfAServerStopNothing(t *testing.T) {
 	t.Parallel()
 	spec, _ := registry.Find("huawei")
@@ -147,7 +147,7 @@ func TestAnAdmissionTellsWhetherTheWaitIsAPause(t *testing.T) {
 	g := newGates(t, 1)
 	g.admit(a, nil)
 	if got := g.admit(a, nil); got.Wait == 0 || got.Paused {
-		t.Errorf("over the rate: %+v, want a wait that is no pause", got)
+		t.Errorf("over the rate: %+v, want a wait that is not a pause", got)
 	}
 	slow, _ := spec.Codes.Lookup(classify.HTTP, "503")
 	g.all[0].Answered(t.Context(), a, dispatch.Admission{}, said(slow, 0))
@@ -157,7 +157,7 @@ func TestAnAdmissionTellsWhetherTheWaitIsAPause(t *testing.T) {
 	g.redis.Close()
 	other := &account.Account{App: "news", Spec: spec, Batch: spec.Batch, Timeout: 10 * time.Second}
 	if got := g.admit(other, nil); got.Wait == 0 || got.Paused {
-		t.Errorf("without Redis: %+v, want a wait that is no pause", got)
+		t.Errorf("without Redis: %+v, want a wait that is not a pause", got)
 	}
 }
 
@@ -189,7 +189,7 @@ func TestWhichQuotaStopsWhat(t *testing.T) {
 			spec, _ := registry.Find(c.vendor)
 			row, known := spec.Codes.Lookup(classify.Level(c.level), c.code)
 			if !known {
-				t.Fatal("the code is gone")
+				t.Fatal("the table no longer has the code")
 			}
 			acct := &account.Account{App: "shop", Spec: spec, Batch: spec.Batch, Timeout: time.Second}
 			g := newGates(t, 1)
@@ -279,7 +279,7 @@ func TestAStoppedAccountIsProbedByOneOfAllWorkers(t *testing.T) {
 			g.all[0].Answered(t.Context(), acct, tickets[0], said(row(classify.Response, "80000000"), 0))
 			g.forward(time.Second)
 			if got := g.admit(acct, nil); got.Wait > 0 || got.Probe != "" {
-				t.Errorf("after a success it is told %+v", got)
+				t.Errorf("after a success it gets %+v", got)
 			}
 		})
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -16,29 +17,32 @@ import (
 	"github.com/postrider/postrider/internal/status"
 )
 
-// listen starts the HTTP server: the UI behind its password, and what machines
-// ask without one.
+// listen starts the HTTP server: the UI with its password, and the endpoints for
+// programs without one.
 func (w *Worker) listen(ctx context.Context) error {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(rw http.ResponseWriter, _ *http.Request) { say(rw, http.StatusOK, "ok") })
+	mux.HandleFunc("GET /healthz", func(rw http.ResponseWriter, _ *http.Request) { respond(rw, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", w.ready)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(w.metrics.Registry, promhttp.HandlerOpts{}))
-	receipts := receipt.NewHandler(w.receiptConfig()) // they prove themselves
+	receipts := receipt.NewHandler(w.receiptConfig()) // receipts are authenticated by their signature or path
 	mux.Handle("/receipts/{app}/{vendor}", receipts)
 	mux.Handle("/receipts/{app}/{vendor}/{secret}", receipts)
 	mux.Handle("GET /postrider", w.protected(&status.Page{Redis: w.rdb, Accounts: w.known, Log: w.log, Now: w.clock.Now}))
-	// Any other path is 404, with or without the password, so that nobody takes
-	// the UI's page for an answer: a vendor that posts receipts to a wrong path.
+	// Any other path is 404, with or without the password: a vendor that posts
+	// receipts to a wrong path must not mistake the UI's page for success.
 	ui := w.protected(w.ui)
 	mux.HandleFunc("/", func(rw http.ResponseWriter, r *http.Request) {
 		if !w.ui.Has(r.URL.Path) {
-			say(rw, http.StatusNotFound, "no such path")
+			respond(rw, http.StatusNotFound, "no such path")
 			return
 		}
 		ui.ServeHTTP(rw, r)
 	})
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", w.cfg.HTTP.Listen)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("listen on http.listen: %w: another process uses the port: stop it, or set another http.listen", err)
+	}
 	if err != nil {
 		return fmt.Errorf("listen on http.listen: %w", err)
 	}
@@ -46,38 +50,38 @@ func (w *Worker) listen(ctx context.Context) error {
 	w.http = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute}
 	go func() {
 		if err := w.http.Serve(l); err != nil && !errors.Is(err, http.ErrServerClosed) {
-			w.log.Error().Err(err).Msg("the HTTP server ended")
+			w.log.Error().Err(err).Msg("the HTTP server stopped")
 		}
 	}()
 	return nil
 }
 
-// ready answers 200 when Redis is reachable, the lanes run and the clock is right.
+// ready answers 200 if Redis is reachable, the lanes run and the clock is accurate.
 func (w *Worker) ready(rw http.ResponseWriter, r *http.Request) {
 	if w.draining.Load() {
-		say(rw, http.StatusServiceUnavailable, "draining")
+		respond(rw, http.StatusServiceUnavailable, "draining")
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 	defer cancel()
 	if err := w.rdb.Ping(ctx).Err(); err != nil {
-		say(rw, http.StatusServiceUnavailable, "redis is not reachable")
+		respond(rw, http.StatusServiceUnavailable, "redis is not reachable")
 		return
 	}
 	if err := w.clock.Err(); err != nil {
-		say(rw, http.StatusServiceUnavailable, err.Error())
+		respond(rw, http.StatusServiceUnavailable, err.Error())
 		return
 	}
-	say(rw, http.StatusOK, "ready")
+	respond(rw, http.StatusOK, "ready")
 }
 
-func say(rw http.ResponseWriter, status int, text string) {
+func respond(rw http.ResponseWriter, status int, text string) {
 	rw.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	rw.WriteHeader(status)
 	_, _ = fmt.Fprintln(rw, text)
 }
 
-// protected asks for the configured user and password, if there are any.
+// protected demands the configured user and password, if there are any.
 func (w *Worker) protected(h http.Handler) http.Handler {
 	user, password := w.cfg.HTTP.Username, w.cfg.HTTP.Password.Reveal()
 	if user == "" && password == "" {
@@ -85,17 +89,17 @@ func (w *Worker) protected(h http.Handler) http.Handler {
 	}
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		u, p, _ := r.BasicAuth()
-		if !same(u, user) || !same(p, password) {
+		if !equal(u, user) || !equal(p, password) {
 			rw.Header().Set("WWW-Authenticate", `Basic realm="postrider"`)
-			say(rw, http.StatusUnauthorized, "user and password are wanted")
+			respond(rw, http.StatusUnauthorized, "user and password are required: http.username and http.password of the configuration")
 			return
 		}
 		h.ServeHTTP(rw, r)
 	})
 }
 
-// same compares in a time that tells nothing of either.
-func same(a, b string) bool {
+// equal compares in constant time.
+func equal(a, b string) bool {
 	x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b))
 	return subtle.ConstantTimeCompare(x[:], y[:]) == 1
 }

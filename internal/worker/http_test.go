@@ -8,9 +8,9 @@ import (
 	"github.com/postrider/postrider/internal/redistest"
 )
 
-// A vendor that posts receipts to a wrong path was answered with the UI's page
-// and 200, and the receipts were lost.
-func TestAPathThatIsNoneIs404(t *testing.T) {
+// A vendor that posts receipts to a wrong path must not get the UI's page with 200:
+// the receipts would be lost.
+func TestAnUnknownPathIs404(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, redistest.Client(t))
 	r.start(r.config("100001", secret))
@@ -22,7 +22,7 @@ func TestAPathThatIsNoneIs404(t *testing.T) {
 	} {
 		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete} {
 			for _, user := range []string{"", "ops", "guesser"} {
-				status, body := r.ask(method, path, user, password)
+				status, body := r.call(method, path, user, password)
 				if status != http.StatusNotFound || strings.Contains(body, "<") {
 					t.Errorf("%s %s by %q answers %d %.60q, want 404 and no page", method, path, user, status, body)
 				}
@@ -40,22 +40,22 @@ func TestTheUIAnswersItsOwnPaths(t *testing.T) {
 		"/queues/huawei:normal/tasks/order-42-abc", "/manifest.json", "/favicon.ico", "/postrider",
 	} {
 		for _, method := range []string{http.MethodGet, http.MethodHead} {
-			if status, _ := r.ask(method, path, "ops", password); status != http.StatusOK {
+			if status, _ := r.call(method, path, "ops", password); status != http.StatusOK {
 				t.Errorf("%s %s answers %d, want 200", method, path, status)
 			}
-			if status, _ := r.ask(method, path, "", ""); status != http.StatusUnauthorized {
+			if status, _ := r.call(method, path, "", ""); status != http.StatusUnauthorized {
 				t.Errorf("%s %s without a password answers %d, want 401", method, path, status)
 			}
 		}
 	}
 	for _, path := range []string{"/", "/servers", "/favicon.ico"} {
-		if status, _ := r.ask(http.MethodPost, path, "ops", password); status != http.StatusMethodNotAllowed {
+		if status, _ := r.call(http.MethodPost, path, "ops", password); status != http.StatusMethodNotAllowed {
 			t.Errorf("POST %s answers %d, want 405", path, status)
 		}
 	}
 	for _, path := range []string{"/healthz", "/readyz", "/metrics"} {
 		for method, want := range map[string]int{http.MethodGet: http.StatusOK, http.MethodHead: http.StatusOK, http.MethodPost: http.StatusNotFound} {
-			if status, _ := r.ask(method, path, "", ""); status != want {
+			if status, _ := r.call(method, path, "", ""); status != want {
 				t.Errorf("%s %s answers %d, want %d", method, path, status, want)
 			}
 		}

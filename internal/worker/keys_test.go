@@ -6,8 +6,8 @@ import (
 	"github.com/postrider/postrider/pkg/push"
 )
 
-// OPPO swallows an app_message_id that it knows, and so does its stand-in: the
-// ledger would say delivered, and the phone have the first job's message alone.
+// OPPO and the simulator silently drop a message with a known app_message_id: the
+// ledger would say delivered, but the phone would get only the first message.
 func TestTwoJobsWithTheSameWordsReachThePhoneTwice(t *testing.T) {
 	t.Parallel()
 	job := func(id string, class push.Class, tokens ...string) push.Job {
@@ -29,7 +29,7 @@ func TestTwoJobsWithTheSameWordsReachThePhoneTwice(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r, conf := storing(t)
+			r, conf := newStoredRig(t)
 			r.start(conf)
 			if c.packed {
 				for _, o := range r.client.EnqueueMany(t.Context(), c.jobs) {
@@ -44,7 +44,7 @@ func TestTwoJobsWithTheSameWordsReachThePhoneTwice(t *testing.T) {
 				}
 				want += int64(len(j.Targets["oppo"]))
 				if st := r.ended(j.ID); st.Delivered != st.Accepted {
-					t.Errorf("job %s: %+v, want all of it delivered", j.ID, st)
+					t.Errorf("job %s: %+v, want all tokens delivered", j.ID, st)
 				}
 			}
 			if got := r.sim.Report().Vendors["oppo"].Accepted; got != want {

@@ -54,7 +54,7 @@ type rig struct {
 	stop   func() error
 }
 
-// logs is a log that many write.
+// logs is a log that may be written concurrently.
 type logs struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -114,7 +114,7 @@ func (r *rig) options(c *config.Config) worker.Options {
 	}}
 }
 
-// start starts the worker; the test's end stops it if nothing did before.
+// start starts the worker. It is stopped at the end of the test if it still runs.
 func (r *rig) start(c *config.Config) {
 	r.Helper()
 	r.startWith(r.options(c))
@@ -142,11 +142,11 @@ func (r *rig) enqueue(id string, tokens ...string) {
 	r.must(err)
 }
 
-// ended waits until a job is over.
+// ended waits until a job has ended.
 func (r *rig) ended(id string) ledger.Status {
 	r.Helper()
 	var st ledger.Status
-	r.eventually("job "+id+" is over", func() bool {
+	r.eventually("job "+id+" has ended", func() bool {
 		var err error
 		st, err = r.book.Status(r.Context(), id)
 		return err == nil && st.Ended()
@@ -154,13 +154,13 @@ func (r *rig) ended(id string) ledger.Status {
 	return st
 }
 
-// eventually polls until ok.
+// eventually polls until ok returns true, for 20 s.
 func (r *rig) eventually(what string, ok func() bool) {
 	r.Helper()
 	r.within(20*time.Second, what, ok)
 }
 
-// within polls until ok, for as long as it says.
+// within polls until ok returns true, for at most limit.
 func (r *rig) within(limit time.Duration, what string, ok func() bool) {
 	r.Helper()
 	ctx, cancel := context.WithTimeout(r.Context(), limit)
@@ -176,14 +176,14 @@ func (r *rig) within(limit time.Duration, what string, ok func() bool) {
 	}
 }
 
-// get asks the worker's server; user may be "".
+// get calls the worker's server; without a password if user is "".
 func (r *rig) get(path, user, password string) (status int, body string) {
 	r.Helper()
-	return r.ask(http.MethodGet, path, user, password)
+	return r.call(http.MethodGet, path, user, password)
 }
 
-// ask is get with any method.
-func (r *rig) ask(method, path, user, password string) (status int, body string) {
+// call is get with any method.
+func (r *rig) call(method, path, user, password string) (status int, body string) {
 	r.Helper()
 	req, err := http.NewRequestWithContext(r.Context(), method, r.worker.URL()+path, nil)
 	r.must(err)
@@ -201,12 +201,12 @@ func (r *rig) ask(method, path, user, password string) (status int, body string)
 	return resp.StatusCode, string(b)
 }
 
-// wantHidden fails if a text holds what must never be printed.
+// wantHidden fails if a text contains what must never be printed.
 func (r *rig) wantHidden(what, text string, hidden ...string) {
 	r.Helper()
 	for _, h := range append(hidden, secret, otherSecret, password) {
 		if strings.Contains(text, h) {
-			r.Errorf("%s holds %q:\n%s", what, h, text)
+			r.Errorf("%s contains %q:\n%s", what, h, text)
 		}
 	}
 }

@@ -25,8 +25,8 @@ import (
 
 const lane = "huawei:normal"
 
-// startLooking starts a worker that looks for lost tasks all the time. Whatever
-// has to end within two minutes ends in seconds then.
+// startLooking starts a worker that searches for lost tasks all the time, so that
+// what must end within two minutes ends within seconds.
 func (r *rig) startLooking(c *config.Config, sweepEvery time.Duration) {
 	r.Helper()
 	o := r.options(c)
@@ -34,7 +34,7 @@ func (r *rig) startLooking(c *config.Config, sweepEvery time.Duration) {
 	r.startWith(o)
 }
 
-// click does what a button of the UI does.
+// click sends the request of a button of the UI.
 func (r *rig) click(method, path, body string) {
 	r.Helper()
 	req, err := http.NewRequestWithContext(r.Context(), method, r.worker.URL()+path, strings.NewReader(body))
@@ -50,8 +50,8 @@ func (r *rig) click(method, path, body string) {
 	}
 }
 
-// press presses the button of a verb for all tasks of a state: one after the
-// other, some at once, or all.
+// press presses the button of a verb for all tasks of a state: one by one, as a
+// selection, or with the button for all.
 func (r *rig) press(state, verb, form string, ids []string) {
 	r.Helper()
 	list := "/api/queues/" + lane + "/" + state + "_tasks"
@@ -77,8 +77,8 @@ func (r *rig) press(state, verb, form string, ids []string) {
 	}
 }
 
-// enqueueForms enqueues a job of each form under names that begin so, and
-// returns how many tokens each has: five tasks in all.
+// enqueueForms enqueues a job of each form, with ids that begin with name, and
+// returns how many tokens each has. There are formTasks tasks.
 func (r *rig) enqueueForms(name string, change func(*push.Job)) map[string]int {
 	r.Helper()
 	want := map[string]int{}
@@ -105,7 +105,7 @@ func (r *rig) enqueueForms(name string, change func(*push.Job)) map[string]int {
 
 const formTasks = 5
 
-// ids are the tasks of a state.
+// ids returns the ids of the tasks in a state.
 func (r *rig) ids(state string) []string {
 	r.Helper()
 	key := "asynq:{" + lane + "}:" + state
@@ -115,8 +115,8 @@ func (r *rig) ids(state string) []string {
 	return r.rdb.ZRange(r.Context(), key, 0, -1).Val()
 }
 
-// wantEnded waits until all jobs are over, and demands that all their tokens
-// have the outcome and nothing is left of them.
+// wantEnded waits until all jobs have ended, and demands that all their tokens have
+// the outcome and that Redis has no work left.
 func (r *rig) wantEnded(what string, jobs map[string]int, o wire.Outcome) {
 	r.Helper()
 	for id, n := range jobs {
@@ -127,7 +127,7 @@ func (r *rig) wantEnded(what string, jobs map[string]int, o wire.Outcome) {
 	r.eventually(what+": nothing is left", func() bool { return len(r.left()) == 0 })
 }
 
-// left are the keys of what is still to be sent.
+// left returns the keys of unfinished work.
 func (r *rig) left() []string {
 	r.Helper()
 	var all []string
@@ -139,9 +139,8 @@ func (r *rig) left() []string {
 
 var forms = []string{"each", "some", "all"}
 
-// Each button of the UI for tasks, and each of its forms: whatever a person does
-// by hand, every ledger ends.
-func TestWhateverAPersonDoesInTheUIEveryLedgerEnds(t *testing.T) {
+// Every ledger ends whichever button for tasks is pressed in the UI.
+func TestEveryLedgerEndsAfterAnyActionInTheUI(t *testing.T) {
 	t.Parallel()
 	outcomes := map[string]wire.Outcome{"delete": wire.Canceled, "archive": wire.Dead, "run": wire.Delivered, "cancel": wire.Delivered}
 	for state, c := range map[string]struct {
@@ -154,7 +153,7 @@ func TestWhateverAPersonDoesInTheUIEveryLedgerEnds(t *testing.T) {
 		"pending":   {verbs: []string{"delete", "archive"}, paused: true},
 		"scheduled": {verbs: []string{"delete", "archive", "run"}, change: func(j *push.Job) { j.NotBefore = time.Now().Add(time.Hour) }},
 		"retry":     {verbs: []string{"delete", "archive", "run"}, fault: []simulator.Fault{{Endpoint: "send", Status: 500}}},
-		// The sweeper would end what is archived before a button is pressed.
+		// A short interval would let the sweeper end archived tasks before a button is pressed.
 		"archived": {verbs: []string{"delete", "run"}, paused: true, sweep: time.Hour},
 		"active":   {verbs: []string{"cancel"}, fault: []simulator.Fault{{Endpoint: "send", Delay: simulator.Duration(time.Second)}}},
 	} {
@@ -202,9 +201,9 @@ func TestWhateverAPersonDoesInTheUIEveryLedgerEnds(t *testing.T) {
 	}
 }
 
-// An operator who deletes a lane in the UI, which only an empty one can be, does
-// not keep later tasks from it.
-func TestALaneThatWasDeletedInTheUIGoesOn(t *testing.T) {
+// Deleting a lane in the UI, which is possible only while it is empty, does not
+// affect later tasks.
+func TestALaneThatWasDeletedInTheUIWorksAgain(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, redistest.Client(t))
 	r.startLooking(r.config("100001", secret), time.Second)
@@ -214,13 +213,13 @@ func TestALaneThatWasDeletedInTheUIGoesOn(t *testing.T) {
 	r.wantEnded("after", r.enqueueForms("after-", func(*push.Job) {}), wire.Delivered)
 }
 
-// What is lost beside the tasks ends dead.
-func TestWhateverIsLostInRedisEveryLedgerEnds(t *testing.T) {
+// Every ledger ends whatever keys Redis loses.
+func TestEveryLedgerEndsAfterLossesInRedis(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		lose   func(r *rig)
 		reason string
-		only   string // the job that it is about; "": all
+		only   string // the only affected job; "": all are affected
 		want   wire.Outcome
 	}{
 		"chunks are evicted": {lose: func(r *rig) { r.drop("postrider:chunk:*") }, reason: "lost-task", want: wire.Dead},
@@ -275,24 +274,24 @@ func TestWhateverIsLostInRedisEveryLedgerEnds(t *testing.T) {
 	}
 }
 
-// drop deletes keys, as a Redis that is full may.
+// drop deletes keys, as a full Redis may evict them.
 func (r *rig) drop(pattern string) {
 	r.Helper()
 	keys := r.rdb.Keys(r.Context(), pattern).Val()
 	if len(keys) == 0 {
-		r.Fatalf("there is no %s: the test proves nothing", pattern)
+		r.Fatalf("there is no key %s to delete", pattern)
 	}
 	r.must(r.rdb.Del(r.Context(), keys...).Err())
 }
 
-// dies is a producer's hook: after so many commands nothing reaches Redis any more.
-type dies struct{ left atomic.Int64 }
+// failAfter is a Redis hook of a producer: after left commands all others fail.
+type failAfter struct{ left atomic.Int64 }
 
 var errDied = errors.New("the producer is dead")
 
-func (d *dies) DialHook(next redis.DialHook) redis.DialHook { return next }
+func (d *failAfter) DialHook(next redis.DialHook) redis.DialHook { return next }
 
-func (d *dies) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+func (d *failAfter) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
 		if (strings.HasPrefix(cmd.Name(), "eval") || cmd.Name() == "sadd") && d.left.Add(-1) < 0 {
 			cmd.SetErr(errDied)
@@ -302,7 +301,7 @@ func (d *dies) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	}
 }
 
-func (d *dies) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+func (d *failAfter) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []redis.Cmder) error {
 		n := int(min(max(d.left.Add(-int64(len(cmds)))+int64(len(cmds)), 0), int64(len(cmds))))
 		var err error
@@ -319,23 +318,23 @@ func (d *dies) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Process
 	}
 }
 
-// A producer dies at every command, and half of the jobs are canceled then: each
-// is sent, canceled or taken back, and nothing is left.
-func TestWhereverAProducerDiesEveryLedgerEnds(t *testing.T) {
+// A producer dies at each command in turn, and every other job is then canceled:
+// each job is sent, canceled or removed, and no work is left.
+func TestEveryLedgerEndsAtWhateverCommandAProducerDies(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, redistest.Client(t))
 	o := r.rdb.Options()
 	cfg := r.config("100001", secret)
-	r.enqueueForms("warm-", func(*push.Job) {}) // Redis knows the scripts
+	r.enqueueForms("warm-", func(*push.Job) {}) // loads the scripts into Redis
 	cut := 0
 	for n := 0; ; n++ {
-		frail := redis.NewClient(&redis.Options{Addr: o.Addr, DB: o.DB, MaxRetries: -1})
-		hook := &dies{}
+		failing := redis.NewClient(&redis.Options{Addr: o.Addr, DB: o.DB, MaxRetries: -1})
+		hook := &failAfter{}
 		hook.left.Store(int64(n))
-		frail.AddHook(hook)
-		client, err := push.NewClient(frail, push.Options{
+		failing.AddHook(hook)
+		client, err := push.NewClient(failing, push.Options{
 			Vendors: registry.ForClient(), Apps: cfg.ForClient(),
-			Now: func() time.Time { return time.Now().Add(-11 * time.Minute) }, // so long ago
+			Now: func() time.Time { return time.Now().Add(-11 * time.Minute) }, // long enough ago to be stale
 		})
 		r.must(err)
 		id := fmt.Sprint("dies-", n)
@@ -347,7 +346,7 @@ func TestWhereverAProducerDiesEveryLedgerEnds(t *testing.T) {
 			ID: id, App: "shop", Message: push.Message{Title: "Shipped", Body: "Your order is on its way"},
 			Targets: map[string][]string{"huawei": tokens},
 		})
-		r.must(frail.Close())
+		r.must(failing.Close())
 		if err == nil {
 			break
 		}
@@ -358,26 +357,26 @@ func TestWhereverAProducerDiesEveryLedgerEnds(t *testing.T) {
 		}
 	}
 	r.startLooking(cfg, time.Second)
-	sent, canceled, taken := 0, 0, 0
+	sent, canceled, removed := 0, 0, 0
 	for n := range cut {
 		id := fmt.Sprint("dies-", n)
-		r.eventually("job "+id+" is over or taken back", func() bool {
+		r.eventually("job "+id+" has ended or was removed", func() bool {
 			st, err := r.book.Status(t.Context(), id)
 			return errors.Is(err, ledger.ErrUnknown) || err == nil && st.Ended()
 		})
 		switch st, err := r.book.Status(t.Context(), id); {
 		case err != nil:
-			taken++
+			removed++
 		case st.Delivered == 5500:
 			sent++
 		case st.Canceled == st.Accepted:
 			canceled++
 		default:
-			t.Errorf("job %s is %+v, want it sent, canceled or taken back", id, st)
+			t.Errorf("job %s is %+v, want it sent, canceled or removed", id, st)
 		}
 	}
-	if sent < 3 || canceled < 3 || taken < 3 {
-		t.Errorf("%d jobs were sent, %d canceled and %d taken back: the test proves too little", sent, canceled, taken)
+	if sent < 3 || canceled < 3 || removed < 3 {
+		t.Errorf("%d jobs were sent, %d canceled and %d removed, want at least 3 of each", sent, canceled, removed)
 	}
 	r.eventually("nothing is left", func() bool { return len(r.left()) == 0 })
 	if n := r.sim.Report().Vendors["huawei"].Duplicates; n > 0 {
@@ -385,11 +384,11 @@ func TestWhereverAProducerDiesEveryLedgerEnds(t *testing.T) {
 	}
 	_, body := r.get("/metrics", "", "")
 	if strings.Contains(body, `postrider_tasks_recovered_total{reason="producer-died"} 0`) {
-		t.Error("the metrics do not tell of producers that died")
+		t.Error("the metrics do not count producers that died")
 	}
 }
 
-// The intervals are those of every worker here.
+// This test uses the default intervals.
 func TestACanceledJobIsCountedWithinTenSeconds(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -416,7 +415,7 @@ func TestACanceledJobIsCountedWithinTenSeconds(t *testing.T) {
 					r.must(err)
 				}
 			}
-			r.within(10*time.Second, "all is counted", func() bool {
+			r.within(10*time.Second, "all tokens are counted", func() bool {
 				for id := range jobs {
 					if st, err := r.book.Status(t.Context(), id); err != nil || st.Pending > 0 {
 						return false
@@ -428,8 +427,8 @@ func TestACanceledJobIsCountedWithinTenSeconds(t *testing.T) {
 	}
 }
 
-// What waits for the rate limit behind a job goes when that is canceled.
-func TestWhatWasBehindACanceledJobComesAtOnce(t *testing.T) {
+// Tasks that wait for the rate limit after a job are sent when that job is canceled.
+func TestTasksAfterACanceledJobAreSentAtOnce(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, redistest.Client(t))
 	cfg := r.config("100001", secret)
@@ -443,7 +442,7 @@ func TestWhatWasBehindACanceledJobComesAtOnce(t *testing.T) {
 	r.enqueue("large", tokens...)
 	r.enqueue("small", "small-1", "small-2")
 	r.start(cfg)
-	r.eventually("the small job has its time", func() bool {
+	r.eventually("the small job has its time at the rate limit", func() bool {
 		return len(r.ids("pending")) == 0 && len(r.ids("retry")) > 90
 	})
 	r.must(r.book.Cancel(t.Context(), "large"))
@@ -453,7 +452,7 @@ func TestWhatWasBehindACanceledJobComesAtOnce(t *testing.T) {
 	})
 }
 
-func TestTheMetricsOfJobsAreThereFromTheStart(t *testing.T) {
+func TestTheMetricsOfJobsExistFromTheStart(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, redistest.Client(t))
 	r.startLooking(r.config("100001", secret), time.Second)

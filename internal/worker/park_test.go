@@ -31,8 +31,8 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/registry"
 )
 
-// day is a dispatcher on the real gate, books and tables, whose time passes only
-// from one due task to the next: a day takes a moment.
+// day is a dispatcher with the real gate, ledger and tables on a simulated clock,
+// which jumps from one due task to the next: a day takes a moment.
 type day struct {
 	*testing.T
 	redis *miniredis.Miniredis
@@ -47,8 +47,8 @@ type day struct {
 	d     *dispatch.Dispatcher
 
 	mu   sync.Mutex
-	sent map[string][]time.Duration // by the message's title: when requests with it were made
-	bad  map[string]classify.Code   // what requests with a message of that title get
+	sent map[string][]time.Duration // the times of requests by message title
+	bad  map[string]classify.Code   // the answer to requests by message title
 }
 
 func (d *day) now() time.Time {
@@ -57,13 +57,14 @@ func (d *day) now() time.Time {
 	return d.at
 }
 
-// passing is the day's gate: a wait that a handler sits out passes at once.
-type passing struct {
+// skippingGate is a gate that advances the simulated clock instead of letting a
+// handler wait.
+type skippingGate struct {
 	gate
 	d *day
 }
 
-func (p passing) Admit(ctx context.Context, a *account.Account, l dispatch.Demand) (dispatch.Admission, error) {
+func (p skippingGate) Admit(ctx context.Context, a *account.Account, l dispatch.Demand) (dispatch.Admission, error) {
 	t, err := p.gate.Admit(ctx, a, l)
 	if t.Wait > 0 && t.Wait <= time.Second {
 		p.d.forward(p.d.now().Add(t.Wait))
@@ -84,37 +85,37 @@ func newDay(t *testing.T, vendor string) *day {
 	d.redis.SetTime(d.at)
 	d.rdb = redis.NewClient(&redis.Options{Addr: d.redis.Addr()})
 	t.Cleanup(func() { _ = d.rdb.Close() })
-	var v vendors.Vendor = voice{d}
+	var v vendors.Vendor = fakeVendor{d}
 	if spec.MaxMixed > 0 {
-		v = manyVoices{voice{d}}
+		v = fakeMixedVendor{fakeVendor{d}}
 	}
 	d.acct = &account.Account{App: "shop", Spec: spec, Vendor: v, Codes: spec.Codes, Batch: min(spec.Batch, 50), Timeout: 10 * time.Second, Shared: true}
 	d.book = &ledger.Store{Redis: d.rdb, Now: d.now}
 	d.gate = gate{limiter: &limit.Limiter{Redis: d.rdb, Now: d.now}, meter: metrics.New(), log: zerolog.Nop(), now: d.now}
 	d.d = dispatch.New(dispatch.Config{
-		Book: d.book, Gate: passing{d.gate, d}, Meter: metrics.New(), Requests: 1, Log: zerolog.Nop(), Now: d.now,
+		Book: d.book, Gate: skippingGate{d.gate, d}, Meter: metrics.New(), Requests: 1, Log: zerolog.Nop(), Now: d.now,
 		Account: func(string, string) (*account.Account, bool) { return d.acct, true },
 		Policy:  retry.Policy{Attempts: 8, First: time.Second, Max: 10 * time.Minute},
 	})
 	return d
 }
 
-// voice answers as the vendor: success, or for messages of some titles what bad says.
-type voice struct{ d *day }
+// fakeVendor answers success, or the code in bad for a message's title.
+type fakeVendor struct{ d *day }
 
-func (v voice) Send(_ context.Context, r *vendors.Request) (vendors.Answer, error) {
+func (v fakeVendor) Send(_ context.Context, r *vendors.Request) (vendors.Answer, error) {
 	return v.answer([]*vendors.Request{r})
 }
 
-// manyVoices is a vendor that takes different messages in one request, and does
-// not say which of them is at fault.
-type manyVoices struct{ voice }
+// fakeMixedVendor takes different messages in one request, and does not say which
+// of them caused an error.
+type fakeMixedVendor struct{ fakeVendor }
 
-func (v manyVoices) SendMixed(_ context.Context, rs []*vendors.Request) (vendors.Answer, error) {
+func (v fakeMixedVendor) SendMixed(_ context.Context, rs []*vendors.Request) (vendors.Answer, error) {
 	return v.answer(rs)
 }
 
-func (v voice) answer(rs []*vendors.Request) (vendors.Answer, error) {
+func (v fakeVendor) answer(rs []*vendors.Request) (vendors.Answer, error) {
 	d := v.d
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -147,15 +148,15 @@ func (d *day) success() string {
 	return ""
 }
 
-// visit is a task with the time at which it is due.
-type visit struct {
+// dueTask is a task with the time at which it is due.
+type dueTask struct {
 	lane string
 	task queue.Task
 	due  time.Time
 }
 
-// enqueue lays down jobs, packed as the client does it.
-func (d *day) enqueue(jobs ...push.Job) []*visit {
+// enqueue enqueues jobs in one call of the client and takes their tasks.
+func (d *day) enqueue(jobs ...push.Job) []*dueTask {
 	d.Helper()
 	client, err := push.NewClient(d.rdb, push.Options{Vendors: []push.Vendor{{Name: d.spec.Name, Batch: d.acct.Batch}}, Now: d.now})
 	if err != nil {
@@ -166,12 +167,12 @@ func (d *day) enqueue(jobs ...push.Job) []*visit {
 			d.Fatal(o.Err)
 		}
 	}
-	var all []*visit
+	var all []*dueTask
 	for _, p := range push.Priorities() {
 		lane := wire.Lane(d.spec.Name, string(p))
 		for _, id := range slices.Backward(d.rdb.LRange(d.Context(), wire.PendingKey(lane), 0, -1).Val()) {
 			msg := d.rdb.HGet(d.Context(), wire.TaskKey(lane, id), "msg").Val()
-			all = append(all, &visit{lane, queue.Task{ID: id, Payload: payload(msg)}, d.now()})
+			all = append(all, &dueTask{lane, queue.Task{ID: id, Payload: payload(msg)}, d.now()})
 		}
 		d.rdb.Del(d.Context(), wire.PendingKey(lane))
 	}
@@ -193,11 +194,11 @@ func payload(msg string) []byte {
 	return nil
 }
 
-// run works the tasks, each when it is due, until all are done or the time is up.
-func (d *day) run(until time.Duration, all []*visit) (left []*visit) {
+// run handles the tasks, each when it is due, until all have ended or until is reached.
+func (d *day) run(until time.Duration, all []*dueTask) (left []*dueTask) {
 	d.Helper()
 	for len(all) > 0 {
-		next := slices.MinFunc(all, func(a, b *visit) int { return a.due.Compare(b.due) })
+		next := slices.MinFunc(all, func(a, b *dueTask) int { return a.due.Compare(b.due) })
 		if next.due.Sub(d.began) > until {
 			d.forward(d.began.Add(until))
 			return all
@@ -205,13 +206,13 @@ func (d *day) run(until time.Duration, all []*visit) (left []*visit) {
 		d.forward(next.due)
 		err := d.d.Handle(d.Context(), next.lane, next.task)
 		if again, ok := errors.AsType[*queue.AgainError](err); ok {
-			next.due = again.At.Truncate(time.Second).Add(time.Second) // as asynq puts it back
+			next.due = again.At.Truncate(time.Second).Add(time.Second) // as asynq requeues it
 			continue
 		}
 		if _, dead := errors.AsType[*queue.DeadError](err); err != nil && !dead {
 			d.Fatal(err)
 		}
-		all = slices.DeleteFunc(all, func(e *visit) bool { return e == next })
+		all = slices.DeleteFunc(all, func(e *dueTask) bool { return e == next })
 	}
 	return nil
 }
@@ -245,7 +246,7 @@ func (d *day) status(id string) ledger.Status {
 	return st
 }
 
-// byMessage are the codes that one message causes, and that silenced an app once.
+// byMessage are codes that a single message can cause and that must not stop the app.
 var byMessage = []struct {
 	vendor string
 	level  classify.Level
@@ -262,7 +263,7 @@ var byMessage = []struct {
 	{"xiaomi", classify.Response, "27001"},
 }
 
-func TestOneBadJobHoldsNoOtherJobBack(t *testing.T) {
+func TestABadJobDelaysNoOtherJob(t *testing.T) {
 	t.Parallel()
 	for _, c := range byMessage {
 		for code := range strings.FieldsSeq(c.codes) {
@@ -292,10 +293,10 @@ func TestOneBadJobHoldsNoOtherJobBack(t *testing.T) {
 					}
 					left = d.run(5*time.Minute, append(left, d.enqueue(d.job("late", "late", 3))...))
 					if st := d.status("late"); st.Delivered != 3 {
-						t.Errorf("a job enqueued meanwhile: %+v", st)
+						t.Errorf("a job that was enqueued later: %+v", st)
 					}
 					left = d.run(23*time.Hour, left)
-					// 1, 2, 4, 8 and 16 minutes, and then half an hour between two: 50 in a day.
+					// After 1, 2, 4, 8 and 16 minutes, then every half hour: 50 in a day.
 					if n := len(d.sent["bad"]) - before; n < 40 || n > 52 {
 						t.Errorf("bad was sent %d times more in 23 hours, want one request for each wait", n)
 					}
@@ -309,15 +310,15 @@ func TestOneBadJobHoldsNoOtherJobBack(t *testing.T) {
 	}
 }
 
-// A producer's mistake that an operator mends: the parked job goes on with its next probe.
-func TestAParkedJobGoesOnOnceTheVendorTakesIt(t *testing.T) {
+// Once an operator has corrected the cause, the parked job continues with its next probe.
+func TestAParkedJobContinuesOnceTheVendorAcceptsIt(t *testing.T) {
 	t.Parallel()
 	d := newDay(t, "huawei")
 	d.bad["bad"] = classify.Code{Level: classify.Response, Code: "80300011"}
 	left := d.run(10*time.Minute, d.enqueue(d.job("bad", "bad", 260)))
 	clear(d.bad)
 	if left = d.run(20*time.Minute, left); len(left) > 0 {
-		t.Errorf("%d chunks are left ten minutes after the mistake was mended", len(left))
+		t.Errorf("%d chunks are left ten minutes after the mistake was corrected", len(left))
 	}
 	if st := d.status("bad"); st.Delivered != 260 {
 		t.Errorf("got %+v, want it delivered", st)
@@ -336,7 +337,7 @@ func TestACancelEndsAParkedJob(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, e := range left {
-		e.due = d.at // as Hasten has it
+		e.due = d.at // as Hasten does
 	}
 	d.run(2*time.Minute, left)
 	if st := d.status("bad"); st.Canceled != 120 {
@@ -344,14 +345,14 @@ func TestACancelEndsAParkedJob(t *testing.T) {
 	}
 }
 
-// Scope app: the first job is parked, a second one stops the app.
+// With scope app, the first job is parked, and a second one stops the app.
 func TestASecondJobWithACodeOfTheAppStopsTheApp(t *testing.T) {
 	t.Parallel()
 	for vendor, code := range map[string]string{"huawei": "80300002", "oppo": "30", "vivo": "10043", "xiaomi": "21303", "meizu": "1006", "tim": "72000", "honor": "10205"} {
 		t.Run(vendor, func(t *testing.T) {
 			t.Parallel()
 			d := newDay(t, vendor)
-			all := []*visit(nil)
+			all := []*dueTask(nil)
 			stopped := func() bool {
 				st, err := d.gate.limiter.State(t.Context(), key(d.acct))
 				return err == nil && st.Stop != nil && st.Stop.Kind == limit.Misconfigured
@@ -366,7 +367,7 @@ func TestASecondJobWithACodeOfTheAppStopsTheApp(t *testing.T) {
 			}
 			all = d.run(15*time.Second, append(all, d.enqueue(d.job("bad-2", "bad-2", 1))...))
 			if !stopped() {
-				t.Fatal("two jobs got the code and the app is not stopped")
+				t.Fatal("two jobs got the code, but the app is not stopped")
 			}
 			all = d.run(20*time.Second, append(all, d.enqueue(d.job("late", "late", 1))...))
 			if n := len(d.sent["late"]); n != 0 {
@@ -374,13 +375,13 @@ func TestASecondJobWithACodeOfTheAppStopsTheApp(t *testing.T) {
 			}
 			d.run(5*time.Minute, all)
 			if st := d.status("late"); st.Delivered != 1 {
-				t.Errorf("after its probe was well: %+v", st)
+				t.Errorf("after its probe succeeded: %+v", st)
 			}
 		})
 	}
 }
 
-// How often a token is sent in a day, with a vendor that answers one code to it.
+// The vendor answers every request for a token with one code for a day.
 func TestNoTokenIsSentMoreOftenThanItsRowAllows(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -399,14 +400,14 @@ func TestNoTokenIsSentMoreOftenThanItsRowAllows(t *testing.T) {
 		{"xiaomi", "66109", classify.Response, 2, time.Minute}, // config, with tries
 		{"vivo", "10084", classify.Response, 2, time.Second},
 		{"huawei", "80300013", classify.Response, 1, 0},
-		{"huawei", "4711", classify.Response, 2, time.Millisecond}, // a code that nobody knows
+		{"huawei", "4711", classify.Response, 2, time.Millisecond}, // an unknown code
 	} {
 		t.Run(c.vendor+" "+c.code, func(t *testing.T) {
 			t.Parallel()
 			d := newDay(t, c.vendor)
 			d.bad["bad"] = classify.Code{Level: c.level, Code: c.code}
 			if left := d.run(24*time.Hour, d.enqueue(d.job("bad", "bad", 1))); len(left) > 0 {
-				t.Errorf("it is not over after a day")
+				t.Errorf("the job has not ended after a day")
 			}
 			if got := d.sent["bad"]; len(got) != c.want || c.want > 1 && got[1]-got[0] < c.apart {
 				t.Errorf("sent at %v, want %d times, %v apart", got, c.want, c.apart)
@@ -422,7 +423,8 @@ func TestNoTokenIsSentMoreOftenThanItsRowAllows(t *testing.T) {
 	}
 }
 
-// What names one token and has no tries: it waits, longer each time, until its job expires.
+// A code of one token without tries: the token waits longer each time, until its
+// job expires.
 func TestATokenWithoutTriesWaitsLongerEachTime(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -444,7 +446,7 @@ func TestATokenWithoutTriesWaitsLongerEachTime(t *testing.T) {
 	}
 }
 
-func TestAJobIsNoSecondJobOfItsOwn(t *testing.T) {
+func TestChunksOfOneJobDoNotCountAsASecondJob(t *testing.T) {
 	t.Parallel()
 	d := newDay(t, "huawei")
 	d.bad["bad"] = classify.Code{Level: classify.Response, Code: "80300002"}
@@ -457,8 +459,8 @@ func TestAJobIsNoSecondJobOfItsOwn(t *testing.T) {
 	}
 }
 
-// OPPO's 13 may mean the rate or the day's quota: after ten minutes it is the quota.
-func TestFlowControlThatMayBeAQuotaIsOneAfterTenMinutes(t *testing.T) {
+// OPPO's 13 may mean the rate or the daily quota: after ten minutes it is treated as the quota.
+func TestAmbiguousFlowControlIsTreatedAsAQuotaAfterTenMinutes(t *testing.T) {
 	t.Parallel()
 	spec, _ := registry.Find("oppo")
 	acct := &account.Account{App: "shop", Spec: spec, Batch: 1, Timeout: 10 * time.Second}
@@ -485,12 +487,12 @@ func TestFlowControlThatMayBeAQuotaIsOneAfterTenMinutes(t *testing.T) {
 	}
 	g.forward(midnight.Sub(g.at))
 	if got := g.admit(acct, nil); got.Wait > 0 || got.Probe != "" {
-		t.Errorf("the next day: %+v, want it to go on", got)
+		t.Errorf("the next day: %+v, want it admitted", got)
 	}
 }
 
-// A log that says "a probe was well" when Redis failed misleads who reads it.
-func TestTheLogTellsAFailureFromAProbeThatWasWell(t *testing.T) {
+// The log must not report a successful probe when Redis failed.
+func TestTheLogDistinguishesAFailureFromASuccessfulProbe(t *testing.T) {
 	t.Parallel()
 	spec, _ := registry.Find("huawei")
 	acct := &account.Account{App: "shop", Spec: spec, Batch: 1, Timeout: 10 * time.Second}

@@ -28,8 +28,8 @@ import (
 )
 
 var (
-	cuts     = flag.Int("cuts", 40, "where Redis's append-only file is cut, by chance: so many points")
-	cutsSeed = flag.Uint64("cuts-seed", 0, "seed of these points; 0: a new one")
+	cuts     = flag.Int("cuts", 40, "number of random points at which Redis's append-only file is cut")
+	cutsSeed = flag.Uint64("cuts-seed", 0, "seed of these points; 0: a random one")
 )
 
 const powerSettings = `
@@ -45,15 +45,15 @@ apps:
     xiaomi: {app_secret: demo-secret, package_name: "100001", base_url: "%[2]s", rate: 0}
 `
 
-// TestPowerLoss records how a worker works off jobs of every kind on a Redis with
-// an append-only file. Then, for each of many points, a Redis starts on what a
-// power loss would have left if nothing after the point had reached the disk, and
-// a new worker finishes what it finds there.
+// TestPowerLoss records how a worker processes jobs of every kind on a Redis with
+// an append-only file. Then, for each of many points, it starts a Redis with what a
+// power loss would have left if nothing after that point had reached the disk, and
+// a new worker processes what is left.
 //
-// Whatever ledger is left has to end and to balance, no chunk may stay, and each
-// token that a ledger calls delivered was taken by the vendor, before the point or
-// by the new worker. A token of an at-most-once job comes twice only if the mark
-// that its request was about to be made was lost: nobody could know of it then.
+// Every remaining ledger must end and balance, no chunk may remain, and each token
+// that a ledger counts as delivered must have been accepted by the vendor, before
+// the point or from the new worker. A token of an at-most-once job may be sent
+// twice only if its mark, which is written before the request, was lost.
 func TestPowerLoss(t *testing.T) {
 	t.Parallel()
 	seed := *cutsSeed
@@ -66,45 +66,45 @@ func TestPowerLoss(t *testing.T) {
 	var sum lossCount
 	for _, at := range points {
 		got := p.cut(t, at)
-		sum.ledgers, sum.gone = sum.ledgers+got.ledgers, sum.gone+got.gone
-		sum.repeats, sum.unmarked, sum.anew = sum.repeats+got.repeats, sum.unmarked+got.unmarked, sum.anew+got.anew
+		sum.ledgers, sum.lost = sum.ledgers+got.ledgers, sum.lost+got.lost
+		sum.repeats, sum.unmarked, sum.restored = sum.repeats+got.repeats, sum.unmarked+got.unmarked, sum.restored+got.restored
 	}
-	t.Logf("%d ledgers were left and ended, %d were gone; %d tokens sent again, of which %d of at-most-once jobs whose mark was lost, "+
-		"and %d under a new id of a stored message whose own was lost", sum.ledgers, sum.gone, sum.repeats, sum.unmarked, sum.anew)
+	t.Logf("%d ledgers were left and ended, %d were lost; %d tokens were sent again, %d of them of at-most-once jobs whose mark was lost, "+
+		"and %d under the new id of a message that was uploaded again", sum.ledgers, sum.lost, sum.repeats, sum.unmarked, sum.restored)
 	if !t.Failed() {
-		t.Logf("proof power: points=%d ledgers=%d repeats=%d unmarked=%d anew=%d", len(points), sum.ledgers, sum.repeats, sum.unmarked, sum.anew)
+		t.Logf("proof power: points=%d ledgers=%d repeats=%d unmarked=%d restored=%d", len(points), sum.ledgers, sum.repeats, sum.unmarked, sum.restored)
 	}
 }
 
-// lossCount is what came of cuts.
+// lossCount sums up the results of cuts.
 type lossCount struct {
-	ledgers, gone int // left, and lost with their job
-	repeats       int // tokens that were in more requests than without the cut
-	unmarked      int // of these, at most once, whose mark was lost
-	anew          int // of these, under the id of a message that was stored again
+	ledgers, lost int // remaining ledgers, and ledgers lost with their job
+	repeats       int // tokens in more requests than without the cut
+	unmarked      int // of these, at-most-once tokens whose mark was lost
+	restored      int // of these, under the id of a message that was uploaded again
 }
 
-// power is one recording.
+// power is a recording of a worker's run.
 type power struct {
 	cfg        *config.Config
 	sim        *simulator.Simulator
 	server     *redistest.Server
 	jobs       []push.Job
-	begin, end int64 // of what was appended
+	begin, end int64 // offsets of the recorded part of the append-only file
 	ends       []int64
 	commands   int
 
 	mu   sync.Mutex
-	tape []powerSeen
-	// after is where what a new worker sends begins.
+	seen []powerSeen
+	// after is the index in seen at which the new worker's tokens begin.
 	after int
 }
 
-// powerSeen is one token of one request.
+// powerSeen is a token of a request.
 type powerSeen struct {
 	token, key string
 	judged     bool
-	// at is how long the append-only file was when the vendor had judged the request.
+	// at is the length of the append-only file when the vendor had answered.
 	at int64
 }
 
@@ -114,12 +114,12 @@ func (p *power) note(s simulator.Seen) {
 	defer p.mu.Unlock()
 	for _, b := range s.Tokens {
 		key, _ := keyOf(tree, string(b))
-		p.tape = append(p.tape, powerSeen{string(b), key, s.Judged, at})
+		p.seen = append(p.seen, powerSeen{string(b), key, s.Judged, at})
 	}
 }
 
-// powerFaults: some tokens never get an answer but HTTP 500, and of some requests
-// nobody knows the outcome.
+// powerFaults answer HTTP 500 for some tokens always, and break the connection of
+// some requests, so that their outcome is unknown.
 func powerFaults() []simulator.Fault {
 	return []simulator.Fault{
 		{Vendor: "huawei", Endpoint: "send", TokenPrefix: "failing", Status: http.StatusInternalServerError},
@@ -128,7 +128,7 @@ func powerFaults() []simulator.Fault {
 	}
 }
 
-// powerJobs are what the recording enqueues; those of one group in one step.
+// powerJobs are the jobs of the recording; each group is enqueued in one call.
 func powerJobs() [][]push.Job {
 	inAnHour := func(j *push.Job) { j.NotBefore = time.Now().Add(time.Hour) }
 	one := func(j push.Job) []push.Job { j.Message.Title = j.ID; return []push.Job{j} }
@@ -199,7 +199,7 @@ func recordPower(t *testing.T) *power {
 			select {
 			case <-again.C:
 			case <-tooLate:
-				t.Fatalf("job %s does not end: %+v", j.ID, st)
+				t.Fatalf("job %s has not ended: %+v", j.ID, st)
 			}
 		}
 	}
@@ -213,12 +213,12 @@ func recordPower(t *testing.T) *power {
 			p.ends = append(p.ends, at)
 		}
 	}
-	p.commands, p.after = len(p.ends)-1, len(p.tape)
+	p.commands, p.after = len(p.ends)-1, len(p.seen)
 	return p
 }
 
-// points are where the file is cut: half of them anywhere, half of them at the
-// end of a command, a byte before or a byte after it, and at both ends.
+// points returns where the file is cut: both ends, and of the others half anywhere
+// and half at the end of a command or one byte before or after it.
 func (p *power) points(rng *rand.Rand) []int64 {
 	all := map[int64]bool{p.begin: true, p.end: true}
 	for len(all) < min(*cuts, int(p.end-p.begin)) {
@@ -231,8 +231,8 @@ func (p *power) points(rng *rand.Rand) []int64 {
 	return slices.Sorted(maps.Keys(all))
 }
 
-// cut loses what was written after a point, has a new worker finish what is
-// left, and judges it.
+// cut drops what was written after a point, lets a new worker process what is left,
+// and verifies the result.
 func (p *power) cut(t *testing.T, at int64) lossCount {
 	t.Helper()
 	ctx := t.Context()
@@ -243,7 +243,7 @@ func (p *power) cut(t *testing.T, at int64) lossCount {
 		}
 	}
 	p.mu.Lock()
-	p.tape = p.tape[:p.after]
+	p.seen = p.seen[:p.after]
 	p.mu.Unlock()
 	fatal(p.sim.SetFaults(powerFaults()))
 	server := p.server.StartCut(t, at)
@@ -251,16 +251,16 @@ func (p *power) cut(t *testing.T, at int64) lossCount {
 	rdb := redis.NewClient(&redis.Options{Addr: server.Addr()})
 	defer rdb.Close()
 	left := &proof{scenario: scenario{name: fmt.Sprintf("cut at %d", at), jobs: p.jobs}, rdb: rdb, cfg: p.cfg}
-	known := left.remains(ctx, fatal)
+	known := left.recorded(ctx, fatal)
 	left.later(ctx, fatal)
 	for round := 0; ; round++ {
 		if round == 10 {
-			fatal(errors.New("there is no end of tasks"))
+			fatal(errors.New("new tasks appear without end"))
 		}
 		tasks := left.everywhere(ctx, fatal)
 		var why error
-		if tasks, why = left.work(ctx, fatal, nil, &mortal{}, tasks, 0); len(tasks) > 0 {
-			t.Errorf("cut at %d: %d tasks do not end: %v", at, len(tasks), why)
+		if tasks, why = left.handle(ctx, fatal, nil, &crashHook{}, tasks, 0); len(tasks) > 0 {
+			t.Errorf("cut at %d: %d tasks did not end: %v", at, len(tasks), why)
 			return lossCount{}
 		}
 		left.acknowledge(ctx, fatal)
@@ -268,19 +268,19 @@ func (p *power) cut(t *testing.T, at int64) lossCount {
 			break
 		}
 	}
-	return p.judge(ctx, t, at, left, known, fatal)
+	return p.verify(ctx, t, at, left, known, fatal)
 }
 
-// remains are what Redis knows of requests that were made or about to be.
-type remains struct {
-	marked map[string]bool   // tokens of which one was
-	keys   map[string]string // the keys that were drawn for tokens
+// recorded is what Redis has recorded about requests.
+type recorded struct {
+	marked map[string]bool   // tokens whose request was made or about to be made
+	keys   map[string]string // random idempotency keys by token
 }
 
-// remains reads what is left. A token without a chunk has its outcome, if there
-// is a ledger.
-func (p *proof) remains(ctx context.Context, fatal func(error)) remains {
-	r := remains{map[string]bool{}, map[string]string{}}
+// recorded reads what is left in Redis. A token without a chunk has its outcome if
+// its job has a ledger.
+func (p *proof) recorded(ctx context.Context, fatal func(error)) recorded {
+	r := recorded{map[string]bool{}, map[string]string{}}
 	for _, j := range p.jobs {
 		n, err := p.rdb.Exists(ctx, wire.JobKey(j.ID)).Result()
 		fatal(err)
@@ -311,10 +311,10 @@ func (p *proof) remains(ctx context.Context, fatal func(error)) remains {
 	return r
 }
 
-// everywhere are all tasks that are not archived, as if their time had come and
-// their worker was dead.
-func (p *proof) everywhere(ctx context.Context, fatal func(error)) []errand {
-	var all []errand
+// everywhere returns all tasks that are not archived, as if all were due and no
+// worker were alive.
+func (p *proof) everywhere(ctx context.Context, fatal func(error)) []laneTask {
+	var all []laneTask
 	p.eachTask(ctx, fatal, func(lane, id string) {
 		msg, err := p.rdb.HGet(ctx, wire.TaskKey(lane, id), "msg").Bytes()
 		if errors.Is(err, redis.Nil) {
@@ -323,7 +323,7 @@ func (p *proof) everywhere(ctx context.Context, fatal func(error)) []errand {
 		fatal(err)
 		task, _, err := wire.DecodeTask(msg)
 		fatal(err)
-		all = append(all, errand{lane, queue.Task{ID: task.ID, Payload: task.Payload}})
+		all = append(all, laneTask{lane, queue.Task{ID: task.ID, Payload: task.Payload}})
 	})
 	return all
 }
@@ -357,7 +357,7 @@ func (p *proof) lanes() []string {
 	return all
 }
 
-// acknowledge removes the tasks that were handled, as asynq does.
+// acknowledge removes the handled tasks, as asynq does.
 func (p *proof) acknowledge(ctx context.Context, fatal func(error)) {
 	p.eachTask(ctx, fatal, func(lane, id string) { fatal(p.rdb.Del(ctx, wire.TaskKey(lane, id)).Err()) })
 	for _, lane := range p.lanes() {
@@ -365,8 +365,8 @@ func (p *proof) acknowledge(ctx context.Context, fatal func(error)) {
 	}
 }
 
-// look has a worker look for what nobody has a task for, half an hour later: jobs
-// whose producer died, lost tasks, and what was archived.
+// look runs the recovery of a worker, half an hour later: jobs whose producer died,
+// lost tasks, and archived tasks.
 func (p *proof) look(ctx context.Context, fatal func(error)) {
 	o := p.rdb.Options()
 	w, err := assemble(ctx, Options{Config: p.cfg, Log: zerolog.Nop(), Redis: func(n int) redis.UniversalClient {
@@ -400,20 +400,20 @@ func (p *proof) look(ctx context.Context, fatal func(error)) {
 	}
 }
 
-// seenOf is what the vendors saw of a token: the keys of its requests.
+// seenOf has the idempotency keys of the requests with one token.
 type seenOf struct {
 	recorded []string // in the recording
-	before   []string // of these, those that the vendor had judged before the cut
-	again    []string // of the new worker
-	known    bool     // the vendor took one of the recording
-	taken    bool     // the vendor took one, before the cut or of the new worker
+	before   []string // of these, requests that the vendor had answered before the cut
+	again    []string // from the new worker
+	known    bool     // the vendor accepted one of the recording
+	taken    bool     // the vendor accepted one before the cut or from the new worker
 }
 
-func (p *power) seen(at int64) map[string]*seenOf {
+func (p *power) seenUntil(at int64) map[string]*seenOf {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	all := map[string]*seenOf{}
-	for i, s := range p.tape {
+	for i, s := range p.seen {
 		one := all[s.token]
 		if one == nil {
 			one = &seenOf{}
@@ -421,7 +421,7 @@ func (p *power) seen(at int64) map[string]*seenOf {
 		}
 		if i >= p.after {
 			one.again = append(one.again, s.key)
-			one.taken = one.taken || s.judged || one.known // vendors recognize a repetition, and do not judge it again
+			one.taken = one.taken || s.judged || one.known // vendors recognize a repeated key and do not count it again
 			continue
 		}
 		one.recorded = append(one.recorded, s.key)
@@ -434,20 +434,20 @@ func (p *power) seen(at int64) map[string]*seenOf {
 	return all
 }
 
-// judge holds ledgers, feed and dead letters against what the vendors saw.
-func (p *power) judge(ctx context.Context, t *testing.T, at int64, left *proof, known remains, fatal func(error)) (count lossCount) {
+// verify compares ledgers, feed and dead letters with what the vendors saw.
+func (p *power) verify(ctx context.Context, t *testing.T, at int64, left *proof, known recorded, fatal func(error)) (count lossCount) {
 	t.Helper()
 	wrong := func(format string, args ...any) {
 		t.Helper()
 		t.Errorf("cut at %d: %s", at, fmt.Sprintf(format, args...))
 	}
-	all := p.seen(at)
+	all := p.seenUntil(at)
 	dead, invalid := left.ended(ctx, wire.DeadStream, fatal), left.ended(ctx, wire.InvalidStream, fatal)
 	maps.Copy(invalid, left.ended(ctx, wire.HeldStream, fatal))
 	for _, j := range p.jobs {
 		st, err := (&ledger.Store{Redis: left.rdb}).Status(ctx, j.ID)
 		if errors.Is(err, ledger.ErrUnknown) {
-			count.gone++
+			count.lost++
 			continue
 		}
 		fatal(err)
@@ -467,14 +467,14 @@ func (p *power) judge(ctx context.Context, t *testing.T, at int64, left *proof, 
 					ends["dead"]++
 				case invalid[token]:
 					ends["invalid"]++
-				case st.Canceled > 0: // a job is canceled whole, in this scenario
+				case st.Canceled > 0: // in this scenario jobs are canceled completely
 				default:
 					ends["delivered"]++
 					if !s.taken || strings.HasPrefix(token, "bad-") {
-						wrong("%s is lost: it ended neither dead nor invalid, and no vendor took it", token)
+						wrong("%s is lost: it ended neither dead nor invalid, and no vendor accepted it", token)
 					}
 				}
-				p.judgeToken(wrong, j, token, s, known, &count)
+				p.verifyToken(wrong, j, token, s, known, &count)
 			}
 		}
 		if st.Delivered != ends["delivered"] || st.Invalid != ends["invalid"] || st.Dead != ends["dead"] {
@@ -485,14 +485,14 @@ func (p *power) judge(ctx context.Context, t *testing.T, at int64, left *proof, 
 		keys, err := left.rdb.Keys(ctx, pattern).Result()
 		fatal(err)
 		if len(keys) > 0 {
-			wrong("left behind: %q", keys)
+			wrong("keys are left: %q", keys)
 		}
 	}
 	return count
 }
 
-// judgeToken judges how often a token was sent, and under which keys.
-func (p *power) judgeToken(wrong func(string, ...any), j push.Job, token string, s *seenOf, known remains, count *lossCount) {
+// verifyToken checks how often a token was sent, and under which keys.
+func (p *power) verifyToken(wrong func(string, ...any), j push.Job, token string, s *seenOf, known recorded, count *lossCount) {
 	if len(s.recorded) > 0 && len(s.again) > 0 {
 		count.repeats++
 	}
@@ -501,7 +501,7 @@ func (p *power) judgeToken(wrong func(string, ...any), j push.Job, token string,
 		case len(s.recorded) > 1 || len(s.again) > 1:
 			wrong("%s, at most once, was in %d requests and then in %d", token, len(s.recorded), len(s.again))
 		case len(s.again) > 0 && (known.marked[token] || len(s.before) > 0):
-			wrong("%s, at most once, was sent again: its mark was there: %v; it was sent before: %v", token, known.marked[token], len(s.before) > 0)
+			wrong("%s, at most once, was sent again: its mark was kept: %v; it was sent before: %v", token, known.marked[token], len(s.before) > 0)
 		case len(s.again) > 0 && len(s.recorded) > 0:
 			count.unmarked++
 		}
@@ -514,8 +514,8 @@ func (p *power) judgeToken(wrong func(string, ...any), j push.Job, token string,
 	}
 	switch {
 	case distinct(slices.Concat(s.again, s.recorded)) < 2:
-	case given(j):
-		count.anew++
+	case hasRecordedKey(j):
+		count.restored++
 	default:
 		wrong("%s was sent under several keys: %q, then %q", token, s.recorded, s.again)
 	}
@@ -523,10 +523,10 @@ func (p *power) judgeToken(wrong func(string, ...any), j push.Job, token string,
 
 func distinct(keys []string) int { return len(slices.Compact(slices.Sorted(slices.Values(keys)))) }
 
-// given tells whether the job's tokens have a key that does not follow from the
-// job: the vendor's id of a message that is stored there first, or one that was
-// drawn for jobs that share a request. It is recorded before the request, and
-// what was not left of the file is given anew.
-func given(j push.Job) bool {
+// hasRecordedKey reports whether the job's tokens have a key that does not follow
+// from the job: the vendor's id of an uploaded message, or a random one for jobs
+// that share a request. It is recorded before the request; if the record was lost,
+// there is a new key.
+func hasRecordedKey(j push.Job) bool {
 	return slices.Contains([]string{"list", "list-once", "broadcast", "packed", "packed-once"}, j.ID) || strings.HasPrefix(j.ID, "single-")
 }

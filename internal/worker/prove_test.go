@@ -23,7 +23,7 @@ import (
 )
 
 // proofSettings have every kind of vendor: plain batches, messages that are
-// stored first, several messages in one request.
+// uploaded first, several messages in one request.
 const proofSettings = `
 redis: {url: %q}
 http: {listen: "127.0.0.1:0"}
@@ -37,17 +37,17 @@ apps:
     xiaomi: {app_secret: demo-secret, package_name: "100001", base_url: "http://127.0.0.1:1", rate: 0}
 `
 
-// scenario is a small amount of work, and what has to come of it.
+// scenario is a small amount of work.
 type scenario struct {
 	name   string
 	faults []simulator.Fault
 	jobs   []push.Job
-	// together enqueues all jobs in one step, so that they share chunks.
+	// together enqueues all jobs in one call, so that they share chunks.
 	together bool
-	// cancel names a job that is canceled once the first worker is dead, or done.
+	// cancel is a job that is canceled when the first worker has crashed or finished.
 	cancel string
-	// repeats is how many requests each token may be in besides those of a death:
-	// what the faults ask for.
+	// repeats is how many additional requests the faults cause for each token,
+	// without those that a crash causes.
 	repeats int
 }
 
@@ -70,7 +70,7 @@ func titled(title string) func(*push.Job) {
 	return func(j *push.Job) { j.Message.Title = title }
 }
 
-// withBad makes every other token one that the vendors call invalid.
+// withBad makes every second token invalid.
 func withBad(j *push.Job) {
 	for _, tokens := range j.Targets {
 		for i := range tokens {
@@ -89,7 +89,7 @@ func singles(vendor string, n int, change ...func(*push.Job)) []push.Job {
 	return all
 }
 
-// scenarios are what a worker does, each once.
+// scenarios cover everything that a worker does, each once.
 func scenarios() []scenario {
 	busy := simulator.Fault{Vendor: "huawei", Endpoint: "send", Code: "81000001", Times: 1}
 	tooMany := simulator.Fault{Vendor: "huawei", Endpoint: "send", Code: "80300010", Times: 1}
@@ -104,8 +104,8 @@ func scenarios() []scenario {
 		{name: "small jobs that share a request", jobs: singles("huawei", 4)},
 		{name: "different messages in one request", jobs: different, together: true},
 		{name: "different messages that join", jobs: different},
-		{name: "a message that is stored first, vivo", jobs: []push.Job{proofJob("list", "vivo", 3)}},
-		{name: "a message that is stored first, OPPO", jobs: []push.Job{proofJob("broadcast", "oppo", 3, marketing)}},
+		{name: "an uploaded message, vivo", jobs: []push.Job{proofJob("list", "vivo", 3)}},
+		{name: "an uploaded message, OPPO", jobs: []push.Job{proofJob("broadcast", "oppo", 3, marketing)}},
 		{name: "single messages to OPPO", jobs: singles("oppo", 3), together: true},
 		{name: "a job that is canceled", jobs: append(singles("huawei", 2), proofJob("batch", "huawei", 3)), together: true, cancel: "batch"},
 		{name: "nearly all are invalid", jobs: []push.Job{proofJob("wrong", "huawei", 30, func(j *push.Job) {
@@ -116,44 +116,42 @@ func scenarios() []scenario {
 	}
 }
 
-// TestAWorkerMayDieAnywhere counts the operations of a worker in each scenario,
-// and lets it die at each of them: before it, halfway through it where it is
-// several commands, and after it was applied but before its answer came. A
-// second worker then takes over as the reaper has it. Nothing may be lost,
-// nothing of an at-most-once job sent twice, and whatever is sent again carries
-// the same idempotency key.
+// TestAWorkerMayDieAnywhere counts the operations of a worker in each scenario, and
+// crashes it at each of them: before it, in the middle of a pipeline, and after it
+// was applied but before the reply arrived. A second worker then takes over, as
+// after the reaper. Nothing may be lost, no token of an at-most-once job may be sent
+// twice, and every repeated token must have the same idempotency key.
 func TestAWorkerMayDieAnywhere(t *testing.T) {
 	t.Parallel()
 	points, again := 0, 0
 	for _, s := range scenarios() {
 		t.Run(s.name, func(t *testing.T) {
 			p := newProof(t, s)
-			p.run(t, death{}) // loads the scripts
-			clean := p.run(t, death{})
-			deaths := []death{{clean.n + 1, acked}}
+			p.run(t, crash{}) // loads the scripts
+			clean := p.run(t, crash{})
+			crashes := []crash{{clean.n + 1, acked}}
 			for i := 1; i <= clean.n; i++ {
-				deaths = append(deaths, death{i, before}, death{i, after})
+				crashes = append(crashes, crash{i, before}, crash{i, after})
 				if slices.Contains(clean.pipes, i) {
-					deaths = append(deaths, death{i, halfway})
+					crashes = append(crashes, crash{i, halfway})
 				}
 			}
 			repeated := 0
-			for _, d := range deaths {
+			for _, d := range crashes {
 				repeated += p.run(t, d).repeated
 			}
-			t.Logf("%d operations, %d of them calls of a vendor; %d deaths, %d tokens sent again", clean.n, len(clean.calls), len(deaths), repeated)
-			points, again = points+len(deaths), again+repeated
+			t.Logf("%d operations, %d of them calls of a vendor; %d crashes, %d tokens sent again", clean.n, len(clean.calls), len(crashes), repeated)
+			points, again = points+len(crashes), again+repeated
 		})
 	}
 	if t.Failed() {
 		return
 	}
-	t.Logf("each of %d points at which a worker dies, with the answer lost or not: 0 lost, 0 twice for at-most-once, "+
-		"every one of %d repeats under the same key", points, again)
-	t.Logf("proof deaths: points=%d repeats=%d", points, again)
+	t.Logf("crashes at %d points: 0 tokens lost, 0 at-most-once tokens sent twice, all %d repeats under the same key", points, again)
+	t.Logf("proof crashes: points=%d repeats=%d", points, again)
 }
 
-// proof runs one scenario again and again on one empty Redis.
+// proof runs one scenario repeatedly, each time on an empty Redis.
 type proof struct {
 	scenario
 	rdb *redis.Client
@@ -171,27 +169,27 @@ func newProof(t *testing.T, s scenario) *proof {
 	return p
 }
 
-// life is what one worker did.
-type life struct {
-	*mortal
-	repeated int // tokens that were in more than one request, over both workers
+// result is the result of one run.
+type result struct {
+	*crashHook
+	repeated int // tokens that were in more than one request, of both workers
 }
 
-// errand is a task as a lane would hand it out.
-type errand struct {
+// laneTask is a task in a lane.
+type laneTask struct {
 	lane string
 	queue.Task
 }
 
-func (p *proof) run(t *testing.T, d death) life {
+func (p *proof) run(t *testing.T, d crash) result {
 	t.Helper()
 	ctx := t.Context()
-	seen := newSightings()
+	seen := newRequestLog()
 	sim := simulator.New(simulator.Options{Watch: seen.note})
 	fatal := func(err error) {
 		t.Helper()
 		if err != nil {
-			t.Fatalf("dies at %d, %s: %v", d.at, d.how, err)
+			t.Fatalf("crash at %d, %s: %v", d.at, d.how, err)
 		}
 	}
 	fatal(p.rdb.FlushDB(ctx).Err())
@@ -199,25 +197,25 @@ func (p *proof) run(t *testing.T, d death) life {
 	p.enqueue(ctx, fatal)
 	tasks := p.tasks(ctx, fatal)
 
-	first := &mortal{death: d}
-	left, _ := p.work(ctx, fatal, sim, first, tasks, 1)
+	first := &crashHook{crash: d}
+	left, _ := p.handle(ctx, fatal, sim, first, tasks, 1)
 	if d.how == acked {
 		left = tasks
 	}
 	if p.cancel != "" {
-		_ = (&ledger.Store{Redis: p.rdb}).Cancel(ctx, p.cancel) // it may be finished
+		_ = (&ledger.Store{Redis: p.rdb}).Cancel(ctx, p.cancel) // it may have ended
 	}
 	p.later(ctx, fatal)
-	second, why := &mortal{}, error(nil)
+	second, why := &crashHook{}, error(nil)
 	for round := 0; len(left) > 0; round++ {
 		if round == 40 {
-			t.Fatalf("dies at %d, %s: %d tasks do not end: %v", d.at, d.how, len(left), why)
+			t.Fatalf("crash at %d, %s: %d tasks did not end: %v", d.at, d.how, len(left), why)
 		}
-		left, why = p.work(ctx, fatal, sim, second, left, 0)
+		left, why = p.handle(ctx, fatal, sim, second, left, 0)
 	}
-	l := life{mortal: first, repeated: p.judge(ctx, t, d, seen, fatal)}
+	l := result{crashHook: first, repeated: p.verify(ctx, t, d, seen, fatal)}
 	if d.at > 0 && d.how != acked && !first.died() && l.n < d.at-1 {
-		t.Logf("dies at %d, %s: it was done after %d operations", d.at, d.how, l.n)
+		t.Logf("crash at %d, %s: it was finished after %d operations", d.at, d.how, l.n)
 	}
 	return l
 }
@@ -225,8 +223,8 @@ func (p *proof) run(t *testing.T, d death) life {
 // takeover is how long it takes until a dead worker's tasks run again.
 const takeover = 15 * time.Second
 
-// later lets the time pass until the second worker takes over: what expires until
-// then is gone, such as the locks of the first one.
+// later simulates the time until the second worker takes over: it deletes keys that
+// expire within it, such as locks of the first worker.
 func (p *proof) later(ctx context.Context, fatal func(error)) {
 	keys, err := p.rdb.Keys(ctx, "*").Result()
 	fatal(err)
@@ -253,9 +251,9 @@ func (p *proof) enqueue(ctx context.Context, fatal func(error)) {
 	}
 }
 
-// tasks are those that wait in any lane.
-func (p *proof) tasks(ctx context.Context, fatal func(error)) []errand {
-	var all []errand
+// tasks returns the tasks that wait in any lane.
+func (p *proof) tasks(ctx context.Context, fatal func(error)) []laneTask {
+	var all []laneTask
 	lanes, err := p.rdb.SMembers(ctx, wire.AsynqQueues).Result()
 	fatal(err)
 	for _, lane := range lanes {
@@ -266,16 +264,16 @@ func (p *proof) tasks(ctx context.Context, fatal func(error)) []errand {
 			fatal(err)
 			task, _, err := wire.DecodeTask(msg)
 			fatal(err)
-			all = append(all, errand{lane, queue.Task{ID: task.ID, Payload: task.Payload}})
+			all = append(all, laneTask{lane, queue.Task{ID: task.ID, Payload: task.Payload}})
 		}
 	}
 	return all
 }
 
-// work hands the tasks to a new worker, all at once, and returns those that are
-// not done: those that it put back, and those that it died with. rounds is how
-// often it hands them out, 0: until the worker has put none back.
-func (p *proof) work(ctx context.Context, fatal func(error), sim *simulator.Simulator, m *mortal, tasks []errand, rounds int) (left []errand, why error) {
+// handle lets a new worker handle all tasks concurrently. It returns the tasks that
+// the worker requeued, or all if it crashed. rounds is how often tasks are handled;
+// 0: until none is requeued.
+func (p *proof) handle(ctx context.Context, fatal func(error), sim *simulator.Simulator, m *crashHook, tasks []laneTask, rounds int) (left []laneTask, why error) {
 	o := p.rdb.Options()
 	w, err := assemble(ctx, Options{Config: p.cfg, Log: zerolog.Nop(), Redis: func(n int) redis.UniversalClient {
 		c := redis.NewClient(&redis.Options{Addr: o.Addr, DB: o.DB, PoolSize: n})
@@ -284,27 +282,27 @@ func (p *proof) work(ctx context.Context, fatal func(error), sim *simulator.Simu
 	}})
 	fatal(err)
 	defer w.rdb.Close()
-	w.book.Together = nil // its goroutine would end in place of the one that asks
-	if sim != nil {       // nil: it calls the vendors over the network
+	w.book.Together = nil // a crash would end its goroutine, not the caller's
+	if sim != nil {       // nil: the worker calls the vendors over the network
 		w.client.Transport = toVendors{m, sim}
 	}
 	m.begin()
 	for range 20 {
 		if rounds == 0 {
-			for _, one := range tasks { // an earlier worker died with them, or put them back
+			for _, one := range tasks { // an earlier worker crashed with them or requeued them
 				fatal(w.dispatch.Fence(ctx, one.Task, func(context.Context) (bool, error) { return true, nil }))
 			}
 		}
-		if tasks, why = handOut(ctx, w, m, tasks); len(tasks) == 0 || m.died() {
+		if tasks, why = handleAll(ctx, w, m, tasks); len(tasks) == 0 || m.died() {
 			break
 		}
 	}
 	return tasks, why
 }
 
-// handOut has the worker work all tasks at once and returns those that are to
-// come again.
-func handOut(ctx context.Context, w *Worker, m *mortal, tasks []errand) (left []errand, why error) {
+// handleAll lets the worker handle all tasks concurrently and returns those that
+// must be handled again.
+func handleAll(ctx context.Context, w *Worker, m *crashHook, tasks []laneTask) (left []laneTask, why error) {
 	results := make([]chan error, len(tasks))
 	for i, one := range tasks {
 		results[i] = make(chan error, 1)
@@ -315,26 +313,26 @@ func handOut(ctx context.Context, w *Worker, m *mortal, tasks []errand) (left []
 	}
 	for i := range tasks {
 		err, lived := <-results[i]
-		_, dead := err.(*queue.DeadError) //nolint:errorlint // it is what a lane gets
+		_, dead := err.(*queue.DeadError) //nolint:errorlint // a lane compares the type too
 		if !lived || err != nil && !dead {
 			left, why = append(left, tasks[i]), err
 		}
 	}
 	if m.died() {
-		return tasks, nil // an acknowledgement is an operation too: a dead worker made none
+		return tasks, nil // a crashed worker acknowledged no task
 	}
 	return left, why
 }
 
-// judge holds ledgers, feed and dead letters against what the vendors saw, and
+// verify compares ledgers, feed and dead letters with what the vendors saw, and
 // returns how many tokens were sent again.
-func (p *proof) judge(ctx context.Context, t *testing.T, d death, seen *sightings, fatal func(error)) (repeated int) {
+func (p *proof) verify(ctx context.Context, t *testing.T, d crash, seen *requestLog, fatal func(error)) (repeated int) {
 	t.Helper()
 	wrong := func(format string, args ...any) {
 		t.Helper()
-		t.Errorf("dies at %d, %s: %s", d.at, d.how, fmt.Sprintf(format, args...))
+		t.Errorf("crash at %d, %s: %s", d.at, d.how, fmt.Sprintf(format, args...))
 	}
-	given, invalid := p.ended(ctx, wire.DeadStream, fatal), p.ended(ctx, wire.InvalidStream, fatal)
+	dead, invalid := p.ended(ctx, wire.DeadStream, fatal), p.ended(ctx, wire.InvalidStream, fatal)
 	maps.Copy(invalid, p.ended(ctx, wire.HeldStream, fatal))
 	for _, j := range p.jobs {
 		st, err := (&ledger.Store{Redis: p.rdb}).Status(ctx, j.ID)
@@ -349,7 +347,7 @@ func (p *proof) judge(ctx context.Context, t *testing.T, d death, seen *sighting
 				if seen.accepted(token) > 0 {
 					accepted++
 				}
-				if !given[token] && !invalid[token] {
+				if !dead[token] && !invalid[token] {
 					delivered++
 					if seen.accepted(token) == 0 && st.Canceled == 0 {
 						wrong("%s is lost: it ended neither dead nor invalid, and no vendor accepted it", token)
@@ -359,7 +357,7 @@ func (p *proof) judge(ctx context.Context, t *testing.T, d death, seen *sighting
 					wrong("%s, at most once, was in %d requests", token, len(requests))
 				}
 				if len(requests) > 1+p.repeats+1 {
-					wrong("%s was in %d requests: a death may add one", token, len(requests))
+					wrong("%s was in %d requests: a crash may add one", token, len(requests))
 				}
 				if n := len(slices.Compact(slices.Sorted(slices.Values(requests)))); n > 1 {
 					wrong("%s was sent under %d keys: %q", token, n, requests)
@@ -380,13 +378,13 @@ func (p *proof) judge(ctx context.Context, t *testing.T, d death, seen *sighting
 		left, err := p.rdb.Keys(ctx, pattern).Result()
 		fatal(err)
 		if len(left) > 0 {
-			wrong("left behind: %q", left)
+			wrong("keys are left: %q", left)
 		}
 	}
 	return repeated
 }
 
-// ended are the tokens of a stream's entries. One may be there twice only in different jobs.
+// ended returns the tokens of a stream's entries. No token may occur twice.
 func (p *proof) ended(ctx context.Context, stream string, fatal func(error)) map[string]bool {
 	entries, err := p.rdb.XRange(ctx, stream, "-", "+").Result()
 	fatal(err)

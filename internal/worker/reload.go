@@ -13,13 +13,13 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-// Reload uses a new configuration's credentials and rates. Tasks in work end
-// with the old ones. What a configuration error had stopped goes on at once
-// where the credentials changed.
+// Reload applies a new configuration's credentials and rates. Running tasks end
+// with the old ones. Accounts with new credentials that a configuration error had
+// stopped send again at once.
 func (w *Worker) Reload(ctx context.Context, c *config.Config) error {
 	old := *w.accounts.Load()
 	w.use(c)
-	w.tellNewLanes(c)
+	w.warnOfNewLanes(c)
 	var errs []error
 	for k, a := range *w.accounts.Load() {
 		if was := old[k]; was == nil || was.Fingerprint != a.Fingerprint {
@@ -29,7 +29,7 @@ func (w *Worker) Reload(ctx context.Context, c *config.Config) error {
 	return errors.Join(errs...)
 }
 
-// resume ends the account's stop, and brings back the tasks that wait for its end.
+// resume ends the account's stop, and makes the tasks that wait for its end due.
 func (w *Worker) resume(ctx context.Context, a *account.Account) error {
 	stopped, err := w.limiter.Resume(ctx, key(a), "")
 	if err != nil || !stopped {
@@ -39,7 +39,7 @@ func (w *Worker) resume(ctx context.Context, a *account.Account) error {
 	return w.hasten(ctx, a.App, a.Spec.Name)
 }
 
-// hasten has the account's tasks that were put back come up now.
+// hasten makes the account's requeued tasks due now.
 func (w *Worker) hasten(ctx context.Context, app, vendor string) error {
 	var errs []error
 	for _, p := range push.Priorities() {
@@ -48,12 +48,11 @@ func (w *Worker) hasten(ctx context.Context, app, vendor string) error {
 	return errors.Join(errs...)
 }
 
-// idleEvery is how often unused permits are looked for.
+// idleEvery is the time between two searches for unused permits.
 const idleEvery = 2 * time.Second
 
-// hastenIdle has tasks come up now that were put back for a time at the rate limit
-// which is too late: what was to be sent before them was canceled, say, or the rate
-// is higher by now.
+// hastenIdle makes tasks due now if the rate limit gave them a time that has become
+// too late: for example, tasks before them were canceled, or the rate was raised.
 func (w *Worker) hastenIdle() {
 	again := time.NewTicker(idleEvery)
 	defer again.Stop()
@@ -68,17 +67,17 @@ func (w *Worker) hastenIdle() {
 			err = errors.Join(err, w.hasten(w.background.ctx, k.App, k.Vendor))
 		}
 		if err != nil && w.background.ctx.Err() == nil {
-			w.log.Warn().Err(err).Msg("tasks that wait for a rate limit may keep their times, although permits go unused")
+			w.log.Warn().Err(err).Msg("look for unused permits: tasks may wait longer for the rate limit than necessary")
 		}
 	}
 }
 
-// tellNewLanes names the vendors that only a restart begins to serve: lanes are
-// started with the worker.
-func (w *Worker) tellNewLanes(c *config.Config) {
+// warnOfNewLanes logs the vendors that are served only after a restart, since
+// lanes start with the worker.
+func (w *Worker) warnOfNewLanes(c *config.Config) {
 	for _, vendor := range c.Served() {
 		if !slices.Contains(w.served, vendor) {
-			w.log.Warn().Str("vendor", vendor).Msg("new in the configuration: its lanes start when the worker is restarted")
+			w.log.Warn().Str("vendor", vendor).Msg("the configuration has a new vendor: restart the worker to start its lanes")
 		}
 	}
 }

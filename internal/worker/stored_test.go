@@ -31,22 +31,21 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/registry"
 )
 
-var update = flag.Bool("update", false, "write testdata/stored.golden anew: what later versions must read")
+var update = flag.Bool("update", false, "rewrite testdata/stored.golden, which later versions must read")
 
-// stored is what a worker and its producers left in Redis: the ledgers of a
-// finished job, of one of a single token and of one that waits, with its chunk
-// and task; a dead letter, an invalid token, a receipt, a saved message and
-// access tokens.
+// stored has what a worker and its producers stored in Redis: the ledgers of a
+// finished job, of a job of one token and of a waiting job with its chunk and task;
+// a dead letter, an invalid token, a receipt, an uploaded message and access tokens.
 const stored = "testdata/stored.golden"
 
-// storedV1 is the same from before headers, chunks and dead letters had version 2.
+// storedV1 is the same, written when headers, chunks and dead letters had version 1.
 const storedV1 = "testdata/stored_v1.golden"
 
 const storedSettings = settings + `    oppo: {app_key: "100001", master_secret: demo-secret, base_url: "%[5]s", feedback_url: "%[5]s"}
 `
 
-// storing is a rig with the vendors of stored.
-func storing(t *testing.T) (*rig, *config.Config) {
+// newStoredRig returns a rig with the vendors of stored.
+func newStoredRig(t *testing.T) (*rig, *config.Config) {
 	t.Helper()
 	r := newRig(t, redistest.Client(t))
 	text := fmt.Sprintf(storedSettings, redistest.URL(r.rdb), password, "100001", secret, r.url)
@@ -57,13 +56,13 @@ func storing(t *testing.T) (*rig, *config.Config) {
 	return r, c
 }
 
-// TestWhatIsStoredKeepsItsFormat fails when a value in Redis changes its form,
-// which a worker of the version before would meet during an upgrade. When the
-// change is meant, raise the value's version, keep the old golden file for
+// TestWhatIsStoredKeepsItsFormat fails when the format of a value in Redis changes,
+// since workers of the previous version read it during an upgrade. If the change is
+// intended, raise the value's version, keep the old golden file for
 // TestWhatWasStoredIsRead, and write the new one with -update.
 func TestWhatIsStoredKeepsItsFormat(t *testing.T) {
 	t.Parallel()
-	r, c := storing(t)
+	r, c := newStoredRig(t)
 	r.start(c)
 	r.enqueue("finished", "token-of-a-phone-1", "token-of-a-phone-2", "bad-token-of-a-phone")
 	r.ended("finished")
@@ -98,25 +97,25 @@ func TestWhatIsStoredKeepsItsFormat(t *testing.T) {
 	want, err := os.ReadFile(stored)
 	r.must(err)
 	if a, b := shape(got), shape(string(want)); a != b {
-		t.Errorf("what is stored has another form than in %s; got\n%s\nwant\n%s", stored, a, b)
+		t.Errorf("the stored values have another format than in %s; got\n%s\nwant\n%s", stored, a, b)
 	}
 }
 
-// TestWhatWasStoredIsRead puts what each version stored into an empty Redis.
+// TestWhatWasStoredIsRead restores what each version stored into an empty Redis.
 func TestWhatWasStoredIsRead(t *testing.T) {
 	t.Parallel()
 	for _, file := range []string{storedV1, stored} {
 		t.Run(file, func(t *testing.T) {
 			t.Parallel()
-			readsStored(t, file)
+			checkReadsStored(t, file)
 		})
 	}
 }
 
-func readsStored(t *testing.T, file string) {
+func checkReadsStored(t *testing.T, file string) {
 	t.Helper()
-	r, c := storing(t)
-	text, err := os.ReadFile(file) //nolint:gosec // a file of this test
+	r, c := newStoredRig(t)
+	text, err := os.ReadFile(file)
 	r.must(err)
 	restore(t, r.rdb, string(text))
 	for id, want := range map[string][3]int{"finished": {2, 1, 0}, "marketing": {2, 0, 0}, "single": {1, 0, 0}, "dies": {0, 0, 2}} {
@@ -126,14 +125,14 @@ func readsStored(t *testing.T, file string) {
 			t.Errorf("job %s: %+v, want delivered, invalid and dead to be %v", id, st, want)
 		}
 	}
-	var letters []deadletter.Entry
+	var dead []deadletter.Entry
 	r.must((&deadletter.Store{Redis: r.rdb}).Each(t.Context(), deadletter.Filter{}, func(e *deadletter.Entry) error {
-		letters = append(letters, *e)
+		dead = append(dead, *e)
 		return nil
 	}))
-	if len(letters) != 1 || letters[0].Job != "dies" || letters[0].Count() != 2 || letters[0].Delivery != string(push.AtMostOnce) ||
-		letters[0].Reason != wire.DeadUnknownOutcome {
-		t.Errorf("dead letters: %+v", letters)
+	if len(dead) != 1 || dead[0].Job != "dies" || dead[0].Count() != 2 || dead[0].Delivery != string(push.AtMostOnce) ||
+		dead[0].Reason != wire.DeadUnknownOutcome {
+		t.Errorf("dead letters: %+v", dead)
 	}
 	var found []feed.Entry
 	r.must((&feed.Feed{Redis: r.rdb}).Each(t.Context(), time.Time{}, func(all []feed.Entry) error {
@@ -150,10 +149,10 @@ func readsStored(t *testing.T, file string) {
 				return vendors.Uploaded{}, fmt.Errorf("it was saved before")
 			})
 		if err != nil || id == "" {
-			t.Errorf("saved message: %q, %v", id, err)
+			t.Errorf("uploaded message: %q, %v", id, err)
 		}
 	}
-	readsAccess(t, r.rdb)
+	checkReadsAccess(t, r.rdb)
 	r.start(c)
 	for _, id := range []string{"waits", "waits-alone"} {
 		if st := r.ended(id); st.Delivered != st.Accepted {
@@ -165,7 +164,7 @@ func readsStored(t *testing.T, file string) {
 	})
 }
 
-// granter gives one access token.
+// granter always grants the same access token.
 type granter struct {
 	access string
 	asked  int
@@ -176,10 +175,10 @@ func (g *granter) Grant(context.Context, time.Time) (vendors.Grant, error) {
 	return vendors.Grant{Access: g.access, Lifetime: time.Hour}, nil
 }
 
-// readsAccess checks that a stored access token is used. Its key hangs on the
-// credentials, and these on the addresses of a run: it is put in the place of
-// one that was stored just now.
-func readsAccess(t *testing.T, rdb *redis.Client) {
+// checkReadsAccess checks that a stored access token is used. Its Redis key depends
+// on the credentials, which depend on the addresses of a run, so the stored value
+// replaces one that was stored just now.
+func checkReadsAccess(t *testing.T, rdb *redis.Client) {
 	t.Helper()
 	ctx, g := t.Context(), &granter{access: "new"}
 	if _, err := (&accesstoken.Store{Redis: rdb}).Access(ctx, "other", "huawei", g, "fingerprint"); err != nil {
@@ -203,8 +202,8 @@ func readsAccess(t *testing.T, rdb *redis.Client) {
 	}
 }
 
-// TestANewerVersionIsPutBack is a rolling upgrade seen by the old worker.
-func TestANewerVersionIsPutBack(t *testing.T) {
+// TestANewerVersionIsRequeued is a rolling upgrade as the old worker sees it.
+func TestANewerVersionIsRequeued(t *testing.T) {
 	t.Parallel()
 	for name, newer := range map[string]func(*rig){
 		"a chunk": func(r *rig) {
@@ -221,12 +220,12 @@ func TestANewerVersionIsPutBack(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r, c := storing(t)
+			r, c := newStoredRig(t)
 			r.enqueue("order-42", "token-of-a-phone-1", "token-of-a-phone-2")
 			before := len(keys(t, r.rdb, "postrider:chunk:*"))
 			newer(r)
 			r.start(c)
-			r.eventually("it is put back", func() bool {
+			r.eventually("it is requeued", func() bool {
 				return r.rdb.ZCard(t.Context(), "asynq:{huawei:normal}:retry").Val() == 1
 			})
 			st, err := r.book.Status(t.Context(), "order-42")
@@ -251,7 +250,7 @@ func keys(t *testing.T, rdb *redis.Client, pattern string) []string {
 	return all
 }
 
-// dump writes down what is in Redis, a line for each value.
+// dump returns what is in Redis, one line for each value.
 func dump(t *testing.T, rdb *redis.Client) string {
 	t.Helper()
 	var b strings.Builder
@@ -263,14 +262,14 @@ func dump(t *testing.T, rdb *redis.Client) string {
 	}
 	ctx := t.Context()
 	for _, job := range slices.Sorted(slices.Values(append(rdb.ZRange(ctx, wire.JobsKey, 0, -1).Val(), rdb.ZRange(ctx, wire.EndedJobsKey, 0, -1).Val()...))) {
-		line(wire.JobsKey, "zset", job, "1") // in either of the two: an ended job is moved some time after its end
+		line(wire.JobsKey, "zset", job, "1") // in one of the two: an ended job is moved some time after its end
 	}
 	for _, key := range append(keys(t, rdb, "postrider:*"), keys(t, rdb, "asynq:*")...) {
 		if key == wire.JobsKey || key == wire.EndedJobsKey {
 			continue
 		}
 		if regexp.MustCompile(`^postrider:(call|rate|pause|guard|turn|pull|sweep|sweeper|adopted|jobs:count|webhook:lease)\b`).MatchString(key) {
-			continue // of this moment only, and gone in the next
+			continue // short-lived
 		}
 		if strings.HasPrefix(key, "asynq:") && !regexp.MustCompile(`^asynq:(queues$|.*:(pending$|t:))`).MatchString(key) {
 			continue // asynq's own statistics
@@ -305,14 +304,14 @@ func dump(t *testing.T, rdb *redis.Client) string {
 				line(words...)
 			}
 		default:
-			t.Errorf("%s is a %s, which nobody dumps", key, kind)
+			t.Errorf("%s is a %s, which dump does not support", key, kind)
 		}
 	}
 	return b.String()
 }
 
-// shape is a dump without what every run makes anew: times, random names, what
-// is drawn from both, and chunks and tasks, whose bytes other tests hold.
+// shape is a dump without what differs in every run: times, random names, values
+// derived from both, and chunks and tasks, whose bytes other tests check.
 func shape(text string) string {
 	for _, r := range []struct{ pattern, by string }{
 		{`(?m)^("postrider:chunk:[^"]*" "string") .*$`, "$1 CHUNK"},
@@ -334,7 +333,7 @@ func shape(text string) string {
 	return strings.Join(lines, "\n")
 }
 
-// restore puts a dump into Redis.
+// restore writes a dump into Redis.
 func restore(t *testing.T, rdb *redis.Client, text string) {
 	t.Helper()
 	for line := range strings.Lines(text) {

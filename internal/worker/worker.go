@@ -1,7 +1,7 @@
-// Package worker puts a worker together, from one configuration that it can
-// take anew: lanes, dispatcher, what workers share, what one of them does for
-// all (the webhook, lists of dead tokens), receipts and the HTTP server. It
-// decides nothing that one of them decides.
+// Package worker assembles a worker from a configuration, which it can reload:
+// lanes, dispatcher, shared state, what the leading worker does for all (the
+// webhook, vendors' lists of invalid tokens), receipts and the HTTP server. It
+// only connects these parts; every decision is made in one of them.
 package worker
 
 import (
@@ -35,18 +35,18 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/registry"
 )
 
-// handlersPerRequest is how many tasks a lane works for each request that may
-// be in flight: those beyond wait for others to share a request with.
+// handlersPerRequest is how many tasks a lane handles at once for each request
+// that may be in flight: the additional ones wait to share a request.
 const handlersPerRequest = 4
 
-// Options are what a worker needs.
+// Options configure a worker.
 type Options struct {
 	Config *config.Config
-	// Redis opens a client with room for n connections in use at once.
+	// Redis opens a client that can use n connections at once.
 	Redis func(n int) redis.UniversalClient
 	Log   zerolog.Logger
-	// LookEvery and SweepEvery are how often one of the workers looks for lost
-	// tasks, and at asynq's archive; 0: every 5 s and every 30 s.
+	// LookEvery and SweepEvery are the intervals at which one of the workers
+	// searches for lost tasks and reads asynq's archive; 0: 5 s and 30 s.
 	LookEvery, SweepEvery time.Duration
 	// Clock is this machine's clock; nil: time.Now.
 	Clock func() time.Time
@@ -73,14 +73,14 @@ type Worker struct {
 	access   *accesstoken.Store
 	webhook  atomic.Pointer[config.Webhook]
 	intake   atomic.Pointer[push.Client]
-	// background is begun once the lanes run.
+	// background is started after the lanes.
 	background background
 	// stopReceipts is nil while receipts are not applied.
 	stopReceipts func()
 }
 
 // Start connects to Redis, starts the lanes and the HTTP server, and returns.
-// The caller has checked the configuration with CheckWorker.
+// The configuration must have passed CheckWorker.
 func Start(ctx context.Context, o Options) (*Worker, error) {
 	w, err := assemble(ctx, o)
 	if err != nil {
@@ -114,20 +114,20 @@ func Start(ctx context.Context, o Options) (*Worker, error) {
 	return w, nil
 }
 
-// handlers is how many tasks of one vendor are in work at once.
+// handlers is how many tasks of one vendor are handled at once.
 func handlers(c *config.Config) int { return c.Worker.Concurrency * handlersPerRequest }
 
-// assemble connects to Redis and builds all that works a task. Nothing runs yet:
-// no lane, no server, no goroutine that has to be stopped.
+// assemble connects to Redis and builds everything that handles a task. It starts
+// no lane, no server, and no goroutine that has to be stopped.
 func assemble(ctx context.Context, o Options) (*Worker, error) {
 	c := o.Config
 	w := &Worker{log: o.Log, cfg: c, metrics: metrics.New(), served: c.Served(), rdb: o.Redis(handlers(c))}
 	if err := w.rdb.Ping(ctx).Err(); err != nil {
-		return nil, errors.Join(fmt.Errorf("reach redis: %w: check redis.url", err), w.rdb.Close())
+		return nil, errors.Join(fmt.Errorf("reach redis: %w: check that Redis runs, and redis.url in the configuration", err), w.rdb.Close())
 	}
 	w.clock = &clock.Clock{Redis: w.rdb, Log: w.log, Wall: o.Clock}
 	if err := w.clock.Check(ctx); err != nil {
-		w.log.Warn().Err(err).Msg("this machine's clock is taken to be right until Redis tells the time")
+		w.log.Warn().Err(err).Msg("compare clocks: this machine's clock is used until Redis answers")
 	}
 	w.client = httpx.NewClient(c.Worker.Concurrency)
 	w.use(c)
@@ -146,7 +146,7 @@ func assemble(ctx context.Context, o Options) (*Worker, error) {
 	})
 	w.dispatch = dispatch.New(dispatch.Config{
 		Book:     w.book,
-		Gone:     &feed.Gone{Redis: w.rdb, Now: w.clock.Now},
+		Gone:     &feed.InvalidTokens{Redis: w.rdb, Now: w.clock.Now},
 		Access:   w.access,
 		Uploaded: &upload.Store{Redis: w.rdb},
 		Gate:     gate{limiter: w.limiter, meter: w.metrics, log: w.log, now: w.clock.Now},
@@ -162,11 +162,11 @@ func assemble(ctx context.Context, o Options) (*Worker, error) {
 	return w, nil
 }
 
-// URL is where the HTTP server listens.
+// URL is the address of the HTTP server.
 func (w *Worker) URL() string { return "http://" + w.listener.Addr().String() }
 
-// Stop takes nothing new, finishes what is in flight within the shutdown
-// timeout, and gives the rest back.
+// Stop takes no new tasks, finishes requests in flight within the shutdown
+// timeout, and requeues the rest.
 func (w *Worker) Stop() error {
 	w.draining.Store(true)
 	w.dispatch.Drain()

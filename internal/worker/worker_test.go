@@ -17,7 +17,7 @@ import (
 	"github.com/postrider/postrider/internal/worker"
 )
 
-func TestAWorkerDeliversAndTellsOfItself(t *testing.T) {
+func TestAWorkerDeliversAndReportsItsState(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, redistest.Client(t))
 	r.start(r.config("100001", secret))
@@ -35,7 +35,7 @@ func TestAWorkerDeliversAndTellsOfItself(t *testing.T) {
 	if st := r.ended("order-42"); st.Delivered != 1499 || st.Invalid != 1 {
 		t.Errorf("got %+v, want 1499 delivered and 1 invalid", st)
 	}
-	r.eventually("the metrics say so", func() bool {
+	r.eventually("the metrics count them", func() bool {
 		status, body := r.get("/metrics", "", "")
 		return status == http.StatusOK &&
 			strings.Contains(body, `postrider_tokens_total{app="shop",outcome="delivered",vendor="huawei"} 1499`) &&
@@ -47,24 +47,24 @@ func TestAWorkerDeliversAndTellsOfItself(t *testing.T) {
 	r.wantHidden("/metrics", body, "token-of-a-phone", "order-42")
 	r.wantHidden("the log", r.log.String(), "token-of-a-phone")
 	if report := r.sim.Report(); report.Vendors["huawei"].ViolationCount != 0 {
-		t.Errorf("the vendor complains: %+v", report.Vendors["huawei"].Violations)
+		t.Errorf("the vendor saw violations: %+v", report.Vendors["huawei"].Violations)
 	}
 }
 
-func TestTheUIWantsThePasswordAndShowsNoToken(t *testing.T) {
+func TestTheUIRequiresThePasswordAndShowsNoToken(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, redistest.Client(t))
 	r.must(r.sim.SetFaults([]simulator.Fault{{Endpoint: "send", Status: 500}}))
 	r.start(r.config("100001", secret))
 	r.enqueue("order-42", "token-of-a-phone-1", "token-of-a-phone-2")
-	r.eventually("the task is put back", func() bool {
+	r.eventually("the task is requeued", func() bool {
 		return r.rdb.ZCard(t.Context(), "asynq:{huawei:normal}:retry").Val() == 1
 	})
 	for name, c := range map[string]struct {
 		user, password string
 		want           int
 	}{
-		"nobody":             {"", "", http.StatusUnauthorized},
+		"no user":            {"", "", http.StatusUnauthorized},
 		"a wrong password":   {"ops", "guess", http.StatusUnauthorized},
 		"a wrong user":       {"root", password, http.StatusUnauthorized},
 		"the right password": {"ops", password, http.StatusOK},
@@ -78,14 +78,14 @@ func TestTheUIWantsThePasswordAndShowsNoToken(t *testing.T) {
 		}
 	}
 	_, body := r.get("/api/queues/huawei:normal/retry_tasks", "ops", password)
-	for _, want := range []string{"order-42", "shop", "huawei/http/500"} { // the payload can be read, and why it waits
+	for _, want := range []string{"order-42", "shop", "huawei/http/500"} { // the payload and the reason for waiting
 		if !strings.Contains(body, want) {
 			t.Errorf("the UI does not show %q: %s", want, body)
 		}
 	}
 }
 
-func TestAWorkerThatDrainsIsNotReadyAndEndsWhatItBegan(t *testing.T) {
+func TestADrainingWorkerIsNotReadyAndFinishesRequestsInFlight(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, redistest.Client(t))
 	r.must(r.sim.SetFaults([]simulator.Fault{{Endpoint: "send", Delay: simulator.Duration(1500 * time.Millisecond)}}))
@@ -103,14 +103,14 @@ func TestAWorkerThatDrainsIsNotReadyAndEndsWhatItBegan(t *testing.T) {
 	}
 	r.must(<-stopped)
 	if st := r.ended("order-42"); st.Delivered != 2 {
-		t.Errorf("got %+v, want what was in flight delivered", st)
+		t.Errorf("got %+v, want the request in flight delivered", st)
 	}
 	if status, _ := r.get("/healthz", "", ""); status != 0 {
 		t.Errorf("the server still answers %d", status)
 	}
 }
 
-// What a worker did not begin waits for the next one.
+// Tasks that a worker did not start wait for the next worker.
 func TestAStoppedWorkerLeavesItsTasks(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, redistest.Client(t))
@@ -153,21 +153,21 @@ func TestAReloadChangesCredentialsAndDropsNoTask(t *testing.T) {
 	r.wantHidden("the log", r.log.String(), "t-after")
 }
 
-func TestAReloadWithTheRightSecretGoesOnAtOnce(t *testing.T) {
+func TestAReloadWithTheRightSecretSendsAtOnce(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, redistest.Client(t))
 	r.start(r.config("100001", "a-wrong-secret"))
 	r.enqueue("order-1", "t1", "t2")
 	pause := "postrider:pause:{shop:huawei}:stop"
 	r.eventually("the account is stopped", func() bool { return r.rdb.Exists(t.Context(), pause).Val() == 1 })
-	r.eventually("the task is put back", func() bool {
+	r.eventually("the task is requeued", func() bool {
 		return r.rdb.ZCard(t.Context(), "asynq:{huawei:normal}:retry").Val() == 1
 	})
 	if st, err := r.book.Status(t.Context(), "order-1"); err != nil || st.Pending != 2 {
 		t.Errorf("got %+v, %v, want both tokens kept", st, err)
 	}
 	if !strings.Contains(r.log.String(), `"level":"error"`) {
-		t.Error("nobody is alarmed")
+		t.Error("the log has no error")
 	}
 	r.must(r.worker.Reload(t.Context(), r.config("100001", secret)))
 	if r.rdb.Exists(t.Context(), pause).Val() != 0 {
@@ -175,7 +175,7 @@ func TestAReloadWithTheRightSecretGoesOnAtOnce(t *testing.T) {
 	}
 	r.enqueue("order-2", "t3", "t4")
 	r.ended("order-2")
-	// The first one does not wait for the end of its minute.
+	// The first job does not wait until the minute of the stop is over.
 	if st := r.ended("order-1"); st.Delivered != 2 {
 		t.Errorf("got %+v, want 2 delivered", st)
 	}
@@ -210,17 +210,17 @@ func TestAWorkerThatCannotStartSaysWhy(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = taken.Close() }) // after the parallel parts
 	for name, c := range map[string]struct {
-		spoil func(r *rig, c *config.Config)
-		want  string
+		breakIt func(r *rig, c *config.Config)
+		want    string
 	}{
-		"redis is away":     {func(r *rig, _ *config.Config) { r.must(r.rdb.Close()); r.rdb.Options().Addr = "127.0.0.1:1" }, "redis.url"},
-		"the port is taken": {func(_ *rig, c *config.Config) { c.HTTP.Listen = taken.Addr().String() }, "http.listen"},
+		"redis is unreachable": {func(r *rig, _ *config.Config) { r.must(r.rdb.Close()); r.rdb.Options().Addr = "127.0.0.1:1" }, "redis.url"},
+		"the port is taken":    {func(_ *rig, c *config.Config) { c.HTTP.Listen = taken.Addr().String() }, "http.listen"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, redistest.Client(t))
 			cfg := r.config("100001", secret)
-			c.spoil(r, cfg)
+			c.breakIt(r, cfg)
 			w, err := worker.Start(t.Context(), r.options(cfg))
 			if w != nil || err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, %v, want an error that names %s", w, err, c.want)
@@ -229,7 +229,7 @@ func TestAWorkerThatCannotStartSaysWhy(t *testing.T) {
 	}
 }
 
-// A worker that ended keeps no connection to a vendor open.
+// A stopped worker has no open connection to a vendor.
 func TestAStoppedWorkerClosesItsConnections(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, redistest.Client(t))

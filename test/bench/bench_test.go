@@ -27,10 +27,10 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/registry"
 )
 
-// tokenBytes is how long Huawei's tokens are.
+// tokenBytes is the length of Huawei's tokens.
 const tokenBytes = 130
 
-// scale is the number of things for a full run, or a tenth for -short.
+// scale returns n for a full run, or a tenth of it for -short.
 func scale(n int) int {
 	if testing.Short() {
 		return n / 10
@@ -38,8 +38,8 @@ func scale(n int) int {
 	return n
 }
 
-// stage is a redis-server, a vendor and a client.
-type stage struct {
+// rig has a redis-server, a vendor and a client.
+type rig struct {
 	b      *testing.B
 	rdb    *redis.Client
 	vendor string
@@ -56,9 +56,9 @@ apps:
     huawei: {client_id: "100001", client_secret: demo-secret, base_url: %q, auth_url: "%[2]s/oauth2/v3/token", rate: 0}
 `
 
-func newStage(b *testing.B, o simulator.Options) *stage {
+func newRig(b *testing.B, o simulator.Options) *rig {
 	b.Helper()
-	s := &stage{b: b, rdb: redistest.Start(b).Client(b)}
+	s := &rig{b: b, rdb: redistest.Start(b).Client(b)}
 	sim := simulator.New(o)
 	url, stop, err := sim.Listen("127.0.0.1:0")
 	if err != nil {
@@ -69,22 +69,22 @@ func newStage(b *testing.B, o simulator.Options) *stage {
 	return s
 }
 
-// point sends everything to the vendor at url.
-func (s *stage) point(url string) {
+// point configures Huawei at url.
+func (s *rig) point(url string) {
 	s.b.Helper()
 	s.vendor = url
 	s.configure(fmt.Sprintf(settings, redistest.URL(s.rdb), url))
 }
 
-// pointAll sends everything to the vendors at url, with lanes for all of them.
-func (s *stage) pointAll(url string) {
+// pointAll configures all vendors at url, so that all lanes run.
+func (s *rig) pointAll(url string) {
 	s.b.Helper()
 	s.vendor = url
 	s.configure(strings.NewReplacer("redis://127.0.0.1:6379/0", redistest.URL(s.rdb),
 		"  demo:", "  bench:", "    huawei:\n", "    huawei:\n      rate: 0\n").Replace(demo.Settings(url, "127.0.0.1:0")))
 }
 
-func (s *stage) configure(text string) {
+func (s *rig) configure(text string) {
 	b := s.b
 	b.Helper()
 	var err error
@@ -97,8 +97,8 @@ func (s *stage) configure(text string) {
 	s.book = ledger.Store{Redis: s.rdb}
 }
 
-// work starts a worker; the function that it returns stops it.
-func (s *stage) work() func() {
+// startWorker starts a worker and returns a function that stops it.
+func (s *rig) startWorker() func() {
 	s.b.Helper()
 	o := s.rdb.Options()
 	w, err := worker.Start(s.b.Context(), worker.Options{Config: s.cfg, Log: zerolog.Nop(), Redis: func(n int) redis.UniversalClient {
@@ -114,11 +114,11 @@ func (s *stage) work() func() {
 	}
 }
 
-// drain runs a worker until the lane is empty and answers how long that took.
-func (s *stage) drain(done func() bool) time.Duration {
+// drain runs a worker until done returns true, and returns how long that took.
+func (s *rig) drain(done func() bool) time.Duration {
 	s.b.Helper()
 	start := time.Now()
-	stop := s.work()
+	stop := s.startWorker()
 	t := time.NewTicker(5 * time.Millisecond)
 	defer t.Stop()
 	for !done() {
@@ -133,8 +133,8 @@ func (s *stage) drain(done func() bool) time.Duration {
 	return took
 }
 
-// empty tells whether nothing of ours waits any more.
-func (s *stage) empty() bool {
+// empty reports whether no task is left in Huawei's lanes.
+func (s *rig) empty() bool {
 	ctx := s.b.Context()
 	var n int64
 	for _, p := range push.Priorities() {
@@ -144,17 +144,17 @@ func (s *stage) empty() bool {
 	return n == 0
 }
 
-func (s *stage) must(err error) {
+func (s *rig) must(err error) {
 	s.b.Helper()
 	if err != nil {
 		s.b.Fatal(err)
 	}
 }
 
-// tokens makes a CSV of n targets at Huawei.
+// targets returns a CSV of n targets at Huawei.
 func targets(n int) []byte {
 	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
-	rnd := rand.New(rand.NewPCG(1, 1)) //nolint:gosec // test data
+	rnd := rand.New(rand.NewPCG(1, 1))
 	var b bytes.Buffer
 	b.WriteString("vendor,token\n")
 	for range n {
@@ -172,7 +172,7 @@ func message(i int) push.Message {
 }
 
 // enqueueFile enqueues a CSV as one job.
-func (s *stage) enqueueFile(id string, csv []byte) time.Duration {
+func (s *rig) enqueueFile(id string, csv []byte) time.Duration {
 	s.b.Helper()
 	start := time.Now()
 	st, err := s.client.Open(push.Job{ID: id, App: "bench", Priority: push.Bulk, Message: message(0)})
@@ -185,14 +185,14 @@ func (s *stage) enqueueFile(id string, csv []byte) time.Duration {
 	return time.Since(start)
 }
 
-// BenchmarkCampaign enqueues one job of a million tokens from a CSV and drains
-// it, beside asynq draining as many tasks that carry the tokens inline and do
-// nothing, and a bare loop that posts as many ready bodies to the same vendor.
+// BenchmarkCampaign enqueues one job of a million tokens from a CSV and drains it. It
+// compares with asynq draining the same number of no-op tasks that contain the
+// tokens, and with a loop that posts the same number of prepared bodies to the vendor.
 func BenchmarkCampaign(b *testing.B) {
 	n := scale(1_000_000)
 	csv := targets(n)
 	for b.Loop() {
-		s := newStage(b, simulator.Options{Sink: true})
+		s := newRig(b, simulator.Options{Sink: true})
 		before := s.memory()
 		enqueue := s.enqueueFile("campaign", csv)
 		memory := float64(s.memory()-before) / float64(n*tokenBytes)
@@ -215,7 +215,7 @@ func BenchmarkCampaign(b *testing.B) {
 	}
 }
 
-func (s *stage) memory() int64 {
+func (s *rig) memory() int64 {
 	var n int64
 	for line := range strings.Lines(s.rdb.Info(s.b.Context(), "memory").Val()) {
 		_, _ = fmt.Sscanf(line, "used_memory:%d", &n)
@@ -223,8 +223,8 @@ func (s *stage) memory() int64 {
 	return n
 }
 
-// bare posts n ready bodies from one client with 64 connections.
-func (s *stage) bare(n int, tokens []byte) time.Duration {
+// bare posts n prepared bodies from one client with 64 connections.
+func (s *rig) bare(n int, tokens []byte) time.Duration {
 	s.b.Helper()
 	body := []byte(`{"message":{"token":["` + strings.ReplaceAll(string(tokens), "\n", `","`) + `"]}}`)
 	client := httpx.NewClient(64)
@@ -252,7 +252,7 @@ func (s *stage) bare(n int, tokens []byte) time.Duration {
 	return time.Since(start)
 }
 
-func (s *stage) post(client *http.Client, body []byte) error {
+func (s *rig) post(client *http.Client, body []byte) error {
 	req, err := http.NewRequestWithContext(s.b.Context(), http.MethodPost, s.vendor+"/v1/100001/messages:send", bytes.NewReader(body))
 	if err != nil {
 		return err
@@ -266,7 +266,7 @@ func (s *stage) post(client *http.Client, body []byte) error {
 	return err
 }
 
-// singles makes n jobs of one token each.
+// singles returns n jobs of one token each.
 func singles(n int, m func(int) push.Message) []push.Job {
 	jobs := make([]push.Job, n)
 	for i := range jobs {
@@ -278,21 +278,22 @@ func singles(n int, m func(int) push.Message) []push.Job {
 	return jobs
 }
 
-// BenchmarkSingles drains single messages, each another one: first one task
-// each, then packed by the client, beside asynq draining as many no-op tasks.
+// BenchmarkSingles drains jobs of one token with different messages: first with one
+// task each, then packed by the client. It compares with asynq draining the same
+// number of no-op tasks.
 func BenchmarkSingles(b *testing.B) {
 	n := scale(100_000)
 	jobs := singles(n, message)
 	for b.Loop() {
-		s := newStage(b, simulator.Options{Sink: true})
-		alone := n / 5
+		s := newRig(b, simulator.Options{Sink: true})
+		single := n / 5
 		start := time.Now()
-		for _, j := range jobs[:alone] {
+		for _, j := range jobs[:single] {
 			_, err := s.client.Enqueue(b.Context(), j)
 			s.must(err)
 		}
-		enqueueAlone := time.Since(start)
-		drainAlone := s.drain(s.empty)
+		enqueueSingle := time.Since(start)
+		drainSingle := s.drain(s.empty)
 
 		s.must(s.rdb.FlushDB(b.Context()).Err())
 		start = time.Now()
@@ -308,9 +309,9 @@ func BenchmarkSingles(b *testing.B) {
 
 		per := func(n int, d time.Duration) float64 { return float64(n) / d.Seconds() }
 		b.ReportMetric(0, "ns/op")
-		b.ReportMetric(per(alone, enqueueAlone), "enqueued-alone/s")
-		b.ReportMetric(per(alone, drainAlone), "drained-alone/s")
-		b.ReportMetric(per(alone, drainAlone)/per(n, drainNoop), "alone-x-asynq-noop")
+		b.ReportMetric(per(single, enqueueSingle), "enqueued-alone/s")
+		b.ReportMetric(per(single, drainSingle), "drained-alone/s")
+		b.ReportMetric(per(single, drainSingle)/per(n, drainNoop), "alone-x-asynq-noop")
 		b.ReportMetric(per(n, enqueuePacked), "enqueued-packed/s")
 		b.ReportMetric(per(n, enqueuePacked)/per(n, enqueueNoop), "enqueued-packed-x-asynq")
 		b.ReportMetric(per(n, drainPacked), "drained-packed/s")

@@ -1,4 +1,4 @@
-// Package bench measures postrider against plain asynq and plain HTTP in the
-// same run, on a redis-server of its own and a vendor that answers success to
-// everything. It has benchmarks only: make bench.
+// Package bench measures postrider against plain asynq and plain HTTP in the same
+// run, with a private redis-server and a simulated vendor that answers success to
+// every request. It has only benchmarks: make bench.
 package bench

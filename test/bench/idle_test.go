@@ -12,9 +12,9 @@ import (
 	"github.com/postrider/postrider/internal/simulator"
 )
 
-// BenchmarkIdle measures an idle worker with all lanes: how long one message
-// takes from the call of Enqueue to its request at the vendor, and how many
-// commands the worker costs Redis while nothing happens.
+// BenchmarkIdle measures an idle worker with all lanes: how long one message takes
+// from the call of Enqueue to its request at the vendor, and how many commands the
+// worker sends to Redis while there is no work.
 func BenchmarkIdle(b *testing.B) {
 	n := scale(1000)
 	arrived := make(chan struct{}, 1)
@@ -27,13 +27,13 @@ func BenchmarkIdle(b *testing.B) {
 	}))
 	defer front.Close()
 	for b.Loop() {
-		s := newStage(b, simulator.Options{Sink: true})
+		s := newRig(b, simulator.Options{Sink: true})
 		s.pointAll(front.URL)
-		stop := s.work()
+		stop := s.startWorker()
 		commands := s.commandsPerSecond(time.Duration(scale(10)) * time.Second)
 		took := make([]time.Duration, n)
 		for i, j := range singles(n, message) {
-			// A pause of changing length: the lane is idle and not in step with us.
+			// A pause of varying length, so that enqueueing is not in step with the idle lane.
 			pause := time.NewTimer(time.Duration(i%7) * time.Millisecond)
 			<-pause.C
 			start := time.Now()
@@ -52,8 +52,8 @@ func BenchmarkIdle(b *testing.B) {
 	}
 }
 
-// commandsPerSecond counts what Redis is asked while nothing happens.
-func (s *stage) commandsPerSecond(d time.Duration) float64 {
+// commandsPerSecond measures the commands to Redis while there is no work.
+func (s *rig) commandsPerSecond(d time.Duration) float64 {
 	settle := time.NewTimer(2 * time.Second)
 	<-settle.C
 	before := s.commands()
@@ -62,7 +62,7 @@ func (s *stage) commandsPerSecond(d time.Duration) float64 {
 	return float64(s.commands()-before-1) / d.Seconds()
 }
 
-func (s *stage) commands() (n int64) {
+func (s *rig) commands() (n int64) {
 	for line := range strings.Lines(s.rdb.Info(s.b.Context(), "stats").Val()) {
 		_, _ = fmt.Sscanf(line, "total_commands_processed:%d", &n)
 	}

@@ -10,12 +10,12 @@ import (
 )
 
 var (
-	seed     = flag.Uint64("seed", 0, "seed of the faults' schedule; 0: $CHAOS_SEED, else a new one")
-	duration = flag.Duration("duration", 15*time.Second, "how long things break")
-	tokens   = flag.Int("tokens", 20_000, "push tokens, over all vendors")
+	seed     = flag.Uint64("seed", 0, "seed of the schedule of faults; 0: $CHAOS_SEED, else a random one")
+	duration = flag.Duration("duration", 15*time.Second, "how long faults occur")
+	tokens   = flag.Int("tokens", 20_000, "number of push tokens, over all vendors")
 )
 
-var bin string // where the commands are built
+var bin string // the folder of the built commands
 
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "postrider-chaos")
@@ -33,19 +33,19 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// TestChaos breaks everything at random for a while. Then the faults stop, what
-// is left drains, and every token is accounted for.
+// TestChaos breaks everything at random for a while. Then the faults stop, the
+// remaining work drains, and every token is accounted for.
 //
-// The seed repeats the schedule of the faults, not what the machine makes of it.
+// The seed repeats the schedule of the faults, but not the timing of the processes.
 func TestChaos(t *testing.T) {
 	s := seedOf(t)
-	plan := newPlan(s, *duration, workers)
-	t.Logf("seed %d (repeat with: make chaos SEED=%d), %s of faults, %d tokens, %d workers\n%s", s, s, *duration, *tokens, workers, plan)
-	st := newStage(t, s)
+	plan := newPlan(s, *duration, workerCount)
+	t.Logf("seed %d (repeat with: make chaos SEED=%d), %s of faults, %d tokens, %d workers\n%s", s, s, *duration, *tokens, workerCount, plan)
+	st := newTestbed(t, s)
 	waves := newWaves(*tokens, *duration)
 	st.run(plan, waves)
 	drained := st.drain(waves)
-	v := st.judge(waves)
+	v := st.verify(waves)
 	t.Logf("drained %.1f s after the last fault\n%s", drained.Seconds(), v.report())
 	for _, wrong := range v.wrong {
 		t.Error(wrong)
@@ -63,7 +63,7 @@ func seedOf(t *testing.T) uint64 {
 	if text := os.Getenv("CHAOS_SEED"); text != "" {
 		var s uint64
 		if _, err := fmt.Sscan(text, &s); err != nil || s == 0 {
-			t.Fatalf("CHAOS_SEED %q is no number over 0", text)
+			t.Fatalf("CHAOS_SEED %q is not a number above 0", text)
 		}
 		return s
 	}

@@ -1,6 +1,6 @@
-// Package chaos runs workers as processes, breaks them, Redis and the vendors
-// at random, and holds what became of every token against what the vendors saw.
+// Package chaos runs workers as processes, breaks them, Redis and the vendors at
+// random, and compares the outcome of every token with what the vendors saw.
 //
-// It knows what may happen twice and why, and refuses to accept anything else.
-// It has tests only; make chaos runs the long one.
+// It knows for which reasons a token may be sent twice; anything else is a failure.
+// It has only tests; make chaos runs the long one.
 package chaos

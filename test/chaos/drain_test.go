@@ -14,33 +14,33 @@ import (
 	"github.com/postrider/postrider/internal/ledger"
 )
 
-func (st *stage) command(args ...string) *exec.Cmd {
-	return exec.Command(filepath.Join(bin, "enqueue"), append(args, "--config", st.hands[0].config)...)
+func (st *testbed) command(args ...string) *exec.Cmd {
+	return exec.Command(filepath.Join(bin, "enqueue"), append(args, "--config", st.processes[0].config)...)
 }
 
-// drain waits until every job has ended. What waits for a quota, a pause or a
-// stopped account is brought forward, as an operator would.
-func (st *stage) drain(waves []*wave) time.Duration {
+// drain waits until every job has ended. It ends pauses and stops and makes waiting
+// tasks due, as an operator would.
+func (st *testbed) drain(waves []*wave) time.Duration {
 	begin := time.Now()
 	again := time.NewTicker(500 * time.Millisecond)
 	defer again.Stop()
 	for {
-		st.revive()
-		st.hasten()
-		open := st.open(waves)
-		if len(open) == 0 && len(st.remains()) == 0 {
+		st.restartEnded()
+		st.makeDue()
+		open := st.openJobs(waves)
+		if len(open) == 0 && len(st.leftKeys()) == 0 {
 			return time.Since(begin)
 		}
-		if time.Since(begin) > patience {
-			st.fault("after %s these jobs are not at their end: %q; remaining: %q", patience, open, st.remains())
+		if time.Since(begin) > drainTimeout {
+			st.fault("after %s these jobs have not ended: %q; keys left: %q", drainTimeout, open, st.leftKeys())
 			return time.Since(begin)
 		}
 		<-again.C
 	}
 }
 
-// open are the jobs that have tokens without an outcome.
-func (st *stage) open(waves []*wave) (open []string) {
+// openJobs returns jobs that have tokens without an outcome; at most about ten.
+func (st *testbed) openJobs(waves []*wave) (open []string) {
 	for _, w := range waves {
 		if !st.enqueue[w.name] {
 			continue
@@ -61,8 +61,8 @@ func (st *stage) open(waves []*wave) (open []string) {
 	return open
 }
 
-// hasten makes everything due that waits for its time.
-func (st *stage) hasten() {
+// makeDue removes all pauses and makes all waiting tasks due.
+func (st *testbed) makeDue() {
 	ctx := st.Context()
 	for _, key := range st.keys("postrider:pause:*") {
 		st.rdb.Del(ctx, key)
@@ -76,7 +76,7 @@ func (st *stage) hasten() {
 	}
 }
 
-func (st *stage) keys(pattern string) (all []string) {
+func (st *testbed) keys(pattern string) (all []string) {
 	for it := st.rdb.Scan(st.Context(), 0, pattern, 10_000).Iterator(); it.Next(st.Context()); {
 		all = append(all, it.Val())
 	}
@@ -84,8 +84,8 @@ func (st *stage) keys(pattern string) (all []string) {
 	return all
 }
 
-// remains are the keys of things that are still to be sent.
-func (st *stage) remains() (all []string) {
+// leftKeys returns the keys of unfinished work.
+func (st *testbed) leftKeys() (all []string) {
 	for _, pattern := range []string{"postrider:chunk:*", "postrider:message:*", "postrider:staged:*"} {
 		all = append(all, st.keys(pattern)...)
 	}
@@ -95,16 +95,16 @@ func (st *stage) remains() (all []string) {
 	return all
 }
 
-// archived are the ids of archived tasks: those whose dead letters are written.
-func (st *stage) archived() (n int) {
+// archived counts the archived tasks, whose tokens are in dead letters.
+func (st *testbed) archived() (n int) {
 	for _, key := range st.keys("asynq:{*}:archived") {
 		n += int(st.rdb.ZCard(st.Context(), key).Val())
 	}
 	return n
 }
 
-// ledgers sums up the ledgers of a wave's jobs.
-func (st *stage) ledgers(w *wave) (sum ledger.Status) {
+// ledgers returns the sum of the ledgers of a wave's jobs.
+func (st *testbed) ledgers(w *wave) (sum ledger.Status) {
 	for _, id := range w.ids() {
 		s, err := st.book.Status(st.Context(), id)
 		if err != nil {
@@ -123,8 +123,8 @@ func (st *stage) ledgers(w *wave) (sum ledger.Status) {
 	return sum
 }
 
-// stream is how often each token stands in a stream, and why.
-func (st *stage) stream(key, field string) (tokens map[string]int, reasons map[string]int) {
+// stream counts tokens and reasons in the entries of a stream.
+func (st *testbed) stream(key, field string) (tokens map[string]int, reasons map[string]int) {
 	tokens, reasons = map[string]int{}, map[string]int{}
 	entries, err := st.rdb.XRange(st.Context(), key, "-", "+").Result()
 	if err != nil {
@@ -142,13 +142,13 @@ func (st *stage) stream(key, field string) (tokens map[string]int, reasons map[s
 	return tokens, reasons
 }
 
-// keepLogs copies the workers' logs to where they outlive the test.
-func (st *stage) keepLogs() string {
+// keepLogs copies the workers' logs to a folder that is not deleted after the test.
+func (st *testbed) keepLogs() string {
 	dir, err := os.MkdirTemp("", "postrider-chaos-logs")
 	if err != nil {
 		return err.Error()
 	}
-	for _, h := range st.hands {
+	for _, h := range st.processes {
 		text, err := os.ReadFile(h.log)
 		if err == nil {
 			err = os.WriteFile(filepath.Join(dir, filepath.Base(h.log)), text, 0o600)

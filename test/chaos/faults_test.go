@@ -41,9 +41,9 @@ func codesWith(in func(classify.Row) bool) map[string][]string {
 // vendor took its request.
 const lost = "lost: "
 
-// troubles are the faults to draw from. Those that are lost come in both forms:
-// the vendor took the request, or it did not.
-var troubles = []struct {
+// faultKinds are the possible faults. Some have two forms: the vendor accepted the
+// request before the fault, which is the lost form, or it did not.
+var faultKinds = []struct {
 	name string
 	simulator.Fault
 	both  bool                // also as a lost one
@@ -69,11 +69,11 @@ var troubles = []struct {
 	{name: "quota", Fault: simulator.Fault{Probability: 0.2, Times: 1}, codes: quotaCodes},
 }
 
-// drawFaults draws a few rules.
-func drawFaults(rnd *rand.Rand) []simulator.Fault {
+// randomFaults returns three to eight random rules.
+func randomFaults(rnd *rand.Rand) []simulator.Fault {
 	var all []simulator.Fault
 	for n := 3 + rnd.IntN(6); len(all) < n; {
-		tr := troubles[rnd.IntN(len(troubles))]
+		tr := faultKinds[rnd.IntN(len(faultKinds))]
 		f := tr.Fault
 		if tr.codes != nil || rnd.IntN(3) > 0 {
 			f.Vendor = vendorNames[rnd.IntN(len(vendorNames))]
@@ -98,29 +98,29 @@ func drawFaults(rnd *rand.Rand) []simulator.Fault {
 	return all
 }
 
-// troubleOf is the name of a rule without its vendor and number.
-func troubleOf(rule string) string {
+// faultKind returns a rule's name without vendor and number.
+func faultKind(rule string) string {
 	rule, _, _ = strings.Cut(rule, " #")
 	rule, _, _ = strings.Cut(rule, " of ")
 	return rule
 }
 
-func TestTheSimulatorTakesEveryFault(t *testing.T) {
+func TestTheSimulatorAcceptsEveryFault(t *testing.T) {
 	t.Parallel()
 	sim := simulator.New(simulator.Options{})
-	rnd, drawn := rand.New(rand.NewPCG(1, 1)), map[string]bool{}
+	rnd, seen := rand.New(rand.NewPCG(1, 1)), map[string]bool{}
 	for range 300 {
-		faults := drawFaults(rnd)
+		faults := randomFaults(rnd)
 		if err := sim.SetFaults(faults); err != nil {
 			t.Fatal(err)
 		}
 		for _, f := range faults {
-			drawn[troubleOf(f.Name)] = true
+			seen[faultKind(f.Name)] = true
 		}
 	}
-	for _, tr := range troubles {
-		if !drawn[tr.name] || tr.both && !drawn[lost+tr.name] {
-			t.Errorf("%s is never drawn", tr.name)
+	for _, tr := range faultKinds {
+		if !seen[tr.name] || tr.both && !seen[lost+tr.name] {
+			t.Errorf("%s never occurs", tr.name)
 		}
 	}
 }

@@ -10,42 +10,42 @@ import (
 	"github.com/postrider/postrider/internal/simulator"
 )
 
-// deed is what happens to somebody.
-type deed string
+// action is something that the test breaks.
+type action string
 
 const (
-	kill        deed = "kill -9"       // a worker, started again after a while
-	term        deed = "SIGTERM"       // a worker, started again after a while
-	freeze      deed = "SIGSTOP"       // a worker, SIGCONT after a while
-	network     deed = "network"       // between a worker and Redis, while it still reaches the vendors
-	redisKill   deed = "redis kill -9" // started again after a while, from its append-only file
-	redisFreeze deed = "redis SIGSTOP"
-	scriptFlush deed = "SCRIPT FLUSH"
-	misbehave   deed = "vendors" // other faults than before
-	revoke      deed = "revoke"  // every access token of a vendor
+	kill         action = "kill -9"       // of a worker, which is restarted after a while
+	term         action = "SIGTERM"       // of a worker, which is restarted after a while
+	freeze       action = "SIGSTOP"       // of a worker, SIGCONT after a while
+	network      action = "network"       // between a worker and Redis; the worker still reaches the vendors
+	redisKill    action = "redis kill -9" // restarted after a while from its append-only file
+	redisFreeze  action = "redis SIGSTOP"
+	scriptFlush  action = "SCRIPT FLUSH"
+	changeFaults action = "vendors" // new faults of the vendors
+	revoke       action = "revoke"  // all access tokens of a vendor
 )
 
-// weights say how often each deed is drawn.
+// weights are the relative frequencies of the actions.
 var weights = []struct {
-	deed
+	action
 	n int
-}{{kill, 4}, {term, 3}, {freeze, 3}, {network, 4}, {redisKill, 2}, {redisFreeze, 2}, {scriptFlush, 1}, {misbehave, 5}, {revoke, 1}}
+}{{kill, 4}, {term, 3}, {freeze, 3}, {network, 4}, {redisKill, 2}, {redisFreeze, 2}, {scriptFlush, 1}, {changeFaults, 5}, {revoke, 1}}
 
-// networkFault is what a network does to a worker's commands.
+// networkFault is a fault of the network between a worker and Redis.
 type networkFault string
 
 const (
-	cut   networkFault = "cut"           // nothing gets through
-	lossy networkFault = "loses answers" // of one command in twenty, and as many commands
-	slow  networkFault = "0.3 s later"   // each of them
+	cut   networkFault = "cut"         // no command reaches Redis
+	lossy networkFault = "loses 10 %"  // 5 % of the commands and 5 % of the replies
+	slow  networkFault = "0.3 s later" // each command
 )
 
 var networkFaults = []networkFault{cut, lossy, slow}
 
-// event is one deed of a plan.
+// event is an action of a plan.
 type event struct {
-	at     time.Duration // since the beginning
-	deed   deed
+	at     time.Duration // since the start
+	action action
 	worker int
 	length time.Duration
 	how    networkFault
@@ -54,8 +54,8 @@ type event struct {
 }
 
 func (e event) String() string {
-	s := fmt.Sprintf("%7.2fs  %-13s", e.at.Seconds(), e.deed)
-	switch e.deed {
+	s := fmt.Sprintf("%7.2fs  %-13s", e.at.Seconds(), e.action)
+	switch e.action {
 	case kill, term, freeze:
 		return s + fmt.Sprintf("  worker %d, %.1f s", e.worker, e.length.Seconds())
 	case network:
@@ -64,7 +64,7 @@ func (e event) String() string {
 		return s + fmt.Sprintf("  %.1f s", e.length.Seconds())
 	case revoke:
 		return s + "  " + e.vendor
-	case misbehave:
+	case changeFaults:
 		var names []string
 		for _, f := range e.faults {
 			names = append(names, f.Name)
@@ -85,16 +85,16 @@ func (p plan) String() string {
 	return b.String()
 }
 
-// newPlan draws what happens when: the same for the same seed.
+// newPlan returns a random plan, which depends only on its arguments.
 func newPlan(seed uint64, length time.Duration, workers int) plan {
 	rnd := rand.New(rand.NewPCG(seed, 7))
-	p := plan{{deed: misbehave, faults: drawFaults(rnd)}}
+	p := plan{{action: changeFaults, faults: randomFaults(rnd)}}
 	for at := time.Second; at < length; at += between(rnd, 200*time.Millisecond, 1500*time.Millisecond) {
-		e := event{at: at, deed: draw(rnd), worker: rnd.IntN(workers), length: between(rnd, 100*time.Millisecond, 3*time.Second)}
+		e := event{at: at, action: randomAction(rnd), worker: rnd.IntN(workers), length: between(rnd, 100*time.Millisecond, 3*time.Second)}
 		long := length >= time.Minute && rnd.IntN(8) == 0
-		switch e.deed {
+		switch e.action {
 		case freeze:
-			if long { // its tasks go to others meanwhile
+			if long { // long enough that other workers take its tasks over
 				e.length = between(rnd, 15*time.Second, 40*time.Second)
 			}
 		case network:
@@ -106,8 +106,8 @@ func newPlan(seed uint64, length time.Duration, workers int) plan {
 			if long {
 				e.length = between(rnd, 5*time.Second, 12*time.Second)
 			}
-		case misbehave:
-			e.faults = drawFaults(rnd)
+		case changeFaults:
+			e.faults = randomFaults(rnd)
 		case revoke:
 			e.vendor = vendorNames[rnd.IntN(len(vendorNames))]
 		case kill, term, scriptFlush:
@@ -117,7 +117,7 @@ func newPlan(seed uint64, length time.Duration, workers int) plan {
 	return p
 }
 
-func draw(rnd *rand.Rand) deed {
+func randomAction(rnd *rand.Rand) action {
 	sum := 0
 	for _, w := range weights {
 		sum += w.n
@@ -125,7 +125,7 @@ func draw(rnd *rand.Rand) deed {
 	n := rnd.IntN(sum)
 	for _, w := range weights {
 		if n -= w.n; n < 0 {
-			return w.deed
+			return w.action
 		}
 	}
 	panic("unreachable")
@@ -135,18 +135,18 @@ func between(rnd *rand.Rand, least, most time.Duration) time.Duration {
 	return least + time.Duration(rnd.Int64N(int64(most-least)))
 }
 
-func TestASeedIsAPlan(t *testing.T) {
+func TestASeedDeterminesThePlan(t *testing.T) {
 	t.Parallel()
 	one, same, other := newPlan(5, time.Minute, 3), newPlan(5, time.Minute, 3), newPlan(6, time.Minute, 3)
 	if one.String() != same.String() {
-		t.Error("the same seed makes two plans")
+		t.Error("the same seed gave different plans")
 	}
 	if one.String() == other.String() {
-		t.Error("two seeds make the same plan")
+		t.Error("two seeds gave the same plan")
 	}
 	for _, w := range weights {
-		if !strings.Contains(newPlan(5, 10*time.Minute, 3).String(), string(w.deed)) {
-			t.Errorf("in ten minutes there is no %s", w.deed)
+		if !strings.Contains(newPlan(5, 10*time.Minute, 3).String(), string(w.action)) {
+			t.Errorf("ten minutes have no %s", w.action)
 		}
 	}
 }

@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// bad begins the tokens that every vendor calls invalid.
+// bad is the prefix of tokens that every vendor calls invalid.
 const bad = "bad-"
 
-// kind is what is special about a wave.
+// kind is the kind of a wave.
 type kind string
 
 const (
@@ -27,21 +27,21 @@ const (
 
 var kinds = []kind{plain, once, small, canceled, marketing, expiring}
 
-// wave is tokens that are enqueued at once: one job over all vendors, or many
-// small ones.
+// wave is a set of tokens that is enqueued at once: one job over all vendors, or many
+// jobs of one token.
 type wave struct {
 	kind
 	name     string
 	at       time.Duration
 	n        int
 	tokens   map[string][]string // by vendor
-	once     map[string]bool     // those that may be sent once
-	canceled time.Time           // when the command to cancel it had returned
-	expires  time.Time           // of an expiring one
-	tries    int                 // of the command that enqueues it
+	once     map[string]bool     // at-most-once tokens
+	canceled time.Time           // when the cancel command had returned
+	expires  time.Time           // only for kind expiring
+	tries    int                 // runs of the command that enqueues it
 }
 
-// newWaves distributes tokens over the time in which things break.
+// newWaves distributes tokens over the time in which faults occur.
 func newWaves(tokens int, length time.Duration) []*wave {
 	step := max(length/18, time.Second)
 	n := max(len(kinds), int(length*3/4/step))
@@ -66,13 +66,13 @@ func newWave(k kind, name string, at time.Duration, n int) *wave {
 	return w
 }
 
-// waveOf is the name of the wave that a token belongs to.
+// waveOf returns the name of a token's wave.
 func waveOf(token string) string {
 	name, _, _ := strings.Cut(strings.TrimPrefix(token, bad), ".")
 	return name
 }
 
-// job is what the command is given.
+// job is a job in the command's JSON format.
 type job struct {
 	ID        string              `json:"id"`
 	App       string              `json:"app"`
@@ -89,7 +89,7 @@ type message struct {
 	Class string `json:"class,omitempty"`
 }
 
-// jobs are the wave's jobs.
+// jobs returns the wave's jobs.
 func (w *wave) jobs() []job {
 	j := job{ID: w.name, App: "demo", Message: message{Title: "Chaos", Body: w.name}, Targets: w.tokens}
 	switch w.kind {
@@ -108,7 +108,7 @@ func (w *wave) jobs() []job {
 	return []job{j}
 }
 
-// smallJobs are one for each token, some with the same words and some with others.
+// smallJobs returns a job for each token, some with the same message and some with different ones.
 func (w *wave) smallJobs(like job) (all []job) {
 	for vendor, tokens := range w.tokens {
 		for i, token := range tokens {
@@ -127,7 +127,7 @@ func (w *wave) smallJobs(like job) (all []job) {
 	return all
 }
 
-// ids are the jobs' ids.
+// ids returns the jobs' ids.
 func (w *wave) ids() (ids []string) {
 	for _, j := range w.jobs() {
 		ids = append(ids, j.ID)
@@ -135,7 +135,7 @@ func (w *wave) ids() (ids []string) {
 	return ids
 }
 
-// command is how a user would enqueue the wave.
+// command returns the command that enqueues the wave.
 func (w *wave) command(config string) (*exec.Cmd, error) {
 	var in bytes.Buffer
 	enc := json.NewEncoder(&in)

@@ -13,25 +13,25 @@ import (
 	"time"
 )
 
-var forReal = flag.Bool("compose", false, "bring docker-compose.yml up for real")
+var runCompose = flag.Bool("compose", false, "start docker-compose.yml with Docker")
 
-// requireDocker skips a test that needs Docker, and says so loudly.
+// requireDocker skips a test without -compose or Docker. The latter is also printed on stderr.
 func requireDocker(t *testing.T) {
 	t.Helper()
-	if !*forReal {
-		t.Skip("-compose is not given")
+	if !*runCompose {
+		t.Skip("needs -compose")
 	}
 	s := &system{T: t}
 	for _, command := range [][]string{{"docker", "info"}, {"docker-compose", "version"}} {
 		if got := s.try(command[0], command[1:]...); got.code != 0 {
-			skipped := fmt.Sprintf("SKIPPED: %s does not run here, so nothing of docker-compose.yml was tried: %s", strings.Join(command, " "), got.both())
+			skipped := fmt.Sprintf("SKIPPED: %s does not run here, so docker-compose.yml was not tested: %s", strings.Join(command, " "), got.both())
 			fmt.Fprintln(os.Stderr, skipped)
 			t.Skip(skipped)
 		}
 	}
 }
 
-// version names an image of this run.
+// version is the tag of an image of this run.
 func version(name string) string { return fmt.Sprintf("test-%d-%s", os.Getpid(), name) }
 
 // build builds the image of a version.
@@ -42,14 +42,14 @@ func (s *system) build(version string) {
 	s.log("built postrider:%s, %s bytes", version, s.must("docker", "image", "inspect", "--format", "{{.Size}}", "postrider:"+version))
 }
 
-// use has containers that are made from now on run a version, whose image is
+// use sets the version of containers that are created from now on. Its image is
 // removed when the test ends.
 func (s *system) use(version string) {
 	s.set("POSTRIDER_VERSION", version)
 	s.images = append(s.images, "postrider:"+version)
 }
 
-func TestTheConfigurationIsClean(t *testing.T) {
+func TestTheConfigurationHasNoWarnings(t *testing.T) {
 	requireDocker(t)
 	s := &system{T: t}
 	for _, args := range [][]string{{"config"}, {"--profile", "tools", "--profile", "monitoring", "--profile", "grafana", "config"}} {
@@ -59,12 +59,12 @@ func TestTheConfigurationIsClean(t *testing.T) {
 	}
 }
 
-// What the README says, in a terminal: up, send, Ctrl-C, down.
+// A newcomer follows the README in a terminal: up, send, Ctrl-C, down.
 func TestANewcomer(t *testing.T) {
 	requireDocker(t)
 	s := newSystem(t, "newcomer")
 	s.use(version("a"))
-	up := s.command("docker-compose", "up") // builds the image, too
+	up := s.command("docker-compose", "up") // also builds the image
 	if err := up.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -104,13 +104,13 @@ func TestNothingIsLost(t *testing.T) {
 	v := newVendors(s)
 
 	var jobs []job
-	repeated := int64(0) // tokens that vendors accepted once more
-	// strike has requests in flight when a fault strikes and tokens pending until
-	// it is over, and waits for the job's end. Only what was pending when a fault
-	// struck may be sent once more, and nothing after a fault that loses no answer.
-	strike := func(name string, answersLost bool, fault func()) {
+	repeated := int64(0) // tokens that vendors accepted again
+	// breakDuring causes a fault while requests are in flight and tokens are pending,
+	// and waits for the job's end. Only tokens that were pending at the fault may be
+	// sent again, and none if the fault loses no answer.
+	breakDuring := func(name string, answersLost bool, fault func()) {
 		t.Helper()
-		v.misbehave(true)
+		v.setFaults(true)
 		j := s.enqueue(name)
 		jobs = append(jobs, j)
 		before, requests := s.pending(j.id), s.inFlight()
@@ -118,58 +118,58 @@ func TestNothingIsLost(t *testing.T) {
 		fault()
 		took := time.Since(begun)
 		after := s.pending(j.id)
-		s.log("%s: took %.1f s; before it %d tokens were pending and %d tasks in flight, after it %d tokens pending", name, took.Seconds(), before, requests, after)
+		s.log("%s: took %.1f s; %d tokens were pending and %d tasks in flight before, %d tokens pending after", name, took.Seconds(), before, requests, after)
 		if before == 0 || requests == 0 || after == 0 {
-			t.Errorf("%s struck no running job", name)
+			t.Errorf("%s: no job was running during the fault", name)
 		}
-		v.misbehave(false)
+		v.setFaults(false)
 		s.awaitEnd(j)
 		now := v.duplicates()
-		s.log("%s: %d tokens were sent once more", name, now-repeated)
+		s.log("%s: %d tokens were sent again", name, now-repeated)
 		if now-repeated > int64(before) || now > repeated && !answersLost {
-			t.Errorf("%s: more tokens than can have been at risk were sent once more", name)
+			t.Errorf("%s: more tokens were sent again than the fault allows", name)
 		}
 		repeated = now
 	}
 
-	strike("killed", true, func() {
+	breakDuring("killed", true, func() {
 		id := s.containers("worker")[0]
 		s.must("docker", "kill", id)
 		s.must("docker", "start", id)
 		s.awaitHealthy("worker", 3)
 	})
-	strike("cut-off", true, func() {
+	breakDuring("cut-off", true, func() {
 		id, network := s.containers("worker")[0], s.project+"_default"
 		s.must("docker", "network", "disconnect", network, id)
-		s.await("a worker that says it is not ready", func() bool {
+		s.await("an unhealthy worker", func() bool {
 			return s.must("docker", "inspect", "--format", "{{.State.Health.Status}}", id) == "unhealthy"
 		})
 		s.must("docker", "network", "connect", "--alias", "worker", network, id)
 		s.awaitHealthy("worker", 3)
 	})
-	strike("redis-replaced", true, func() {
-		s.must("docker-compose", "rm", "-s", "-f", "redis") // its data is in the volume only
+	breakDuring("redis-replaced", true, func() {
+		s.must("docker-compose", "rm", "-s", "-f", "redis") // its data remains in the volume
 		s.must("docker-compose", "up", "-d", "--no-deps", "redis")
 		s.awaitHealthy("redis", 1)
 		s.awaitHealthy("worker", 3)
 	})
-	strike("rolled", false, func() {
+	breakDuring("rolled", false, func() {
 		s.use(version("b"))
 		s.must("deploy/compose/roll.sh")
 		s.awaitHealthy("worker", 3)
 		s.wantVersion(version("b"), 4)
 	})
 	s.wantPassword()
-	s.judge(v, jobs)
+	s.verify(v, jobs)
 	s.wantTargets(4)
 
 	s.must("docker-compose", "--profile", "monitoring", "down", "-v")
 	s.wantNothingLeft()
-	s.log("down: nothing is left")
+	s.log("down: everything was removed")
 }
 
-// judge holds what the vendors took against what the ledgers say.
-func (s *system) judge(v *vendors, jobs []job) {
+// verify compares what the vendors accepted with the ledgers.
+func (s *system) verify(v *vendors, jobs []job) {
 	s.Helper()
 	r := v.report()
 	if n := r.Violations(); n > 0 {
@@ -182,14 +182,14 @@ func (s *system) judge(v *vendors, jobs []job) {
 			want += j.good[name]
 		}
 		if seen.Distinct != int64(want) {
-			s.Errorf("%s accepted %d tokens, the ledgers say that it delivered %d", name, seen.Distinct, want)
+			s.Errorf("%s accepted %d tokens, the ledgers have %d delivered", name, seen.Distinct, want)
 		}
 		accepted += seen.Distinct
 	}
-	s.log("the vendors accepted %d tokens, as many as the ledgers say; what the vendors did: %v", accepted, fired(r.Vendors))
+	s.log("the vendors accepted %d tokens, the same number as in the ledgers; faults of the vendors: %v", accepted, faultCounts(r.Vendors))
 }
 
-// wantVersion fails unless all workers, the UI's included, are of a version.
+// wantVersion fails unless all workers, including the UI's, have a version.
 func (s *system) wantVersion(version string, n int) {
 	s.Helper()
 	all := append(s.containers("worker"), s.containers("ui")...)
@@ -204,7 +204,7 @@ func (s *system) wantVersion(version string, n int) {
 	}
 }
 
-// wantPassword fails unless the UI answers with its password, and only with it.
+// wantPassword fails unless the UI requires its password.
 func (s *system) wantPassword() {
 	s.Helper()
 	base := "http://" + s.address("ui", "8080")
@@ -216,7 +216,7 @@ func (s *system) wantPassword() {
 			}
 		}
 	}
-	s.log("the UI and /postrider answer with the password, and only with it")
+	s.log("the UI and /postrider require the password")
 }
 
 func (s *system) get(url, password string) int {

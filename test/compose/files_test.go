@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	root       = "../.." // of the repository
+	root       = "../.." // the repository's root
 	secretsDir = root + "/deploy/compose/secrets"
 	ourImage   = "postrider:${POSTRIDER_VERSION:-dev}"
 )
@@ -31,7 +31,7 @@ func read(t *testing.T, path string) string {
 	return string(text)
 }
 
-// service is what the tests look at of docker-compose.yml's services.
+// service has the fields of a docker-compose.yml service that the tests check.
 type service struct {
 	Image       string
 	Build       map[string]any
@@ -55,7 +55,7 @@ type composeFile struct {
 func readCompose(t *testing.T) composeFile {
 	t.Helper()
 	var f composeFile
-	// What a service says itself replaces what an anchor says: no duplicate.
+	// A key of a service overrides the same key of an anchor, so it is not a duplicate.
 	text := strings.NewReader(read(t, "docker-compose.yml"))
 	if err := yaml.NewDecoder(text, yaml.AllowDuplicateMapKey()).Decode(&f); err != nil {
 		t.Fatal(err)
@@ -66,8 +66,8 @@ func readCompose(t *testing.T) composeFile {
 	return f
 }
 
-// readConfig reads the workers' configuration as they do, with the secrets of
-// the repository where containers have theirs.
+// readConfig reads the workers' configuration, with the secrets of the repository in
+// place of those in the containers.
 func readConfig(t *testing.T) *config.Config {
 	t.Helper()
 	const name = "deploy/compose/postrider.yaml"
@@ -104,7 +104,7 @@ func composed(t *testing.T) []string {
 	return names
 }
 
-func TestAWorkerIsGivenLongerToStopThanItTakes(t *testing.T) {
+func TestTheGracePeriodIsLongerThanTheShutdownTimeout(t *testing.T) {
 	t.Parallel()
 	shutdown := readConfig(t).Worker.ShutdownTimeout
 	f := readCompose(t)
@@ -120,23 +120,23 @@ func TestServicesAreHardenedAndBuilt(t *testing.T) {
 	t.Parallel()
 	f := readCompose(t)
 	if f.Version != "" {
-		t.Error("docker-compose.yml has a version: Compose v2 warns of it")
+		t.Error("docker-compose.yml has a version, about which Compose v2 warns")
 	}
 	for name, s := range f.Services {
 		if !s.ReadOnly || !slices.Equal(s.CapDrop, []string{"ALL"}) {
 			t.Errorf("%s may write its root file system or has capabilities", name)
 		}
 		if s.Image == ourImage {
-			// Without build: docker-compose would try to pull it.
+			// Without build, docker-compose would try to pull the image.
 			if s.Build["dockerfile"] != "deploy/docker/Dockerfile" {
-				t.Errorf("%s is not built from our Dockerfile: %v", name, s.Build)
+				t.Errorf("%s is not built from deploy/docker/Dockerfile: %v", name, s.Build)
 			}
 		} else if _, tag, ok := strings.Cut(s.Image, ":"); !ok || tag == "latest" {
 			t.Errorf("%s: image %s has no concrete tag", name, s.Image)
 		}
 		for _, port := range s.Ports {
 			if !strings.Contains(port, ":-127.0.0.1:") {
-				t.Errorf("%s: port %s is open to other machines unless told otherwise", name, port)
+				t.Errorf("%s: port %s is open to other machines by default", name, port)
 			}
 		}
 		if len(s.Profiles) == 0 && len(s.Healthcheck) == 0 {
@@ -144,7 +144,7 @@ func TestServicesAreHardenedAndBuilt(t *testing.T) {
 		}
 	}
 	if len(f.Services["worker"].Ports) > 0 {
-		t.Error("worker has a host port: it could not be scaled")
+		t.Error("worker has a host port, so it cannot be scaled")
 	}
 }
 
@@ -167,13 +167,13 @@ func TestSecretsOpenOnlyTheSimulator(t *testing.T) {
 	}
 }
 
-// Docker's classic builder is all that some machines have.
+// Some machines have only Docker's classic builder.
 func TestTheDockerfileNeedsNoBuildKit(t *testing.T) {
 	t.Parallel()
 	text := read(t, "deploy/docker/Dockerfile")
 	for _, no := range []string{"RUN --mount", "<<", "# syntax", "--chmod", "--link"} {
 		if strings.Contains(text, no) {
-			t.Errorf("the Dockerfile holds %q", no)
+			t.Errorf("the Dockerfile contains %q", no)
 		}
 	}
 	for _, yes := range []string{"FROM scratch", "USER 65532:65532", "CGO_ENABLED=0", "-trimpath"} {
@@ -183,7 +183,7 @@ func TestTheDockerfileNeedsNoBuildKit(t *testing.T) {
 	}
 }
 
-func TestPrometheusTakesItsConfiguration(t *testing.T) {
+func TestPrometheusAcceptsItsConfiguration(t *testing.T) {
 	t.Parallel()
 	promtool, err := exec.LookPath("promtool")
 	if err != nil {

@@ -7,10 +7,10 @@ import (
 	"testing"
 )
 
-// tokens is how many a job has.
+// tokens is the number of tokens of a job.
 const tokens = 20_000
 
-// job is what one enqueued job has to end as.
+// job is a job with its expected outcomes.
 type job struct {
 	id        string
 	good, bad map[string]int // tokens by vendor
@@ -31,7 +31,7 @@ func plan(t *testing.T, id string) (j job, csv string) {
 	j = job{id: id, good: map[string]int{}, bad: map[string]int{}}
 	all := composed(t)
 	var b strings.Builder
-	// Tencent's smallest plan allows 30 a second: the others have the rest.
+	// Tencent's smallest plan allows 30 a second, so it gets only a few tokens.
 	const few = 400
 	for i := range tokens {
 		vendor := all[i%len(all)]
@@ -63,7 +63,7 @@ func (s *system) enqueue(id string) job {
 	return j
 }
 
-// inFlight is how many tasks all workers have in work.
+// inFlight is the number of running tasks of all workers.
 func (s *system) inFlight() (n int) {
 	s.Helper()
 	for line := range strings.Lines(s.must("docker", "exec", s.container("ui"), "enqueue", "lanes", "--json")) {
@@ -78,7 +78,7 @@ func (s *system) inFlight() (n int) {
 	return n
 }
 
-// awaitEnd waits until nothing of a job is pending, and holds its ledger against the plan.
+// awaitEnd waits until a job has ended, and compares its ledger with the plan.
 func (s *system) awaitEnd(j job) {
 	s.Helper()
 	s.await("the end of "+j.id, func() bool {

@@ -12,7 +12,7 @@ import (
 	"github.com/postrider/postrider/internal/simulator"
 )
 
-// targets is how many of Prometheus's targets are up; an error unless all are.
+// targets returns the number of Prometheus's targets, or an error unless all are up.
 func targets(ctx context.Context, base string) (up int, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/api/v1/targets?state=active", http.NoBody)
 	if err != nil {
@@ -41,8 +41,8 @@ func targets(ctx context.Context, base string) (up int, err error) {
 	return up, nil
 }
 
-// fired tells how often each fault struck, over all vendors.
-func fired(all map[string]simulator.VendorReport) string {
+// faultCounts lists how often each fault occurred, over all vendors.
+func faultCounts(all map[string]simulator.VendorReport) string {
 	counts := map[string]int64{}
 	for _, v := range all {
 		for name, n := range v.Faults {

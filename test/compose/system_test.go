@@ -17,20 +17,20 @@ import (
 	"github.com/postrider/postrider/internal/ledger"
 )
 
-// patience is for anything that containers should do on a busy machine.
-const patience = 10 * time.Minute
+// timeout bounds waits for containers on a busy machine.
+const timeout = 10 * time.Minute
 
-// system is one compose project, which nobody else uses.
+// system is a private compose project.
 type system struct {
 	*testing.T
 	project string
 	env     []string
-	images  []string // to be removed in the end
+	images  []string // removed at the end
 	begun   time.Time
 }
 
-// newSystem makes a project whose image has a tag of its own. Whatever is left
-// of it is removed when the test ends.
+// newSystem creates a project whose image has its own tag. It is removed when the test
+// ends.
 func newSystem(t *testing.T, name string, files ...string) *system {
 	t.Helper()
 	s := &system{T: t, project: fmt.Sprintf("postrider-%s-%d", name, os.Getpid()), begun: time.Now()}
@@ -41,7 +41,7 @@ func newSystem(t *testing.T, name string, files ...string) *system {
 	s.set("POSTRIDER_PROMETHEUS", "127.0.0.1:")
 	t.Cleanup(func() {
 		if t.Failed() {
-			s.log("the last of its log:\n%s", s.try("docker-compose", "logs", "--no-color", "--tail", "40").both())
+			s.log("the end of the log:\n%s", s.try("docker-compose", "logs", "--no-color", "--tail", "40").both())
 		}
 		s.try("docker-compose", "--profile", "monitoring", "--profile", "tools", "down", "-v", "--remove-orphans", "-t", "5")
 		for _, image := range s.images {
@@ -54,19 +54,19 @@ func newSystem(t *testing.T, name string, files ...string) *system {
 // set changes the environment of the commands that follow.
 func (s *system) set(name, value string) { s.env = append(s.env, name+"="+value) }
 
-// log prints a line with the time since the system was begun.
+// log prints a line with the time since the start.
 func (s *system) log(format string, args ...any) {
 	s.Helper()
 	s.Logf("%6.1f s  %s", time.Since(s.begun).Seconds(), fmt.Sprintf(format, args...))
 }
 
-// said is what a command left.
-type said struct {
+// output is the result of a command.
+type output struct {
 	code     int
 	out, err string
 }
 
-func (s said) both() string { return s.out + s.err }
+func (s output) both() string { return s.out + s.err }
 
 func (s *system) command(name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(context.Background(), name, args...)
@@ -75,21 +75,21 @@ func (s *system) command(name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// try runs a command to its end.
-func (s *system) try(name string, args ...string) said { return s.tryWith("", name, args...) }
+// try runs a command.
+func (s *system) try(name string, args ...string) output { return s.tryWith("", name, args...) }
 
-func (s *system) tryWith(stdin, name string, args ...string) said {
+func (s *system) tryWith(stdin, name string, args ...string) output {
 	cmd := s.command(name, args...)
 	var out, errs bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &out, &errs
 	err := cmd.Run()
 	if _, exited := errors.AsType[*exec.ExitError](err); err != nil && !exited {
-		return said{-1, out.String(), err.Error()}
+		return output{-1, out.String(), err.Error()}
 	}
-	return said{cmd.ProcessState.ExitCode(), out.String(), errs.String()}
+	return output{cmd.ProcessState.ExitCode(), out.String(), errs.String()}
 }
 
-// must runs a command that has to succeed, and returns its stdout.
+// must runs a command that must succeed, and returns its stdout.
 func (s *system) must(name string, args ...string) string {
 	s.Helper()
 	got := s.try(name, args...)
@@ -99,21 +99,21 @@ func (s *system) must(name string, args ...string) string {
 	return strings.TrimSpace(got.out)
 }
 
-// await waits until done, and fails the test when it never is.
+// await waits until done returns true, and fails the test after timeout.
 func (s *system) await(what string, done func() bool) {
 	s.Helper()
 	t := time.NewTicker(500 * time.Millisecond)
 	defer t.Stop()
-	for deadline := time.After(patience); !done(); {
+	for deadline := time.After(timeout); !done(); {
 		select {
 		case <-t.C:
 		case <-deadline:
-			s.Fatalf("waited in vain: %s", what)
+			s.Fatalf("timeout while waiting for: %s", what)
 		}
 	}
 }
 
-// containers are the running ones of a service.
+// containers returns the running containers of a service.
 func (s *system) containers(service string) []string {
 	s.Helper()
 	return strings.Fields(s.must("docker", "ps", "-q", "--no-trunc",
@@ -141,13 +141,13 @@ func (s *system) awaitHealthy(service string, n int) {
 	})
 }
 
-// address is where a port of a service is published.
+// address returns the address at which a service's port is published.
 func (s *system) address(service, port string) string {
 	s.Helper()
 	return s.must("docker-compose", "port", service, port)
 }
 
-// status reads a job's ledger, which has to balance; false while Redis is away.
+// status reads a job's ledger, which must balance; false while Redis is unreachable.
 func (s *system) status(job string) (ledger.Status, bool) {
 	s.Helper()
 	got := s.try("docker", "exec", s.container("ui"), "enqueue", "status", job, "--json")
@@ -164,7 +164,7 @@ func (s *system) status(job string) (ledger.Status, bool) {
 	return st, true
 }
 
-// pending is how many tokens of a job wait or are in flight, once Redis answers.
+// pending waits until Redis answers and returns a job's pending tokens.
 func (s *system) pending(job string) int {
 	s.Helper()
 	var st ledger.Status
@@ -175,7 +175,7 @@ func (s *system) pending(job string) int {
 	return st.Pending
 }
 
-// wantNothingLeft fails unless Docker has nothing of the project any more.
+// wantNothingLeft fails if Docker still has containers, volumes or networks of the project.
 func (s *system) wantNothingLeft() {
 	s.Helper()
 	label := "label=com.docker.compose.project=" + s.project
@@ -190,7 +190,7 @@ func (s *system) wantNothingLeft() {
 	}
 }
 
-// abs is a file of this package's testdata as commands in the root see it.
+// abs returns the absolute path of a testdata file.
 func abs(t *testing.T, name string) string {
 	t.Helper()
 	path, err := filepath.Abs(filepath.Join("testdata", name))

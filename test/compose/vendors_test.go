@@ -15,18 +15,18 @@ import (
 	"github.com/postrider/postrider/internal/simulator"
 )
 
-// hold is the vendor that answers 503 while a fault strikes, so that a job is
-// sure to have pending tokens all the time. Its flow control uses no attempts.
-const hold = "huawei"
+// blocked is the vendor that answers 503 during a fault, so that a job always has
+// pending tokens. Flow control uses no attempts.
+const blocked = "huawei"
 
-// vendors is the simulator's administration.
+// vendors is a client of the simulator's administration.
 type vendors struct {
 	*testing.T
 	url    string
 	client *http.Client
 }
 
-// newVendors reaches the simulator with the certificate authority that it made.
+// newVendors returns a client that trusts the simulator's certificate authority.
 func newVendors(s *system) *vendors {
 	s.Helper()
 	dir := s.TempDir()
@@ -69,20 +69,20 @@ func (v *vendors) do(method, path string, body, answer any) {
 	}
 }
 
-// misbehave has the vendors answer late, some of them with 503 at times, and
-// one of them, if held, with nothing but 503.
-func (v *vendors) misbehave(held bool) {
+// setFaults makes the vendors answer late and sometimes with 503. With block, the
+// vendor blocked answers only 503.
+func (v *vendors) setFaults(block bool) {
 	v.Helper()
 	const late = simulator.Duration(5 * time.Second)
 	faults := []simulator.Fault{
 		{Name: "busy", Endpoint: "send", Status: http.StatusServiceUnavailable, Probability: 0.05},
-		// Late by half of a request's timeout, before or after the vendor accepted
-		// the tokens: a worker that dies meanwhile leaves either behind.
+		// Late by half of a request's timeout, before or after the vendor accepted the
+		// tokens, so that a crash of a worker can happen in both states.
 		{Name: "accepted, and late", Endpoint: "send", Accept: true, Delay: late, Probability: 0.5},
 		{Name: "late", Endpoint: "send", Delay: late},
 	}
-	if held {
-		faults = append([]simulator.Fault{{Name: "held", Vendor: hold, Endpoint: "send", Status: http.StatusServiceUnavailable}}, faults...)
+	if block {
+		faults = append([]simulator.Fault{{Name: "blocked", Vendor: blocked, Endpoint: "send", Status: http.StatusServiceUnavailable}}, faults...)
 	}
 	v.do(http.MethodPut, "/_simulator/faults", faults, nil)
 }
@@ -94,7 +94,7 @@ func (v *vendors) report() simulator.Report {
 	return r
 }
 
-// duplicates is how often a vendor accepted a token once more.
+// duplicates counts how often vendors accepted a token again.
 func (v *vendors) duplicates() (n int64) {
 	v.Helper()
 	for _, seen := range v.report().Vendors {

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// TestKillNine kills a worker with requests in flight: another one goes on with
-// its work within 15 s, and only what was in flight is sent again.
+// TestKillNine kills a worker with requests in flight: another worker runs its tasks
+// within 15 s, and only tokens in flight are sent again.
 func TestKillNine(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, settings, "--latency", "1s")
@@ -26,14 +26,14 @@ func TestKillNine(t *testing.T) {
 	r.await("requests in flight", func() bool { return r.rdb.ZCard(r.Context(), "asynq:{huawei:normal}:lease").Val() == n/1000 })
 	r.worker()
 	if err := first.stop(syscall.SIGKILL); err == nil {
-		t.Fatal("the worker ended well, want it killed")
+		t.Fatal("the worker ended with exit code 0, want it killed")
 	}
 	killed, before := time.Now(), r.status("crash").Delivered
 	r.await("the job's end", func() bool { return r.status("crash").State == "done" })
 	took := time.Since(killed)
-	t.Logf("%d tokens were in work when the worker was killed; they were done elsewhere %.1f s later", n-before, took.Seconds())
+	t.Logf("%d tokens were in flight when the worker was killed; another worker finished them %.1f s later", n-before, took.Seconds())
 	if took > 17*time.Second { // 15 s until they run, and the request
-		t.Errorf("the dead worker's tasks were done after %v", took)
+		t.Errorf("the dead worker's tasks were finished after %v", took)
 	}
 	got := r.seen()
 	if st := r.status("crash"); st.Delivered != n || got.Distinct != n || got.Duplicates > int64(n-before) {

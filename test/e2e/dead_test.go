@@ -10,12 +10,12 @@ import (
 	"github.com/postrider/postrider/internal/deadletter"
 )
 
-// chunks is how many die: more than asynq keeps. make e2e runs it with 25,000.
-var chunks = flag.Int("chunks", 11_000, "chunks that die")
+// chunks is how many end dead: more than asynq keeps. make e2e uses 25,000.
+var chunks = flag.Int("chunks", 11_000, "number of chunks that end dead")
 
-// TestEveryChunkThatDiesIsADeadLetter: asynq keeps 10,000 archived tasks and
-// trims the rest without a word. Our dead letters are all there, and when the
-// vendor is well again a replay sends each once.
+// TestEveryChunkThatDiesIsADeadLetter: asynq keeps 10,000 archived tasks and deletes
+// others silently. postrider must keep all dead letters, and a replay must send each
+// once.
 func TestEveryChunkThatDiesIsADeadLetter(t *testing.T) {
 	t.Parallel()
 	n := *chunks
@@ -23,7 +23,7 @@ func TestEveryChunkThatDiesIsADeadLetter(t *testing.T) {
 	r.faults(http.MethodPut, `{"endpoint":"send","status":500}`)
 	r.enqueueMany("campaign", n)
 	r.worker()
-	r.await("every chunk being dead", func() bool { return r.status("campaign").Dead == n })
+	r.await("all chunks are dead", func() bool { return r.status("campaign").Dead == n })
 	tokens := map[string]bool{}
 	entries, err := r.rdb.XRange(t.Context(), "postrider:dead", "-", "+").Result()
 	if err != nil {
@@ -44,16 +44,16 @@ func TestEveryChunkThatDiesIsADeadLetter(t *testing.T) {
 			t.Errorf("replay: exit %d, %+v, %v; want %+v", code, got, err, want)
 		}
 	}
-	r.await("everything being delivered", func() bool { return r.status("campaign").Delivered == n })
+	r.await("all tokens are delivered", func() bool { return r.status("campaign").Delivered == n })
 	if got := r.seen(); got.Distinct != int64(n) || got.Duplicates != 0 {
-		t.Errorf("the vendor took %d tokens and %d duplicates, want %d once each", got.Distinct, got.Duplicates, n)
+		t.Errorf("the vendor accepted %d tokens and %d duplicates, want %d once each", got.Distinct, got.Duplicates, n)
 	}
 	if left := r.rdb.XLen(t.Context(), "postrider:dead").Val(); left != 0 {
 		t.Errorf("%d dead letters are left", left)
 	}
 }
 
-// faults changes the rules by which the simulator misbehaves.
+// faults sets the simulator's fault rules.
 func (r *rig) faults(method, rules string) {
 	r.Helper()
 	req, err := http.NewRequestWithContext(r.Context(), method, r.sim+"/_simulator/faults", strings.NewReader(rules))

@@ -1,3 +1,3 @@
-// Package e2e runs the commands as a user does: worker, enqueue and simulator
-// as processes of their own, on a redis-server of its own. It has tests only.
+// Package e2e runs the commands as a user does: worker, enqueue and simulator are
+// separate processes on a private redis-server. It has only tests.
 package e2e

@@ -18,8 +18,8 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/registry"
 )
 
-// campaign is the size of the campaign; make e2e runs it with a million.
-var campaign = flag.Int("campaign", 50_000, "tokens of the campaign")
+// campaign is the size of the campaign; make e2e uses a million.
+var campaign = flag.Int("campaign", 50_000, "number of tokens of the campaign")
 
 const settings = `
 redis: {url: "%REDIS%"}
@@ -31,7 +31,7 @@ apps:
     huawei: {client_id: "100001", client_secret: demo-secret, base_url: "%SIM%", auth_url: "%SIM%/oauth2/v3/token", rate: 0}
 `
 
-// TestCampaign sends a large CSV: every token once at the vendor, the ledger balanced.
+// TestCampaign sends a large CSV: the vendor gets every token once, and the ledger balances.
 func TestCampaign(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, settings)
@@ -72,8 +72,8 @@ func TestCampaign(t *testing.T) {
 		enqueued.Seconds(), float64(*campaign)/enqueued.Seconds(), drained.Seconds(), float64(*campaign)/drained.Seconds())
 }
 
-// TestTenThousandJobsWithOneMessageShareRequests holds for jobs that were
-// packed by the command and for jobs that were enqueued one by one.
+// TestTenThousandJobsWithOneMessageShareRequests covers jobs that the command packed
+// and jobs that were enqueued one by one.
 func TestTenThousandJobsWithOneMessageShareRequests(t *testing.T) {
 	t.Parallel()
 	const n = 10_000
@@ -111,7 +111,7 @@ func TestTenThousandJobsWithOneMessageShareRequests(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			sends := int64(0)
-			for range 3 { // a busy machine may hand out tasks so slowly that few meet
+			for range 3 { // on a busy machine, tasks may start so slowly that few share a request
 				r := newRig(t, settings)
 				enqueue(r)
 				w := r.worker()
@@ -140,22 +140,22 @@ func TestTenThousandJobsWithOneMessageShareRequests(t *testing.T) {
 // count counts the single jobs whose ledger has the outcome.
 func (r *rig) count(outcome string) int {
 	r.Helper()
-	letter, n := outcome[:1], 0
+	code, n := outcome[:1], 0
 	for it := r.rdb.Scan(r.Context(), 0, "postrider:job:*", 5000).Iterator(); it.Next(r.Context()); {
 		v, err := r.rdb.Get(r.Context(), it.Val()).Result()
 		if err != nil && err != redis.Nil { //nolint:errorlint // go-redis returns it bare
 			r.Fatal(err)
 		}
-		if len(v) > 1 && v[1:2] == letter {
+		if len(v) > 1 && v[1:2] == code {
 			n++
 		}
 	}
 	return n
 }
 
-// TestShutdownUnderLoad stops a worker in the middle, with quick requests and
-// with slow ones open, and lets another go on: what was open is finished and
-// recorded, only what was not sent goes back, and nothing is sent twice.
+// TestShutdownUnderLoad stops a worker during a job, with quick or slow requests in
+// flight, and starts another one: requests in flight are finished and recorded, only
+// other tokens are requeued, and no token is sent twice.
 func TestShutdownUnderLoad(t *testing.T) {
 	t.Parallel()
 	for name, latency := range map[string]string{"quick requests": "50ms", "slow requests": "4s"} {
@@ -165,7 +165,7 @@ func TestShutdownUnderLoad(t *testing.T) {
 			const n = 40_000
 			r.enqueueMany("load", n)
 			first := r.worker()
-			r.await("some of the job being sent", func() bool { return r.seen().Accepted > 0 })
+			r.await("some tokens are sent", func() bool { return r.seen().Accepted > 0 })
 			start := time.Now()
 			if err := first.stop(syscall.SIGTERM); err != nil {
 				t.Errorf("SIGTERM under load: %v, want exit 0", err)
@@ -175,11 +175,11 @@ func TestShutdownUnderLoad(t *testing.T) {
 			}
 			st, got := r.status("load"), r.seen()
 			if st.Delivered == n || int64(st.Delivered) != got.Accepted {
-				t.Errorf("%d tokens are delivered, and the vendor took %d; want the same, and fewer than all", st.Delivered, got.Accepted)
+				t.Errorf("%d tokens are delivered, and the vendor accepted %d; want the same number, and fewer than all", st.Delivered, got.Accepted)
 			}
 			for _, set := range []string{"active", "lease"} {
 				if n := r.rdb.Exists(t.Context(), "asynq:{huawei:normal}:"+set).Val(); n != 0 {
-					t.Errorf("the worker left %s tasks behind", set)
+					t.Errorf("the worker left %s tasks", set)
 				}
 			}
 			r.worker()
@@ -199,7 +199,7 @@ func TestReload(t *testing.T) {
 	if code, out := r.run(nil, "enqueue", "send", "--app", "shop", "--target", "huawei:IQ1", "--title", "Hi", "--body", "there", "--id", "waits"); code != 0 {
 		t.Fatalf("send: exit %d: %s", code, out)
 	}
-	r.await("the grant to be refused", func() bool { return r.rdb.ZCard(r.Context(), "asynq:{huawei:normal}:retry").Val() == 1 })
+	r.await("the grant is refused", func() bool { return r.rdb.ZCard(r.Context(), "asynq:{huawei:normal}:retry").Val() == 1 })
 	if st := r.status("waits"); st.Pending != 1 {
 		t.Fatalf("with a wrong secret: %+v, want the token kept", st)
 	}
@@ -209,7 +209,7 @@ func TestReload(t *testing.T) {
 	}
 	for _, c := range []struct{ text, says string }{
 		{"apps: {shop: {huawei: {nonsense: 1}}}", "the old one stays in force"},
-		{strings.Replace(string(bad), "wrong-secret", "demo-secret", 1), "read anew"},
+		{strings.Replace(string(bad), "wrong-secret", "demo-secret", 1), "were read again"},
 	} {
 		if err := os.WriteFile(r.config, []byte(c.text), 0o600); err != nil {
 			t.Fatal(err)
@@ -219,7 +219,7 @@ func TestReload(t *testing.T) {
 		}
 		w.await(c.says)
 	}
-	// What waits in asynq for its time is brought forward, as an operator would in the UI.
+	// Run the waiting task now, as an operator may do in the UI.
 	r.await("the token's end", func() bool {
 		r.promote("huawei:normal")
 		return r.status("waits").Delivered == 1

@@ -13,8 +13,8 @@ var twoApps = strings.NewReplacer("worker: {", "worker: {concurrency: 8, ").Repl
     huawei: {client_id: "100001", client_secret: demo-secret, base_url: "%SIM%", auth_url: "%SIM%/oauth2/v3/token", rate: 0}
 `
 
-// TestASmallJobDoesNotWaitForALargeOneOfAnotherApp has a large job fill a slow
-// vendor's lane for some 15 seconds, and sends small ones of another app.
+// TestASmallJobDoesNotWaitForALargeOneOfAnotherApp fills a slow vendor's lane for
+// about 15 seconds with a large job, and sends small jobs of another app.
 func TestASmallJobDoesNotWaitForALargeOneOfAnotherApp(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, twoApps, "--latency", "200ms")
@@ -36,6 +36,6 @@ func TestASmallJobDoesNotWaitForALargeOneOfAnotherApp(t *testing.T) {
 		}
 	}
 	if st := r.status("large"); st.Pending == 0 {
-		t.Error("the large job was done before the small ones: nothing was shown")
+		t.Error("the large job ended before the small ones: the test shows nothing")
 	}
 }

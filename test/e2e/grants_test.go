@@ -11,12 +11,12 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/registry"
 )
 
-// TestTenWorkersThatStartAtOnceAskForOneAccessToken has them find a thousand
-// chunks of all vendors: each vendor that grants access tokens grants one.
+// TestTenWorkersThatStartAtOnceAskForOneAccessToken starts ten workers at once with a
+// thousand waiting chunks: each vendor with access tokens must grant only one.
 func TestTenWorkersThatStartAtOnceAskForOneAccessToken(t *testing.T) {
 	t.Parallel()
 	const workers, chunks, batch = 10, 125, 2
-	st := newStage(t, everybody(fmt.Sprintf("batch: %d", batch)), simulator.Options{})
+	st := newWatchedRig(t, allVendors(fmt.Sprintf("batch: %d", batch)), simulator.Options{})
 	j := push.Job{ID: "cold", App: "demo", Message: push.Message{Title: "Hello", Body: "All at once."}, Targets: map[string][]string{}}
 	for _, s := range registry.All() {
 		for i := range chunks * batch {
@@ -58,5 +58,5 @@ func TestTenWorkersThatStartAtOnceAskForOneAccessToken(t *testing.T) {
 	if len(got) < 5 {
 		t.Errorf("access tokens were granted by %v, want at least 5 vendors", got)
 	}
-	t.Logf("%d workers, %d chunks: granted %v", workers, res.Chunks, got)
+	t.Logf("%d workers, %d chunks: access tokens %v", workers, res.Chunks, got)
 }

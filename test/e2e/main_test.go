@@ -24,10 +24,10 @@ import (
 	"github.com/postrider/postrider/internal/simulator"
 )
 
-// patience is for a process to do what it should on a busy machine.
-const patience = 2 * time.Minute
+// timeout bounds waits for processes on a busy machine.
+const timeout = 2 * time.Minute
 
-var bin string // where the commands are built
+var bin string // the folder of the built commands
 
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "postrider-e2e")
@@ -48,11 +48,11 @@ func TestMain(m *testing.M) {
 // rig is a redis-server, a simulator process and a configuration.
 type rig struct {
 	*testing.T
-	server *redistest.Server // nil where there are several
+	server *redistest.Server // nil if there are several
 	rdb    *redis.Client
 	sim    string
 	config string
-	all    simulator.Report // as seen last
+	all    simulator.Report // the last one that seen read
 }
 
 func newRig(t *testing.T, settings string, simFlags ...string) *rig {
@@ -62,7 +62,7 @@ func newRig(t *testing.T, settings string, simFlags ...string) *rig {
 	return newRigOn(t, &rig{server: server, rdb: rdb}, redistest.URL(rdb), settings, simFlags...)
 }
 
-// newRigOn makes a rig that has its Redis already, and maybe its simulator.
+// newRigOn completes a rig that has a Redis and may have a simulator.
 func newRigOn(t *testing.T, r *rig, redisURL, settings string, simFlags ...string) *rig {
 	t.Helper()
 	r.T = t
@@ -81,13 +81,13 @@ func newRigOn(t *testing.T, r *rig, redisURL, settings string, simFlags ...strin
 // process is a running command whose output is watched.
 type process struct {
 	*testing.T
-	cmd    *exec.Cmd
-	lines  chan string
-	said   atomic.Int64 // lines
-	exited chan error
+	cmd     *exec.Cmd
+	lines   chan string
+	printed atomic.Int64 // number of lines
+	exited  chan error
 }
 
-// start runs a command that is killed when the test ends, unless it ended before.
+// start starts a command, which is killed when the test ends if it still runs.
 func (r *rig) start(name string, args ...string) *process {
 	r.Helper()
 	p := &process{T: r.T, cmd: exec.Command(filepath.Join(bin, name), args...), lines: make(chan string, 1000), exited: make(chan error, 1)}
@@ -99,10 +99,10 @@ func (r *rig) start(name string, args ...string) *process {
 	go func() {
 		defer close(p.lines)
 		for s := bufio.NewScanner(out); s.Scan(); {
-			p.said.Add(1)
+			p.printed.Add(1)
 			select {
 			case p.lines <- s.Text():
-			default: // nobody reads any more
+			default: // the test no longer reads the output
 			}
 		}
 	}()
@@ -117,23 +117,23 @@ func (r *rig) start(name string, args ...string) *process {
 // await reads the process's output up to a match.
 func (p *process) await(pattern string) string {
 	p.Helper()
-	re, deadline := regexp.MustCompile(pattern), time.After(patience)
+	re, deadline := regexp.MustCompile(pattern), time.After(timeout)
 	for {
 		select {
 		case line, more := <-p.lines:
 			if !more {
-				p.Fatalf("%s ended without saying %s", p.cmd.Path, pattern)
+				p.Fatalf("%s ended without printing %s", p.cmd.Path, pattern)
 			}
 			if got := re.FindString(line); got != "" {
 				return got
 			}
 		case <-deadline:
-			p.Fatalf("%s did not say %s", p.cmd.Path, pattern)
+			p.Fatalf("%s did not print %s", p.cmd.Path, pattern)
 		}
 	}
 }
 
-// signal sends a signal and, if it ends the process, answers how.
+// stop sends a signal, waits until the process ends, and returns its error.
 func (p *process) stop(sig syscall.Signal) error {
 	p.Helper()
 	if err := p.cmd.Process.Signal(sig); err != nil {
@@ -142,13 +142,13 @@ func (p *process) stop(sig syscall.Signal) error {
 	select {
 	case err := <-p.exited:
 		return err
-	case <-time.After(patience):
+	case <-time.After(timeout):
 		p.Fatalf("%s did not end on %v", p.cmd.Path, sig)
 		return nil
 	}
 }
 
-// worker starts a worker and waits until it works.
+// worker starts a worker and waits until it is ready.
 func (r *rig) worker() *process {
 	r.Helper()
 	p := r.start("worker", "--config", r.config)
@@ -156,7 +156,7 @@ func (r *rig) worker() *process {
 	return p
 }
 
-// run runs a command to its end and answers its exit code and stdout.
+// run runs a command and returns its exit code and stdout.
 func (r *rig) run(stdin io.Reader, name string, args ...string) (int, string) {
 	r.Helper()
 	cmd := exec.Command(filepath.Join(bin, name), append(args, "--config", r.config)...)
@@ -186,22 +186,22 @@ func (r *rig) status(job string) ledger.Status {
 	return st
 }
 
-// await waits until done, and fails the test when it never is.
+// await waits until done returns true, and fails the test after timeout.
 func (r *rig) await(what string, done func() bool) {
 	r.Helper()
 	t := time.NewTicker(20 * time.Millisecond)
 	defer t.Stop()
-	deadline := time.After(patience)
+	deadline := time.After(timeout)
 	for !done() {
 		select {
 		case <-t.C:
 		case <-deadline:
-			r.Fatalf("waited in vain for: %s", what)
+			r.Fatalf("timeout while waiting for: %s", what)
 		}
 	}
 }
 
-// seen asks the simulator what it saw of Huawei.
+// seen returns the simulator's report of Huawei.
 func (r *rig) seen() simulator.VendorReport {
 	r.Helper()
 	resp, err := http.Get(r.sim + "/_simulator/report") //nolint:forbidigo // loopback, in a test

@@ -15,10 +15,10 @@ import (
 	"github.com/postrider/postrider/pkg/push"
 )
 
-// TestAQuotaThatIsUsedUpParksItsBucketAlone has a vendor say so in answer to
-// one message: no further request of that bucket reaches it from any worker,
-// messages of the other class go on, and an operator sees what waits for what.
-func TestAQuotaThatIsUsedUpParksItsBucketAlone(t *testing.T) {
+// TestAQuotaThatIsUsedUpPausesOnlyItsBucket has a vendor that answers one message
+// with a used-up quota: no worker sends another request of that bucket, messages of
+// the other class are sent, and operators see the pause.
+func TestAQuotaThatIsUsedUpPausesOnlyItsBucket(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ vendor, code, bucket string }{
 		{"vivo", "10070", "operational"},
@@ -26,20 +26,20 @@ func TestAQuotaThatIsUsedUpParksItsBucketAlone(t *testing.T) {
 	} {
 		t.Run(c.vendor+" "+c.code, func(t *testing.T) {
 			t.Parallel()
-			st := newStage(t, everybody(), simulator.Options{})
-			st.misbehave(simulator.Fault{Vendor: c.vendor, TokenPrefix: "parked-", Code: c.code})
-			urls := []string{st.listening(), st.listening()}
+			st := newWatchedRig(t, allVendors(), simulator.Options{})
+			st.setFaults(simulator.Fault{Vendor: c.vendor, TokenPrefix: "parked-", Code: c.code})
+			urls := []string{st.startWithAddress(), st.startWithAddress()}
 			st.enqueue(classJob(c.vendor, "parked", 0, push.Marketing, push.Normal))
-			var hold status.Hold
-			st.await("the pause", func() bool {
-				all := st.holds(c.vendor)
+			var pause status.Pause
+			st.await("the bucket is paused", func() bool {
+				all := st.pauses(c.vendor)
 				if len(all) > 0 {
-					hold = all[0]
+					pause = all[0]
 				}
 				return len(all) > 0
 			})
-			if hold.Bucket != c.bucket || hold.Kind != "quota" || hold.State != status.Paused || !hold.Until.After(time.Now()) || !strings.Contains(hold.Why, c.vendor+"/response/"+c.code) {
-				t.Errorf("lanes shows %+v, want the bucket %s paused for %s", hold, c.bucket, c.code)
+			if pause.Bucket != c.bucket || pause.Kind != "quota" || pause.State != status.Paused || !pause.Until.After(time.Now()) || !strings.Contains(pause.Why, c.vendor+"/response/"+c.code) {
+				t.Errorf("lanes shows %+v, want the bucket %s paused for %s", pause, c.bucket, c.code)
 			}
 			for _, url := range urls {
 				page := st.page(url + "/postrider")
@@ -55,7 +55,7 @@ func TestAQuotaThatIsUsedUpParksItsBucketAlone(t *testing.T) {
 				st.enqueue(classJob(c.vendor, "parked", i, push.Marketing, []push.Priority{push.High, push.Normal, push.Bulk}[i%3]))
 				st.enqueue(classJob(c.vendor, "free", i, push.Service, push.Normal))
 			}
-			st.await("the other class", func() bool {
+			st.await("the other class is delivered", func() bool {
 				for i := 1; i <= more; i++ {
 					if st.status(fmt.Sprint("free-", i)).State != "done" {
 						return false
@@ -63,7 +63,7 @@ func TestAQuotaThatIsUsedUpParksItsBucketAlone(t *testing.T) {
 				}
 				return true
 			})
-			st.await("the parked being put back for their time", func() bool { return st.later(c.vendor) == more+1 })
+			st.await("the paused messages are requeued", func() bool { return st.later(c.vendor) == more+1 })
 			after := len(st.mentions(c.vendor, "parked")) - len(before)
 			if after != 0 {
 				t.Errorf("%d requests of the bucket reached %s after its quota was used up", after, c.vendor)
@@ -76,12 +76,12 @@ func TestAQuotaThatIsUsedUpParksItsBucketAlone(t *testing.T) {
 					t.Errorf("free: %+v, want all delivered", s)
 				}
 			}
-			t.Logf("%d requests before the pause, %d after; until %s: %s", len(before), after, hold.Until.Format(time.DateTime), hold.Why)
+			t.Logf("%d requests before the pause, %d after; until %s: %s", len(before), after, pause.Until.Format(time.DateTime), pause.Why)
 		})
 	}
 }
 
-// classJob is a job of a class at one vendor, with its name in words and tokens.
+// classJob is a job of a class at one vendor, with its name in message and tokens.
 func classJob(vendor, name string, i int, class push.Class, p push.Priority) push.Job {
 	j := push.Job{
 		ID: fmt.Sprintf("%s-%d", name, i), App: "demo", Priority: p, Targets: map[string][]string{},
@@ -93,17 +93,17 @@ func classJob(vendor, name string, i int, class push.Class, p push.Priority) pus
 	return j
 }
 
-// listening starts a worker and answers its address.
-func (r *rig) listening() string {
+// startWithAddress starts a worker and returns its address.
+func (r *rig) startWithAddress() string {
 	r.Helper()
 	line := r.start("worker", "--config", r.config).await(`http://127\.0\.0\.1:\d+.*working|working.*http://127\.0\.0\.1:\d+`)
 	return regexp.MustCompile(`http://127\.0\.0\.1:\d+`).FindString(line)
 }
 
-// page reads a page.
+// page returns a page.
 func (r *rig) page(url string) string {
 	r.Helper()
-	resp, err := http.Get(url) //nolint:forbidigo,gosec // loopback, in a test
+	resp, err := http.Get(url) //nolint:forbidigo // loopback, in a test
 	if err != nil {
 		r.Fatal(err)
 	}
@@ -115,7 +115,7 @@ func (r *rig) page(url string) string {
 	return string(b)
 }
 
-// lanes asks the command for the lanes of a vendor.
+// lanes returns the lanes of a vendor by the command.
 func (r *rig) lanes(vendor string) []status.Lane {
 	r.Helper()
 	code, out := r.run(nil, "enqueue", "lanes", "--json")
@@ -135,17 +135,17 @@ func (r *rig) lanes(vendor string) []status.Lane {
 	return list
 }
 
-// holds is what a vendor's apps wait for.
-func (r *rig) holds(vendor string) []status.Hold {
+// pauses returns the pauses and stops of a vendor's apps.
+func (r *rig) pauses(vendor string) []status.Pause {
 	r.Helper()
-	var list []status.Hold
+	var list []status.Pause
 	for _, app := range r.lanes(vendor)[0].Apps {
-		list = append(list, app.Holds...)
+		list = append(list, app.Pauses...)
 	}
 	return list
 }
 
-// later counts a vendor's tasks that wait for their time.
+// later counts a vendor's tasks that are not due yet.
 func (r *rig) later(vendor string) int {
 	r.Helper()
 	n := 0

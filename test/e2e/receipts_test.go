@@ -27,15 +27,15 @@ apps:
        receipts: {secret: r3ceipts, url: "https://push.example.com"}}
 `
 
-// TestReceiptsComeBackToTheirJob sends, and then plays the vendor: the tag of
-// each receipt is what the request carried.
+// TestReceiptsComeBackToTheirJob sends jobs, and then posts receipts as the vendor,
+// with the tags of the requests.
 func TestReceiptsComeBackToTheirJob(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, receiptSettings)
 	p := r.start("worker", "--config", r.config)
 	line := p.await(`http://127\.0\.0\.1:\d+.*working`)
 	base, _, _ := strings.Cut(line, `"`)
-	for _, to := range []string{"huawei:dead,huawei:fine", "huawei:alone", "xiaomi:mi"} {
+	for _, to := range []string{"huawei:bad,huawei:fine", "huawei:single", "xiaomi:mi"} {
 		args := []string{"send", "--app", "shop", "--title", "Hi", "--body", "there", "--id", strings.NewReplacer(":", "-", ",", "-").Replace(to), "--json"}
 		for target := range strings.SplitSeq(to, ",") {
 			args = append(args, "--target", target)
@@ -44,11 +44,11 @@ func TestReceiptsComeBackToTheirJob(t *testing.T) {
 			t.Fatalf("send to %s: exit %d: %s", to, code, out)
 		}
 	}
-	for _, job := range []string{"huawei-dead-huawei-fine", "huawei-alone", "xiaomi-mi"} {
+	for _, job := range []string{"huawei-bad-huawei-fine", "huawei-single", "xiaomi-mi"} {
 		r.await("the end of "+job, func() bool { return r.status(job).State == "done" })
 	}
-	r.noViolations()
-	tokens := map[string]map[string]int{"huawei-dead-huawei-fine": {"dead": 2, "fine": 0}, "huawei-alone": {"alone": 0}}
+	r.checkNoViolations()
+	tokens := map[string]map[string]int{"huawei-bad-huawei-fine": {"bad": 2, "fine": 0}, "huawei-single": {"single": 0}}
 	tags := r.tags("huawei")
 	if len(tags) != len(tokens) {
 		t.Errorf("huawei's tags are %q, want one for each job", tags)
@@ -67,14 +67,14 @@ func TestReceiptsComeBackToTheirJob(t *testing.T) {
 		t.Errorf("got %d for a wrong secret, want 403", status)
 	}
 	if status := r.post(base+"/receipts/shop/honor", "{}"); status != http.StatusNotFound {
-		t.Errorf("got %d for an account that is not there, want 404", status)
+		t.Errorf("got %d for an account that is not configured, want 404", status)
 	}
 	r.await("the receipts of both jobs", func() bool {
-		return r.receipts("huawei-dead-huawei-fine") == ledger.Receipts{Arrived: 1, Failed: 1} && r.receipts("huawei-alone") == ledger.Receipts{Arrived: 1}
+		return r.receipts("huawei-bad-huawei-fine") == ledger.Receipts{Arrived: 1, Failed: 1} && r.receipts("huawei-single") == ledger.Receipts{Arrived: 1}
 	})
 	feed := r.rdb.XRange(t.Context(), wire.InvalidStream, "-", "+").Val()
-	if len(feed) != 1 || feed[0].Values["token"] != "dead" || feed[0].Values["job"] != "huawei-dead-huawei-fine" {
-		t.Errorf("the feed has %v, want the dead token of its job, once", feed)
+	if len(feed) != 1 || feed[0].Values["token"] != "bad" || feed[0].Values["job"] != "huawei-bad-huawei-fine" {
+		t.Errorf("the feed has %v, want the invalid token with its job, once", feed)
 	}
 	if tags := r.tags("xiaomi"); len(tags) != 1 {
 		t.Errorf("xiaomi's tags are %q, want one", tags)
@@ -92,7 +92,7 @@ func (r *rig) receipts(job string) ledger.Receipts {
 	return ledger.Receipts{}
 }
 
-// tags are those that were noted for a vendor.
+// tags returns the tags of a vendor's sent messages.
 func (r *rig) tags(vendor string) []string {
 	r.Helper()
 	keys, err := r.rdb.Keys(r.Context(), wire.SentKey("shop", vendor, "*")).Result()
@@ -106,7 +106,7 @@ func (r *rig) tags(vendor string) []string {
 	return keys
 }
 
-func (r *rig) noViolations() { r.Helper(); r.seen() }
+func (r *rig) checkNoViolations() { r.Helper(); r.seen() }
 
 func (r *rig) post(url, body string) int {
 	r.Helper()

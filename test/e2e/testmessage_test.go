@@ -7,11 +7,11 @@ import (
 	"github.com/postrider/postrider/pkg/push"
 )
 
-// TestATestMessageFitsAtFirst has more tokens than Huawei takes of a test
-// message for HarmonyOS: no request may be refused for that.
+// TestATestMessageFitsAtFirst sends a test message to more tokens than HarmonyOS
+// accepts in one request: no request may be refused for that.
 func TestATestMessageFitsAtFirst(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, everybody())
+	r := newRig(t, allVendors())
 	j := push.Job{ID: "test", App: "demo", Message: push.Message{Title: "Hello", Body: "A test.", Test: true}, Targets: map[string][]string{}}
 	for i := range 25 {
 		j.Targets["harmony"] = append(j.Targets["harmony"], tokenFor("harmony", i, false))
@@ -22,7 +22,7 @@ func TestATestMessageFitsAtFirst(t *testing.T) {
 	if st := r.status("test"); st.Delivered != 25 || len(st.Codes) != 1 {
 		t.Errorf("got %+v, want 25 delivered and no other code", st)
 	}
-	if got := r.report().Vendors["harmony"].Requests; !slices.Contains([]int64{3, 4}, got) { // a grant may be one
+	if got := r.report().Vendors["harmony"].Requests; !slices.Contains([]int64{3, 4}, got) { // one more if a grant counts
 		t.Errorf("got %d requests, want 3", got)
 	}
 }

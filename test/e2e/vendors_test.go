@@ -12,14 +12,14 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/registry"
 )
 
-// everybody is the demo's configuration, which has every vendor, for a rig. The
+// allVendors returns the demo's configuration, which has every vendor, for a rig. The
 // lines of account are added to each vendor's block.
-func everybody(account ...string) string {
+func allVendors(account ...string) string {
 	return strings.NewReplacer("redis://127.0.0.1:6379/0", "%REDIS%", "log: {level: warn", "log: {level: info", "rate: 2000", "rate: 0").
 		Replace(demo.Settings("%SIM%", "127.0.0.1:0", account...))
 }
 
-// tokenFor makes a token as the vendor's look; bad ones are invalid there.
+// tokenFor returns a token for a vendor; bad ones are invalid.
 func tokenFor(vendor string, i int, bad bool) string {
 	prefix := ""
 	if bad {
@@ -28,15 +28,15 @@ func tokenFor(vendor string, i int, bad bool) string {
 	return fmt.Sprintf("%s%s-%06d", prefix, vendor, i)
 }
 
-// TestEveryVendorInAwkwardNumbers sends one job of each class to all vendors,
-// in numbers that do not fit their batches.
+// TestEveryVendorInAwkwardNumbers sends one job of each class to all vendors, with
+// numbers of tokens that are not multiples of their batch limits.
 func TestEveryVendorInAwkwardNumbers(t *testing.T) {
 	t.Parallel()
 	for _, class := range []push.Class{push.Service, push.Marketing} {
 		for _, n := range []int{1001, 501, 101, 1} {
 			t.Run(fmt.Sprintf("%d %s", n, class), func(t *testing.T) {
 				t.Parallel()
-				r := newRig(t, everybody())
+				r := newRig(t, allVendors())
 				j := push.Job{
 					ID: "all", App: "demo", Targets: map[string][]string{},
 					Message: push.Message{Title: "Hello", Body: "Same words, eight ways.", Class: class},
@@ -62,7 +62,7 @@ func TestEveryVendorInAwkwardNumbers(t *testing.T) {
 					}
 					for endpoint, count := range got.Endpoints {
 						if strings.HasPrefix(strings.ToLower(endpoint), "save") && count != 1 {
-							t.Errorf("%s was asked %d times to %s, want once for the message", s.Name, count, endpoint)
+							t.Errorf("%s got %d requests to %s, want one for the message", s.Name, count, endpoint)
 						}
 					}
 				}
@@ -71,12 +71,12 @@ func TestEveryVendorInAwkwardNumbers(t *testing.T) {
 	}
 }
 
-// TestPartialFailureOfEveryVendor mixes invalid tokens in: exactly those are in the feed.
+// TestPartialFailureOfEveryVendor has some invalid tokens: exactly those enter the feed.
 func TestPartialFailureOfEveryVendor(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, everybody())
+	r := newRig(t, allVendors())
 	const n = 60
-	j := push.Job{ID: "mixed", App: "demo", Message: push.Message{Title: "Hello", Body: "Some of you are gone."}, Targets: map[string][]string{}}
+	j := push.Job{ID: "mixed", App: "demo", Message: push.Message{Title: "Hello", Body: "Some tokens are invalid."}, Targets: map[string][]string{}}
 	want := map[string]bool{}
 	for _, s := range registry.All() {
 		for i := range n {
@@ -109,7 +109,7 @@ func TestPartialFailureOfEveryVendor(t *testing.T) {
 	}
 }
 
-// enqueue hands a job to the command.
+// enqueue enqueues a job with the command.
 func (r *rig) enqueue(j push.Job) {
 	r.Helper()
 	b, err := json.Marshal(j)
@@ -121,7 +121,7 @@ func (r *rig) enqueue(j push.Job) {
 	}
 }
 
-// report asks the simulator what it saw, and demands that nobody broke a protocol.
+// report returns the simulator's report, and fails the test if it has violations.
 func (r *rig) report() simulator.Report {
 	r.Helper()
 	r.seen()

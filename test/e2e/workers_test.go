@@ -11,9 +11,8 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-// presented counts how often each token's chunk, named by its first token, came
-// to the simulator.
-func (st *stage) presented() map[string]int {
+// requestsPerChunk counts the requests with each chunk, by the chunk's first token.
+func (st *watchedRig) requestsPerChunk() map[string]int {
 	times := map[string]int{}
 	for _, s := range st.pick(func(s sent) bool { return s.first != "" }) {
 		times[s.first]++
@@ -21,20 +20,20 @@ func (st *stage) presented() map[string]int {
 	return times
 }
 
-// answersLate has the vendor answer so long after it accepted the tokens.
-func (st *stage) answersLate(d time.Duration) {
+// answerLate makes the vendor answer d after it has accepted the tokens.
+func (st *watchedRig) answerLate(d time.Duration) {
 	st.Helper()
-	st.misbehave(simulator.Fault{Endpoint: "send", Accept: true, Delay: simulator.Duration(d)})
+	st.setFaults(simulator.Fault{Endpoint: "send", Accept: true, Delay: simulator.Duration(d)})
 }
 
-// TestOneOfFiveWorkersIsKilled kills a worker with 64 requests in flight. Each of
-// the four others sees that, and one of them acts: no run of a live worker is
-// fenced, so nothing is sent twice but what was in flight.
+// TestOneOfFiveWorkersIsKilled kills a worker with 64 requests in flight. Each of the
+// four others notices it, and only one takes the tasks over: no run of a live worker is
+// fenced, so only tokens in flight are sent twice.
 func TestOneOfFiveWorkersIsKilled(t *testing.T) {
 	t.Parallel()
 	const chunks, inFlight = 200, 64
-	st := newStage(t, settings, simulator.Options{})
-	st.answersLate(3 * time.Second)
+	st := newWatchedRig(t, settings, simulator.Options{})
+	st.answerLate(3 * time.Second)
 	first := st.worker()
 	st.enqueueMany("job", chunks*1000)
 	st.await("64 requests in flight", func() bool { return st.rdb.LLen(t.Context(), wire.ActiveKey("huawei:normal")).Val() >= inFlight })
@@ -42,12 +41,12 @@ func TestOneOfFiveWorkersIsKilled(t *testing.T) {
 		st.worker()
 	}
 	if err := first.stop(syscall.SIGKILL); err == nil {
-		t.Fatal("the worker ended well, want it killed")
+		t.Fatal("the worker ended with exit code 0, want it killed")
 	}
 	killed, before := time.Now(), st.status("job").Delivered
 	st.await("the job's end", func() bool { return st.status("job").State == "done" })
 	twice, more := 0, 0
-	for _, n := range st.presented() {
+	for _, n := range st.requestsPerChunk() {
 		switch {
 		case n == 2:
 			twice++
@@ -55,19 +54,19 @@ func TestOneOfFiveWorkersIsKilled(t *testing.T) {
 			more++
 		}
 	}
-	t.Logf("%d chunks were delivered when it was killed; %d came twice; done %.1f s later", before/1000, twice, time.Since(killed).Seconds())
+	t.Logf("%d chunks were delivered when it was killed; %d were sent twice; the job ended %.1f s later", before/1000, twice, time.Since(killed).Seconds())
 	if st := st.status("job"); st.Delivered != chunks*1000 || more > 0 || twice > inFlight {
-		t.Errorf("%+v; %d chunks came twice, %d more often; want %d at most, and none", st, twice, more, inFlight)
+		t.Errorf("%+v; %d chunks were sent twice, %d more often; want at most %d, and none", st, twice, more, inFlight)
 	}
 }
 
-// TestFourKillsPoisonNothing kills four workers one after another, each with the
-// same tasks in work: none of them is to be taken for what killed them.
+// TestFourKillsPoisonNothing kills four workers one after another while they run the
+// same tasks: no task may be treated as poison.
 func TestFourKillsPoisonNothing(t *testing.T) {
 	t.Parallel()
 	const chunks = 64
-	st := newStage(t, settings, simulator.Options{})
-	st.answersLate(6 * time.Second)
+	st := newWatchedRig(t, settings, simulator.Options{})
+	st.answerLate(6 * time.Second)
 	st.enqueueMany("job", chunks*1000)
 	for range 4 {
 		w := st.worker()
@@ -77,26 +76,26 @@ func TestFourKillsPoisonNothing(t *testing.T) {
 		})
 		st.until(time.Now().Add(time.Second))
 		if err := w.stop(syscall.SIGKILL); err == nil {
-			t.Fatal("the worker ended well, want it killed")
+			t.Fatal("the worker ended with exit code 0, want it killed")
 		}
 	}
 	st.worker()
 	begin := time.Now()
 	st.await("the job's end", func() bool { return st.status("job").State == "done" })
 	got := st.status("job")
-	t.Logf("after four kills the job was done %.1f s later: %d delivered, %d dead", time.Since(begin).Seconds(), got.Delivered, got.Dead)
+	t.Logf("the job ended %.1f s after the fourth kill: %d delivered, %d dead", time.Since(begin).Seconds(), got.Delivered, got.Dead)
 	if got.Delivered != chunks*1000 || st.rdb.XLen(t.Context(), wire.DeadStream).Val() != 0 {
 		t.Errorf("got %+v, want each token delivered and no dead letter", got)
 	}
 }
 
-// TestAWorkerThatIsFrozen stops a worker for 20 s with requests in flight: its
-// tasks run elsewhere meanwhile, and when it wakes up it leaves those runs alone.
+// TestAWorkerThatIsFrozen freezes a worker for 20 s with requests in flight: another
+// worker runs its tasks, and the thawed worker does not interfere with those runs.
 func TestAWorkerThatIsFrozen(t *testing.T) {
 	t.Parallel()
 	const chunks = 100
-	st := newStage(t, settings, simulator.Options{})
-	st.answersLate(time.Second)
+	st := newWatchedRig(t, settings, simulator.Options{})
+	st.answerLate(time.Second)
 	frozen := st.worker()
 	st.enqueueMany("job", chunks*1000)
 	st.await("requests in flight", func() bool {
@@ -112,38 +111,38 @@ func TestAWorkerThatIsFrozen(t *testing.T) {
 		t.Fatal(err)
 	}
 	st.await("the job's end", func() bool { return st.status("job").State == "done" })
-	st.until(time.Now().Add(3 * time.Second)) // what the woken worker may still send
+	st.until(time.Now().Add(3 * time.Second)) // the thawed worker may still send something
 	most := 0
-	for _, n := range st.presented() {
+	for _, n := range st.requestsPerChunk() {
 		most = max(most, n)
 	}
 	got := st.status("job")
-	t.Logf("delivered %d; no token came more than %d times", got.Delivered, most)
+	t.Logf("delivered %d; no token was sent more than %d times", got.Delivered, most)
 	if got.Delivered != chunks*1000 || most > 2 {
-		t.Errorf("got %+v, and a token came %d times, want each delivered and twice at most", got, most)
+		t.Errorf("got %+v, and a token was sent %d times, want each delivered and sent at most twice", got, most)
 	}
 }
 
-// TestASecondSignalEndsAWorkerAtOnce has a request open that the worker would wait for.
+// TestASecondSignalEndsAWorkerAtOnce has a request in flight, for which the worker waits after the first signal.
 func TestASecondSignalEndsAWorkerAtOnce(t *testing.T) {
 	t.Parallel()
-	st := newStage(t, settings, simulator.Options{})
-	st.answersLate(9 * time.Second)
+	st := newWatchedRig(t, settings, simulator.Options{})
+	st.answerLate(9 * time.Second)
 	w := st.worker()
 	st.send("shop", "token-of-a-phone")
 	st.await("a request in flight", func() bool { return st.rdb.LLen(t.Context(), wire.ActiveKey("huawei:high")).Val() > 0 })
 	if err := w.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	w.await("stopping: what is in flight")
-	st.until(time.Now().Add(200 * time.Millisecond)) // as no person is quicker
+	w.await("stopping: requests in flight")
+	st.until(time.Now().Add(200 * time.Millisecond)) // so that the process handles the first signal
 	begin := time.Now()
 	err := w.stop(syscall.SIGTERM)
 	if took := time.Since(begin); took > 2*time.Second {
 		t.Errorf("the worker ended %v after the second signal", took)
 	}
-	exit, ok := err.(*exec.ExitError)                                       //nolint:errorlint // Wait returns it bare
-	if !ok || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGTERM { //nolint:forcetypeassert // on Unix it is one
-		t.Errorf("it ended with %v, want by the signal", fmt.Sprint(err))
+	exit, ok := err.(*exec.ExitError) //nolint:errorlint // Wait returns it bare
+	if !ok || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGTERM {
+		t.Errorf("the worker ended with %v, want it ended by the signal", fmt.Sprint(err))
 	}
 }

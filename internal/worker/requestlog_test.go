@@ -10,20 +10,20 @@ import (
 	"github.com/postrider/postrider/internal/simulator"
 )
 
-// sightings are what the vendors saw of each token: under which idempotency key
-// each request had it, and how often it was accepted.
-type sightings struct {
+// requestLog records what the vendors saw of each token: the idempotency keys of the
+// requests with it, and how often it was accepted.
+type requestLog struct {
 	mu    sync.Mutex
 	keys  map[string][]string
 	taken map[string]int
 }
 
-func newSightings() *sightings {
-	return &sightings{keys: map[string][]string{}, taken: map[string]int{}}
+func newRequestLog() *requestLog {
+	return &requestLog{keys: map[string][]string{}, taken: map[string]int{}}
 }
 
-// note is a simulator's watch.
-func (s *sightings) note(r simulator.Seen) {
+// note is called by the simulator for each request.
+func (s *requestLog) note(r simulator.Seen) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	tree := parse(string(r.Body))
@@ -38,13 +38,13 @@ func (s *sightings) note(r simulator.Seen) {
 }
 
 // of returns the keys of the requests that had the token.
-func (s *sightings) of(token string) []string {
+func (s *requestLog) of(token string) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.keys[token])
 }
 
-func (s *sightings) accepted(token string) int {
+func (s *requestLog) accepted(token string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.taken[token]
@@ -75,7 +75,7 @@ func parse1(text string) any {
 	return text
 }
 
-// unfold parses the JSON texts within a value.
+// unfold parses JSON texts inside a value.
 func unfold(v any) any {
 	switch v := v.(type) {
 	case string:
@@ -92,10 +92,10 @@ func unfold(v any) any {
 	return v
 }
 
-// keyFields are where vendors take a request's idempotency key, or what was made of it.
+// keyFields are the fields in which requests have the idempotency key or a value derived from it.
 var keyFields = []string{"taskId", "message_id", "app_message_id", "requestId", "extra.jobkey", "jobkey", "bi_tag", "appMessageId", "DataId"}
 
-// keyOf returns the key that a token has in a body: the one that is nearest.
+// keyOf returns a token's key in a body: that of the innermost value with both.
 func keyOf(v any, token string) (key string, has bool) {
 	var children []any
 	switch v := v.(type) {
@@ -124,7 +124,7 @@ func keyOf(v any, token string) (key string, has bool) {
 	return "", false
 }
 
-// findKey returns the first key field's value in a value.
+// findKey returns the value of the first key field inside a value.
 func findKey(v any) string {
 	switch v := v.(type) {
 	case map[string]any:
@@ -148,7 +148,7 @@ func findKey(v any) string {
 	return ""
 }
 
-// KeyIn is the idempotency key that a token has in a request's body, for tests
+// KeyIn returns a token's idempotency key in a request's body, for tests
 // outside of this package.
 func KeyIn(body []byte, token string) string {
 	key, _ := keyOf(parse(string(body)), token)

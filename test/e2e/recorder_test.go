@@ -14,26 +14,26 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/registry"
 )
 
-// sent is one request as it came to the simulator.
+// sent is a request that the simulator got.
 type sent struct {
 	at       time.Time
 	vendor   string
-	body     string // its beginning
-	first    string // the first push token; "" for none
+	body     string // the beginning of the body
+	first    string // the first push token; "" without one
 	tokens   int
 	accepted bool
 }
 
-// tape has every request, with its time by the test's own clock.
-type tape struct {
+// recorder records every request, with its time by the test's clock.
+type recorder struct {
 	mu  sync.Mutex
 	all []sent
 }
 
-// longest is how much of a body the tape keeps: messages come first.
+// longest is how many bytes of a body are recorded; messages are at the beginning.
 const longest = 2 << 10
 
-func (t *tape) record(s simulator.Seen) {
+func (t *recorder) record(s simulator.Seen) {
 	one := sent{at: s.At, vendor: s.Vendor, tokens: len(s.Tokens), accepted: s.Judged, body: string(s.Body[:min(len(s.Body), longest)])}
 	if len(s.Tokens) > 0 {
 		one.first = string(s.Tokens[0])
@@ -43,8 +43,8 @@ func (t *tape) record(s simulator.Seen) {
 	t.all = append(t.all, one)
 }
 
-// pick returns the requests that are wanted, in the order of their times.
-func (t *tape) pick(want func(sent) bool) []sent {
+// pick returns the requests for which want returns true, by time.
+func (t *recorder) pick(want func(sent) bool) []sent {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var list []sent
@@ -58,14 +58,14 @@ func (t *tape) pick(want func(sent) bool) []sent {
 }
 
 // accepted returns the requests whose tokens were accepted.
-func (t *tape) accepted() []sent { return t.pick(func(s sent) bool { return s.accepted }) }
+func (t *recorder) accepted() []sent { return t.pick(func(s sent) bool { return s.accepted }) }
 
-// mentions returns a vendor's requests that have a word in their body.
-func (t *tape) mentions(vendor, word string) []sent {
+// mentions returns a vendor's requests with a word in the body.
+func (t *recorder) mentions(vendor, word string) []sent {
 	return t.pick(func(s sent) bool { return s.vendor == vendor && strings.Contains(s.body, word) })
 }
 
-// mostIn is the most tokens of requests, in order, within any span of time.
+// mostIn is the largest number of tokens within any span of time; list is ordered by time.
 func mostIn(span time.Duration, list []sent) int {
 	most, sum, from := 0, 0, 0
 	for _, s := range list {
@@ -78,7 +78,7 @@ func mostIn(span time.Duration, list []sent) int {
 	return most
 }
 
-// tokensIn counts the tokens of requests that came from begin on, for a span.
+// tokensIn counts the tokens of requests in the span from begin.
 func tokensIn(begin time.Time, span time.Duration, list []sent) int {
 	n := 0
 	for _, s := range list {
@@ -89,17 +89,17 @@ func tokensIn(begin time.Time, span time.Duration, list []sent) int {
 	return n
 }
 
-// stage is a rig whose simulator runs in the test, and is watched.
-type stage struct {
+// watchedRig is a rig whose simulator runs in the test process and is recorded.
+type watchedRig struct {
 	*rig
-	*tape
+	*recorder
 	vendors  *simulator.Simulator
 	producer *push.Client
 }
 
-func newStage(t *testing.T, settings string, o simulator.Options) *stage {
+func newWatchedRig(t *testing.T, settings string, o simulator.Options) *watchedRig {
 	t.Helper()
-	st := &stage{tape: &tape{}}
+	st := &watchedRig{recorder: &recorder{}}
 	o.Watch = st.record
 	st.vendors = simulator.New(o)
 	url, stop, err := st.vendors.Listen("127.0.0.1:0")
@@ -116,8 +116,8 @@ func newStage(t *testing.T, settings string, o simulator.Options) *stage {
 	return st
 }
 
-// misbehave has the simulator follow these rules alone.
-func (st *stage) misbehave(rules ...simulator.Fault) {
+// setFaults replaces the simulator's fault rules.
+func (st *watchedRig) setFaults(rules ...simulator.Fault) {
 	st.Helper()
 	if err := st.vendors.SetFaults(rules); err != nil {
 		st.Fatal(err)

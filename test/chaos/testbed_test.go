@@ -25,49 +25,49 @@ const (
 	// requestTimeout and shutdownTimeout are the workers' settings.
 	requestTimeout  = 3 * time.Second
 	shutdownTimeout = 5 * time.Second
-	// patience is how long everything may take to end once nothing breaks any
-	// more: a request that hangs, every backoff, and a dead worker's lease.
-	patience = 4 * time.Minute
+	// drainTimeout is the longest time to drain after the last fault: a hanging
+	// request, every backoff, and the leases of a dead worker.
+	drainTimeout = 4 * time.Minute
 )
 
-// stage is where it all happens.
-type stage struct {
+// testbed has the workers, Redis and the vendors of the test.
+type testbed struct {
 	*testing.T
-	server  *redistest.Server
-	rdb     *redis.Client
-	book    *ledger.Store
-	sim     *simulator.Simulator
-	witness *witness
-	history history
-	hands   []*hand
-	dir     string
-	begun   time.Time
-	doing   sync.WaitGroup // deeds and producers at work
+	server    *redistest.Server
+	rdb       *redis.Client
+	book      *ledger.Store
+	sim       *simulator.Simulator
+	recorder  *recorder
+	history   history
+	processes []*workerProcess
+	dir       string
+	begun     time.Time
+	doing     sync.WaitGroup // running actions and producers
 
 	mu      sync.Mutex
-	counts  map[string]int // of what happened
+	counts  map[string]int // events for the report
 	wrong   []string
-	done    map[deed]int
-	enqueue map[string]bool // waves that are enqueued
+	done    map[action]int
+	enqueue map[string]bool // enqueued waves
 }
 
-func newStage(t *testing.T, seed uint64) *stage {
+func newTestbed(t *testing.T, seed uint64) *testbed {
 	t.Helper()
-	st := &stage{
-		T: t, server: redistest.Start(t, redistest.AppendOnly()), witness: newWitness(), dir: t.TempDir(),
-		counts: map[string]int{}, done: map[deed]int{}, enqueue: map[string]bool{},
+	st := &testbed{
+		T: t, server: redistest.Start(t, redistest.AppendOnly()), recorder: newRecorder(), dir: t.TempDir(),
+		counts: map[string]int{}, done: map[action]int{}, enqueue: map[string]bool{},
 	}
 	st.rdb = st.server.Client(t)
 	st.book = &ledger.Store{Redis: st.rdb}
-	st.sim = simulator.New(simulator.Options{Seed: seed, Watch: st.witness.watch, Latency: 20 * time.Millisecond})
-	for i := range workers {
+	st.sim = simulator.New(simulator.Options{Seed: seed, Watch: st.recorder.watch, Latency: 20 * time.Millisecond})
+	for i := range workerCount {
 		url, stop, err := st.sim.Listen("127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = stop(context.Background()) })
-		st.witness.workers[strings.TrimPrefix(url, "http://")] = i
-		h := &hand{config: filepath.Join(st.dir, fmt.Sprintf("worker-%d.yaml", i)), log: filepath.Join(st.dir, fmt.Sprintf("worker-%d.log", i))}
+		st.recorder.workers[strings.TrimPrefix(url, "http://")] = i
+		h := &workerProcess{config: filepath.Join(st.dir, fmt.Sprintf("worker-%d.yaml", i)), log: filepath.Join(st.dir, fmt.Sprintf("worker-%d.log", i))}
 		h.network = redistest.NewProxy(t, st.server.Addr())
 		address := strings.Replace(redistest.URL(st.rdb), st.server.Addr(), h.network.Addr(), 1)
 		if err := os.WriteFile(h.config, []byte(settings(address, url)), 0o600); err != nil {
@@ -76,8 +76,8 @@ func newStage(t *testing.T, seed uint64) *stage {
 		if err := h.start(); err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { h.stop(syscall.SIGKILL, patience) })
-		st.hands = append(st.hands, h)
+		t.Cleanup(func() { h.stop(syscall.SIGKILL, drainTimeout) })
+		st.processes = append(st.processes, h)
 	}
 	st.begun = time.Now()
 	return st
@@ -92,21 +92,21 @@ func settings(redisURL, url string) string {
 	).Replace(demo.Settings(url, "127.0.0.1:0", fmt.Sprintf("timeout: %s", requestTimeout), "batch: 50")) // small requests make many of them
 }
 
-// note counts something for the report.
-func (st *stage) note(what string) {
+// note counts an event for the report.
+func (st *testbed) note(what string) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	st.counts[what]++
 }
 
-func (st *stage) fault(format string, args ...any) {
+func (st *testbed) fault(format string, args ...any) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	st.wrong = append(st.wrong, fmt.Sprintf(format, args...))
 }
 
-// run does what the plan says while the waves come in.
-func (st *stage) run(p plan, waves []*wave) {
+// run executes the plan while the waves are enqueued.
+func (st *testbed) run(p plan, waves []*wave) {
 	for _, w := range waves {
 		st.doing.Go(func() { st.produce(w) })
 	}
@@ -121,28 +121,28 @@ func (st *stage) run(p plan, waves []*wave) {
 	st.doing.Wait()
 }
 
-// until waits for a time since the beginning; meanwhile it starts workers that
-// ended by themselves, and looks into the ledgers.
-func (st *stage) until(at time.Duration, waves []*wave) {
+// until waits for a time since the start. While it waits, it restarts workers that
+// ended by themselves, and checks the ledgers.
+func (st *testbed) until(at time.Duration, waves []*wave) {
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	for time.Since(st.begun) < at {
 		<-tick.C
-		st.revive()
-		st.balanced(waves)
+		st.restartEnded()
+		st.checkBalances(waves)
 	}
 }
 
-// revive starts workers that ended by themselves, as whatever runs them would.
-func (st *stage) revive() {
-	for i, h := range st.hands {
+// restartEnded restarts workers that ended by themselves, as a supervisor would.
+func (st *testbed) restartEnded() {
+	for i, h := range st.processes {
 		if !h.mu.TryLock() {
 			continue
 		}
 		if !h.down && h.ended() {
 			code := h.cmd.ProcessState.ExitCode()
 			if code == 2 {
-				st.Fatalf("worker %d does not like its configuration: see %s", i, st.keepLogs())
+				st.Fatalf("worker %d refuses its configuration: see %s", i, st.keepLogs())
 			}
 			if code != 1 || !st.withoutRedis(i, time.Now().Add(-15*time.Second)) {
 				st.fault("worker %d ended by itself with exit code %d", i, code)
@@ -156,14 +156,14 @@ func (st *stage) revive() {
 	}
 }
 
-// withoutRedis tells whether a worker had no Redis at some time since then.
-func (st *stage) withoutRedis(worker int, since time.Time) bool {
-	return len(st.history.during(theRedis, since, time.Now())) > 0 ||
+// withoutRedis reports whether a worker could not reach Redis at some time since then.
+func (st *testbed) withoutRedis(worker int, since time.Time) bool {
+	return len(st.history.during(redisServer, since, time.Now())) > 0 ||
 		slices.ContainsFunc(st.history.during(worker, since, time.Now()), func(i interval) bool { return i.what == cutOff })
 }
 
-// balanced looks into a few ledgers while everything goes on.
-func (st *stage) balanced(waves []*wave) {
+// checkBalances checks some ledgers during the test.
+func (st *testbed) checkBalances(waves []*wave) {
 	ctx, cancel := context.WithTimeout(st.Context(), time.Second)
 	defer cancel()
 	for _, w := range waves {
@@ -172,42 +172,42 @@ func (st *stage) balanced(waves []*wave) {
 		}
 		s, err := st.book.Status(ctx, w.name)
 		if err != nil {
-			continue // not there yet, or Redis is away
+			continue // not enqueued yet, or Redis cannot be reached
 		}
-		st.note("looks into ledgers")
+		st.note("checked ledgers")
 		if sum := s.Delivered + s.Invalid + s.Dropped + s.Expired + s.Dead + s.Canceled + s.Pending; sum != s.Accepted || s.Pending < 0 {
 			st.fault("the ledger does not balance: %+v", s)
 		}
 	}
 }
 
-// perform does one deed. Those to workers go on beside the next ones.
-func (st *stage) perform(e event) {
-	switch e.deed {
+// perform executes an action. Actions on workers run concurrently with the next ones.
+func (st *testbed) perform(e event) {
+	switch e.action {
 	case kill, term, freeze, network:
-		h := st.hands[e.worker]
+		h := st.processes[e.worker]
 		if !h.mu.TryLock() {
-			return // something is being done to it
+			return // it is being broken already
 		}
 		st.doing.Go(func() {
 			defer h.mu.Unlock()
-			st.harm(h, e)
+			st.breakWorker(h, e)
 		})
 	case redisKill:
-		end := st.history.begin(theRedis, "away")
+		end := st.history.begin(redisServer, "killed")
 		st.server.Kill()
 		pause(e.length)
 		st.server.Restart(st.T)
 		end()
 	case redisFreeze:
-		end := st.history.begin(theRedis, "asleep")
+		end := st.history.begin(redisServer, "frozen")
 		st.server.Pause(st.T)
 		pause(e.length)
 		st.server.Resume(st.T)
 		end()
 	case scriptFlush:
-		_ = st.rdb.ScriptFlush(st.Context()).Err() // Redis may be away
-	case misbehave:
+		_ = st.rdb.ScriptFlush(st.Context()).Err() // Redis may be unreachable
+	case changeFaults:
 		if err := st.sim.SetFaults(e.faults); err != nil {
 			st.Fatal(err)
 		}
@@ -216,12 +216,12 @@ func (st *stage) perform(e event) {
 	}
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	st.done[e.deed]++
+	st.done[e.action]++
 }
 
-// harm does something to a worker, whose lock is held.
-func (st *stage) harm(h *hand, e event) {
-	switch e.deed {
+// breakWorker breaks a worker, whose mu is locked.
+func (st *testbed) breakWorker(h *workerProcess, e event) {
+	switch e.action {
 	case freeze:
 		end := st.history.begin(e.worker, "frozen")
 		defer end()
@@ -244,7 +244,7 @@ func (st *stage) harm(h *hand, e event) {
 		st.terminate(h, e.worker)
 	default:
 		end := st.history.begin(e.worker, "killed")
-		h.stop(syscall.SIGKILL, patience)
+		h.stop(syscall.SIGKILL, drainTimeout)
 		end()
 	}
 	pause(e.length)
@@ -253,7 +253,7 @@ func (st *stage) harm(h *hand, e event) {
 	}
 }
 
-// faultsOf are those that a network has with a worker's commands.
+// faultsOf returns the faults of a network event.
 func faultsOf(e event) redistest.Faults {
 	switch e.how {
 	case cut:
@@ -265,19 +265,19 @@ func faultsOf(e event) redistest.Faults {
 	return nil
 }
 
-// terminate ends a worker by SIGTERM: with exit code 0, unless it had not
-// started yet, or Redis was not there to take its tasks back.
-func (st *stage) terminate(h *hand, i int) {
+// terminate ends a worker by SIGTERM. The exit code must be 0, unless Redis could
+// not be reached to start or to requeue its tasks.
+func (st *testbed) terminate(h *workerProcess, i int) {
 	begin := time.Now()
 	end := st.history.begin(i, "terminated")
 	code, ok := h.stop(syscall.SIGTERM, stopBound)
 	end()
-	excused := st.withoutRedis(i, begin.Add(-5*time.Second))
+	unreachable := st.withoutRedis(i, begin.Add(-5*time.Second))
 	switch {
 	case ok && code == 0:
 		st.note("clean ends on SIGTERM")
-	case excused:
-		st.note("unclean ends on SIGTERM while Redis was away")
+	case unreachable:
+		st.note("failed ends on SIGTERM while Redis was unreachable")
 	case !ok:
 		st.fault("worker %d did not end within %s of SIGTERM", i, stopBound)
 	default:
@@ -285,14 +285,14 @@ func (st *stage) terminate(h *hand, i int) {
 	}
 }
 
-// produce enqueues a wave as a user would: again and again with the same ids
-// until the command says that it is done, or was done before.
-func (st *stage) produce(w *wave) {
+// produce enqueues a wave as a user would: it repeats the command with the same ids
+// until it succeeds or reports a duplicate.
+func (st *testbed) produce(w *wave) {
 	pause(w.at - time.Since(st.begun))
 	w.expires = time.Now().Add(5 * time.Second)
 	for {
 		w.tries++
-		cmd, err := w.command(st.hands[0].config)
+		cmd, err := w.command(st.processes[0].config)
 		if err != nil {
 			st.fault("%s: %v", w.name, err)
 			return
@@ -313,7 +313,7 @@ func (st *stage) produce(w *wave) {
 			st.note("enqueues that failed and were repeated")
 		default:
 			if w.kind == expiring && time.Now().After(w.expires) {
-				return // it came too late, which is no fault
+				return // it has expired before it was enqueued
 			}
 			st.fault("%s: enqueue ended with exit code %d: %s", w.name, code, errs.String())
 			return
@@ -322,8 +322,8 @@ func (st *stage) produce(w *wave) {
 	}
 }
 
-// cancel cancels a wave that has just begun.
-func (st *stage) cancel(w *wave) {
+// cancel cancels a wave shortly after it was enqueued.
+func (st *testbed) cancel(w *wave) {
 	pause(500 * time.Millisecond)
 	for {
 		cmd := st.command("cancel", w.name, "--json")
@@ -334,13 +334,13 @@ func (st *stage) cancel(w *wave) {
 			return
 		}
 		if s, err := st.book.Status(st.Context(), w.name); err == nil && s.State == "done" {
-			return // it was quicker
+			return // it ended before the command
 		}
 		pause(100 * time.Millisecond)
 	}
 }
 
-// pause lets time pass.
+// pause waits.
 func pause(d time.Duration) {
 	t := time.NewTimer(d)
 	defer t.Stop()

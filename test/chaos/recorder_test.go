@@ -13,41 +13,41 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/registry"
 )
 
-// request is one that a vendor looked at, token by token.
+// request is a request that a vendor processed.
 type request struct {
 	vendor   string
 	worker   int
-	from, to time.Time // came, and was answered
+	from, to time.Time // when it arrived and was answered
 	fault    string
 	keys     []string // the vendor's idempotency keys
 }
 
-// witness remembers what became of every token at the vendors.
-type witness struct {
-	workers map[string]int // by the host they ask
+// recorder records what the vendors did with every token.
+type recorder struct {
+	workers map[string]int // worker numbers by the host of their requests
 
 	mu       sync.Mutex
 	requests []request
-	accepted map[string][]int         // tokens, by the requests that accepted them
-	invalid  map[string][]int         // tokens that were called invalid
-	refused  map[string]bool          // tokens that were too large a request by themselves: those are dropped
-	latest   map[string]*presentation // by wave: the last time any of its tokens was sent
+	accepted map[string][]int     // the requests that accepted a token
+	invalid  map[string][]int     // the requests that called a token invalid
+	refused  map[string]bool      // tokens whose request was too large with only this token: they are dropped
+	latest   map[string]*lastSent // by wave: the last request with one of its tokens
 }
 
-type presentation struct {
+type lastSent struct {
 	at     time.Time
 	worker int
 }
 
-func newWitness() *witness {
-	return &witness{
+func newRecorder() *recorder {
+	return &recorder{
 		workers: map[string]int{}, accepted: map[string][]int{}, invalid: map[string][]int{}, refused: map[string]bool{},
-		latest: map[string]*presentation{},
+		latest: map[string]*lastSent{},
 	}
 }
 
-// watch is told of every request.
-func (w *witness) watch(s simulator.Seen) {
+// watch is called by the simulator for every request.
+func (w *recorder) watch(s simulator.Seen) {
 	if len(s.Tokens) == 0 {
 		return
 	}
@@ -59,8 +59,8 @@ func (w *witness) watch(s simulator.Seen) {
 	n := len(w.requests) - 1
 	for i, raw := range s.Tokens {
 		token := string(raw)
-		w.present(token, r)
-		if troubleOf(s.Fault) == "413" && len(s.Tokens) == 1 {
+		w.noteSent(token, r)
+		if faultKind(s.Fault) == "413" && len(s.Tokens) == 1 {
 			w.refused[token] = true
 		}
 		switch {
@@ -73,10 +73,10 @@ func (w *witness) watch(s simulator.Seen) {
 	}
 }
 
-func (w *witness) present(token string, r request) {
+func (w *recorder) noteSent(token string, r request) {
 	wave := waveOf(token)
 	if p := w.latest[wave]; p == nil || r.from.After(p.at) {
-		w.latest[wave] = &presentation{r.from, r.worker}
+		w.latest[wave] = &lastSent{r.from, r.worker}
 	}
 }
 
@@ -127,7 +127,7 @@ func sameKey(a, b request) bool {
 	return slices.ContainsFunc(a.keys, func(k string) bool { return slices.Contains(b.keys, k) })
 }
 
-func TestAKeyIsFoundWhereverAVendorHasIt(t *testing.T) {
+func TestTheKeyOfEveryVendorIsFound(t *testing.T) {
 	t.Parallel()
 	for vendor, body := range map[string]string{
 		"huawei": `{"message":{"android":{"bi_tag":"k1"},"token":["a"]}}`,

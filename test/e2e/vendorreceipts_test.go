@@ -21,8 +21,8 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/registry"
 )
 
-// front is a public address before the worker, which is not there yet when the
-// vendors are told the address.
+// front is a public address of the worker, as a reverse proxy. Vendors get the
+// address before the worker is started.
 type front struct {
 	*httptest.Server
 	worker atomic.Pointer[url.URL]
@@ -36,20 +36,20 @@ func newFront(t *testing.T) *front {
 	return f
 }
 
-// takesReceipts gives every vendor of the demo's configuration a secret for receipts.
-func takesReceipts(t *testing.T, public string) string {
+// withReceipts returns the demo's configuration with a receipt secret for every vendor.
+func withReceipts(t *testing.T, public string) string {
 	t.Helper()
 	with := `receipts: {secret: r3ceipts, url: "` + public + `"}`
-	text := strings.Replace(everybody(with), "format: console", "format: json", 1)
+	text := strings.Replace(allVendors(with), "format: console", "format: json", 1)
 	if n := strings.Count(text, with); n != len(registry.All()) {
-		t.Fatalf("%d vendors take receipts, want all", n)
+		t.Fatalf("%d vendors have receipts, want all", n)
 	}
 	return text
 }
 
-// tell has every vendor send receipts: twice, with a stranger's among them, and
-// late enough to come when the push was counted.
-func (r *rig) tell(public string) {
+// sendReceipts makes every vendor send receipts: each twice, with one for an unknown
+// token, and after the push was recorded.
+func (r *rig) sendReceipts(public string) {
 	r.Helper()
 	all := map[string]simulator.Receipts{}
 	for _, s := range registry.All() {
@@ -59,7 +59,7 @@ func (r *rig) tell(public string) {
 		address := public + "/receipts/demo/" + s.Name
 		switch {
 		case s.Receipts.LongestURL > 0:
-			address = "" // every request has to name it
+			address = "" // every request contains it
 		case s.Receipts.Verify == nil:
 			address += "/r3ceipts"
 		}
@@ -83,17 +83,17 @@ func (r *rig) tell(public string) {
 	}
 }
 
-// TestEveryVendorTellsWhatBecameOfItsTokens has the simulator play receipts in
-// each vendor's format and with its proof, for every endpoint.
-func TestEveryVendorTellsWhatBecameOfItsTokens(t *testing.T) {
+// TestReceiptsOfEveryVendorAreApplied has the simulator send receipts in each
+// vendor's format and with its authentication, for every endpoint.
+func TestReceiptsOfEveryVendorAreApplied(t *testing.T) {
 	t.Parallel()
 	for _, class := range []push.Class{push.Service, push.Marketing} {
 		for _, fine := range []int{1, 4} {
 			t.Run(string(class)+map[int]string{1: " to few", 4: " to more"}[fine], func(t *testing.T) {
 				t.Parallel()
 				public := newFront(t)
-				r := newRig(t, takesReceipts(t, public.URL))
-				r.tell(public.URL)
+				r := newRig(t, withReceipts(t, public.URL))
+				r.sendReceipts(public.URL)
 				p := r.start("worker", "--config", r.config)
 				base, _, _ := strings.Cut(p.await(`http://127\.0\.0\.1:\d+.*working`), `"`)
 				worker, err := url.Parse(base)
@@ -104,10 +104,10 @@ func TestEveryVendorTellsWhatBecameOfItsTokens(t *testing.T) {
 				r.enqueue(everyVendorsJob("fine", class, fine, false))
 				r.enqueue(everyVendorsJob("lost", class, 1, true))
 				all := len(registry.All())
-				r.await("the receipts of tokens that are fine", func() bool { return r.receipts("fine") == ledger.Receipts{Arrived: fine * all} })
-				r.await("the receipts of others, which Meizu never tells of", func() bool { return r.receipts("lost") == ledger.Receipts{Failed: all - 1} })
-				r.noViolations()
-				r.fed(class)
+				r.await("the receipts of delivered tokens are applied", func() bool { return r.receipts("fine") == ledger.Receipts{Arrived: fine * all} })
+				r.await("the receipts of lost tokens, which Meizu does not send, are applied", func() bool { return r.receipts("lost") == ledger.Receipts{Failed: all - 1} })
+				r.checkNoViolations()
+				r.checkFeed(class)
 			})
 		}
 	}
@@ -131,16 +131,16 @@ func everyVendorsJob(id string, class push.Class, n int, lost bool) push.Job {
 	return j
 }
 
-// fed checks that the feed names the lost token of each vendor that tells of
-// them, once, and none that is fine.
-func (r *rig) fed(class push.Class) {
+// checkFeed checks that the feed has the lost token of each vendor with such receipts
+// once, and no other token of the job.
+func (r *rig) checkFeed(class push.Class) {
 	r.Helper()
 	var got, want []string
 	for _, e := range r.rdb.XRange(r.Context(), wire.InvalidStream, "-", "+").Val() {
 		if e.Values["job"] == "lost" {
 			got = append(got, e.Values["token"].(string))
 		} else if e.Values["token"] != "nobody" {
-			r.Errorf("%s: the feed has %v, want lost tokens alone", class, e.Values)
+			r.Errorf("%s: the feed has %v, want only lost tokens", class, e.Values)
 		}
 	}
 	for _, s := range registry.All() {

@@ -18,45 +18,46 @@ import (
 )
 
 const (
-	// keepFor bounds how long it is tried to keep a page while Redis is away:
-	// the vendor has it no more. keepAtEnd is the same once the worker stops.
-	listKeepFor   = 5 * time.Minute
-	listKeepAtEnd = 5 * time.Second
+	// listStoreFor bounds the attempts to store a page while Redis cannot be reached:
+	// the vendor no longer has it. listStoreAtEnd is the same after the worker got the
+	// signal to stop.
+	listStoreFor   = 5 * time.Minute
+	listStoreAtEnd = 5 * time.Second
 )
 
 // keep hands a page to the feed, and tries until it is there.
-func (p *Puller) keep(ctx context.Context, a *account.Account, got vendors.ListPage, since time.Time) error {
+func (p *Puller) store(ctx context.Context, a *account.Account, got vendors.ListPage, since time.Time) error {
 	found := p.found(a, got, since)
 	if len(found.Invalid) == 0 {
 		p.Log.Warn().Str("app", a.App).Str("vendor", a.Spec.Name).Int("tokens", len(got.Tokens)).
-			Msg("pulled tokens were left out: the configuration says that their code concerns no token")
+			Msg("pulled tokens are ignored: the configured action of their code is none")
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), listKeepFor)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), listStoreFor)
 	defer cancel()
 	go func() { // ends with ctx
 		select {
 		case <-p.Stopping:
-			coord.Sleep(ctx, listKeepAtEnd)
+			coord.Sleep(ctx, listStoreAtEnd)
 			cancel()
 		case <-ctx.Done():
 		}
 	}()
 	b := backoff.NewExponentialBackOff(
 		backoff.WithInitialInterval(50*time.Millisecond), backoff.WithMaxInterval(5*time.Second), backoff.WithMaxElapsedTime(0))
-	for told := false; ; told = true {
+	for logged := false; ; logged = true {
 		n, standing, err := p.Feed.Feed(ctx, found)
 		p.Meter.Invalid(a.App, a.Spec.Name, n, standing != ledger.Fed)
 		if err == nil {
 			return nil
 		}
-		if !told {
-			p.Log.Error().Err(err).Str("app", a.App).Str("vendor", a.Spec.Name).Msg("pulled tokens cannot be kept: waiting for redis")
+		if !logged {
+			p.Log.Error().Err(err).Str("app", a.App).Str("vendor", a.Spec.Name).Msg("store pulled tokens: waiting for redis")
 		}
 		coord.Sleep(ctx, b.NextBackOff())
 		if ctx.Err() != nil {
 			p.Meter.Lost(a.App, a.Spec.Name, len(got.Tokens))
-			return fmt.Errorf("keep %d tokens that the vendor's list has no more: %w", len(got.Tokens), err)
+			return fmt.Errorf("store pulled tokens: lost %d tokens that the vendor's list no longer has: %w", len(got.Tokens), err)
 		}
 	}
 }
@@ -77,13 +78,13 @@ func (p *Puller) found(a *account.Account, got vendors.ListPage, since time.Time
 	return f
 }
 
-// plan is when an account's list was last pulled to its end, and when it is due.
+// listPlan is when an account's list was last pulled to its end, and when it is due.
 type listPlan struct {
 	done, next time.Time
 	failures   int
 }
 
-// planFor is how long the plan of an app outlives its last pull.
+// listPlanFor is how long a plan is stored after the last pull.
 const listPlanFor = 30 * 24 * time.Hour
 
 func (p *Puller) schedule(ctx context.Context, a *account.Account) (listPlan, error) {
@@ -102,7 +103,7 @@ func (p *Puller) schedule(ctx context.Context, a *account.Account) (listPlan, er
 	return listPlan{done: at("done"), next: at("next"), failures: max(0, failures)}, nil
 }
 
-// plan notes when the list is due next, also while ctx ends.
+// plan stores when the list is due next, even if ctx has ended.
 func (p *Puller) plan(ctx context.Context, a *account.Account, s listPlan) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
@@ -115,7 +116,7 @@ func (p *Puller) plan(ctx context.Context, a *account.Account, s listPlan) error
 	pipe.HSet(ctx, key, "done", done, "next", s.next.UnixMilli(), "failures", s.failures)
 	pipe.Expire(ctx, key, listPlanFor)
 	if _, err := pipe.Exec(ctx); err != nil {
-		return fmt.Errorf("note when a list is due: %w", err)
+		return fmt.Errorf("store when a list is due: %w", err)
 	}
 	return nil
 }

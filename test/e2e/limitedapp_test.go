@@ -14,10 +14,10 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-// neighbours are two apps at one vendor, of which one has a low rate.
-func neighbours(t *testing.T, rate, concurrency int) *stage {
+// twoLimitedApps has two apps at one vendor, one of them with a low rate.
+func twoLimitedApps(t *testing.T, rate, concurrency int) *watchedRig {
 	t.Helper()
-	return newStage(t, strings.NewReplacer("worker: {", fmt.Sprintf("worker: {concurrency: %d, ", concurrency), "rate: 0", fmt.Sprintf("rate: %d", rate)).
+	return newWatchedRig(t, strings.NewReplacer("worker: {", fmt.Sprintf("worker: {concurrency: %d, ", concurrency), "rate: 0", fmt.Sprintf("rate: %d", rate)).
 		Replace(settings)+`  news:
     huawei: {client_id: "100002", client_secret: news-secret, base_url: "%SIM%", auth_url: "%SIM%/oauth2/v3/token", rate: 0}
 `, simulator.Options{Credentials: map[string][]simulator.Credential{
@@ -25,11 +25,12 @@ func neighbours(t *testing.T, rate, concurrency int) *stage {
 	}})
 }
 
-// TestALimitedAppHoldsNobodyUp has an app with a limit of 900 tokens a second and
-// a million of them, or as many as -flow allows, beside one without a limit.
+// TestALimitedAppHoldsNobodyUp has an app with a limit of 900 tokens a second and a
+// job of a million tokens, of which it sends as many as -flow allows, and an app
+// without a limit.
 func TestALimitedAppHoldsNobodyUp(t *testing.T) {
 	const rate, chunks = 900, 25
-	st := neighbours(t, rate, 64)
+	st := twoLimitedApps(t, rate, 64)
 	st.worker()
 	st.enqueueMany("large", 1_000_000)
 	st.await("the large job's first chunk", func() bool { return len(st.accepted()) > 0 })
@@ -40,16 +41,16 @@ func TestALimitedAppHoldsNobodyUp(t *testing.T) {
 	for i := range chunks * 1000 {
 		fmt.Fprintf(&b, "huawei,JQ%0128d\n", i)
 	}
-	asked := time.Now()
+	begin := time.Now()
 	if code, out := st.run(strings.NewReader(b.String()), "enqueue", "send", "--app", "news", "--targets", "-", "--title", "Hi", "--body", "there", "--id", "small"); code != 0 {
 		t.Fatalf("send: exit %d: %s", code, out)
 	}
 	queued := time.Now()
-	st.await("the small job", func() bool { return st.status("small").Pending == 0 })
+	st.await("the small job has ended", func() bool { return st.status("small").Pending == 0 })
 	took := time.Since(queued)
-	t.Logf("the other app's %d chunks took %.1f s, and %.1f s to be enqueued", chunks, took.Seconds(), queued.Sub(asked).Seconds())
+	t.Logf("the other app's %d chunks took %.1f s, and %.1f s to be enqueued", chunks, took.Seconds(), queued.Sub(begin).Seconds())
 	if took > 5*time.Second {
-		t.Errorf("the other app's %d chunks took %v, want 5s at most", chunks, took)
+		t.Errorf("the other app's %d chunks took %v, want at most 5s", chunks, took)
 	}
 
 	length := max(*flow, 10*time.Second)
@@ -59,24 +60,24 @@ func TestALimitedAppHoldsNobodyUp(t *testing.T) {
 	mean := float64(tokensIn(from, length, limited)) / length.Seconds() / rate
 	most := mostIn(time.Second, limited)
 	t.Logf("the app with the limit: mean %.3f of it over %v, at most %d tokens in any second", mean, length, most)
-	// A chunk more or less is 1,000 tokens of what is measured.
+	// The measured number of tokens may be off by one chunk, which has 1,000 tokens.
 	if want := 0.97 - 1000/length.Seconds()/rate; mean < want {
-		t.Errorf("mean %.3f of the limit, want %.3f", mean, want)
+		t.Errorf("mean %.3f of the limit, want at least %.3f", mean, want)
 	}
 	if most > rate+1000 {
-		t.Errorf("%d tokens within a second, want %d at most", most, rate+1000)
+		t.Errorf("%d tokens within a second, want at most %d", most, rate+1000)
 	}
 }
 
 // TestPackedAndSingleMessagesOfALimitedAppHoldNobodyUp has many messages of an app
-// with a limit, and times single messages of another.
+// with a limit, and measures the time of single messages of another app.
 func TestPackedAndSingleMessagesOfALimitedAppHoldNobodyUp(t *testing.T) {
 	for name, c := range map[string]struct{ rate, workers, jobs, together int }{
 		"40 packed chunks at 100 a second":       {100, 1, 40_000, 1000},
 		"15,000 single messages at 300 a second": {300, 2, 15_000, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			st := neighbours(t, c.rate, 8)
+			st := twoLimitedApps(t, c.rate, 8)
 			for range c.workers {
 				st.worker()
 			}
@@ -104,19 +105,19 @@ func TestPackedAndSingleMessagesOfALimitedAppHoldNobodyUp(t *testing.T) {
 			}
 			st.await("the first messages", func() bool { return len(st.accepted()) > 100 })
 			begin := time.Now()
-			st.await("each task having its place", func() bool {
+			st.await("each task has its time at the rate limit", func() bool {
 				return st.rdb.LLen(t.Context(), wire.PendingKey("huawei:normal")).Val() < 32
 			})
-			t.Logf("each task had its place after %.1f s", time.Since(begin).Seconds())
+			t.Logf("each task had its time at the rate limit after %.1f s", time.Since(begin).Seconds())
 			took := st.singles(*highs)
 			slices.Sort(took)
 			p99 := took[len(took)*99/100]
 			t.Logf("%d single messages of the other app: p50 %v, p99 %v, at most %v", len(took), took[len(took)/2], p99, took[len(took)-1])
 			if p99 > time.Second {
-				t.Errorf("p99 %v, want 1s at most", p99)
+				t.Errorf("p99 %v, want at most 1s", p99)
 			}
 			const length = 5 * time.Second
-			for range 3 { // a busy machine may be slower for once
+			for range 3 { // on a busy machine, a run may be slower
 				from := time.Now()
 				st.until(from.Add(length))
 				mean := float64(tokensIn(from, length, st.pick(isLimited))) / length.Seconds() / float64(c.rate)
@@ -125,17 +126,17 @@ func TestPackedAndSingleMessagesOfALimitedAppHoldNobodyUp(t *testing.T) {
 					return
 				}
 			}
-			t.Error("the app with the limit has less than 0.95 of it")
+			t.Error("the app with the limit used less than 0.95 of it")
 		})
 	}
 }
 
-// isLimited tells the requests of the app with the limit.
+// isLimited reports whether a request is of the app with the limit.
 func isLimited(s sent) bool { return strings.HasPrefix(s.first, "I") }
 
-// singles sends single messages of the other app, one after another, and answers
-// how long each took to the vendor.
-func (st *stage) singles(n int) []time.Duration {
+// singles sends single messages of the other app, one after another, and returns how
+// long each took to the vendor.
+func (st *watchedRig) singles(n int) []time.Duration {
 	st.Helper()
 	took := make([]time.Duration, n)
 	for i := range took {

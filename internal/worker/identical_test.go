@@ -12,10 +12,10 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/registry"
 )
 
-// Jobs with the same words to the same phones are several notifications, however
-// they are enqueued: a vendor that delivers one of two with the same idempotency
-// key, and answers both as a success, delivers them all.
-func TestJobsWithTheSameWordsAreNotSwallowed(t *testing.T) {
+// Jobs with the same message to the same phones are separate notifications, however
+// they are enqueued. The vendors here drop a notification with a known idempotency
+// key and answer success.
+func TestJobsWithTheSameMessageAreNotDropped(t *testing.T) {
 	t.Parallel()
 	for _, vendor := range []string{"harmony", "oppo", "vivo", "xiaomi"} {
 		for _, class := range []push.Class{push.Service, push.Marketing} {
@@ -62,7 +62,7 @@ func TestJobsWithTheSameWordsAreNotSwallowed(t *testing.T) {
 				}
 				v := r.sim.Report().Vendors[vendor]
 				if v.Swallowed != 0 || v.Accepted != int64(sent) {
-					t.Errorf("of %d notifications %d reached the phones, %d were swallowed", sent, v.Accepted, v.Swallowed)
+					t.Errorf("of %d notifications %d reached the phones, %d were dropped", sent, v.Accepted, v.Swallowed)
 				}
 				if n := r.sim.Count(vendor, tokens[0]); n != len(all) {
 					t.Errorf("a phone got %d notifications, want %d", n, len(all))

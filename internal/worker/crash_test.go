@@ -14,42 +14,42 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// A death says at which operation a worker dies, and how far that one gets. An
-// operation is one round trip to Redis, however many commands it carries, or one
-// call of a vendor.
-type death struct {
-	at  int // from 1; 0: it lives
-	how manner
+// A crash says at which operation a worker crashes, and how much of that operation
+// happens. An operation is one round trip to Redis, with any number of commands, or
+// one call of a vendor.
+type crash struct {
+	at  int // from 1; 0: it does not crash
+	how crashMode
 }
 
-type manner string
+type crashMode string
 
 const (
-	before  manner = "before"          // nothing of the operation reaches the other side
-	halfway manner = "halfway"         // the first half of a pipeline's commands is applied
-	after   manner = "its answer lost" // all of it is applied; the worker never learns of it
-	acked   manner = "before the acks" // everything is recorded, and no task acknowledged
+	before  crashMode = "before"            // nothing of the operation reaches the other side
+	halfway crashMode = "halfway"           // the first half of a pipeline's commands is applied
+	after   crashMode = "with a lost reply" // all of it is applied; the worker does not get the reply
+	acked   crashMode = "before the acks"   // everything is recorded, but no task is acknowledged
 )
 
-// mortal counts a worker's operations and kills it at one of them. A dead worker
-// does nothing more: each of its goroutines ends at its next operation.
-type mortal struct {
-	mu    sync.Mutex
-	death death
-	n     int   // operations so far
-	lives bool  // it is assembled; what it did before is not counted
-	pipes []int // of those, the ones with several commands
-	calls []int // and the calls of vendors
-	dead  bool
+// crashHook counts a worker's operations and crashes it at one of them. A crashed
+// worker does nothing more: each of its goroutines ends at its next operation.
+type crashHook struct {
+	mu      sync.Mutex
+	crash   crash
+	n       int   // operations so far
+	started bool  // operations before the start are not counted
+	pipes   []int // operations with several commands
+	calls   []int // operations that are calls of vendors
+	dead    bool
 }
 
-// step counts an operation with so many commands, 0 for a call of a vendor, and
-// says how it goes: "" for as ever.
-func (m *mortal) step(commands int) manner {
+// step counts an operation with this number of commands, 0 for a call of a vendor.
+// It returns how the worker crashes at it; "": it does not.
+func (m *crashHook) step(commands int) crashMode {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch {
-	case !m.lives:
+	case !m.started:
 		return ""
 	case m.dead:
 		runtime.Goexit()
@@ -61,31 +61,31 @@ func (m *mortal) step(commands int) manner {
 	case commands > 1:
 		m.pipes = append(m.pipes, m.n)
 	}
-	if m.n != m.death.at {
+	if m.n != m.crash.at {
 		return ""
 	}
 	m.dead = true
-	return m.death.how
+	return m.crash.how
 }
 
-func (m *mortal) begin() {
+func (m *crashHook) begin() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.lives = true
+	m.started = true
 }
 
-func (m *mortal) died() bool {
+func (m *crashHook) died() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.dead
 }
 
-// DialHook, ProcessHook and ProcessPipelineHook make it a hook of a Redis client.
-func (m *mortal) DialHook(next redis.DialHook) redis.DialHook {
+// DialHook, ProcessHook and ProcessPipelineHook implement redis.Hook.
+func (m *crashHook) DialHook(next redis.DialHook) redis.DialHook {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) { return next(ctx, network, addr) }
 }
 
-func (m *mortal) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+func (m *crashHook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
 		if greeting(cmd) {
 			return next(ctx, cmd)
@@ -102,7 +102,7 @@ func (m *mortal) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	}
 }
 
-func (m *mortal) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+func (m *crashHook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []redis.Cmder) error {
 		if slices.ContainsFunc(cmds, greeting) {
 			return next(ctx, cmds)
@@ -124,14 +124,14 @@ func (m *mortal) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proce
 	}
 }
 
-// greeting tells whether a command is the client's own, at the start of a connection.
+// greeting reports whether a command is one that the client sends when it connects.
 func greeting(cmd redis.Cmder) bool {
 	return slices.Contains([]string{"hello", "auth", "select", "client", "ping"}, cmd.Name())
 }
 
-// toVendors carries a worker's calls to the simulated vendors, without a network.
+// toVendors is a transport that calls the simulated vendors without a network.
 type toVendors struct {
-	*mortal
+	*crashHook
 	vendors http.Handler
 }
 
@@ -146,7 +146,7 @@ func (v toVendors) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	own := r.Clone(r.Context())
 	own.Body, own.RequestURI = io.NopCloser(bytes.NewReader(body)), r.URL.RequestURI()
-	own.Header = http.Header{} // as a network would bring the names
+	own.Header = http.Header{} // with canonical names, as after a network transfer
 	for name, values := range r.Header {
 		own.Header[http.CanonicalHeaderKey(name)] = values
 	}
