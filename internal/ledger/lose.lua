@@ -42,7 +42,8 @@ local function lose_hash(ledger, message, tokens)
   finish(ledger, message, state, now, keep, keep_at_least)
 end
 
-for _, ledger, message, tokens in each_job() do
+for i = 1, job_count do
+  local ledger, message, tokens = job_at(i)
   local is = kind(ledger)
   if is == 'string' then
     lose_single(ledger)
