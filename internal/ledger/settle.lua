@@ -1,5 +1,7 @@
 -- Records one step of a chunk, if nobody recorded another one since the run read
--- the chunk. Sent again after its reply was lost, it finds its own generation.
+-- the chunk. Sent again after its reply was lost, it finds its own generation. The
+-- ledger of a single job changes only when its token has its outcome: with it come
+-- the codes of this step, and those of earlier steps are not kept.
 --
 -- Uses: single, balance, feed
 -- KEYS
@@ -64,34 +66,19 @@ else
   end
 end
 
--- add_code(codes, code, n) counts a code in a single job's ledger. It may be there
--- as the beginning of a longer one.
-local function add_code(codes, code, n)
-  local from, to, mark = 1, 0
-  repeat
-    from, to = string.find(codes, ' ' .. code, to + 1, true)
-    mark = to and string.sub(codes, to + 1, to + 1)
-  until not from or mark == '' or mark == ' ' or mark == '='
-  if not from then return codes .. ' ' .. code .. (n == '1' and '' or '=' .. n) end
-  local before, after = string.sub(codes, 1, to), string.sub(codes, to + 1)
-  local have = string.match(after, '^=(%d+)')
-  if have then after = string.sub(after, #have + 2) end
-  return before .. '=' .. (tonumber(have or 1) + n) .. after
-end
-
 local first = 1 -- of the job's counts
 for i = 1, job_count do
   local ledger, message, form, outcome, counts = job_at(i)
   local last = first + counts - 1
   if form == 'single' then
     local letter, number, rest = single(ledger)
-    if letter == 'p' or letter == 'q' then
-      for c = first, last do rest = add_code(rest, count_at(c)) end
-      if outcome == '' then
-        redis.call('SET', ledger, '1' .. letter .. number .. rest, 'KEEPTTL')
-      else
-        redis.call('SET', ledger, '1' .. outcome .. now36 .. rest, 'EX', math.max(tonumber(number, 36), keep_single))
+    if outcome ~= '' and (letter == 'p' or letter == 'q') then
+      for c = first, last do
+        local code, n = count_at(c)
+        rest = rest .. ' ' .. code
+        if n ~= '1' then rest = rest .. '=' .. n end
       end
+      redis.call('SET', ledger, '1' .. outcome .. now36 .. rest, 'EX', math.max(tonumber(number, 36), keep_single))
     end
   elseif redis.call('EXISTS', ledger) == 1 then
     for c = first, last do redis.call('HINCRBY', ledger, count_at(c)) end

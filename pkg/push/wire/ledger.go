@@ -91,7 +91,9 @@ const LedgerVersion = 1
 //
 // where number, in base 36, is the keep time in seconds while the token is
 // pending, and afterwards the Unix second of its end; code is a ShortCode, and
-// receipt the first letter of a Receipt, each at most once.
+// receipt the first letter of a Receipt, each at most once. Codes are written
+// together with the outcome; an earlier version wrote them before it, too, so a
+// code may occur twice: then the counts are added.
 type Single struct {
 	Outcome Outcome
 	// Canceling: canceled while pending.
