@@ -38,11 +38,11 @@ var mayImport = map[string][]string{
 	},
 	"internal/worker": {
 		"internal/accesstoken", "internal/clock", "internal/config", "internal/coord", "internal/dispatch", "internal/feed", "internal/intake",
-		"internal/ledger", "internal/limit", "internal/metrics", "internal/queue", "internal/receipt", "internal/status", "internal/upload",
+		"internal/ledger", "internal/limit", "internal/metrics", "internal/queue", "internal/receipt", "internal/secret", "internal/status", "internal/upload",
 		"pkg/classify", "pkg/push", "pkg/push/wire", "pkg/retry", "pkg/vendors", "pkg/vendors/registry",
 	},
 	"internal/status":  {"internal/deadletter", "internal/ledger", "internal/limit", "internal/queue", "pkg/push", "pkg/push/wire"},
-	"internal/receipt": {"internal/coord", "internal/dispatch", "internal/ledger", "internal/logging", "pkg/classify", "pkg/push/wire", "pkg/vendors"},
+	"internal/receipt": {"internal/coord", "internal/dispatch", "internal/ledger", "internal/logging", "internal/secret", "pkg/classify", "pkg/push/wire", "pkg/vendors"},
 	"internal/clock":   {},
 	"internal/metrics": {"internal/dispatch", "internal/limit", "internal/status", "pkg/classify", "pkg/push/wire", "pkg/vendors"},
 	"internal/dispatch": {
@@ -63,6 +63,7 @@ var mayImport = map[string][]string{
 	"internal/buildinfo":      {},
 	"internal/healthcheck":    {},
 	"internal/preflight":      {},
+	"internal/secret":         {},
 	"internal/config":         {"pkg/classify", "pkg/push", "pkg/push/text", "pkg/vendors"}, // vendors are handed to it
 	"internal/simulator":      {},                                                           // a fake that shared our types would prove nothing
 	"internal/redistest":      {},

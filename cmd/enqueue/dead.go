@@ -12,6 +12,7 @@ import (
 
 	"github.com/postrider/postrider/internal/deadletter"
 	"github.com/postrider/postrider/pkg/push/text"
+	"github.com/postrider/postrider/pkg/push/wire"
 )
 
 func (a *app) dead() *cobra.Command {
@@ -30,9 +31,8 @@ all that is needed to send them again.`,
 }
 
 // letters connects and returns the dead letters with the filter that was asked for.
-func (a *app) letters(f *entryFlags) (*deadletter.Store, deadletter.Filter, error) {
-	from, err := f.check()
-	filter := deadletter.Filter{App: f.app, Vendor: f.vendor, Code: f.code, Job: f.job, Since: from}
+func (a *app) letters(f *entryFlags) (*deadletter.Store, wire.EntryFilter, error) {
+	filter, err := f.filter()
 	if err != nil {
 		return nil, filter, err
 	}
@@ -121,7 +121,7 @@ now; --expires says otherwise, for all that are replayed.`,
 	return c
 }
 
-func (a *app) replay(ctx context.Context, s *deadletter.Store, f deadletter.Filter, expires time.Time) error {
+func (a *app) replay(ctx context.Context, s *deadletter.Store, f wire.EntryFilter, expires time.Time) error {
 	sum, left, err := s.Replay(ctx, f, expires)
 	for _, l := range left {
 		text.Fprintf(a.err, "enqueue: dead letter %s of job %s stays: %s\n", l.ID, l.Job, l.Reason)
@@ -190,7 +190,7 @@ func (a *app) deadExport() *cobra.Command {
 }
 
 // exportTo writes a file, and tells what is in it.
-func (a *app) exportTo(ctx context.Context, s *deadletter.Store, f deadletter.Filter, file string) error {
+func (a *app) exportTo(ctx context.Context, s *deadletter.Store, f wire.EntryFilter, file string) error {
 	out, err := os.OpenFile(file, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600) //nolint:gosec // the user names the file
 	if err != nil {
 		return usage(err)
@@ -202,7 +202,7 @@ func (a *app) exportTo(ctx context.Context, s *deadletter.Store, f deadletter.Fi
 	return a.tellSum("exported", sum)
 }
 
-func export(ctx context.Context, s *deadletter.Store, f deadletter.Filter, w io.Writer) (deadletter.Sum, error) {
+func export(ctx context.Context, s *deadletter.Store, f wire.EntryFilter, w io.Writer) (deadletter.Sum, error) {
 	var sum deadletter.Sum
 	out := newLines(w)
 	err := s.Each(ctx, f, func(e *deadletter.Entry) error {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/postrider/postrider/internal/deadletter"
 	"github.com/postrider/postrider/pkg/push/text"
+	"github.com/postrider/postrider/pkg/push/wire"
 )
 
 // deadLine is a dead letter as list prints it: the fields of the stream.
@@ -52,7 +53,7 @@ func whole(e *deadletter.Entry) deadWhole {
 
 // listDead prints a line for each dead letter. The table is laid out anew every
 // so many lines, so that a long one is never held in memory.
-func (a *app) listDead(ctx context.Context, s *deadletter.Store, f deadletter.Filter) error {
+func (a *app) listDead(ctx context.Context, s *deadletter.Store, f wire.EntryFilter) error {
 	const together = 500
 	out, n := newLines(a.out), 0
 	w := tabwriter.NewWriter(out.b, 0, 0, 2, ' ', 0)

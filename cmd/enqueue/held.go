@@ -9,6 +9,7 @@ import (
 
 	"github.com/postrider/postrider/internal/feed"
 	"github.com/postrider/postrider/pkg/push/text"
+	"github.com/postrider/postrider/pkg/push/wire"
 )
 
 func (a *app) invalidHeld() *cobra.Command {
@@ -36,9 +37,8 @@ invalid. The ledgers stay as they are. Without a filter it discards all.`))
 }
 
 // held connects and returns the held entries with the filter that was asked for.
-func (a *app) held(f *entryFlags) (*feed.Held, feed.Filter, error) {
-	from, err := f.check()
-	filter := feed.Filter{App: f.app, Vendor: f.vendor, Code: f.code, Job: f.job, Since: from}
+func (a *app) held(f *entryFlags) (*feed.Held, wire.EntryFilter, error) {
+	filter, err := f.filter()
 	if err == nil {
 		err = a.connect()
 	}
@@ -70,7 +70,7 @@ func (a *app) heldList() *cobra.Command {
 
 // heldMove is the command that does one thing with held entries.
 func (a *app) heldMove(
-	name, short, done string, move func(*feed.Held, context.Context, feed.Filter) (int, error), long string,
+	name, short, done string, move func(*feed.Held, context.Context, wire.EntryFilter) (int, error), long string,
 ) *cobra.Command {
 	var f entryFlags
 	c := &cobra.Command{

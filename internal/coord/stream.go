@@ -114,7 +114,36 @@ func (r *StreamReader) drop(ctx context.Context, which func(redis.XInfoConsumer)
 	}
 }
 
-// Rest waits for a while, or until ctx ends.
+// EachPage hands the entries of a stream to do, the oldest first and a page at a
+// time, from the id first on; entries that are added meanwhile are left out. It
+// ends at the first error of do, and returns that as it is.
+func EachPage(ctx context.Context, rdb redis.UniversalClient, stream, first string, page int64, do func([]redis.XMessage) error) error {
+	last, err := rdb.XRevRangeN(ctx, stream, "+", "-", 1).Result()
+	if err != nil {
+		return fmt.Errorf("read %s: %w", stream, err)
+	}
+	if len(last) == 0 {
+		return nil
+	}
+	for {
+		all, err := rdb.XRangeN(ctx, stream, first, last[0].ID, page).Result()
+		if err != nil {
+			return fmt.Errorf("read %s: %w", stream, err)
+		}
+		if len(all) == 0 {
+			return nil
+		}
+		if err := do(all); err != nil {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		first = "(" + all[len(all)-1].ID
+	}
+}
+
+// Sleep waits for d, or until ctx ends.
 func Sleep(ctx context.Context, d time.Duration) {
 	t := time.NewTimer(d)
 	defer t.Stop()

@@ -37,7 +37,7 @@ type Left struct{ ID, Job, Reason string }
 // Each entry is moved in one step: replaying again, or twice at once, after
 // whatever interruption, sends each token once. What it counts is right also
 // beside an error.
-func (s *Store) Replay(ctx context.Context, f Filter, expires time.Time) (Sum, []Left, error) {
+func (s *Store) Replay(ctx context.Context, f wire.EntryFilter, expires time.Time) (Sum, []Left, error) {
 	var sum Sum
 	var left []Left
 	name := coord.CallKey(wire.DeadStream)

@@ -129,7 +129,7 @@ func TestReplayGivesAnExpiredEntryAsLongToLiveAsItHad(t *testing.T) {
 			r := newRig(t)
 			r.store.Now = func() time.Time { return now }
 			r.letter(map[string]string{"start": c.start, "expires": c.expires})
-			sum, left, err := r.store.Replay(t.Context(), deadletter.Filter{}, c.flag)
+			sum, left, err := r.store.Replay(t.Context(), wire.EntryFilter{}, c.flag)
 			if err != nil || sum.Tokens != 2 || len(left) > 0 {
 				t.Fatalf("got %+v, %v, %v", sum, left, err)
 			}
@@ -227,14 +227,14 @@ func TestWhatCannotBeReplayedStaysAndSaysWhy(t *testing.T) {
 			id := r.letter(c.letter)
 			r.letter(map[string]string{"job": "good"})
 			before := r.rdb.Dump(t.Context(), wire.JobKey("a")).Val()
-			sum, left, err := r.store.Replay(t.Context(), deadletter.Filter{}, time.Time{})
+			sum, left, err := r.store.Replay(t.Context(), wire.EntryFilter{}, time.Time{})
 			if err != nil || sum.Entries != 1 {
 				t.Errorf("got %+v, %v, want the good one replayed", sum, err)
 			}
 			if len(left) != 1 || left[0].ID != id || left[0].Reason != c.want {
 				t.Errorf("%v stay, want %s: %s", left, id, c.want)
 			}
-			if all := r.all(deadletter.Filter{}); len(all) != 1 || all[0].ID != id {
+			if all := r.all(wire.EntryFilter{}); len(all) != 1 || all[0].ID != id {
 				t.Errorf("the stream has %v, want %s", all, id)
 			}
 			if after := r.rdb.Dump(t.Context(), wire.JobKey("a")).Val(); after != before {
@@ -304,7 +304,7 @@ func TestTwentyFiveThousandEntriesAreReplayedInSeconds(t *testing.T) {
 	const n = 25000
 	r.dieMany(n)
 	start := time.Now()
-	if got := len(r.all(deadletter.Filter{})); got != n {
+	if got := len(r.all(wire.EntryFilter{})); got != n {
 		t.Errorf("%d entries, want %d", got, n)
 	}
 	if got := r.replay(); got != (deadletter.Sum{Entries: n, Tokens: n}) {
@@ -330,7 +330,7 @@ func TestTwoReplaysAtOnceSendEachTokenOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range sums {
 		wg.Go(func() {
-			sum, left, err := r.store.Replay(t.Context(), deadletter.Filter{}, time.Time{})
+			sum, left, err := r.store.Replay(t.Context(), wire.EntryFilter{}, time.Time{})
 			if err != nil || len(left) > 0 {
 				t.Errorf("%v stay, %v, want nothing", left, err)
 			}
@@ -361,7 +361,7 @@ func TestAnInterruptedReplayGoesOnWhereItWas(t *testing.T) {
 		}
 		return time.Now()
 	}
-	sum, _, err := r.store.Replay(ctx, deadletter.Filter{}, time.Time{})
+	sum, _, err := r.store.Replay(ctx, wire.EntryFilter{}, time.Time{})
 	if !errors.Is(err, context.Canceled) || sum.Tokens < 300 || sum.Tokens > 400 {
 		t.Fatalf("got %+v, %v, want it canceled after some 300", sum, err)
 	}
@@ -404,7 +404,7 @@ func TestAnAnswerThatIsLostSendsNothingTwice(t *testing.T) {
 	defer broken.Close()
 	broken.AddHook(&cut{left: 3})
 	s := &deadletter.Store{Redis: broken}
-	if _, _, err := s.Replay(t.Context(), deadletter.Filter{}, time.Time{}); err == nil {
+	if _, _, err := s.Replay(t.Context(), wire.EntryFilter{}, time.Time{}); err == nil {
 		t.Fatal("the broken connection is not told")
 	}
 	r.replay()

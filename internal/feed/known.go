@@ -66,14 +66,10 @@ func (g *Gone) Dead(ctx context.Context, app, vendor string, entries []wire.Entr
 
 // some tells whether there is any mark, at most goneFor ago.
 func (g *Gone) some(ctx context.Context, key string) (bool, error) {
-	now := time.Now
-	if g.Now != nil {
-		now = g.Now
-	}
 	g.mu.Lock()
 	k := g.known[key]
 	g.mu.Unlock()
-	if now().Before(k.until) {
+	if g.now().Before(k.until) {
 		return k.any, nil
 	}
 	n, err := g.Redis.Exists(ctx, key).Result()
@@ -86,13 +82,20 @@ func (g *Gone) some(ctx context.Context, key string) (bool, error) {
 		g.known = map[string]known{}
 	}
 	if len(g.known) >= maxKnown { // tasks may name any app
-		maps.DeleteFunc(g.known, func(_ string, k known) bool { return !now().Before(k.until) })
+		maps.DeleteFunc(g.known, func(_ string, k known) bool { return !g.now().Before(k.until) })
 	}
 	if len(g.known) >= maxKnown {
 		return n > 0, nil
 	}
-	g.known[key] = known{any: n > 0, until: now().Add(goneFor)}
+	g.known[key] = known{any: n > 0, until: g.now().Add(goneFor)}
 	return n > 0, nil
+}
+
+func (g *Gone) now() time.Time {
+	if g.Now == nil {
+		return time.Now()
+	}
+	return g.Now()
 }
 
 // marksOf are the marks of all tokens, in one piece of memory.

@@ -3,7 +3,6 @@ package feed
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -24,75 +23,28 @@ type Held struct {
 	Keep time.Duration
 }
 
-// Filter chooses entries. An empty field chooses all.
-type Filter struct {
-	App, Vendor, Job string
-	// Code is "vendor/level/code", or only what the vendor says.
-	Code string
-	// Since leaves out what was held before it, by Redis' clock.
-	Since time.Time
-}
-
-func (f *Filter) matches(e *Entry) bool {
-	return (f.App == "" || f.App == e.App) &&
-		(f.Vendor == "" || f.Vendor == e.Vendor) &&
-		(f.Job == "" || f.Job == e.Job) &&
-		(f.Code == "" || f.Code == e.Code || f.Code == e.number())
-}
-
-// number is the code as the vendor says it: what follows vendor and level.
-func (e *Entry) number() string {
-	if parts := strings.SplitN(e.Code, "/", 3); len(parts) == 3 {
-		return parts[2]
-	}
-	return ""
-}
-
 // Each hands the chosen entries to do, the oldest first and in groups that are
 // never empty; what is held meanwhile is left out. It ends at the first error
 // of do, and returns that as it is.
-func (h *Held) Each(ctx context.Context, f Filter, do func([]Entry) error) error {
-	end, err := h.Redis.XRevRangeN(ctx, wire.HeldStream, "+", "-", 1).Result()
-	if err != nil {
-		return fmt.Errorf("read held entries: %w", err)
-	}
-	if len(end) == 0 {
-		return nil
-	}
-	for from := fromTime(f.Since); ; {
-		raw, err := h.Redis.XRangeN(ctx, wire.HeldStream, from, end[0].ID, perMove).Result()
-		if err != nil {
-			return fmt.Errorf("read held entries: %w", err)
-		}
-		if len(raw) == 0 {
-			return nil
-		}
-		from = "(" + raw[len(raw)-1].ID
-		if all := f.choose(raw); len(all) > 0 {
-			if err := do(all); err != nil {
-				return err
+func (h *Held) Each(ctx context.Context, f wire.EntryFilter, do func([]Entry) error) error {
+	return coord.EachPage(ctx, h.Redis, wire.HeldStream, f.First(), perMove, func(raw []redis.XMessage) error {
+		all := make([]Entry, 0, len(raw))
+		for _, m := range raw {
+			if e := decode(m); f.Matches(e.App, e.Vendor, e.Job, e.Code) {
+				all = append(all, e)
 			}
 		}
-		if err := ctx.Err(); err != nil {
-			return err
+		if len(all) == 0 {
+			return nil
 		}
-	}
-}
-
-func (f *Filter) choose(raw []redis.XMessage) []Entry {
-	all := make([]Entry, 0, len(raw))
-	for _, m := range raw {
-		if e := decode(m); f.matches(&e) {
-			all = append(all, e)
-		}
-	}
-	return all
+		return do(all)
+	})
 }
 
 // Confirm moves the chosen entries into the feed, in their order. Each is moved
 // in one step: confirming again, or twice at once, after whatever interruption,
 // feeds each once. The count is right also beside an error.
-func (h *Held) Confirm(ctx context.Context, f Filter) (int, error) {
+func (h *Held) Confirm(ctx context.Context, f wire.EntryFilter) (int, error) {
 	call := coord.CallKey(wire.HeldStream)
 	return h.move(ctx, f, "confirm", func(ctx context.Context, all []Entry) ([]bool, error) {
 		calls := make([]*lua.Call, len(all))
@@ -111,7 +63,7 @@ func (h *Held) Confirm(ctx context.Context, f Filter) (int, error) {
 
 func (h *Held) confirmCall(call string, e *Entry) *lua.Call {
 	mark, at := "", int64(0)
-	if t, err := time.Parse(time.RFC3339, e.At); err == nil && e.Action == actionDelete {
+	if t, err := time.Parse(time.RFC3339, e.At); err == nil && e.Action == wire.ActionDelete {
 		mark, at = wire.Mark(e.Token), t.UnixMilli()
 	}
 	return confirmScript.Call().
@@ -125,12 +77,9 @@ func (h *Held) confirmCall(call string, e *Entry) *lua.Call {
 		Arg("keep", int64(h.Keep/time.Second))
 }
 
-// actionDelete is the action of tokens that are dead for good.
-const actionDelete = "delete"
-
 // Discard deletes the chosen entries: their tokens are as good as before. The
 // count is right also beside an error.
-func (h *Held) Discard(ctx context.Context, f Filter) (int, error) {
+func (h *Held) Discard(ctx context.Context, f wire.EntryFilter) (int, error) {
 	call := coord.CallKey(wire.HeldStream)
 	return h.move(ctx, f, "discard", func(ctx context.Context, all []Entry) ([]bool, error) {
 		ids := make([]string, len(all))
@@ -143,7 +92,7 @@ func (h *Held) Discard(ctx context.Context, f Filter) (int, error) {
 
 // move does something with the chosen entries, that answers of each whether this
 // call did it, and counts those.
-func (h *Held) move(ctx context.Context, f Filter, what string, do func(context.Context, []Entry) ([]bool, error)) (int, error) {
+func (h *Held) move(ctx context.Context, f wire.EntryFilter, what string, do func(context.Context, []Entry) ([]bool, error)) (int, error) {
 	n := 0
 	err := h.Each(ctx, f, func(all []Entry) error {
 		// What was begun is finished, so that the count is right.

@@ -47,7 +47,7 @@ func TestConfirmedEntriesEnterTheFeedAsTheyAre(t *testing.T) {
 	hold(t, rdb, "t2", "action", "replace", "replacement", "t9")
 	want := rdb.XRange(t.Context(), wire.HeldStream, "-", "+").Val()
 	for _, count := range []int{2, 0} {
-		if n, err := held.Confirm(t.Context(), feed.Filter{}); n != count || err != nil {
+		if n, err := held.Confirm(t.Context(), wire.EntryFilter{}); n != count || err != nil {
 			t.Errorf("confirmed %d, %v, want %d", n, err, count)
 		}
 	}
@@ -77,7 +77,7 @@ func TestDiscardedEntriesAreGone(t *testing.T) {
 		hold(t, rdb, fmt.Sprint("t", i))
 	}
 	for _, count := range []int{450, 0} {
-		if n, err := held.Discard(t.Context(), feed.Filter{}); n != count || err != nil {
+		if n, err := held.Discard(t.Context(), wire.EntryFilter{}); n != count || err != nil {
 			t.Errorf("discarded %d, %v, want %d", n, err, count)
 		}
 	}
@@ -100,22 +100,22 @@ func TestHeldFilters(t *testing.T) {
 		}
 	}
 	for name, c := range map[string]struct {
-		feed.Filter
+		wire.EntryFilter
 		want []string
 	}{
-		"all":                   {feed.Filter{}, []string{"t0", "t1", "t2"}},
-		"an app's":              {feed.Filter{App: "shop"}, []string{"t0", "t1"}},
-		"a vendor's":            {feed.Filter{Vendor: "oppo"}, []string{"t1", "t2"}},
-		"a job's":               {feed.Filter{Job: "a"}, []string{"t0"}},
-		"a whole code's":        {feed.Filter{Code: "oppo/token/10000"}, []string{"t1"}},
-		"a vendor's own code's": {feed.Filter{Code: "80300007"}, []string{"t0"}},
-		"a code with a slash":   {feed.Filter{Code: "save/1"}, []string{"t2"}},
-		"later ones":            {feed.Filter{Since: time.UnixMilli(2000)}, []string{"t1", "t2"}},
-		"nobody's":              {feed.Filter{App: "shop", Job: "c"}, nil},
+		"all":                   {wire.EntryFilter{}, []string{"t0", "t1", "t2"}},
+		"an app's":              {wire.EntryFilter{App: "shop"}, []string{"t0", "t1"}},
+		"a vendor's":            {wire.EntryFilter{Vendor: "oppo"}, []string{"t1", "t2"}},
+		"a job's":               {wire.EntryFilter{Job: "a"}, []string{"t0"}},
+		"a whole code's":        {wire.EntryFilter{Code: "oppo/token/10000"}, []string{"t1"}},
+		"a vendor's own code's": {wire.EntryFilter{Code: "80300007"}, []string{"t0"}},
+		"a code with a slash":   {wire.EntryFilter{Code: "save/1"}, []string{"t2"}},
+		"later ones":            {wire.EntryFilter{Since: time.UnixMilli(2000)}, []string{"t1", "t2"}},
+		"nobody's":              {wire.EntryFilter{App: "shop", Job: "c"}, nil},
 	} {
 		var got []string
 		held := feed.Held{Redis: rdb}
-		if err := held.Each(t.Context(), c.Filter, collect(&got)); err != nil || !slices.Equal(got, c.want) {
+		if err := held.Each(t.Context(), c.EntryFilter, collect(&got)); err != nil || !slices.Equal(got, c.want) {
 			t.Errorf("%s: got %q, %v, want %q", name, got, err, c.want)
 		}
 	}
@@ -158,7 +158,7 @@ func TestAnInterruptedConfirmIsRunAgainAndFeedsEachOnce(t *testing.T) {
 	defer other.Close()
 	other.AddHook(&cutter{left: 2, cut: cancel})
 	held := feed.Held{Redis: other, Keep: time.Hour}
-	first, err := held.Confirm(ctx, feed.Filter{})
+	first, err := held.Confirm(ctx, wire.EntryFilter{})
 	if !errors.Is(err, context.Canceled) || first == 0 || first == all || first != len(tokens(t, rdb, wire.InvalidStream)) {
 		t.Fatalf("confirmed %d, %v, want a true part of them", first, err)
 	}
@@ -168,7 +168,7 @@ func TestAnInterruptedConfirmIsRunAgainAndFeedsEachOnce(t *testing.T) {
 	for i := range counts {
 		wg.Go(func() {
 			var err error
-			if counts[i], err = held.Confirm(t.Context(), feed.Filter{}); err != nil {
+			if counts[i], err = held.Confirm(t.Context(), wire.EntryFilter{}); err != nil {
 				t.Error(err)
 			}
 		})

@@ -20,8 +20,8 @@ func TestConfirmAndDiscardCountRightWhenAnswersAreLost(t *testing.T) {
 		do  func() (int, error)
 		fed int
 	}{
-		"confirm": {func() (int, error) { return h.Confirm(t.Context(), feed.Filter{}) }, 5},
-		"discard": {func() (int, error) { return h.Discard(t.Context(), feed.Filter{}) }, 0},
+		"confirm": {func() (int, error) { return h.Confirm(t.Context(), wire.EntryFilter{}) }, 5},
+		"discard": {func() (int, error) { return h.Discard(t.Context(), wire.EntryFilter{}) }, 0},
 	} {
 		for n := 0; ; n++ { // 0: none is lost, and Redis has the scripts from then on
 			direct.FlushDB(t.Context())

@@ -113,7 +113,7 @@ func (s *Stream) work(ctx context.Context, in *coord.StreamReader, all []redis.X
 // makes, so that it is the same whoever reads it.
 func readEntry(m redis.XMessage) *given {
 	g := &given{id: m.ID}
-	text, ok := m.Values["job"].(string)
+	text, ok := m.Values[wire.IntakeJob].(string)
 	if !ok {
 		g.err = errors.New(`the entry has no field "job": write XADD ` + wire.IntakeStream + ` * job '<json>'`)
 		return g
@@ -179,13 +179,13 @@ func (g *given) refuse(ctx context.Context, p redis.Pipeliner) {
 		c.Eval(ctx, p) // p is a transaction
 	}
 	if g.err != nil {
-		call(g.id, [][]any{{"id", g.id, "job", g.name, "reason", g.err.Error()}})
+		call(g.id, [][]any{wire.RefusedEntry{ID: g.id, Job: g.name, Reason: g.err.Error()}.Words()})
 		return
 	}
 	for i, part := range slices.Collect(slices.Chunk(g.tokens, refusedPerStep)) {
 		answers := make([][]any, len(part))
 		for k, t := range part {
-			answers[k] = []any{"id", g.id, "job", g.name, "reason", t.Reason, "position", t.Position, "vendor", t.Vendor}
+			answers[k] = wire.RefusedEntry{ID: g.id, Job: g.name, Reason: t.Reason, Position: t.Position, Vendor: t.Vendor}.Words()
 		}
 		call(fmt.Sprintf("%s.%d", g.id, i), answers)
 	}

@@ -17,10 +17,6 @@ type InvalidToken struct {
 	At time.Time
 }
 
-// actionDelete is the action of tokens that are dead for good: they are marked,
-// so that no job that was enqueued before is sent to them.
-const actionDelete = "delete"
-
 // Guard says when a vendor's verdicts are no longer believed: when of the
 // tokens that it answered for in the last ten minutes, Min at least, more than
 // Ratio were invalid. Then entries are held instead of fed.
@@ -49,16 +45,13 @@ func (t InvalidToken) addTo(c *lua.Call, now time.Time) (words []any) {
 	if at.IsZero() {
 		at = now
 	}
-	if t.Action == actionDelete {
+	if t.Action == wire.ActionDelete {
 		mark = wire.Mark(t.Token)
 	}
-	w := []any{
-		"app", t.App, "vendor", t.Vendor, "token", t.Token, "code", t.Code, "reason", t.Reason,
-		"job", t.Job, "at", stamp(at), "action", t.Action,
-	}
-	if t.Replacement != "" {
-		w = append(w, "replacement", t.Replacement)
-	}
-	c.Arg("mark", mark).Arg("at", at.UnixMilli()).Arg("words", len(w))
-	return w
+	words = wire.InvalidEntry{
+		App: t.App, Vendor: t.Vendor, Token: t.Token, Code: t.Code, Reason: t.Reason, Job: t.Job, At: stamp(at),
+		Action: t.Action, Replacement: t.Replacement,
+	}.Words()
+	c.Arg("mark", mark).Arg("at", at.UnixMilli()).Arg("words", len(words))
+	return words
 }

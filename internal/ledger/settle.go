@@ -184,13 +184,9 @@ func (j JobStep) outcome() wire.Outcome {
 func stamp(at time.Time) string { return at.UTC().Format("2006-01-02T15:04:05.000Z07:00") }
 
 func (d DeadLetter) words(at string) []any {
-	words := []any{
-		"v", wire.DeadVersion, "app", d.App, "vendor", d.Vendor, "job", d.Job, "code", d.Code, "reason", string(d.Reason),
-		"detail", d.Detail, "class", d.Class, "attempts", d.Attempts, "at", at, "tokens", d.Tokens, "message", d.Message,
-		"priority", d.Priority, "delivery", d.Delivery, "start", d.Start, "expires", d.Expires,
-	}
-	if d.Key != "" {
-		words = append(words, "key", d.Key)
-	}
-	return words
+	return wire.DeadEntry{
+		App: d.App, Vendor: d.Vendor, Job: d.Job, Code: d.Code, Class: d.Class, Reason: d.Reason, Detail: d.Detail,
+		Attempts: d.Attempts, At: at, Tokens: d.Tokens, Message: d.Message, Priority: d.Priority, Delivery: d.Delivery,
+		Key: d.Key, Start: d.Start, Expires: d.Expires,
+	}.Words()
 }

@@ -55,6 +55,13 @@ func (s Hasten) App(ctx context.Context, lane, app string) error {
 	return nil
 }
 
+func (s Hasten) now() time.Time {
+	if s.Now == nil {
+		return time.Now()
+	}
+	return s.Now()
+}
+
 // waiting says which tasks are made due: those whose id has the pattern and whose
 // header matches.
 type waiting struct {
@@ -97,13 +104,9 @@ func (s Hasten) task(ctx context.Context, w waiting, lane, set, id string) error
 	if h, ok := header(msg); !ok || !w.match(h) {
 		return nil
 	}
-	now := time.Now
-	if s.Now != nil {
-		now = s.Now
-	}
 	return hastenScript.Call().
 		Key("waiting", set).Key("task", wire.TaskKey(lane, id)).Key("list", wire.PendingKey(lane)).
-		Arg("id", id).Arg("nanos", now().UnixNano()).
+		Arg("id", id).Arg("nanos", s.now().UnixNano()).
 		Run(ctx, s.Redis).Err()
 }
 

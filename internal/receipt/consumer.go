@@ -66,7 +66,7 @@ func (c *Consumer) work(ctx context.Context, in *coord.StreamReader, all []redis
 	for _, m := range all {
 		e, err := readEntry(m)
 		switch {
-		case errors.Is(err, errNewer):
+		case errors.Is(err, wire.ErrNewer):
 			continue // it comes again, perhaps to a worker that can read it
 		case err != nil:
 			c.Log.Error().Err(err).Str("entry", m.ID).Msg("an unreadable entry of the receipts was dropped")

@@ -2,8 +2,6 @@ package receipt
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
 	"errors"
 	"io"
 	"net/http"
@@ -12,6 +10,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/postrider/postrider/internal/logging"
+	"github.com/postrider/postrider/internal/secret"
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
@@ -101,7 +100,7 @@ func (h *Handler) call(w http.ResponseWriter, r *http.Request, a *Account) (*ven
 func (h *Handler) take(r *http.Request, a *Account, c *vendors.ReceiptCall) int {
 	how := a.Spec.Receipts
 	signed := how.Verify != nil && how.Verify(c)
-	if !signed && !same(r.PathValue("secret"), a.Secret.Reveal()) || how.Ours != nil && !how.Ours(c) {
+	if !signed && !secret.Equal(r.PathValue("secret"), a.Secret.Reveal()) || how.Ours != nil && !how.Ours(c) {
 		h.refused(a, unproven, nil)
 		return http.StatusForbidden
 	}
@@ -144,9 +143,3 @@ func (h *Handler) refused(a *Account, reason string, err error) {
 }
 
 func refuse(w http.ResponseWriter, status int) { http.Error(w, http.StatusText(status), status) }
-
-// same compares in a time that tells nothing of either.
-func same(a, b string) bool {
-	x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b))
-	return subtle.ConstantTimeCompare(x[:], y[:]) == 1
-}

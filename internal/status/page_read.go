@@ -143,8 +143,8 @@ func (h *Page) held(ctx context.Context) (Tally, error) {
 	}
 	t := Tally{Total: total}
 	for _, m := range raw {
-		text := func(field string) string { s, _ := m.Values[field].(string); return s }
-		t.add(TallyRow{App: text("app"), Vendor: text("vendor"), Code: text("code")}, 1)
+		e := wire.DecodeInvalidEntry(m.Values)
+		t.add(TallyRow{App: e.App, Vendor: e.Vendor, Code: e.Code}, 1)
 	}
 	t.sort()
 	return t, nil

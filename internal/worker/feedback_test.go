@@ -67,7 +67,7 @@ func TestAWorkerHoldsMassInvalidationAndTellsTheWebhookOnceItIsConfirmed(t *test
 		t.Errorf("%d alarms, want one, and %d entries were told, want none:\n%s", n, hook.count(), r.log.String())
 	}
 	held := feed.Held{Redis: r.rdb, Keep: cfg.Ledger.Keep}
-	if n, err := held.Confirm(t.Context(), feed.Filter{App: "shop"}); n != 60 || err != nil {
+	if n, err := held.Confirm(t.Context(), wire.EntryFilter{App: "shop"}); n != 60 || err != nil {
 		t.Errorf("confirmed %d, %v", n, err)
 	}
 	r.eventually("the webhook is told", func() bool { return hook.count() == 60 })

@@ -127,7 +127,7 @@ func readsStored(t *testing.T, file string) {
 		}
 	}
 	var letters []deadletter.Entry
-	r.must((&deadletter.Store{Redis: r.rdb}).Each(t.Context(), deadletter.Filter{}, func(e *deadletter.Entry) error {
+	r.must((&deadletter.Store{Redis: r.rdb}).Each(t.Context(), wire.EntryFilter{}, func(e *deadletter.Entry) error {
 		letters = append(letters, *e)
 		return nil
 	}))
