@@ -33,7 +33,7 @@ const buriedAtOnce = 32
 // them in time. What is left of their tokens becomes dead letters with the
 // task's reason, but for those whose job was canceled or has expired. Chunks
 // that cannot be read stay where they are.
-func (d *Dispatcher) Bury(ctx context.Context, lane string, all []queue.Corpse) error {
+func (d *Dispatcher) Bury(ctx context.Context, lane string, all []queue.Archived) error {
 	headers, refs, corpses := make([]wire.Header, 0, len(all)), make([]string, 0, len(all)), all[:0:0]
 	for _, c := range all {
 		if h, err := wire.DecodeHeader(c.Payload); err == nil {
@@ -68,7 +68,7 @@ func (d *Dispatcher) Bury(ctx context.Context, lane string, all []queue.Corpse) 
 	return errors.Join(errs...)
 }
 
-func (d *Dispatcher) buryTask(ctx context.Context, lane string, h wire.Header, t queue.Corpse) error {
+func (d *Dispatcher) buryTask(ctx context.Context, lane string, h wire.Header, t queue.Archived) error {
 	open, err := d.Book.Load(ctx, h)
 	var corrupt *ledger.CorruptError
 	switch {

@@ -75,7 +75,7 @@ type Finder struct {
 	// End ends what is not to be sent any more of work whose task is there.
 	End func(ctx context.Context, lane string, l Lost) error
 	// Bury ends what archived tasks still carry that asynq has trimmed.
-	Bury func(ctx context.Context, lane string, all []Corpse) error
+	Bury func(ctx context.Context, lane string, all []Archived) error
 	// Adopt adds the work of a task to the index; nil: no task is looked for that is
 	// not in it.
 	Adopt func(ctx context.Context, lane string, t Task) error

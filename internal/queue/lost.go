@@ -174,7 +174,7 @@ func (f *Finder) trimmed(ctx context.Context, lane string, all []Lost) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	dead, err := corpses(ctx, f.Redis, lane, ids)
+	dead, err := readArchived(ctx, f.Redis, lane, ids)
 	if err == nil {
 		err = f.Bury(ctx, lane, dead)
 	}

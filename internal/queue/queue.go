@@ -80,7 +80,7 @@ type Config struct {
 	// tells whether the task is still the caller's to run again.
 	Fence func(ctx context.Context, t Task, ours func(context.Context) (bool, error)) error
 	// Bury ends what archived tasks still carry; most carry nothing.
-	Bury func(ctx context.Context, lane string, all []Corpse) error
+	Bury func(ctx context.Context, lane string, all []Archived) error
 	// Lost, End, Adopt, Recovered, Producers and Passed are what a Finder needs.
 	Lost      func(ctx context.Context, lane string, l Lost) (*wire.Task, error)
 	End       func(ctx context.Context, lane string, l Lost) error

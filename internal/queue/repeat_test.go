@@ -36,7 +36,7 @@ func TestATurnWhoseReplyWasLostIsUsed(t *testing.T) {
 	lost(t, func(n int, direct, flaky *redis.Client) {
 		archive(t, direct, "task", time.Now())
 		buried := 0
-		s := &sweeper{rdb: flaky, every: sweepEvery, lanes: []string{"huawei:bulk"}, swept: map[string]int64{}, bury: func(context.Context, string, []Corpse) error {
+		s := &sweeper{rdb: flaky, every: sweepEvery, lanes: []string{"huawei:bulk"}, swept: map[string]int64{}, bury: func(context.Context, string, []Archived) error {
 			buried++
 			return nil
 		}}

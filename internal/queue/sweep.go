@@ -26,8 +26,8 @@ const (
 	sweepKey = "postrider:sweep"
 )
 
-// Corpse is a task that lies in asynq's archive.
-type Corpse struct {
+// Archived is a task in asynq's archive.
+type Archived struct {
 	Task
 	// Reason is DeadPoison or DeadArchived.
 	Reason wire.DeadReason
@@ -43,7 +43,7 @@ type sweeper struct {
 	rdb   redis.UniversalClient
 	every time.Duration // how often one of the workers sweeps
 	lanes []string
-	bury  func(ctx context.Context, lane string, all []Corpse) error
+	bury  func(ctx context.Context, lane string, all []Archived) error
 	// swept is until when each lane was looked at: a Unix second.
 	swept map[string]int64
 }
@@ -82,7 +82,7 @@ func (s *sweeper) lane(ctx context.Context, lane string) error {
 		for i, z := range page {
 			ids[i], _ = z.Member.(string)
 		}
-		all, err := corpses(ctx, s.rdb, lane, ids)
+		all, err := readArchived(ctx, s.rdb, lane, ids)
 		if err != nil {
 			return errors.Join(append(errs, err)...)
 		}
@@ -96,8 +96,8 @@ func (s *sweeper) lane(ctx context.Context, lane string) error {
 	}
 }
 
-// corpses reads archived tasks.
-func corpses(ctx context.Context, rdb redis.UniversalClient, lane string, ids []string) ([]Corpse, error) {
+// readArchived reads tasks in the archive.
+func readArchived(ctx context.Context, rdb redis.UniversalClient, lane string, ids []string) ([]Archived, error) {
 	cmds := make([]*redis.SliceCmd, len(ids))
 	_, err := rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, id := range ids {
@@ -108,7 +108,7 @@ func corpses(ctx context.Context, rdb redis.UniversalClient, lane string, ids []
 	if err != nil {
 		return nil, err
 	}
-	var all []Corpse
+	var all []Archived
 	for _, cmd := range cmds {
 		msg, _ := cmd.Val()[0].(string)
 		crashes, _ := cmd.Val()[1].(string)
@@ -116,7 +116,7 @@ func corpses(ctx context.Context, rdb redis.UniversalClient, lane string, ids []
 		if err != nil {
 			continue // not a task of ours, or trimmed meanwhile
 		}
-		c := Corpse{Task: Task{ID: t.ID, Payload: t.Payload}, Reason: wire.DeadArchived, Detail: cmp.Or(lastError, "by hand")}
+		c := Archived{Task: Task{ID: t.ID, Payload: t.Payload}, Reason: wire.DeadArchived, Detail: cmp.Or(lastError, "by hand")}
 		if n, err := strconv.Atoi(crashes); err == nil && n >= maxCrashes {
 			c.Reason = wire.DeadPoison
 		}
