@@ -1,8 +1,24 @@
 // Package queue runs the lanes: one asynq server for each vendor, with a queue for
-// each priority, whose tasks run again soon after their worker died and do not end
-// in asynq's archive unseen. It is the only package that knows asynq's API. It does
-// not know what a task means; a Handler does, and answers with nil or one of this
-// package's errors.
+// each priority, whose tasks run again soon after their worker died, and whose
+// archived tasks are always handled.
+//
+//	             take                       nil
+//	pending ------------> active ---------------------> (gone)
+//	 ^   ^                |  |  \
+//	 |   | forwarder      |  |   +-- *DeadError ------> archived
+//	 |   |                |  |                             |
+//	 |  retry <-----------+  |  *AgainError             sweeper
+//	 |                       |                             v
+//	 +------ reaper <--------+  the worker died         Config.Bury
+//
+//	any of them, deleted or lost: finder asks Config.Lost, and enqueues the task again
+//
+// client is the Redis client that asynq is given: source gives tasks to asynq,
+// watcher wakes it, forwarder moves tasks that are due. reaper, sweeper and Finder
+// look after tasks whose worker died, that were archived, and that were lost.
+//
+// It is the only package that knows asynq's API. It does not know what a task
+// means; a Handler does, and answers with nil or one of this package's errors.
 package queue
 
 import (
@@ -101,7 +117,7 @@ type Config struct {
 // Lanes are running lanes.
 type Lanes struct {
 	servers []*asynq.Server
-	waits   []*waiter
+	clients []*client
 	block   redis.UniversalClient
 	// rest ends the rounds; nil before they begin.
 	rest func()
@@ -113,9 +129,9 @@ func weights() map[push.Priority]int {
 	return map[push.Priority]int{push.High: 20, push.Normal: 4, push.Bulk: 1}
 }
 
-// room is how many of the handlers a priority may hold: the rest is kept free
-// for those above it.
-func room(p push.Priority, handlers int) int {
+// slots is how many tasks of a priority may be in work at once: the other handlers
+// are kept free for higher priorities.
+func slots(p push.Priority, handlers int) int {
 	switch p {
 	case push.Normal:
 		return max(1, handlers*3/4)
@@ -141,14 +157,14 @@ func Start(c Config) (*Lanes, error) {
 	}
 	trouble, self := &trouble{}, rand.Text()+"-"
 	for _, vendor := range c.Vendors {
-		w, queues := newWaiter(c, pipe, self), map[string]int{}
+		cl, queues := newClient(c, pipe, self), map[string]int{}
 		for p, weight := range weights() {
 			lane := wire.Lane(vendor, string(p))
 			queues[lane] = weight
-			w.add(lane, room(p, c.Handlers))
+			cl.add(lane, slots(p, c.Handlers))
 		}
-		srv := asynq.NewServerFromRedisClient(w, asynq.Config{
-			Concurrency: 2 * c.Handlers, // the waiter bounds those that do not wait: see Park
+		srv := asynq.NewServerFromRedisClient(cl, asynq.Config{
+			Concurrency: 2 * c.Handlers, // slots bound those that do not wait: see Park
 			Queues:      queues,
 			RetryDelayFunc: func(n int, err error, _ *asynq.Task) time.Duration {
 				now := c.Now() // asynq adds the delay to this machine's time
@@ -158,16 +174,16 @@ func Start(c Config) (*Lanes, error) {
 			ShutdownTimeout: c.ShutdownTimeout,
 			Logger:          logger{c.Log.With().Str("vendor", vendor).Logger(), trouble},
 			LogLevel:        logLevel(c.Log),
-			// The waiter sleeps instead, and wakes at once.
+			// The watcher waits instead, and wakes at once.
 			TaskCheckInterval:        100 * time.Microsecond,
 			DelayedTaskCheckInterval: 2 * time.Second,
 			JanitorInterval:          10 * time.Minute,
 		})
-		if err := srv.Start(handler(w, c.Handle)); err != nil {
+		if err := srv.Start(handler(cl.source, c.Handle)); err != nil {
 			return nil, errors.Join(fmt.Errorf("start lanes of %s: %w", vendor, err), l.Stop())
 		}
-		w.start()
-		l.servers, l.waits = append(l.servers, srv), append(l.waits, w)
+		cl.start()
+		l.servers, l.clients = append(l.servers, srv), append(l.clients, cl)
 	}
 	l.goRounds(c, self, trouble)
 	return l, nil
@@ -185,7 +201,7 @@ func (l *Lanes) goRounds(c Config, self string, t *trouble) {
 	}
 	wg.Go(func() {
 		rounds(ctx,
-			&reaper{rdb: c.Redis, lanes: lanes, fence: c.Fence, log: c.Log, self: self, waits: l.waits, recovered: c.Recovered},
+			&reaper{rdb: c.Redis, lanes: lanes, fence: c.Fence, log: c.Log, self: self, clients: l.clients, recovered: c.Recovered},
 			&sweeper{rdb: c.Redis, every: cmp.Or(c.SweepEvery, sweepEvery), lanes: known, bury: c.Bury, swept: map[string]int64{}},
 			t)
 	})
@@ -203,20 +219,20 @@ func (l *Lanes) goRounds(c Config, self string, t *trouble) {
 }
 
 // handler hands asynq's tasks to ours.
-func handler(w *waiter, h Handler) asynq.HandlerFunc {
+func handler(s *source, h Handler) asynq.HandlerFunc {
 	return func(ctx context.Context, t *asynq.Task) error {
 		lane, _ := asynq.GetQueueName(ctx)
 		id, _ := asynq.GetTaskID(ctx)
 		name := taskName{lane, id}
-		ctx, r, end := w.begin(ctx, name)
+		ctx, r, end := s.begin(ctx, name)
 		defer end()
-		task := Task{ID: id, Payload: t.Payload(), Ours: func(ctx context.Context) (bool, error) { return w.ours(ctx, name) }}
+		task := Task{ID: id, Payload: t.Payload(), Ours: func(ctx context.Context) (bool, error) { return s.ours(ctx, name) }}
 		if r != nil {
 			task.LastError = r.lastError
 		}
 		err := h(ctx, lane, task)
 		if again, ok := errors.AsType[*AgainError](err); ok && r != nil {
-			w.putOff(r, again)
+			s.putOff(r, again)
 		}
 		return err
 	}
@@ -228,21 +244,22 @@ func (l *Lanes) Stop() error {
 	if l.rest != nil {
 		l.rest()
 	}
-	for _, w := range l.waits {
-		w.stop()
+	for _, c := range l.clients {
+		c.stop()
 	}
 	err := l.block.Close() // ends the blocked waits
 	var g errgroup.Group
 	for i, s := range l.servers {
 		g.Go(func() error {
 			s.Stop()
-			err := l.waits[i].giveBack(context.Background(), l.waits[i].unready(time.Now()))
+			source := l.clients[i].source
+			err := source.giveBack(context.Background(), source.unready(time.Now()))
 			s.Shutdown()
 			return err
 		})
 	}
-	for _, w := range l.waits {
-		w.wg.Wait()
+	for _, c := range l.clients {
+		c.wg.Wait()
 	}
 	return errors.Join(err, g.Wait())
 }

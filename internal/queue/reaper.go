@@ -34,13 +34,13 @@ const (
 // loses the race for the claim does nothing, and what one that dies in between
 // leaves behind is claimed again by another.
 type reaper struct {
-	rdb    redis.UniversalClient
-	lanes  []string
-	fence  func(ctx context.Context, t Task, ours func(context.Context) (bool, error)) error
-	log    zerolog.Logger
-	self   string // see waiter
-	waits  []*waiter
-	leases leases
+	rdb     redis.UniversalClient
+	lanes   []string
+	fence   func(ctx context.Context, t Task, ours func(context.Context) (bool, error)) error
+	log     zerolog.Logger
+	self    string // what the ids of this process's runs begin with
+	clients []*client
+	leases  leases
 	// recovered counts tasks whose worker died; nil: nobody counts them.
 	recovered func(reason string, n int)
 }
@@ -57,8 +57,8 @@ func lanesOf(vendors []string) []string {
 
 // reap looks at all tasks in work once, and tells how many it gave up.
 func (r *reaper) reap(ctx context.Context) (poison int, err error) {
-	for _, w := range r.waits {
-		w.tidy(time.Now())
+	for _, c := range r.clients {
+		c.source.tidy(time.Now())
 	}
 	now, all, err := r.read(ctx)
 	if err != nil {
@@ -180,9 +180,9 @@ func (r *reaper) lostReply(f finding) bool {
 	if !strings.HasPrefix(f.run, r.self) {
 		return false
 	}
-	for _, w := range r.waits {
-		if _, ok := w.leases[wire.LeaseKey(f.lane)]; ok {
-			return w.lostReply(f.taskName, f.run)
+	for _, c := range r.clients {
+		if _, ok := c.leases[wire.LeaseKey(f.lane)]; ok {
+			return c.source.lostReply(f.taskName, f.run)
 		}
 	}
 	return false
