@@ -11,13 +11,13 @@ import "math"
 //
 // What that may let through in any second is, at most,
 //
-//	pace × Rate × (1 s + credit + holdTime) + one block ≤ Rate + one block
+//	pace × Rate × (1 s + credit + useTime) + one block ≤ Rate + one block
 //
 // The times are microseconds in float64, which holds them exactly for the next
 // 200 years. lease.lua is the same rule, operation by operation.
 const (
 	// pace is the part of the rate that is used. The rest pays for credit and
-	// holdTime, and for vendors who measure with their own clock.
+	// useTime, and for vendors who measure with their own clock.
 	pace = 0.97
 	// credit is how late, in µs, a caller may come back without losing throughput.
 	credit = 20_000

@@ -73,7 +73,7 @@ func TestNoSecondHasMoreThanTheRateAndOneBlock(t *testing.T) {
 
 func TestThePacePaysForWhatIsHeldAndForLateness(t *testing.T) {
 	t.Parallel()
-	if got := pace * (1e6 + credit + float64(holdTime.Microseconds())) / 1e6; got > 1 {
+	if got := pace * (1e6 + credit + float64(useTime.Microseconds())) / 1e6; got > 1 {
 		t.Errorf("a second may have %.3f of the rate, want at most 1", got)
 	}
 }

@@ -16,7 +16,7 @@ const (
 	// rememberCode is how long the first job that got a code is remembered. Its own
 	// probes renew that, so it is well over longestPark.
 	rememberCode = time.Hour
-	// parkedAgain is when those who find a job's probe under way ask again.
+	// parkedAgain is when a request asks again that finds a job's probe under way.
 	parkedAgain = 5 * time.Second
 	// localParked is how many parked jobs of a key a worker has a copy of. Where
 	// more are parked it asks Redis for each request.
@@ -77,7 +77,7 @@ func (l *Limiter) Park(ctx context.Context, k Key, p Parking) (until time.Time, 
 		c.Row("job").Arg("id", j.ID).Arg("life", min(j.Expires.Sub(now), maxPause).Milliseconds())
 	}
 	reply, err := c.Run(ctx, l.Redis).Int64Slice()
-	l.entry(k).pauses.outdate()
+	l.entry(k).copy.outdate()
 	if err != nil {
 		return time.Time{}, false, false, fmt.Errorf("park jobs: %w", err)
 	}
@@ -94,9 +94,7 @@ func (l *Limiter) AnyParked(ctx context.Context, k Key) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	e.pauses.mu.Lock()
-	defer e.pauses.mu.Unlock()
-	return e.pauses.more || len(e.pauses.parked) > 0, nil
+	return e.copy.get().AllParked > 0, nil
 }
 
 // Parked tells which of the jobs are parked, and until when. A time that is over
@@ -107,7 +105,8 @@ func (l *Limiter) Parked(ctx context.Context, k Key, jobs []string) (map[string]
 	if err != nil {
 		return nil, err
 	}
-	if parked, ok := e.pauses.parkedOf(jobs); ok {
+	st := e.copy.get()
+	if parked, ok := st.parkedOf(jobs); ok {
 		return parked, nil
 	}
 	parked, _, err := l.askParked(ctx, k, jobs, "", 0)
@@ -167,37 +166,19 @@ func (l *Limiter) askParked(ctx context.Context, k Key, jobs []string, probe str
 	return parked, due, nil
 }
 
-// Unpark ends the parking of jobs whose probe that was: the vendor took it, or
+// Unpark ends the parking of jobs after their probe: the vendor accepted it, or
 // refused it for another reason. With well false the probe was not made, or its
-// answer says nothing of the jobs: the next request may be it at once. Where it
-// was not the jobs' probe, or Park heard of it, nothing happens.
+// answer says nothing of the jobs: the next request may be the probe at once. If it
+// was not the jobs' probe, or Park was called for it, nothing happens.
 func (l *Limiter) Unpark(ctx context.Context, k Key, jobs []string, probe string, well bool) (ended bool, err error) {
 	c := unparkScript.Call().Key("jobs", k.jobs()).Key("forget", k.forget()).Arg("probe", probe).Arg("well", well)
 	for _, j := range jobs {
 		c.Row("job").Arg("id", j)
 	}
 	n, err := c.Run(ctx, l.Redis).Int()
-	l.entry(k).pauses.outdate()
+	l.entry(k).copy.outdate()
 	if err != nil {
 		return false, fmt.Errorf("end the parking of jobs: %w", err)
 	}
 	return well && n > 0, nil
-}
-
-// parkedOf answers from the local copy, if it has all parked jobs.
-func (p *pauses) parkedOf(jobs []string) (parked map[string]time.Time, ok bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.more {
-		return nil, false
-	}
-	for _, j := range jobs {
-		if until, is := p.parked[j]; is {
-			if parked == nil {
-				parked = map[string]time.Time{}
-			}
-			parked[j] = until
-		}
-	}
-	return parked, true
 }
