@@ -1,6 +1,6 @@
-// Package deadletter reads the stream of tokens that were given up, sends them
-// again as their job had them, or throws them away. It does not know why a
-// token died, nor who reads what it yields.
+// Package deadletter reads the stream of tokens that were given up, sends them again
+// with their job's settings, or deletes them. It does not know why a token ended dead,
+// or who reads the entries.
 package deadletter
 
 import (
@@ -15,20 +15,20 @@ import (
 
 // Entry is the tokens of one chunk that ended dead for one reason.
 type Entry struct {
-	// ID is the entry's id in the stream; it begins with the time of its death
+	// ID is the entry's id in the stream; it begins with the time at which it was added,
 	// in Unix milliseconds.
 	ID string
 	// Version is that of the entry: see wire.DeadVersion.
 	Version int
 	// Code is "vendor/level/code", or empty if the vendor was not asked.
 	App, Vendor, Job, Code, Class string
-	// Reason is one of wire's, also where the entry is of version 1.
+	// Reason is one of wire's, also if the entry has version 1.
 	Reason wire.DeadReason
-	// Detail is what the vendor or the network said of it.
+	// Detail is what the vendor or the network said about it.
 	Detail string
-	// Attempts counts the requests that each token has behind it.
+	// Attempts is how many requests were made for each token.
 	Attempts int
-	// At is when it died.
+	// At is when the tokens ended dead.
 	At time.Time
 	// Tokens are newline-separated, as they are stored.
 	Tokens string
@@ -38,7 +38,7 @@ type Entry struct {
 	Message, Priority, Delivery string
 	// Key is the tokens' idempotency key; empty: it follows from job and message.
 	Key string
-	// Vars are the values of the message's variables, which a later version writes.
+	// Vars are the values of the message's variables, which only a later version writes.
 	Vars string
 	// Start is when the job could be sent first, Expires when no longer.
 	Start, Expires time.Time
@@ -73,7 +73,7 @@ func milliseconds(ms int64) time.Time {
 	return time.UnixMilli(ms).UTC()
 }
 
-// CheckID tells what is wrong with the id of an entry; nil if nothing is.
+// CheckID says what is wrong with the id of an entry; nil: nothing.
 func CheckID(id string) error {
 	ms, n, two := strings.Cut(id, "-")
 	_, err := strconv.ParseUint(ms, 10, 64)

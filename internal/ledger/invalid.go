@@ -11,15 +11,14 @@ import (
 type InvalidToken struct {
 	App, Vendor, Token, Code, Reason, Job string
 	Action, Replacement                   string
-	// At is when the token was found invalid, at the latest: an application
-	// compares it with the time at which the phone registered. Zero: when it is
-	// recorded.
+	// At is when the token was found invalid, at the latest: an application compares it
+	// with the time at which the phone registered. Zero: the time of recording.
 	At time.Time
 }
 
-// Guard says when a vendor's verdicts are no longer believed: when of the
-// tokens that it answered for in the last ten minutes, Min at least, more than
-// Ratio were invalid. Then entries are held instead of fed.
+// Guard says when a vendor's verdicts are no longer believed: when it gave verdicts on
+// at least Min tokens in the last ten minutes, and more than Ratio of them were
+// invalid. Then entries are quarantined.
 type Guard struct {
 	Min   int // 0: the guard is off
 	Ratio float64
@@ -30,9 +29,9 @@ type Standing int
 
 // The standings.
 const (
-	Fed   Standing = iota // they entered the feed; or there are none
-	Held                  // the guard holds them
-	Alarm                 // the guard holds them, and held none just before
+	Fed   Standing = iota // they are in the feed; or there are none
+	Held                  // they are quarantined
+	Alarm                 // they are quarantined, and those just before were not
 )
 
 // AlarmText is what an operator is told where the Standing is Alarm.

@@ -10,18 +10,18 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-// signEvery is how often the sender of a job in parts shows life.
+// signEvery is the time between two heartbeats of the sender of a job in parts.
 const signEvery = 10 * time.Second
 
-// sign shows that the sender of a job in parts lives, also while its input
-// stalls and nothing is staged. It ends with stop; the zero sign has not begun.
+// sign sends heartbeats for a job that is being enqueued in parts, also while its
+// input stalls and nothing is staged. It ends with stop; the zero sign has not begun.
 type sign struct {
-	end  context.CancelFunc // nil: it does not run
+	end  context.CancelFunc // nil: it is not running
 	done sync.WaitGroup
 }
 
-// start begins to show life, unless it has begun. It goes on after ctx has
-// ended, which is of one call alone.
+// start begins to send heartbeats, unless it has begun. They continue after ctx has
+// ended, which is that of one call only.
 func (s *sign) start(ctx context.Context, c *Client, job string) {
 	if s.end != nil {
 		return
@@ -35,8 +35,8 @@ func (s *sign) start(ctx context.Context, c *Client, job string) {
 			case <-ctx.Done():
 				return
 			case <-again.C:
-				// A failure is made good by the next sign: there are many before
-				// the job is taken back. One that is no longer staged gets none.
+				// A failure does no harm: there are many heartbeats before the job is
+				// aborted. A job that is no longer staged gets none.
 				_ = c.rdb.ZAddArgs(ctx, wire.StagingKey, redis.ZAddArgs{
 					XX: true, GT: true, Members: []redis.Z{{Score: float64(c.now().Unix()), Member: job}},
 				}).Err()
@@ -45,7 +45,7 @@ func (s *sign) start(ctx context.Context, c *Client, job string) {
 	})
 }
 
-// stop ends it, and returns when it has ended.
+// stop ends the heartbeats, and returns when the goroutine has ended.
 func (s *sign) stop() {
 	if s.end == nil {
 		return
