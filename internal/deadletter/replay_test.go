@@ -205,7 +205,7 @@ func TestWhatCannotBeReplayedStaysAndSaysWhy(t *testing.T) {
 		"no job":                        {map[string]string{"job": ""}, nil, "it lacks its app, vendor, job or message"},
 		"no tokens":                     {map[string]string{"tokens": ""}, nil, "it has an empty token"},
 		"an empty token":                {map[string]string{"tokens": "t1\n\nt2"}, nil, "it has an empty token"},
-		"a wrong priority":              {map[string]string{"priority": "urgent"}, nil, `its priority "urgent" is none`},
+		"a wrong priority":              {map[string]string{"priority": "urgent"}, nil, `its priority "urgent" is unknown`},
 		"a job of one token has its id": {nil, func(r *rig) { r.send(job("a", "u1")) }, "another job has its id now"},
 		"a finished job of one token has its id": {map[string]string{"tokens": "t1"}, func(r *rig) {
 			r.settle(wire.Delivered, r.send(job("a", "u1"))...)

@@ -12,7 +12,7 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-// firstID is an id that every entry follows.
+// firstID is an id before all entries.
 const firstID = "0-0"
 
 //go:embed *.lua
@@ -24,8 +24,8 @@ var (
 	lagScript     = lua.Load(scripts, "lag.lua")
 )
 
-// advance notes what the webhook took. It is done even while ctx ends: what was
-// taken need not be told again.
+// advance stores what the webhook took. It does so even if ctx has ended, so that these
+// entries are not sent again.
 func (w *Webhook) advance(ctx context.Context, from, to string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
@@ -40,14 +40,14 @@ func (w *Webhook) advance(ctx context.Context, from, to string) error {
 }
 
 const (
-	// mostCounted bounds the counting of the lag, and countEvery is how often it
-	// is done: Redis has to walk through all of them.
+	// mostCounted is how many entries of the lag are counted at most, and countEvery how
+	// often: Redis has to read all of them.
 	mostCounted = 10_000
 	countEvery  = 10 * time.Second
 )
 
-// measure tells the meter of the lag; next are the entries whose turn it is. It
-// is for people, so it may fail.
+// measure reports the lag; next are the next entries. It is only for people, so it may
+// fail.
 func (w *Webhook) measure(ctx context.Context, cursor string, next []Entry) {
 	n := len(next)
 	if n == perCall {

@@ -16,26 +16,26 @@ import (
 const (
 	// page is how many entries are read at once.
 	page = 1000
-	// patience is how long one command waits for new entries: a read cannot be
-	// broken off, so this is also how long Follow may outlive its context.
-	patience = time.Second
+	// blockTime is how long one command waits for new entries: a read cannot be
+	// interrupted, so this is also how long Follow may continue after its context.
+	blockTime = time.Second
 )
 
-// Entry is one dead token, for an application to compare and delete.
+// Entry is one invalid token, for an application to compare and delete.
 type Entry struct {
 	// ID is the entry's id in the stream; it begins with Unix milliseconds.
 	ID     string `json:"id"`
 	App    string `json:"app"`
 	Vendor string `json:"vendor"`
 	Token  string `json:"token"`
-	// Code is "vendor/level/code", Reason what the vendor or the table says of it.
+	// Code is "vendor/level/code", Reason what the vendor or the table says about it.
 	Code   string `json:"code"`
 	Reason string `json:"reason"`
-	// Job is the one that found out.
+	// Job is the job that found out.
 	Job string `json:"job"`
 	// At is when, in RFC 3339.
 	At string `json:"at"`
-	// Action is delete, suppress (it may be reached later) or replace.
+	// Action is delete, suppress (the token may work again later) or replace.
 	Action string `json:"action"`
 	// Replacement is the token to use instead, where Action is replace.
 	Replacement string `json:"replacement,omitempty"`
@@ -52,26 +52,26 @@ func decode(m redis.XMessage) Entry {
 // Feed reads the feed. It is safe for concurrent use.
 type Feed struct{ Redis redis.UniversalClient }
 
-// Each hands the entries to do, in the feed's order and in groups; those
-// before since, if it is not zero, are left out. It ends with the feed, or at
-// the first error of do, and returns that as it is.
+// Each calls do with the entries, in the feed's order and in groups; entries before
+// since, if it is not zero, are left out. It ends with the feed, or at the first error of
+// do, and returns that as it is.
 func (f *Feed) Each(ctx context.Context, since time.Time, do func([]Entry) error) error {
 	_, err := f.read(ctx, since, do)
 	return err
 }
 
-// Follow is Each, and then hands on what comes, until ctx ends; it then
-// returns nil.
+// Follow is Each, and then calls do with new entries until ctx ends; it then returns
+// nil.
 func (f *Feed) Follow(ctx context.Context, since time.Time, do func([]Entry) error) error {
 	last, err := f.read(ctx, since, do)
 	for err == nil && ctx.Err() == nil {
 		var got []redis.XStream
 		got, err = f.Redis.XRead(ctx, &redis.XReadArgs{
-			Streams: []string{wire.InvalidStream, last}, Count: page, Block: patience,
+			Streams: []string{wire.InvalidStream, last}, Count: page, Block: blockTime,
 		}).Result()
 		switch {
 		case errors.Is(err, redis.Nil):
-			err = nil // nothing came
+			err = nil // there was no new entry
 		case err != nil:
 			err = fmt.Errorf("follow the feed of invalid tokens: %w", err)
 		default:
@@ -84,8 +84,8 @@ func (f *Feed) Follow(ctx context.Context, since time.Time, do func([]Entry) err
 	return err
 }
 
-// read hands on what is there, and returns the id of the last entry, or one
-// that every entry follows.
+// read calls do with the entries that exist, and returns the id of the last one, or an
+// id before all entries.
 func (f *Feed) read(ctx context.Context, since time.Time, do func([]Entry) error) (string, error) {
 	last, from := firstID, wire.FirstEntry(since)
 	if ms := since.UnixMilli(); from != "-" {
@@ -106,7 +106,7 @@ func (f *Feed) read(ctx context.Context, since time.Time, do func([]Entry) error
 	}
 }
 
-// hand hands a group on, and returns the id to go on behind.
+// hand calls do with a group, and returns the id of its last entry.
 func hand(raw []redis.XMessage, last string, do func([]Entry) error) (string, error) {
 	if len(raw) == 0 {
 		return last, nil

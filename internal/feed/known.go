@@ -12,15 +12,16 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-// goneFor is how long it is believed that an app has no, or has some, dead
-// token at a vendor. A token that dies meanwhile is sent once more at the worst.
+// goneFor is how long it is remembered whether an app has any invalid token at a vendor.
+// A token that becomes invalid meanwhile is sent to once more at worst.
 const goneFor = time.Second
 
-// maxKnown is how many apps and vendors are remembered; more are looked up each time.
+// maxKnown is for how many apps and vendors that is remembered; others are read each
+// time.
 const maxKnown = 1000
 
-// Gone knows the tokens that entered the feed to be deleted, by the marks that
-// they left. It is safe for concurrent use; Redis must be set.
+// Gone knows the tokens that are to be deleted according to the feed, by their marks. It
+// is safe for concurrent use; Redis must be set.
 type Gone struct {
 	Redis redis.UniversalClient
 	// Now is the clock; nil: time.Now.
@@ -35,10 +36,10 @@ type known struct {
 	until time.Time
 }
 
-// Dead tells of each token of the entries, in order, whether it was found dead
-// after its job's start; nil: none was. A token whose job started later is
-// believed to be alive again, and its mark goes. It costs one round trip, and a
-// second one for marks that go; none while the app has no dead token.
+// Dead tells for each token of the entries, in order, whether it was found invalid after
+// its job's start; nil: none was. A token whose job started later is regarded as valid
+// again, and its mark is deleted. It costs one round trip, and a second one to delete
+// marks; none while the app has no invalid token.
 func (g *Gone) Dead(ctx context.Context, app, vendor string, entries []wire.Entry) ([]bool, error) {
 	key := wire.GoneKey(app, vendor)
 	found, err := g.some(ctx, key)
@@ -64,7 +65,7 @@ func (g *Gone) Dead(ctx context.Context, app, vendor string, entries []wire.Entr
 	return dead, nil
 }
 
-// some tells whether there is any mark, at most goneFor ago.
+// some tells whether there is any mark, as of at most goneFor ago.
 func (g *Gone) some(ctx context.Context, key string) (bool, error) {
 	g.mu.Lock()
 	k := g.known[key]
@@ -117,8 +118,8 @@ func marksOf(entries []wire.Entry) []string {
 	return marks
 }
 
-// judge compares when tokens were found dead, in Unix milliseconds and 0 for
-// never, with when their jobs start. The tokens of later jobs are believed.
+// judge compares when tokens were found invalid, in Unix milliseconds, 0 for never, with
+// the start of their jobs. The tokens of later jobs are believed.
 func judge(entries []wire.Entry, marks []string, found []float64) (dead []bool, believed []any) {
 	at := 0
 	for _, e := range entries {

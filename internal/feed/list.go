@@ -17,21 +17,21 @@ import (
 )
 
 const (
-	// every is how often a list is pulled to its end.
+	// listEvery is how often a list is read to its end.
 	listEvery = time.Hour
-	// listFirstWait is the wait after a first failure; it doubles up to every.
+	// listFirstWait is the wait after a first failure; it doubles up to listEvery.
 	listFirstWait = time.Minute
-	// look is how often it is looked whether a list is due.
+	// listLook is how often it is checked whether a list is due.
 	listLook = 15 * time.Second
-	// mostPages bounds one pull of a list that does not end; the next one goes on.
+	// mostPages bounds the reading of a list that does not end; the next time continues.
 	mostPages = 2000
 )
 
-// Account is one app at one vendor that keeps a list.
+// ListAccount is one app at a vendor that keeps a list of invalid tokens.
 type ListAccount struct {
 	App, Vendor string
 	Puller      vendors.Puller
-	// Granter obtains the access token; nil: there is none.
+	// Granter obtains the access token; nil: the vendor needs none.
 	Granter     vendors.Granter
 	Fingerprint string
 	Codes       *classify.Table
@@ -39,33 +39,33 @@ type ListAccount struct {
 	Timeout time.Duration
 }
 
-// Feed takes invalid tokens.
+// Sink takes invalid tokens.
 type Sink interface {
 	Feed(ctx context.Context, f ledger.Found) (added int, standing ledger.Standing, err error)
 }
 
-// Meter counts.
+// ListMeter counts what a Puller does.
 type ListMeter interface {
-	// Pulled counts a request for a page.
+	// Pulled counts a request for a page of a list.
 	Pulled(app, vendor string, ok bool)
-	// Invalid counts n entries that the feed got, or that are held.
+	// Invalid counts n entries that were added to the feed, or quarantined.
 	Invalid(app, vendor string, n int, held bool)
-	// Lost counts tokens that were on a list and could not be kept.
+	// Lost counts tokens of a list that could not be stored.
 	Lost(app, vendor string, tokens int)
 }
 
-// Puller pulls lists. One worker at a time is to run it: two would each get a
-// part of every list, which is harmless.
+// Puller reads vendors' lists of invalid tokens. One worker at a time is to run it: two
+// would each get a part of every list, which does no harm.
 type Puller struct {
 	Redis  redis.UniversalClient
 	Access accesstoken.Source
 	Feed   Sink
 	Meter  ListMeter
 	Log    zerolog.Logger
-	// Accounts are those that keep a list; what it answers may change at any time.
+	// Accounts returns those that keep a list; its result may change at any time.
 	Accounts func() []ListAccount
-	// Stopping is closed when the worker stops: what was pulled is kept soon, or
-	// given up. Nil: it never does.
+	// Stopping is closed when the worker stops: a page that was read is then stored within
+	// seconds, or given up. Nil: it never stops.
 	Stopping <-chan struct{}
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
@@ -81,7 +81,7 @@ func (p *Puller) now() time.Time {
 // Wanted tells whether any account keeps a list.
 func (p *Puller) Wanted() bool { return len(p.Accounts()) > 0 }
 
-// Run pulls what is due, one list after the other, until ctx ends.
+// Run reads the lists that are due, one after the other, until ctx ends.
 func (p *Puller) Run(ctx context.Context) {
 	for ctx.Err() == nil && p.Wanted() {
 		for _, a := range p.Accounts() {
@@ -91,17 +91,17 @@ func (p *Puller) Run(ctx context.Context) {
 	}
 }
 
-// Due pulls an account's list to its end, if it is due. What goes wrong is told
-// once, and the list is due again after a growing wait.
+// Due reads an account's list to its end, if it is due. A failure is logged once, and the
+// list is due again after a growing wait.
 func (p *Puller) Due(ctx context.Context, a ListAccount) {
 	s, err := p.schedule(ctx, a)
 	began := p.now()
 	if err != nil || ctx.Err() != nil || began.Before(s.next) {
-		return // Redis is away: others say so
+		return // a fault of Redis is logged elsewhere
 	}
 	n, err := p.pull(ctx, a, cmp.Or(s.done, began))
 	if n > 0 {
-		p.Log.Info().Str("app", a.App).Str("vendor", a.Vendor).Int("tokens", n).Msg("dead tokens were pulled from the vendor's list")
+		p.Log.Info().Str("app", a.App).Str("vendor", a.Vendor).Int("tokens", n).Msg("invalid tokens were read from the vendor's list")
 	}
 	switch {
 	case err == nil:
@@ -110,17 +110,17 @@ func (p *Puller) Due(ctx context.Context, a ListAccount) {
 		return // it stays due, for another worker
 	default:
 		if s.failures == 0 {
-			p.Log.Error().Err(err).Str("app", a.App).Str("vendor", a.Vendor).Msg("the vendor's list of dead tokens cannot be pulled: it is tried again")
+			p.Log.Error().Err(err).Str("app", a.App).Str("vendor", a.Vendor).Msg("the vendor's list of invalid tokens cannot be read: it is tried again")
 		}
 		s.next = p.now().Add(listWait(s.failures, err))
 		s.failures++
 	}
 	if err := p.plan(ctx, a, s); err != nil {
-		p.Log.Warn().Err(err).Str("app", a.App).Str("vendor", a.Vendor).Msg("a list of dead tokens will be pulled again too soon")
+		p.Log.Warn().Err(err).Str("app", a.App).Str("vendor", a.Vendor).Msg("a vendor's list of invalid tokens will be read again too soon")
 	}
 }
 
-// wait is how long a list rests after so many failures before this one.
+// listWait is how long a list is not read after so many failures before this one.
 func listWait(failures int, err error) time.Duration {
 	w := min(listEvery, listFirstWait<<min(failures, 10))
 	if e, ok := errors.AsType[*vendors.Error](err); ok {
@@ -129,8 +129,8 @@ func listWait(failures int, err error) time.Duration {
 	return w
 }
 
-// pull pulls page after page, and keeps each before the next. since is when the
-// list was last pulled: nobody knows when after that its tokens died.
+// pull reads page after page, and stores each before the next. since is when the list was
+// last read: it is not known when after that its tokens became invalid.
 func (p *Puller) pull(ctx context.Context, a ListAccount, since time.Time) (int, error) {
 	n := 0
 	for range mostPages {
@@ -141,7 +141,7 @@ func (p *Puller) pull(ctx context.Context, a ListAccount, since time.Time) (int,
 		}
 		if got.Unreadable > 0 {
 			p.Meter.Lost(a.App, a.Vendor, got.Unreadable)
-			p.Log.Error().Str("app", a.App).Str("vendor", a.Vendor).Int("items", got.Unreadable).Msg("the vendor's list of dead tokens has items that are none")
+			p.Log.Error().Str("app", a.App).Str("vendor", a.Vendor).Int("items", got.Unreadable).Msg("the vendor's list of invalid tokens has items that are not tokens")
 		}
 		if len(got.Tokens) == 0 {
 			return n, nil
@@ -157,8 +157,8 @@ func (p *Puller) pull(ctx context.Context, a ListAccount, since time.Time) (int,
 	return n, nil
 }
 
-// request asks for one page, with an access token that the vendor takes. It is not
-// broken off when ctx ends: the page might be lost.
+// request asks for one page, with an access token that the vendor accepts. It is not
+// interrupted when ctx ends: the page might be lost.
 func (p *Puller) request(ctx context.Context, a ListAccount) (got vendors.Pulled, err error) {
 	h := accesstoken.Holder{App: a.App, Vendor: a.Vendor, Granter: a.Granter, Fingerprint: a.Fingerprint}
 	used := accesstoken.Use(ctx, p.Access, h, func(access string) bool {

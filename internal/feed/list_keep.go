@@ -17,18 +17,18 @@ import (
 )
 
 const (
-	// keepFor bounds how long it is tried to keep a page while Redis is away:
-	// the vendor has it no more. keepAtEnd is the same once the worker stops.
+	// listKeepFor is how long it is tried to store a page while Redis is not reachable: the
+	// vendor no longer has it. listKeepAtEnd is the same once the worker stops.
 	listKeepFor   = 5 * time.Minute
 	listKeepAtEnd = 5 * time.Second
 )
 
-// keep hands a page to the feed, and tries until it is there.
+// keep adds a page to the feed, and tries until it is stored.
 func (p *Puller) keep(ctx context.Context, a ListAccount, got vendors.Pulled, since time.Time) error {
 	found := p.found(a, got, since)
 	if len(found.Invalid) == 0 {
 		p.Log.Warn().Str("app", a.App).Str("vendor", a.Vendor).Int("tokens", len(got.Tokens)).
-			Msg("pulled tokens were left out: the configuration says that their code concerns no token")
+			Msg("tokens of a vendor's list were left out: according to the configuration their code is not about tokens")
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), listKeepFor)
@@ -50,12 +50,12 @@ func (p *Puller) keep(ctx context.Context, a ListAccount, got vendors.Pulled, si
 			return nil
 		}
 		if !told {
-			p.Log.Error().Err(err).Str("app", a.App).Str("vendor", a.Vendor).Msg("pulled tokens cannot be kept: waiting for redis")
+			p.Log.Error().Err(err).Str("app", a.App).Str("vendor", a.Vendor).Msg("tokens of a vendor's list cannot be stored: waiting for Redis")
 		}
 		coord.Sleep(ctx, b.NextBackOff())
 		if ctx.Err() != nil {
 			p.Meter.Lost(a.App, a.Vendor, len(got.Tokens))
-			return fmt.Errorf("keep %d tokens that the vendor's list has no more: %w", len(got.Tokens), err)
+			return fmt.Errorf("store %d tokens that the vendor's list no longer has: %w", len(got.Tokens), err)
 		}
 	}
 }
@@ -76,13 +76,13 @@ func (p *Puller) found(a ListAccount, got vendors.Pulled, since time.Time) ledge
 	return f
 }
 
-// plan is when an account's list was last pulled to its end, and when it is due.
+// listPlan is when an account's list was last read to its end, and when it is due.
 type listPlan struct {
 	done, next time.Time
 	failures   int
 }
 
-// planFor is how long the plan of an app outlives its last pull.
+// listPlanFor is how long the plan of an account is kept after its list was last read.
 const listPlanFor = 30 * 24 * time.Hour
 
 func (p *Puller) schedule(ctx context.Context, a ListAccount) (listPlan, error) {
@@ -101,7 +101,7 @@ func (p *Puller) schedule(ctx context.Context, a ListAccount) (listPlan, error) 
 	return listPlan{done: at("done"), next: at("next"), failures: max(0, failures)}, nil
 }
 
-// plan notes when the list is due next, also while ctx ends.
+// plan stores when the list is due next, also if ctx has ended.
 func (p *Puller) plan(ctx context.Context, a ListAccount, s listPlan) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()

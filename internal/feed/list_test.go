@@ -294,7 +294,7 @@ func TestAPageIsKeptWhenRedisIsBack(t *testing.T) {
 	if got := r.tokens(wire.InvalidStream); !slices.Equal(got, listed(700)) || r.lost != 0 {
 		t.Errorf("%d tokens in the feed and %d lost, want all 700", len(got), r.lost)
 	}
-	if n := strings.Count(r.log.String(), "waiting for redis"); n != 1 {
+	if n := strings.Count(r.log.String(), "waiting for Redis"); n != 1 {
 		t.Errorf("told %d times, want once", n)
 	}
 }

@@ -12,20 +12,20 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-// perMove is how many held entries are confirmed or discarded at once.
+// perMove is how many quarantined entries are confirmed or discarded at once.
 const perMove = 200
 
-// Held are the entries that the guard keeps out of the feed until somebody
-// confirms them. It is safe for concurrent use.
+// Held reads and empties the quarantine: entries that the guard keeps out of the feed
+// until an operator confirms them. It is safe for concurrent use.
 type Held struct {
 	Redis redis.UniversalClient
-	// Keep is how long a token that is confirmed dead is known so, over 0.
+	// Keep is how long a confirmed token is known to be invalid, over 0.
 	Keep time.Duration
 }
 
-// Each hands the chosen entries to do, the oldest first and in groups that are
-// never empty; what is held meanwhile is left out. It ends at the first error
-// of do, and returns that as it is.
+// Each calls do with the chosen entries, the oldest first and in groups that are never
+// empty; entries that are added meanwhile are left out. It ends at the first error of do,
+// and returns that as it is.
 func (h *Held) Each(ctx context.Context, f wire.EntryFilter, do func([]Entry) error) error {
 	return coord.EachPage(ctx, h.Redis, wire.HeldStream, f.First(), perMove, func(raw []redis.XMessage) error {
 		all := make([]Entry, 0, len(raw))
@@ -41,9 +41,9 @@ func (h *Held) Each(ctx context.Context, f wire.EntryFilter, do func([]Entry) er
 	})
 }
 
-// Confirm moves the chosen entries into the feed, in their order. Each is moved
-// in one step: confirming again, or twice at once, after whatever interruption,
-// feeds each once. The count is right also beside an error.
+// Confirm moves the chosen entries into the feed, in their order. Each is moved in one
+// step: confirming again, or twice at once, after any interruption, moves each once. The
+// count is right also if there is an error.
 func (h *Held) Confirm(ctx context.Context, f wire.EntryFilter) (int, error) {
 	call := coord.CallKey(wire.HeldStream)
 	return h.move(ctx, f, "confirm", func(ctx context.Context, all []Entry) ([]bool, error) {
@@ -77,8 +77,8 @@ func (h *Held) confirmCall(call string, e *Entry) *lua.Call {
 		Arg("keep", int64(h.Keep/time.Second))
 }
 
-// Discard deletes the chosen entries: their tokens are as good as before. The
-// count is right also beside an error.
+// Discard deletes the chosen entries: their tokens are sent to as before. The count is
+// right also if there is an error.
 func (h *Held) Discard(ctx context.Context, f wire.EntryFilter) (int, error) {
 	call := coord.CallKey(wire.HeldStream)
 	return h.move(ctx, f, "discard", func(ctx context.Context, all []Entry) ([]bool, error) {
@@ -90,12 +90,12 @@ func (h *Held) Discard(ctx context.Context, f wire.EntryFilter) (int, error) {
 	})
 }
 
-// move does something with the chosen entries, that answers of each whether this
-// call did it, and counts those.
+// move calls do with the chosen entries and counts those for which do returns true: this
+// call moved them.
 func (h *Held) move(ctx context.Context, f wire.EntryFilter, what string, do func(context.Context, []Entry) ([]bool, error)) (int, error) {
 	n := 0
 	err := h.Each(ctx, f, func(all []Entry) error {
-		// What was begun is finished, so that the count is right.
+		// A group is completed although ctx ends, so that the count is right.
 		moved, err := do(context.WithoutCancel(ctx), all)
 		for _, mine := range moved {
 			if mine {

@@ -24,29 +24,29 @@ const (
 	perCall = 500
 	// callTime bounds one call.
 	callTime = 10 * time.Second
-	// The waits between calls that fail.
+	// The shortest and the longest wait between calls that fail.
 	firstWait, longestWait = time.Second, time.Minute
 )
 
 // WebhookMeter counts what the webhook does.
 type WebhookMeter interface {
-	// Delivered counts entries that it took, Failed a call that it did not take.
+	// Delivered counts entries that the webhook took, Failed a call that it did not take.
 	Delivered(entries int)
 	Failed()
-	// Behind tells how many entries it has not taken, up to 10,000, and how long
-	// the oldest of them has waited.
+	// Behind reports how many entries it has not taken, up to 10,000, and how long the
+	// oldest of them has waited.
 	Behind(entries int, age time.Duration)
 }
 
-// Webhook tells an application's HTTP server of the feed: signed, in order, from
-// a cursor in Redis, every entry at least once. Entries that somebody deletes
-// before their turn are not told.
+// Webhook sends the feed to an application's HTTP server: signed, in order, from a cursor
+// in Redis, every entry at least once. Entries that are deleted before their turn are
+// not sent.
 type Webhook struct {
 	Redis redis.UniversalClient
 	// Client makes the calls; it follows no redirects whatever it is set to.
 	Client *http.Client
-	// Target is whom to call and the key of the signature; they may change at any
-	// time. An empty address: nobody.
+	// Target returns the address and the key of the signature; they may change at any
+	// time. An empty address: there is no webhook.
 	Target func() (address, secret string)
 	Meter  WebhookMeter
 	Log    zerolog.Logger
@@ -56,45 +56,44 @@ type Webhook struct {
 	counted time.Time // when the lag was last counted in full
 }
 
-// Wanted tells whether there is anybody to call.
+// Wanted tells whether there is a webhook.
 func (w *Webhook) Wanted() bool {
 	address, _ := w.Target()
 	return address != ""
 }
 
-// errMoved says that another worker moved the cursor: it is the one now.
+// errMoved says that another worker moved the cursor: it is the leader now.
 var errMoved = errors.New("the cursor was moved by another worker")
 
-// Run tells of what comes until ctx ends, nobody is to be told any more, or
-// another worker turns out to do the same. One worker at a time is to run it:
-// two would tell twice.
+// Run sends entries until ctx ends, there is no webhook any more, or another worker is
+// found to do the same. One worker at a time is to run it: two would send entries twice.
 func (w *Webhook) Run(ctx context.Context) {
 	defer w.Meter.Behind(0, 0)
 	wait := backoff.NewExponentialBackOff(
 		backoff.WithInitialInterval(firstWait), backoff.WithMaxInterval(longestWait), backoff.WithMaxElapsedTime(0))
-	out := false // it is known that nothing gets through
+	failing := false // it was logged that the webhook fails
 	for w.Wanted() && ctx.Err() == nil {
-		err := w.tell(ctx)
+		err := w.next(ctx)
 		switch {
 		case err == nil:
-			if out {
-				w.Log.Info().Msg("the webhook takes the feed of invalid tokens again")
+			if failing {
+				w.Log.Info().Msg("the webhook accepts the feed of invalid tokens again")
 			}
-			out = false
+			failing = false
 			wait.Reset()
 			continue
 		case ctx.Err() != nil, errors.Is(err, errMoved):
 			return
-		case !out:
-			out = true
-			w.Log.Error().Err(err).Msg("the webhook does not take the feed of invalid tokens: it is tried until it does")
+		case !failing:
+			failing = true
+			w.Log.Error().Err(err).Msg("the webhook does not accept the feed of invalid tokens: calls are repeated until it does")
 		}
 		coord.Sleep(ctx, wait.NextBackOff())
 	}
 }
 
-// tell makes one call, if there is anything to tell within a second.
-func (w *Webhook) tell(ctx context.Context) error {
+// next makes one call, if there is an entry within a second.
+func (w *Webhook) next(ctx context.Context) error {
 	cursor, err := w.Redis.Get(ctx, wire.WebhookCursorKey).Result()
 	if errors.Is(err, redis.Nil) {
 		cursor, err = firstID, nil
@@ -102,7 +101,7 @@ func (w *Webhook) tell(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the webhook's cursor: %w", err)
 	}
-	got, err := w.Redis.XRead(ctx, &redis.XReadArgs{Streams: []string{wire.InvalidStream, cursor}, Count: perCall, Block: patience}).Result()
+	got, err := w.Redis.XRead(ctx, &redis.XReadArgs{Streams: []string{wire.InvalidStream, cursor}, Count: perCall, Block: blockTime}).Result()
 	if errors.Is(err, redis.Nil) {
 		w.Meter.Behind(0, 0)
 		return nil
@@ -135,7 +134,7 @@ func (w *Webhook) call(ctx context.Context, all []Entry) error {
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
 	if err != nil {
-		return errors.New("call the webhook: its address is none")
+		return errors.New("call the webhook: its address is not a URL")
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set(SignatureHeader, sign(secret, w.now(), body))
@@ -144,7 +143,7 @@ func (w *Webhook) call(ctx context.Context, all []Entry) error {
 	resp, err := client.Do(req)
 	if err != nil {
 		if u, ok := errors.AsType[*url.Error](err); ok {
-			err = u.Err // it quotes the address, which often holds a key
+			err = u.Err // u quotes the address, which often contains a key
 		}
 		return fmt.Errorf("call the webhook: %w", err)
 	}

@@ -127,7 +127,7 @@ func TestAClaimThatNobodyCompletesIsTakenOver(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, dead = r.leases.look(begin.Add(after), testNow.Add(after).Unix(), all)
+		_, dead = r.leases.observe(begin.Add(after), testNow.Add(after).Unix(), all)
 	}
 	if after > 12*time.Second {
 		t.Fatalf("the claim is taken over after %v", after)

@@ -13,7 +13,7 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-// hastenPage is how many waiting tasks one command looks at, about.
+// hastenPage is about how many waiting tasks one command reads.
 const hastenPage = 1000
 
 // Hasten makes waiting tasks due now. It is safe for concurrent use.
@@ -69,13 +69,13 @@ type waiting struct {
 	match   func(wire.Header) bool
 }
 
-// title is what every id of the job's tasks begins with.
+// title is what the ids of the job's tasks begin with.
 func title(job string) string {
 	id := wire.TaskID(job, "")
 	return strings.TrimSuffix(id, "-")
 }
 
-// globs are the characters that a pattern of Redis gives a meaning.
+// globs escapes the characters that have a meaning in a pattern of Redis.
 var globs = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`)
 
 func (s Hasten) tasks(ctx context.Context, w waiting, lane, set string) error {
@@ -110,8 +110,8 @@ func (s Hasten) task(ctx context.Context, w waiting, lane, set, id string) error
 		Run(ctx, s.Redis).Err()
 }
 
-// header is that of a task in asynq's encoding, in which its payload stands as
-// it is.
+// header reads the header from a task in asynq's encoding, which contains the payload
+// unchanged.
 func header(msg string) (wire.Header, bool) {
 	i := strings.Index(msg, `{"v":`)
 	if i < 0 {

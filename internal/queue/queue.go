@@ -44,24 +44,25 @@ import (
 type Task struct {
 	ID      string
 	Payload []byte
-	// LastError is why the task was put back last; "": it was not.
+	// LastError is why the task was put back before; "": it was not.
 	LastError string
-	// Ours asks Redis whether the task is still this run's: no reaper has claimed
+	// Ours asks Redis whether the task still belongs to this run: no reaper has claimed
 	// it, and no other run has begun or ended. nil for a task that is not in work.
 	Ours func(ctx context.Context) (bool, error)
 }
 
-// Handler works one task. nil acknowledges it; *AgainError and *DeadError say
-// what else; any other error puts it back with a growing delay. It must not
-// return nil before the task's result is recorded.
+// Handler works one task. nil acknowledges it, *AgainError puts it back until a time,
+// *DeadError archives it; any other error puts it back with a growing delay. It must
+// not return nil before the task's result is recorded.
 type Handler func(ctx context.Context, lane string, t Task) error
 
 // AgainError puts a task back until a time.
 type AgainError struct {
 	At time.Time
-	// Promised: the task has waited its turn by At, and goes ahead of a backlog then.
+	// Promised: the task was given the time At as its turn, so it goes ahead of a backlog
+	// then.
 	Promised bool
-	// Counted: shown as a failed attempt in the UI. It bounds nothing.
+	// Counted: the UI shows a failed attempt. It has no other effect.
 	Counted bool
 	Reason  string
 }
@@ -80,22 +81,22 @@ func (e *DeadError) Is(target error) bool { return target == asynq.SkipRetry }
 
 // Config says which lanes to run.
 type Config struct {
-	// Redis serves the queues. Block serves the waiting for tasks alone: it
-	// needs a connection for each lane, and is closed by Lanes.Stop.
+	// Redis serves the queues. Block is used only to wait for tasks: it needs a
+	// connection for each lane, and is closed by Lanes.Stop.
 	Redis, Block redis.UniversalClient
 	Vendors      []string
-	// Known are all vendors there are: what their tasks carry is looked after
-	// whoever works them.
+	// Known are all vendors: archived and lost tasks of all of them are handled here,
+	// whichever worker works them.
 	Known []string
 	// Handlers is how many tasks of one vendor are worked at once.
 	Handlers        int
 	ShutdownTimeout time.Duration
 	Handle          Handler
-	// Fence shuts out what an earlier run of a task may still record. It is
-	// called before a task whose worker is dead, or asleep, runs again. ours
-	// tells whether the task is still the caller's to run again.
+	// Fence keeps an earlier run of a task from recording anything. It is called before
+	// a task whose worker died or is frozen runs again. ours tells whether the caller
+	// still owns the task.
 	Fence func(ctx context.Context, t Task, ours func(context.Context) (bool, error)) error
-	// Bury ends what archived tasks still carry; most carry nothing.
+	// Bury ends the tokens that archived tasks still have; most have none.
 	Bury func(ctx context.Context, lane string, all []Archived) error
 	// Lost, End, Adopt, Recovered, Producers and Passed are what a Finder needs.
 	Lost      func(ctx context.Context, lane string, l Lost) (*wire.Task, error)
@@ -104,12 +105,12 @@ type Config struct {
 	Recovered func(reason string, n int)
 	Producers func(ctx context.Context) error
 	Passed    func(ctx context.Context, p Pass) error
-	// SweepEvery is how often the archive is looked at, and LookEvery how often
-	// one looks for lost tasks; 0: every 30 s and every 5 s.
+	// SweepEvery is how often the archive is read, and LookEvery how often lost tasks are
+	// looked for; 0: every 30 s and every 5 s.
 	SweepEvery, LookEvery time.Duration
 	// Now is the time by Redis's clock; nil: time.Now.
 	Now func() time.Time
-	// Hold says why no task may be taken now; nil, or nil from it: one may.
+	// Hold says why no task may be taken now; nil, or a nil error: tasks may be taken.
 	Hold func() error
 	Log  zerolog.Logger
 }
@@ -119,11 +120,11 @@ type Lanes struct {
 	servers []*asynq.Server
 	clients []*client
 	block   redis.UniversalClient
-	// rest ends the rounds; nil before they begin.
-	rest func()
+	// endRounds ends the rounds; nil before they begin.
+	endRounds func()
 }
 
-// Weights of the priorities: of twenty-five looks for a task twenty begin with
+// weights of the priorities: of twenty-five questions for a task twenty begin with
 // high, four with normal and one with bulk, so that none starves another.
 func weights() map[push.Priority]int {
 	return map[push.Priority]int{push.High: 20, push.Normal: 4, push.Bulk: 1}
@@ -189,7 +190,8 @@ func Start(c Config) (*Lanes, error) {
 	return l, nil
 }
 
-// goRounds looks after the tasks of workers that died, until Stop.
+// goRounds starts the goroutines that handle dead workers' tasks, archived tasks and
+// lost tasks, until Stop.
 func (l *Lanes) goRounds(c Config, self string, t *trouble) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
@@ -212,13 +214,13 @@ func (l *Lanes) goRounds(c Config, self string, t *trouble) {
 		}
 		wg.Go(func() { finder.Run(ctx) })
 	}
-	l.rest = func() {
+	l.endRounds = func() {
 		cancel()
 		wg.Wait()
 	}
 }
 
-// handler hands asynq's tasks to ours.
+// handler calls our handler with asynq's tasks.
 func handler(s *source, h Handler) asynq.HandlerFunc {
 	return func(ctx context.Context, t *asynq.Task) error {
 		lane, _ := asynq.GetQueueName(ctx)
@@ -241,8 +243,8 @@ func handler(s *source, h Handler) asynq.HandlerFunc {
 // Stop takes no new task, waits for those in work within the shutdown timeout,
 // and puts the rest back.
 func (l *Lanes) Stop() error {
-	if l.rest != nil {
-		l.rest()
+	if l.endRounds != nil {
+		l.endRounds()
 	}
 	for _, c := range l.clients {
 		c.stop()
@@ -277,7 +279,7 @@ func retryDelay(n int, err error, now time.Time) time.Duration {
 	return min(time.Minute, time.Second<<min(n, 6))
 }
 
-// isFailure tells asynq whether to count an attempt; nothing hangs on it.
+// isFailure tells asynq whether to count an attempt; nothing depends on it.
 func isFailure(err error) bool {
 	if again, ok := errors.AsType[*AgainError](err); ok {
 		return again.Counted

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// rounds has a worker look after tasks in work and the archive until ctx ends.
+// rounds reaps and sweeps until ctx ends.
 func rounds(ctx context.Context, r *reaper, s *sweeper, t *trouble) {
 	reap, sweep := time.NewTicker(reapEvery), time.NewTicker(s.every)
 	defer reap.Stop()
@@ -21,7 +21,7 @@ func rounds(ctx context.Context, r *reaper, s *sweeper, t *trouble) {
 		case errors.Is(err, context.Canceled):
 		case err != nil:
 			if !told {
-				r.log.Error().Err(err).Msg("the tasks of dead workers are not looked after until this works again")
+				r.log.Error().Err(err).Msg("tasks of dead workers do not run again until this error is resolved")
 			}
 			told = true
 			t.note()

@@ -18,14 +18,14 @@ type item struct {
 	came        time.Time
 }
 
-// counted is what a receipt counts as in a ledger; what is still on its way
+// counted is what a receipt counts as in a ledger; a message that is still on its way
 // counts as nothing.
 var counted = map[vendors.Event]wire.Receipt{
 	vendors.Arrived: wire.Arrived, vendors.Clicked: wire.Clicked, vendors.Failed: wire.Failed,
 }
 
-// apply brings receipts to the ledgers and the feed. To apply them twice is to
-// apply them once.
+// apply applies receipts to the ledgers and the feed. Applying them twice changes
+// nothing more.
 func (c *Consumer) apply(ctx context.Context, entries []entry) error {
 	var all []item
 	for _, e := range entries {
@@ -58,11 +58,11 @@ func (c *Consumer) apply(ctx context.Context, entries []entry) error {
 	return nil
 }
 
-// guardSource has receipts judged among themselves: the answers to the requests
+// guardSource has the guard judge receipts by themselves: the answers to the requests
 // were good, and would hide that nearly all receipts are bad.
 const guardSource = "receipts"
 
-// feed hands invalid tokens to the feed, with how many tokens were heard of.
+// feed adds invalid tokens to the feed, with how many tokens were reported.
 func (c *Consumer) feed(ctx context.Context, all []item, invalid []ledger.InvalidToken) error {
 	type account struct{ app, vendor string }
 	var found []*ledger.Found // in the order in which they came
@@ -100,9 +100,9 @@ func (c *Consumer) feed(ctx context.Context, all []item, invalid []ledger.Invali
 	return nil
 }
 
-// invalid are the receipts that say of a token that it is dead, switched off or
-// replaced. A receipt without a job counts as well, since it has proved itself,
-// but not if the vendor names another app: then the token is that app's.
+// invalid returns the receipts that say that a token is invalid, switched off or
+// replaced. A receipt without a job counts as well, since it was authenticated, but not
+// if the vendor names another app: then the token is that app's.
 func (c *Consumer) invalid(all []item, jobs []string) []ledger.InvalidToken {
 	var out []ledger.InvalidToken
 	for i, it := range all {
@@ -113,7 +113,7 @@ func (c *Consumer) invalid(all []item, jobs []string) []ledger.InvalidToken {
 		row, known := a.Codes.Lookup(it.Code.Level, it.Code.Code)
 		if !known {
 			c.Log.Warn().Str("app", it.app).Str("vendor", it.vendor).Str("code", it.Code.String()).
-				Msg("a receipt has a code that no table has")
+				Msg("a receipt has a code that is in no table")
 		}
 		if row.Action == classify.NoAction || row.Action == classify.Replace && it.Replacement == "" {
 			continue
@@ -126,8 +126,8 @@ func (c *Consumer) invalid(all []item, jobs []string) []ledger.InvalidToken {
 	return out
 }
 
-// when is the vendor's time of a receipt, which an application compares with
-// the time at which a phone registered, or the time at which it came.
+// when is the vendor's time of a receipt, which an application compares with the time at
+// which a phone registered, or the time of its arrival.
 func when(it item) time.Time {
 	if it.At.IsZero() || it.At.After(it.came) {
 		return it.came

@@ -15,25 +15,25 @@ import (
 const (
 	// perRead is the most entries that are applied together.
 	perRead = 20
-	// claimEvery is how often a worker looks for what another one left, and
-	// claimIdle how long that must have lain.
+	// claimEvery is how often a worker looks for entries that another one read and did not
+	// finish, and claimIdle how long those must have been idle.
 	claimEvery = 10 * time.Second
 	claimIdle  = 30 * time.Second
-	// applyTime ends the work on what was read.
+	// applyTime bounds the work on entries that were read.
 	applyTime = 10 * time.Second
-	// rest is the wait while Redis is away.
-	rest = time.Second
+	// retryWait is the wait while Redis is not reachable.
+	retryWait = time.Second
 )
 
-// Consumer applies receipts, together with those of other workers.
+// Consumer applies receipts, together with the consumers of other workers.
 type Consumer struct {
 	Config
 	Ledger *ledger.Store
 }
 
-// Run applies receipts until ctx ends, and finishes what it has read. An entry
-// is acknowledged only after it was applied, and applying it again changes
-// nothing: what a worker leaves behind is applied by another.
+// Run applies receipts until ctx ends, and finishes the entries that it has read. An
+// entry is acknowledged only after it was applied, and applying it again changes nothing:
+// entries that a worker did not finish are applied by another.
 func (c *Consumer) Run(ctx context.Context) {
 	in, told := &coord.StreamReader{
 		Redis: c.Store.Redis, Stream: wire.ReceiptStream, PerRead: perRead, ClaimEvery: claimEvery, ClaimIdle: claimIdle,
@@ -45,9 +45,9 @@ func (c *Consumer) Run(ctx context.Context) {
 		}
 		if err != nil && ctx.Err() == nil {
 			if !told {
-				c.Log.Error().Err(err).Msg("receipts wait: they are applied later")
+				c.Log.Error().Err(err).Msg("receipts are applied later")
 			}
-			coord.Sleep(ctx, rest)
+			coord.Sleep(ctx, retryWait)
 		}
 		told = err != nil
 	}
@@ -67,7 +67,7 @@ func (c *Consumer) work(ctx context.Context, in *coord.StreamReader, all []redis
 		e, err := readEntry(m)
 		switch {
 		case errors.Is(err, wire.ErrNewer):
-			continue // it comes again, perhaps to a worker that can read it
+			continue // it is read again, perhaps by a worker that knows its version
 		case err != nil:
 			c.Log.Error().Err(err).Str("entry", m.ID).Msg("an unreadable entry of the receipts was dropped")
 			c.Meter.Receipt("", "", Unknown, 1)

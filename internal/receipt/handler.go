@@ -20,7 +20,7 @@ const (
 	maxBody = 4 << 20
 	// bodyTime is how long a caller may take to send it.
 	bodyTime = 10 * time.Second
-	// keepTime bounds the write to Redis: Tencent wants its answer within 2 s.
+	// keepTime bounds the write to Redis: Tencent expects its answer within 2 s.
 	keepTime = 1500 * time.Millisecond
 )
 
@@ -29,18 +29,18 @@ const (
 	unproven   = "unproven"
 	unreadable = "unreadable"
 	tooLong    = "too-long"
-	notKept    = "not-kept" // Redis is away; the vendor may send it again
+	notKept    = "not-kept" // Redis is not reachable; the vendor may send it again
 )
 
-// sayAgain is how often the log tells of what was refused of an app at a vendor:
-// anybody can send calls that prove nothing.
+// sayAgain is how often refused calls of an app at a vendor are logged: anybody can send
+// calls without proof.
 const sayAgain = 10 * time.Second
 
 // Handler answers /receipts/{app}/{vendor} and /receipts/{app}/{vendor}/{secret}:
-// 404 where no receipts are taken, 403 without proof, 400 for what cannot be
-// read, 503 while Redis is away, and else the vendor's own kind of 200 once the
-// receipts are kept. No answer tells why; a counter does, and the log with a line
-// for each app and vendor from time to time. It is safe for concurrent use.
+// 404 if no receipts are taken, 403 without proof, 400 for what cannot be read, 503
+// while Redis is not reachable, and else the vendor's own kind of 200 once the receipts
+// are stored. No answer says why; a counter does, and from time to time a log line for
+// each app and vendor. It is safe for concurrent use.
 type Handler struct {
 	Config
 
@@ -76,7 +76,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, a.Spec.Receipts.Reply)
 }
 
-// call reads the request whole; a status other than 0 refuses it.
+// call reads the whole request; a status other than 0 refuses it.
 func (h *Handler) call(w http.ResponseWriter, r *http.Request, a *Account) (*vendors.ReceiptCall, int) {
 	now := h.now()
 	// Not every ResponseWriter has deadlines; the server's own does.
@@ -96,7 +96,7 @@ func (h *Handler) call(w http.ResponseWriter, r *http.Request, a *Account) (*ven
 	}, 0
 }
 
-// take checks the proof, reads the receipts and keeps them. It answers a status.
+// take checks the proof, reads the receipts and stores them. It returns the status.
 func (h *Handler) take(r *http.Request, a *Account, c *vendors.ReceiptCall) int {
 	how := a.Spec.Receipts
 	signed := how.Verify != nil && how.Verify(c)
@@ -118,22 +118,22 @@ func (h *Handler) take(r *http.Request, a *Account, c *vendors.ReceiptCall) int 
 	return http.StatusOK
 }
 
-// refused counts a call that was refused, and tells of it if nothing of the kind
-// was told a moment ago. left_out is how many were not told since then.
+// refused counts a call that was refused, and logs it unless one of the kind was logged a
+// moment ago. left_out is how many were not logged since then.
 func (h *Handler) refused(a *Account, reason string, err error) {
 	h.Meter.Refused(a.Spec.Name, reason)
 	left, ok := h.hush.Say(a.App + ":" + a.Spec.Name + ":" + reason)
 	if !ok {
 		return
 	}
-	level, text := zerolog.WarnLevel, "a receipt that does not prove itself was refused"
+	level, text := zerolog.WarnLevel, "a call with receipts has no valid proof and was refused"
 	switch reason {
 	case unreadable:
-		text = "a receipt that cannot be read was refused"
+		text = "a call with receipts cannot be read and was refused"
 	case tooLong:
-		text = "a call with receipts is too long, and was refused"
+		text = "a call with receipts is too long and was refused"
 	case notKept:
-		level, text = zerolog.ErrorLevel, "receipts could not be kept: the vendor may send them again"
+		level, text = zerolog.ErrorLevel, "receipts could not be stored: the vendor may send them again"
 	}
 	e := h.Log.WithLevel(level).Err(err).Str("app", a.App).Str("vendor", a.Spec.Name)
 	if left > 0 {

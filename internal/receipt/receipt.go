@@ -1,9 +1,9 @@
-// Package receipt takes the vendors' delivery receipts: it answers them at once
-// and keeps them in a stream, from which all workers together apply them to the
-// ledgers and to the feed of invalid tokens. A receipt changes no outcome.
+// Package receipt takes the vendors' delivery receipts: it answers them at once and
+// stores them in a stream, from which all workers together apply them to the ledgers and
+// to the feed of invalid tokens. A receipt changes no outcome.
 //
-// It knows who may deliver receipts, whose message each belongs to, and Redis.
-// It refuses to know any vendor's format, and what a code means.
+// It knows who may send receipts, to which message each belongs, and Redis. It does not
+// know any vendor's format, or what a code means.
 package receipt
 
 import (
@@ -15,7 +15,7 @@ import (
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
-// Account is one app at one vendor, as far as receipts concern it.
+// Account is what receipts need to know about one app at one vendor.
 type Account struct {
 	App      string
 	Spec     vendors.Spec
@@ -24,15 +24,15 @@ type Account struct {
 	// User and Key are what the vendor signs with.
 	User string
 	Key  []byte
-	// Secret may stand as the last part of the path; "": the account takes no receipts.
+	// Secret may be the last part of the path; "": the account takes no receipts.
 	Secret vendors.Secret
 }
 
-// Find finds an account; what it answers may change at any time.
+// Find finds an account; its result may change at any time.
 type Find func(app, vendor string) (*Account, bool)
 
-// Unknown is the event of receipts that cannot be put to any account's message,
-// beside the vendors' events.
+// Unknown is the event of receipts that belong to no known message, in addition to the
+// vendors' events.
 const Unknown = "unknown"
 
 // Meter counts receipts.
@@ -42,7 +42,7 @@ type Meter interface {
 	// Refused counts a call with receipts that was not taken, by why: unproven,
 	// unreadable, too-long or not-kept.
 	Refused(vendor, reason string)
-	// Invalid counts n entries that the feed got, or that are held.
+	// Invalid counts n entries that were added to the feed, or quarantined.
 	Invalid(app, vendor string, n int, held bool)
 }
 

@@ -16,15 +16,15 @@ import (
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
-// Store keeps receipts until they are applied, and whose messages were sent. It
-// is safe for concurrent use.
+// Store stores receipts until they are applied, and which job's message was sent under
+// which tag. It is safe for concurrent use.
 type Store struct{ Redis redis.UniversalClient }
 
 // perEntry is the most receipts of one entry of the stream.
 const perEntry = 500
 
-// Put adds receipts to the stream. They are all there or, with an error,
-// perhaps some: a vendor that sends them again does no harm.
+// Put adds receipts to the stream. If there is an error, some may have been added: a
+// vendor that sends them again does no harm.
 func (s *Store) Put(ctx context.Context, app, vendor string, all []vendors.Receipt, at time.Time) error {
 	if len(all) == 0 {
 		return nil
@@ -46,10 +46,10 @@ func (s *Store) Put(ctx context.Context, app, vendor string, all []vendors.Recei
 	return nil
 }
 
-// Note remembers, in one round trip, whose messages are about to be sent. It
-// makes the Store a dispatch.Tracer.
+// Note stores, in one round trip, which jobs' messages are about to be sent. It makes the
+// Store a dispatch.Tracer.
 func (s *Store) Note(ctx context.Context, sent []dispatch.Sent) error {
-	// As a transaction: no key is left without its end.
+	// As a transaction, so that no key is left without an expiry.
 	_, err := s.Redis.TxPipelined(ctx, func(p redis.Pipeliner) error {
 		for _, n := range sent {
 			key := wire.SentKey(n.App, n.Vendor, n.Tag)
@@ -76,8 +76,7 @@ func short(token string) string {
 	return fmt.Sprintf("%016x", xxh3.HashString128(token).Hi)
 }
 
-// jobs answers the jobs of receipts, "" for those that are unknown, in one
-// round trip.
+// jobs returns the jobs of receipts, "" for unknown ones, in one round trip.
 func (s *Store) jobs(ctx context.Context, all []item) ([]string, error) {
 	cmds := make([]*redis.SliceCmd, len(all))
 	_, err := s.Redis.Pipelined(ctx, func(p redis.Pipeliner) error {
@@ -98,7 +97,7 @@ func (s *Store) jobs(ctx context.Context, all []item) ([]string, error) {
 		}
 		for _, v := range cmd.Val() {
 			if job, ok := v.(string); ok {
-				jobs[i] = job // a token's own before the large job's
+				jobs[i] = job // the token's own field, if it has one, replaces the large job's
 			}
 		}
 	}
@@ -121,7 +120,7 @@ func readEntry(m redis.XMessage) (entry, error) {
 		return e, err
 	}
 	if err := json.Unmarshal(f.Receipts, &e.receipts); err != nil {
-		return e, errors.New("its receipts are no JSON")
+		return e, errors.New("its receipts are not JSON")
 	}
 	return e, nil
 }

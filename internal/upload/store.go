@@ -14,22 +14,22 @@ import (
 )
 
 const (
-	// lockTime is how long one worker may be saving before others take it for dead.
+	// lockTime is how long one worker may upload before others regard it as dead.
 	lockTime = 15 * time.Second
-	// saveTime ends a save well before its lock.
+	// saveTime bounds an upload, well below lockTime.
 	saveTime = 12 * time.Second
-	// pollTime is how often a worker without a name looks whether another got one.
+	// pollTime is how often a worker without an id checks whether another got one.
 	pollTime = 25 * time.Millisecond
 )
 
-// Store shares names in Redis. It is safe for concurrent use.
+// Store shares the ids of uploaded messages in Redis. It is safe for concurrent use.
 type Store struct {
 	Redis redis.UniversalClient
 
 	searches coord.Flight[Message, string]
 }
 
-// Message is what is laid up: one message of one app at one vendor. Key is the
+// Message is what is uploaded: one message of one app to one vendor. Key is the
 // requests' idempotency key.
 type Message struct{ App, Vendor, Key string }
 
@@ -37,9 +37,9 @@ func (m Message) name() string {
 	return "postrider:saved:{" + m.App + ":" + m.Vendor + "}:" + m.Key
 }
 
-// ID answers the vendor's name for the message, and has save make it if nobody
-// did. An error of save is returned as it is. save may run on when ctx has ended,
-// for others that need the name.
+// ID returns the vendor's id of the message, and calls save to upload it if no worker
+// has. An error of save is returned as it is. save may continue after ctx has ended, for
+// other callers.
 func (s *Store) ID(ctx context.Context, m Message, save func(context.Context) (vendors.Saved, error)) (string, error) {
 	return s.searches.Do(ctx, m, func(ctx context.Context) (string, error) { return s.find(ctx, m, save) })
 }
@@ -68,7 +68,7 @@ func (s *Store) find(ctx context.Context, m Message, save func(context.Context) 
 	}
 }
 
-// save has the lock, unless it finds that its last owner was done.
+// save has the lock. It uploads the message, unless the last holder of the lock has.
 func (s *Store) save(ctx context.Context, m Message, mine string, save func(context.Context) (vendors.Saved, error)) (string, error) {
 	defer coord.Release(context.WithoutCancel(ctx), s.Redis, m.name()+":lock", mine) //nolint:errcheck // the lock ends by itself
 	if id, err := s.Redis.Get(ctx, m.name()).Result(); err == nil {
@@ -80,15 +80,14 @@ func (s *Store) save(ctx context.Context, m Message, mine string, save func(cont
 	if err != nil {
 		return "", err
 	}
-	// The vendor has it: that must not be forgotten because the callers left.
+	// The vendor has it: its id is stored even if all callers have left.
 	if err := s.Redis.Set(context.WithoutCancel(ctx), m.name(), got.ID, got.Lifetime).Err(); err != nil {
 		return "", fmt.Errorf("keep saved message: %w", err)
 	}
 	return got.ID, nil
 }
 
-// Forget gives up a name that the vendor no longer knows. If there is a newer
-// one already, that stays.
+// Forget deletes an id that the vendor no longer knows. A newer one is kept.
 func (s *Store) Forget(ctx context.Context, m Message, id string) error {
 	if err := coord.Release(ctx, s.Redis, m.name(), id); err != nil {
 		return fmt.Errorf("forget saved message: %w", err)
