@@ -1,5 +1,5 @@
-// Package clock tells the time that all workers share, which is Redis's, and
-// whether this machine's own clock is right enough to work by.
+// Package clock tells the time that all workers share, which is Redis's, and whether
+// this machine's own clock is accurate enough to work.
 //
 // It knows Redis's TIME. It does not know what the time is used for.
 package clock
@@ -18,13 +18,13 @@ import (
 const (
 	// Every is how often Redis is asked.
 	Every = 5 * time.Second
-	// Trusted is how far this machine's clock may be from Redis's and still be
-	// used as it is. Beyond it, Now tells Redis's time.
+	// Trusted is how much this machine's clock may differ from Redis's and still be used.
+	// Beyond it, Now returns Redis's time.
 	Trusted = 2 * time.Second
-	// Limit is how far it may be before Err says that a worker must not work:
-	// vendors check the times in what is signed, and peers those of certificates.
+	// Limit is how much it may differ before Err says that a worker must not work: vendors
+	// check the times in signed requests, and peers those of certificates.
 	Limit = 30 * time.Second
-	// slow is the longest reply that tells the time.
+	// slow is the longest time of a reply that is used.
 	slow = time.Second
 )
 
@@ -39,10 +39,10 @@ type Clock struct {
 	told   atomic.Int32 // the last state that was logged
 }
 
-// anchor is Redis's time at a moment of this process's own.
+// anchor is Redis's time at a moment of this process's monotonic clock.
 type anchor struct{ redis, at time.Time }
 
-// now goes on from the anchor without the machine's clock, which may be set.
+// now is the time by Redis, without this machine's clock, which may be set.
 func (a *anchor) now() time.Time { return a.redis.Add(time.Since(a.at)) }
 
 func (c *Clock) wall() time.Time {
@@ -52,8 +52,8 @@ func (c *Clock) wall() time.Time {
 	return c.Wall()
 }
 
-// Now is the time by this machine's clock if that is right, else by Redis's.
-// Until Redis was asked, it is by this machine's.
+// Now is the time by this machine's clock if that is accurate, else by Redis's. Until
+// Redis was asked, it is this machine's.
 func (c *Clock) Now() time.Time {
 	wall, a := c.wall(), c.anchor.Load()
 	if a == nil || wall.Sub(a.now()).Abs() <= Trusted {
@@ -62,7 +62,7 @@ func (c *Clock) Now() time.Time {
 	return a.now()
 }
 
-// Err says what is wrong when this machine's clock is so far from Redis's that a
+// Err returns an error if this machine's clock differs so much from Redis's that a
 // worker must not work.
 func (c *Clock) Err() error {
 	off := c.off()
@@ -89,10 +89,10 @@ func describe(off time.Duration) string {
 }
 
 // errSlow says that a reply took too long to tell the time.
-var errSlow = errors.New("compare clocks: Redis answers too slowly to tell the time")
+var errSlow = errors.New("compare clocks: Redis answers too slowly")
 
-// Check asks Redis for its time, and logs when the clocks no longer agree, or
-// agree again.
+// Check asks Redis for its time, and logs when the clocks begin to differ or agree
+// again.
 func (c *Clock) Check(ctx context.Context) error {
 	begin := time.Now()
 	t, err := c.Redis.Time(ctx).Result()
@@ -135,8 +135,8 @@ func (c *Clock) tell() {
 	}
 }
 
-// Run checks again and again until ctx ends. While Redis is away the time goes
-// on from the last check.
+// Run checks repeatedly until ctx ends. While Redis is not reachable the time continues
+// from the last check.
 func (c *Clock) Run(ctx context.Context) {
 	t := time.NewTicker(Every)
 	defer t.Stop()
@@ -145,7 +145,7 @@ func (c *Clock) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-t.C:
-			_ = c.Check(ctx) // others say that Redis is away
+			_ = c.Check(ctx) // a fault of Redis is logged elsewhere
 		}
 	}
 }

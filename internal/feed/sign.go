@@ -12,8 +12,8 @@ import (
 const SignatureHeader = "X-Postrider-Signature"
 
 // sign is the header's value: "t=<unix>,v1=<hex>", where hex is HMAC-SHA256 of
-// the time, a dot and the body. The time is signed along, so that a receiver can
-// refuse what somebody recorded and sends again.
+// the time, a dot and the body. The time is signed, too, so that a receiver can
+// refuse a call that somebody recorded and sends again.
 func sign(secret string, at time.Time, body []byte) string {
 	t := strconv.FormatInt(at.Unix(), 10)
 	mac := hmac.New(sha256.New, []byte(secret))

@@ -30,9 +30,9 @@ func (k Key) codes() string  { return "postrider:pause:" + k.tag() + ":codes" }
 type Limit struct {
 	// Rate is permits a second; 0: no limit.
 	Rate float64
-	// Burst is one block: the most permits that one request takes. What goes out
-	// in any second is at most Rate + Burst. 0: 1. A request may take more than
-	// Burst; then that is the block.
+	// Burst is one block: the most permits that one request takes. At most Rate + Burst
+	// permits are used in any second. 0: 1. A request may take more than Burst; then that
+	// is the block.
 	Burst int
 }
 
@@ -69,10 +69,10 @@ func newEntry() *entry {
 	}
 }
 
-// Take takes n permits and answers 0, or takes nothing and answers how long to
-// wait before asking again. high gets its permits before everybody else: others
-// are refused while it could be granted. Permits are leased from Redis in
-// blocks of up to 50 ms' worth, so that most calls need no round trip.
+// Take takes n permits and returns 0, or takes nothing and returns how long to wait
+// before asking again. high requests get permits before all others: those are refused
+// while a high one could be granted. Permits are leased from Redis in blocks of up to
+// 50 ms' worth, so that most calls need no round trip.
 //
 // After an error nothing was taken.
 func (l *Limiter) Take(ctx context.Context, k Key, lim Limit, n int, high bool) (wait time.Duration, err error) {
@@ -122,21 +122,21 @@ const (
 	Bulk   = "bulk"
 )
 
-// Place gives a request that would wait long a time of its own, and answers how
-// long it is until then: until all of its class that were placed before it, by any
-// worker, have had their permits. It takes nothing: when its time has come, it is
-// to call Take. A late one is placed behind those that were late before it, and
-// before all others.
+// Place gives a request that would wait long a time of its own, and returns how long it
+// is until then: until all requests of its class that were placed before it, by any
+// worker, have had their permits. It takes no permits: at that time the request has to
+// call Take. A late request is placed after those that were late before it, and before
+// all others.
 func (l *Limiter) Place(ctx context.Context, k Key, lim Limit, w Waiting) (time.Duration, error) {
 	if lim.Rate <= 0 {
 		return 0, nil
 	}
 	wait, err := l.place(ctx, k, lim, w)
 	if err != nil {
-		return 0, fmt.Errorf("take a place: %w", err)
+		return 0, fmt.Errorf("place a request: %w", err)
 	}
 	l.entry(k).permits.place(l.now().Add(wait))
-	// Not so early that more than a few wait at once.
+	// Not so early that more than a few requests wait at once.
 	few := time.Duration(4 * float64(max(w.Permits, 1)) / lim.Rate * float64(time.Second))
 	return max(wait-min(early, few), time.Millisecond), nil
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// maxPause is far beyond any quota's window; keeps arithmetic from overflowing.
+// maxPause is far longer than any quota's window; it keeps arithmetic from overflowing.
 const maxPause = 400 * 24 * time.Hour
 
 // Pause says that nothing is to be sent before Until.
@@ -22,7 +22,7 @@ type Pause struct {
 // whether there was none as long as this; Resume ends one. reason is shown to people
 // and must hold no token or secret.
 func (l *Limiter) Pause(ctx context.Context, k Key, bucket string, until time.Time, reason string) (news bool, err error) {
-	// Rounded up: a quota's window must not be met a moment too early.
+	// Rounded up: a request must not come a moment before a quota's window.
 	left := (min(until.Sub(l.now()), maxPause) + time.Millisecond - 1).Milliseconds()
 	if left <= 0 {
 		return false, nil

@@ -11,7 +11,7 @@ type Kind string
 
 // The kinds.
 const (
-	TooFast       Kind = "slow-down" // the vendor says so; the rate is halved besides
+	TooFast       Kind = "slow-down" // the vendor says so; the rate is halved, too
 	Unreachable   Kind = "circuit"   // no answers, several in a row
 	Misconfigured Kind = "config"    // an operator has to act
 )
@@ -22,7 +22,7 @@ func Kinds() []Kind { return []Kind{TooFast, Unreachable, Misconfigured} }
 // rule is how long a kind of stop waits for its probes.
 type rule struct {
 	first, longest time.Duration // doubled by each probe that fails
-	faults         int           // that many failures in a row stop; 0: the first
+	faults         int           // so many failures in a row stop; 0: the first one
 	grave, slower  bool
 }
 
@@ -33,12 +33,12 @@ var rules = map[Kind]rule{
 }
 
 const (
-	// keepStop is how long a stop is remembered after its pause, if nobody probes.
+	// keepStop is how long a stop is remembered after its pause, if there is no probe.
 	keepStop = 24 * time.Hour
 	// calmTime without a stop ends a row of them.
 	calmTime = 10 * time.Second
-	// probeAgain is when those who wait for a probe ask again, slowAgain when its
-	// answer takes more than a second.
+	// probeAgain is when requests that wait for a probe ask again, slowAgain the same once
+	// its answer takes more than a second.
 	probeAgain = 100 * time.Millisecond
 	slowAgain  = 2 * time.Second
 )
@@ -99,7 +99,7 @@ func (l *Limiter) Stop(ctx context.Context, k Key, h Halt) (until time.Time, new
 	return now.Add(time.Duration(reply[0]) * time.Millisecond), reply[1] == 1, nil
 }
 
-// Well tells that the vendor answered a request well, and whether that ended a
+// Well reports that the vendor answered a request well, and tells whether that ended a
 // stop. It makes no call unless the request was a probe, or others had failed.
 func (l *Limiter) Well(ctx context.Context, k Key, probe string) (ended bool, err error) {
 	e := l.entry(k)

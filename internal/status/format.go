@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// ago is a number of seconds for people; "" for none.
+// ago formats a number of seconds for people; "" for 0.
 func ago(seconds float64) string {
 	if seconds == 0 {
 		return ""

@@ -13,39 +13,39 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-// Job is a job as the list shows it.
+// Job is a job in the list.
 type Job struct {
 	Job      string `json:"job"`
 	App      string `json:"app"`
 	State    string `json:"state"` // running, done or canceled
 	Accepted int    `json:"accepted"`
 	Pending  int    `json:"pending"`
-	// Created is when it was enqueued, of a job of one token when it could be
-	// sent first; nil: not known. Ended is nil while it is open.
+	// Created is when it was enqueued or, for a job of one token, when it could be sent
+	// first; nil: not known. Ended is nil while it is open.
 	Created *time.Time `json:"created"`
 	Ended   *time.Time `json:"ended"`
-	// Stuck: tokens are pending, and no task could send them.
+	// Stuck: tokens are pending, and no task exists that could send them.
 	Stuck bool `json:"stuck"`
 }
 
-// Filter chooses jobs.
+// JobFilter chooses jobs.
 type JobFilter struct {
 	App   string // "": of every app
 	State string // running, done or canceled; "": any
-	Stuck bool   // only those that are stuck
-	Limit int    // at most so many, the newest
+	Stuck bool   // only jobs that are stuck
+	Limit int    // how many at most, the newest ones
 }
 
 func (f JobFilter) has(s ledger.Summary) bool {
 	return (f.App == "" || s.App == f.App) && (f.State == "" || s.State == f.State)
 }
 
-// Reader reads the lists. It changes nothing.
+// JobReader reads the lists of jobs. It changes nothing.
 type JobReader struct{ Redis redis.UniversalClient }
 
-// List returns the jobs that the filter chooses, the newest first: open ones, and
-// ended ones of more than one token. Of more open jobs of one token than the
-// limit it looks at those that expire last.
+// List returns the jobs that the filter chooses, the newest first: open ones, and ended
+// ones of more than one token. If there are more open jobs of one token than the limit,
+// it reads those that expire last.
 func (r *JobReader) List(ctx context.Context, f JobFilter) ([]Job, error) {
 	l := &lister{JobReader: r, JobFilter: f, book: ledger.Store{Redis: r.Redis}, have: map[string]bool{}, open: queue.OpenReader{Redis: r.Redis}}
 	lanes, err := l.open.Lanes(ctx)
@@ -77,7 +77,7 @@ func (r *JobReader) List(ctx context.Context, f JobFilter) ([]Job, error) {
 	return l.all[:min(len(l.all), max(0, f.Limit))], nil
 }
 
-// lister is one List under way.
+// lister is one call of List.
 type lister struct {
 	*JobReader
 	JobFilter
@@ -85,8 +85,8 @@ type lister struct {
 	open queue.OpenReader
 	all  []Job
 	have map[string]bool
-	// judged are the jobs of more than one token that may be stuck, by their
-	// place in all.
+	// judged are the jobs of more than one token that may be stuck, with their index in
+	// all.
 	judged map[string]int
 }
 
@@ -102,8 +102,8 @@ func (l *lister) sort() {
 	})
 }
 
-// enough tells whether n jobs of a list, which come newest first, are all that
-// can be shown. Which are stuck is known at the end.
+// enough tells whether n jobs of a list, the newest first, are all that can be shown.
+// Which ones are stuck is known only at the end.
 func (l *lister) enough(n int) bool { return n >= l.Limit && !l.Stuck }
 
 // several adds jobs of one of the lists of jobs of more than one token.

@@ -16,35 +16,35 @@ import (
 const (
 	// page is how many jobs are read at once.
 	page = 500
-	// prunedAt is how many ended jobs one pass looks at, at least, to forget
-	// those whose ledgers are gone, and pruneParts in how many passes all are.
+	// prunedAt is how many ended jobs one pass checks, at least, to remove those whose
+	// ledgers are gone, and pruneParts in how many passes all are checked.
 	prunedAt, pruneParts = 1000, 200
 )
 
-// Keeper keeps the lists of jobs. It is for one goroutine.
+// Keeper maintains the lists of jobs. It is for one goroutine.
 type Keeper struct {
 	Redis redis.UniversalClient
 	Book  *ledger.Store
-	// Recovered counts what was lost.
+	// Recovered counts jobs of which tokens were lost.
 	Recovered func(reason string, n int)
 	Log       zerolog.Logger
 
-	// rest are the jobs with pending tokens that the last pass saw in no chunk,
-	// and how many tokens that were.
+	// rest are the jobs with pending tokens that the last pass found in no chunk, and how
+	// many tokens those were.
 	rest   map[string]int
 	cursor uint64 // of the next ended jobs to look at
 }
 
-// Passed looks through the open jobs of more than one token when all open work
-// was looked at: it moves those that have ended, ends what two passes saw in no
-// chunk, and notes how many jobs are open and stuck.
+// Passed checks the open jobs of more than one token after all open work was read: it
+// moves those that have ended, ends tokens that two passes found in no chunk, and stores
+// how many jobs are open and stuck.
 func (k *Keeper) Passed(ctx context.Context, p queue.Pass) error {
 	open, stuck, rest := p.Singles, p.StuckSingles, map[string]int{}
 	var errs []error
 	for cursor := uint64(0); ; {
 		found, next, err := k.Redis.ZScan(ctx, wire.JobsKey, cursor, "", page).Result()
 		if err != nil {
-			return fmt.Errorf("look through the open jobs: %w", err)
+			return fmt.Errorf("check the open jobs: %w", err)
 		}
 		var names []string
 		scores := map[string]string{}
@@ -53,7 +53,7 @@ func (k *Keeper) Passed(ctx context.Context, p queue.Pass) error {
 		}
 		all, err := k.Book.Summaries(ctx, names)
 		if err != nil {
-			return fmt.Errorf("look through the open jobs: %w", err)
+			return fmt.Errorf("check the open jobs: %w", err)
 		}
 		var ended []string
 		for i, s := range all {
@@ -93,7 +93,7 @@ func (k *Keeper) loseRest(ctx context.Context, s ledger.Summary) error {
 		k.Recovered("lost-task", 1)
 	}
 	k.Log.Error().Str("app", s.App).Str("job", s.Job).Int("tokens", n).
-		Msg("tokens of a job were in no chunk: they have ended, and nobody can send them again")
+		Msg("tokens of a job were in no chunk: they have ended and cannot be sent again")
 	return nil
 }
 
@@ -104,7 +104,7 @@ func (k *Keeper) move(ctx context.Context, ended []string, scores map[string]str
 	}
 	_, err := k.Redis.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for _, job := range ended {
-			// Not as a member with a float: a job's score is written as it was read.
+			// Not as a redis.Z with a float: a job's score is written as it was read.
 			p.Do(ctx, "zadd", wire.EndedJobsKey, scores[job], job)
 		}
 		for _, job := range ended {
@@ -118,7 +118,7 @@ func (k *Keeper) move(ctx context.Context, ended []string, scores map[string]str
 	return nil
 }
 
-// prune forgets ended jobs whose ledgers are gone.
+// prune removes ended jobs whose ledgers are gone.
 func (k *Keeper) prune(ctx context.Context) error {
 	all, err := k.Redis.ZCard(ctx, wire.EndedJobsKey).Result()
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// newest is how many entries of a stream the page looks at.
+	// newest is how many entries of a stream the page reads.
 	newest = 100
 	// mostJobs is how many jobs it shows.
 	mostJobs = 25
@@ -26,7 +26,7 @@ type AccountRow struct {
 	App
 }
 
-// byAccount takes the apps of the lanes, each once.
+// byAccount returns the apps of the lanes, each once.
 func byAccount(all []Lane) []AccountRow {
 	var list []AccountRow
 	seen := map[string]bool{}
@@ -42,14 +42,14 @@ func byAccount(all []Lane) []AccountRow {
 	return list
 }
 
-// Job is a job in work.
+// WorkingJob is a job in work.
 type WorkingJob struct {
 	ledger.Status
 	Lanes []string
 }
 
-// jobs are those whose tasks are in work or next in line. Of tasks that many
-// jobs share only the shared chunk is known, not the jobs.
+// jobs returns the jobs whose tasks are in work or next. Of tasks that several jobs
+// share only the shared chunk is known, not the jobs.
 func (h *Page) jobs(ctx context.Context, all []Lane) ([]WorkingJob, error) {
 	where := map[string][]string{}
 	var ids []string
@@ -89,14 +89,14 @@ func (h *Page) jobs(ctx context.Context, all []Lane) ([]WorkingJob, error) {
 	return jobs, nil
 }
 
-// Tally is entries of a stream by what they have in common.
+// Tally counts entries of a stream by what they have in common.
 type Tally struct {
 	Total int64 // entries of the stream
-	Seen  int   // of which so many, the newest, are in Rows
+	Seen  int   // how many of them, the newest, are in Rows
 	Rows  []TallyRow
 }
 
-// Row is entries that have all but their tokens in common.
+// TallyRow is entries that have everything but their tokens in common.
 type TallyRow struct {
 	App, Vendor, Code, Reason string
 	Entries, Tokens           int
@@ -131,15 +131,15 @@ func (h *Page) dead(ctx context.Context) (Tally, error) {
 	return t, err
 }
 
-// held counts the feed entries that are held back.
+// held counts the quarantined entries.
 func (h *Page) held(ctx context.Context) (Tally, error) {
 	total, err := h.Redis.XLen(ctx, wire.HeldStream).Result()
 	if err != nil {
-		return Tally{}, fmt.Errorf("count held tokens: %w", err)
+		return Tally{}, fmt.Errorf("count quarantined entries: %w", err)
 	}
 	raw, err := h.Redis.XRevRangeN(ctx, wire.HeldStream, "+", "-", newest).Result()
 	if err != nil {
-		return Tally{}, fmt.Errorf("read held tokens: %w", err)
+		return Tally{}, fmt.Errorf("read quarantined entries: %w", err)
 	}
 	t := Tally{Total: total}
 	for _, m := range raw {
