@@ -36,7 +36,7 @@ type Clock struct {
 	Wall func() time.Time
 
 	anchor atomic.Pointer[anchor]
-	told   atomic.Int32 // the last state that was logged
+	logged   atomic.Int32 // the last state that was logged
 }
 
 // anchor is Redis's time at a moment of this process's monotonic clock.
@@ -123,7 +123,7 @@ func (c *Clock) tell() {
 	case off.Abs() > Trusted:
 		now = corrected
 	}
-	before := c.told.Swap(now)
+	before := c.logged.Swap(now)
 	switch {
 	case before == now:
 	case now == wrong:

@@ -43,13 +43,13 @@ func (p *Puller) keep(ctx context.Context, a ListAccount, got vendors.Pulled, si
 	}()
 	b := backoff.NewExponentialBackOff(
 		backoff.WithInitialInterval(50*time.Millisecond), backoff.WithMaxInterval(5*time.Second), backoff.WithMaxElapsedTime(0))
-	for told := false; ; told = true {
+	for logged := false; ; logged = true {
 		n, standing, err := p.Feed.Feed(ctx, found)
 		p.Meter.Invalid(a.App, a.Vendor, n, standing != ledger.Fed)
 		if err == nil {
 			return nil
 		}
-		if !told {
+		if !logged {
 			p.Log.Error().Err(err).Str("app", a.App).Str("vendor", a.Vendor).Msg("tokens of a vendor's list cannot be stored: waiting for Redis")
 		}
 		coord.Sleep(ctx, b.NextBackOff())

@@ -63,19 +63,19 @@ type given struct {
 func (s *Stream) Run(ctx context.Context) {
 	in := &coord.StreamReader{Redis: s.Redis, Stream: wire.IntakeStream, PerRead: perRead, ClaimEvery: claimEvery, ClaimIdle: claimIdle}
 	wait := backoff.NewExponentialBackOff(backoff.WithInitialInterval(100*time.Millisecond), backoff.WithMaxInterval(5*time.Second), backoff.WithMaxElapsedTime(0))
-	told := false
+	logged := false
 	for ctx.Err() == nil {
 		all, again, err := in.Read(ctx)
 		if err == nil {
 			err = s.work(ctx, in, all, again, wait)
 		}
 		if err == nil {
-			told = false
+			logged = false
 			wait.Reset()
 			continue
 		}
-		if ctx.Err() == nil && !told {
-			told = true
+		if ctx.Err() == nil && !logged {
+			logged = true
 			s.Log.Error().Err(err).Msg("jobs of the intake stream are enqueued later")
 		}
 		coord.Sleep(ctx, wait.NextBackOff())

@@ -14,7 +14,7 @@
 --  now number           Unix s
 --  keep number          s to keep marks
 --  once                 s for which an entry is not added again
---  answered number      tokens that were heard of
+--  answered number      tokens that were reported
 --  among number         how many of them were invalid
 --  guard_least number   answers from which on the guard judges; 0: it is off
 --  guard_ratio number   the part of them that may be invalid

@@ -34,8 +34,8 @@ const (
 	Alarm                 // they are quarantined, and those just before were not
 )
 
-// AlarmText is what an operator is told where the Standing is Alarm.
-const AlarmText = "nearly all tokens come back invalid: entries of the feed are held until somebody confirms them: see enqueue invalid held"
+// AlarmText is what is logged if the Standing is Alarm.
+const AlarmText = "nearly all tokens are reported invalid: entries of the feed are held until an operator confirms them: see enqueue invalid held"
 
 // addTo adds the entry's row to a call, and returns the words of the entry, which
 // follow all rows.

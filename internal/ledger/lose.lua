@@ -1,4 +1,4 @@
--- Ends the tokens of a chunk that nobody can read: as many as its member of the
+-- Ends the tokens of a chunk that cannot be read: as many as its member of the
 -- open work says, or what is pending in the ledger if that is less. Sent again it
 -- finds no member and changes nothing.
 --

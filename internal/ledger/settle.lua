@@ -1,5 +1,5 @@
--- Records one step of a chunk, if nobody recorded another one since the run read
--- the chunk. Sent again after its reply was lost, it finds its own generation. The
+-- Records one step of a chunk, if no other step was recorded since the run read the
+-- chunk. Sent again after its reply was lost, it finds its own generation. The
 -- ledger of a single job changes only when its token has its outcome: with it come
 -- the codes of this step, and those of earlier steps are not kept.
 --

@@ -45,7 +45,7 @@ type Limiter struct {
 	// returns are by this clock, so callers must compare them with it.
 	Now func() time.Time
 
-	// redisNow is the time in µs that scripts are told, for tests; nil: they ask Redis.
+	// redisNow is the time in µs that scripts are given, for tests; nil: they ask Redis.
 	redisNow func() int64
 
 	mu      sync.Mutex

@@ -38,7 +38,7 @@ type permits struct {
 	ignoreUntil time.Time // before then a success says nothing: the request was sent before a pause
 }
 
-// refusal is a wait that Redis told us, for n permits or more.
+// refusal is a wait that Redis answered, for n permits or more.
 type refusal struct {
 	n     int
 	until time.Time

@@ -296,7 +296,7 @@ func (f *Finder) Run(ctx context.Context) {
 	}
 	again := time.NewTicker(every)
 	defer again.Stop()
-	self, told := rand.Text(), ""
+	self, logged := rand.Text(), ""
 	defer func() { f.leave(context.WithoutCancel(ctx), self) }()
 	adopted := false
 	for {
@@ -317,12 +317,12 @@ func (f *Finder) Run(ctx context.Context) {
 			f.pass = nil // what another worker has read is not known here
 		}
 		// An error is logged once, not in every round.
-		if err != nil && told != err.Error() && ctx.Err() == nil {
+		if err != nil && logged != err.Error() && ctx.Err() == nil {
 			f.Log.Error().Err(err).Msg("some lost tasks are not sent again until this error is resolved")
-			told = err.Error()
+			logged = err.Error()
 		}
 		if err == nil {
-			told = ""
+			logged = ""
 		}
 	}
 }

@@ -35,7 +35,7 @@ type Consumer struct {
 // entry is acknowledged only after it was applied, and applying it again changes nothing:
 // entries that a worker did not finish are applied by another.
 func (c *Consumer) Run(ctx context.Context) {
-	in, told := &coord.StreamReader{
+	in, logged := &coord.StreamReader{
 		Redis: c.Store.Redis, Stream: wire.ReceiptStream, PerRead: perRead, ClaimEvery: claimEvery, ClaimIdle: claimIdle,
 	}, false
 	for ctx.Err() == nil {
@@ -44,12 +44,12 @@ func (c *Consumer) Run(ctx context.Context) {
 			err = c.work(ctx, in, all)
 		}
 		if err != nil && ctx.Err() == nil {
-			if !told {
+			if !logged {
 				c.Log.Error().Err(err).Msg("receipts are applied later")
 			}
 			coord.Sleep(ctx, retryWait)
 		}
-		told = err != nil
+		logged = err != nil
 	}
 	in.Leave(context.WithoutCancel(ctx))
 }

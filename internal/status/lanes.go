@@ -39,7 +39,7 @@ type Lane struct {
 	Apps []App `json:"apps"`
 }
 
-// App is how an app stands at a vendor; it is the same in all lanes of that vendor.
+// App is an app's state at a vendor; it is the same in all lanes of that vendor.
 type App struct {
 	App string `json:"app"`
 	// Rate is the limit in Unit a second, Effective what slow-downs have left of
@@ -49,7 +49,7 @@ type App struct {
 	Factor    float64 `json:"-"`
 	Unit      string  `json:"unit"`
 	Holds     []Hold  `json:"paused"`
-	// Parked are jobs that wait alone, at most 1,000 of them; AllParked is how many there are.
+	// Parked are jobs that wait by themselves, at most 1,000; AllParked is how many there are.
 	Parked    []Parked `json:"parked"`
 	AllParked int      `json:"parked_jobs"`
 }
