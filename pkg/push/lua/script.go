@@ -208,37 +208,67 @@ func (f field) value(list, index string) string {
 	return v
 }
 
+// rowLocals is a statement whose values are those of a row.
+var rowLocals = regexp.MustCompile(`(?m)^( *local [\w, ]+ = )([a-z_]+)_at\((\w+)\)$`)
+
 var rowCall = regexp.MustCompile(`\b([a-z_]+?)(_keys)?_at\((\w+)\)`)
 
 // expand replaces <group>_at(i) and <group>_keys_at(i) in the body by the row's
 // values.
 func (s *Script) expand() string {
-	return rowCall.ReplaceAllStringFunc(s.body, func(call string) string {
+	body := rowLocals.ReplaceAllStringFunc(s.body, func(line string) string {
+		m := rowLocals.FindStringSubmatch(line)
+		for _, g := range s.groups {
+			if g.name == m[2] {
+				return g.locals(m[3]) + m[1] + strings.Join(g.row("row_keys", "row_args", false), ", ")
+			}
+		}
+		return line
+	})
+	return rowCall.ReplaceAllStringFunc(body, func(call string) string {
 		m := rowCall.FindStringSubmatch(call)
 		for _, g := range s.groups {
 			if g.name == m[1] {
-				return strings.Join(g.row(m[3], m[2] != ""), ", ")
+				keys, args := g.ends(m[3])
+				return strings.Join(g.row(keys, args, m[2] != ""), ", ")
 			}
 		}
 		return call
 	})
 }
 
-// row returns the values of row i.
-func (g group) row(i string, onlyKeys bool) []string {
+// ends returns the indices of the last key and the last argument of row i.
+func (g group) ends(i string) (keys, args string) {
+	return fmt.Sprintf("%s_keys + %d * %s", g.name, len(g.keys), i), fmt.Sprintf("%s_args + %d * %s", g.name, len(g.args), i)
+}
+
+// locals defines these indices as row_keys and row_args.
+func (g group) locals(i string) string {
+	keys, args := g.ends(i)
+	switch {
+	case len(g.keys) == 0:
+		return "local row_args = " + args + " "
+	case len(g.args) == 0:
+		return "local row_keys = " + keys + " "
+	}
+	return "local row_keys, row_args = " + keys + ", " + args + " "
+}
+
+// row returns the values of the row whose last key and argument have these indices.
+func (g group) row(lastKey, lastArg string, onlyKeys bool) []string {
 	var values []string
-	add := func(list, base string, fields []field) {
+	add := func(list, last string, fields []field) {
 		for n, f := range fields {
-			index := fmt.Sprintf("%s_%s + %d * %s", g.name, base, len(fields), i)
+			index := last
 			if less := len(fields) - 1 - n; less > 0 {
 				index += fmt.Sprintf(" - %d", less)
 			}
 			values = append(values, f.value(list, index))
 		}
 	}
-	add("KEYS", "keys", g.keys)
+	add("KEYS", lastKey, g.keys)
 	if !onlyKeys {
-		add("ARGV", "args", g.args)
+		add("ARGV", lastArg, g.args)
 	}
 	return values
 }

@@ -25,7 +25,7 @@
 --  tokens           how many it has
 --  ttl              s until the ledger is forgotten
 --  keep             s to keep the ledger after the job has ended
---  id               the job's id
+--  id               the job's id; '' if the ledger is a string
 -- ARGV of each chunk
 --  bytes            the chunk
 --  ttl              s until it is forgotten
