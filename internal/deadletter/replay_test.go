@@ -173,7 +173,7 @@ func TestReplayTakesUpALedgerThatIsGone(t *testing.T) {
 	}
 }
 
-func TestReplayLeavesTheRestOfTheLedgerAlone(t *testing.T) {
+func TestReplayKeepsTheRestOfTheLedger(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	tasks := r.send(job("a", numbered(8)...))
@@ -349,7 +349,7 @@ func TestTwoReplaysAtOnceSendEachTokenOnce(t *testing.T) {
 	r.once(r.tasks(), n)
 }
 
-func TestAnInterruptedReplayGoesOnWhereItWas(t *testing.T) {
+func TestAnInterruptedReplayContinuesWhereItWas(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	const n = 1000

@@ -121,7 +121,7 @@ func TestSinceLeavesOutWhatDiedBefore(t *testing.T) {
 	}
 }
 
-func TestEachGoesThroughManyPagesInOrderAndLeavesOutWhatComesMeanwhile(t *testing.T) {
+func TestEachReadsManyPagesInOrderAndLeavesOutNewEntries(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	const n = 230
@@ -142,7 +142,7 @@ func TestEachGoesThroughManyPagesInOrderAndLeavesOutWhatComesMeanwhile(t *testin
 	}
 }
 
-func TestEachStopsWhereItIsToldTo(t *testing.T) {
+func TestEachStopsAtAnErrorOfItsCaller(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	for range 120 {

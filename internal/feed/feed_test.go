@@ -92,7 +92,7 @@ func TestEachReadsWhatTheLedgerWrote(t *testing.T) {
 	}
 }
 
-func TestEachGoesThroughManyPagesInOrder(t *testing.T) {
+func TestEachReadsManyPagesInOrder(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.Client(t)
 	add(t, rdb, 0, 2500)

@@ -25,7 +25,7 @@ func died(t *testing.T, rdb *redis.Client, at int64, tokens ...string) {
 	}
 }
 
-func TestDeadComparesTimes(t *testing.T) {
+func TestDeadComparesTheMarksTimeWithTheJobsStart(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.Client(t)
 	died(t, rdb, 5000, "a", "b", "again")
@@ -65,7 +65,7 @@ func (c counter) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 }
 
 // What an app without dead tokens costs is one command a second.
-func TestAnAppWithoutDeadTokensIsFree(t *testing.T) {
+func TestAnAppWithoutInvalidTokensCostsNoCall(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.Client(t)
 	var commands atomic.Int64

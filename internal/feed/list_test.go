@@ -205,7 +205,7 @@ func (p *pagePuller) Pull(context.Context, string) (vendors.Pulled, error) {
 
 var oppoCode = classify.Code{Level: classify.Receipt, Code: "regid_invalid"}
 
-func TestAFailureIsToldOnceAndTriedAgainLaterAndLater(t *testing.T) {
+func TestAFailureIsLoggedOnceAndTriedAgainWithGrowingWaits(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, 3)
 	r.fault(simulator.Fault{Endpoint: "invalid", Status: 500})
@@ -329,7 +329,7 @@ func TestAWorkerThatStopsKeepsWhatItHasPulledOrSaysThatItIsLost(t *testing.T) {
 	})
 }
 
-func TestWhatIsPulledIsHeldWhileTheGuardHolds(t *testing.T) {
+func TestTokensOfAListAreQuarantinedWhileTheGuardIsOn(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, 3)
 	bad := ledger.Found{App: "shop", Vendor: "oppo", Answered: 20}

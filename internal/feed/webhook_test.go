@@ -135,7 +135,7 @@ func (r *receiver) told() []string {
 	return all
 }
 
-func TestTheWebhookIsToldInOrderAndFromItsCursor(t *testing.T) {
+func TestTheWebhookGetsEntriesInOrderFromItsCursor(t *testing.T) {
 	t.Parallel()
 	r := newReceiver(t)
 	add(t, r.rdb, 0, 1203)
@@ -203,7 +203,7 @@ func TestTheWebhookIsSigned(t *testing.T) {
 	}
 }
 
-func TestWhatTheWebhookDoesNotTakeIsToldAgain(t *testing.T) {
+func TestEntriesThatTheWebhookDoesNotTakeAreSentAgain(t *testing.T) {
 	t.Parallel()
 	for name, status := range map[string]int{"an error": 500, "a redirect": 307, "a refusal": 401} {
 		t.Run(name, func(t *testing.T) {
@@ -262,7 +262,7 @@ func TestAWorkerWhoseCursorWasMovedEnds(t *testing.T) {
 	}
 }
 
-func TestWithoutAnAddressNobodyIsTold(t *testing.T) {
+func TestWithoutAnAddressNothingIsSent(t *testing.T) {
 	t.Parallel()
 	r := newReceiver(t)
 	r.url = ""

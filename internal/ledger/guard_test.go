@@ -52,7 +52,7 @@ func (g *guarded) say(app string, v verdicts) ledger.Standing {
 
 func (g *guarded) length(stream string) int { return int(g.rdb.XLen(g.Context(), stream).Val()) }
 
-func TestTheGuardHoldsWhenNearlyAllIsInvalid(t *testing.T) {
+func TestTheGuardQuarantinesWhenNearlyAllIsInvalid(t *testing.T) {
 	t.Parallel()
 	const fed, held, alarm = ledger.Fed, ledger.Held, ledger.Alarm
 	for name, c := range map[string]struct {
@@ -205,7 +205,7 @@ func TestFeedAddsATokenOnceADayForACode(t *testing.T) {
 }
 
 // A list of dead tokens says nothing of how many live: it goes where answers go.
-func TestWhatHasNoAnswersIsHeldWhileTheGuardHolds(t *testing.T) {
+func TestTokensWithoutAnswersAreQuarantinedWhileTheGuardIsOn(t *testing.T) {
 	t.Parallel()
 	g := newGuarded(t)
 	g.say("shop", verdicts{0, 30, 30})

@@ -111,7 +111,7 @@ func TestClaims(t *testing.T) {
 
 // A claim that nobody completes is another reaper's after some seconds; the
 // first one, when it wakes up, does nothing more.
-func TestAClaimThatNobodyCompletesIsTakenOver(t *testing.T) {
+func TestAClaimThatIsNotCompletedIsTakenOver(t *testing.T) {
 	t.Parallel()
 	rdb, ctx := redistest.Client(t), t.Context()
 	l := inWork(t, rdb, "task", testNow.Unix()-100)

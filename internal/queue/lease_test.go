@@ -58,7 +58,7 @@ func TestDeadWorkersLeases(t *testing.T) {
 	}
 }
 
-func TestALeaseThatEndsIsForgotten(t *testing.T) {
+func TestALeaseThatIsGoneIsForgotten(t *testing.T) {
 	t.Parallel()
 	var l leases
 	now := time.Now()

@@ -131,7 +131,7 @@ func TestCrashesAreCountedWhereAsynqKeepsTheTask(t *testing.T) {
 	r.eventually("nothing is left", 10*time.Second, func() bool { return r.inRedis(normal) == 0 })
 }
 
-func TestWhatAPersonArchivesIsBuried(t *testing.T) {
+func TestTasksThatAPersonArchivesAreEnded(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	const tasks = 1100 // more than a page

@@ -46,7 +46,7 @@ func TestATurnWhoseReplyWasLostIsUsed(t *testing.T) {
 	})
 }
 
-func TestALookForLostTasksWhoseTurnHadNoReplyIsMade(t *testing.T) {
+func TestLostTasksAreLookedForAlsoWhenTheTurnsReplyWasLost(t *testing.T) {
 	t.Parallel()
 	lost(t, func(n int, _, flaky *redis.Client) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -66,7 +66,7 @@ func TestALookForLostTasksWhoseTurnHadNoReplyIsMade(t *testing.T) {
 
 // What was taken ahead goes back once, and does not come before what is there
 // when the script is sent again.
-func TestATaskThatIsGivenBackIsThereOnceAlsoWhenTheReplyWasLost(t *testing.T) {
+func TestATaskIsPutBackOnceAlsoWhenTheReplyWasLost(t *testing.T) {
 	t.Parallel()
 	const lane = "huawei:bulk"
 	lost(t, func(n int, direct, flaky *redis.Client) {

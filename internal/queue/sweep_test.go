@@ -24,7 +24,7 @@ func archive(t *testing.T, rdb *redis.Client, id string, at time.Time) {
 	}
 }
 
-func TestASweepGoesOnWhereTheLastOneEnded(t *testing.T) {
+func TestASweepContinuesWhereTheLastOneEnded(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.Client(t)
 	var got []string
