@@ -36,7 +36,7 @@ type Clock struct {
 	Wall func() time.Time
 
 	anchor atomic.Pointer[anchor]
-	logged   atomic.Int32 // the last state that was logged
+	logged atomic.Int32 // the last state that was logged
 }
 
 // anchor is Redis's time at a moment of this process's monotonic clock.
