@@ -42,8 +42,8 @@ type Client struct {
 	apps    map[string]App
 	window  time.Duration
 	now     func() time.Time
-	// signEvery is the time between two heartbeats of a stream.
-	signEvery time.Duration
+	// heartbeatEvery is the time between two heartbeats of a stream.
+	heartbeatEvery time.Duration
 	// published holds the lanes that asynq knows.
 	published sync.Map
 }
@@ -53,7 +53,7 @@ func NewClient(rdb redis.UniversalClient, o Options) (*Client, error) {
 	if len(o.Vendors) == 0 {
 		return nil, errors.New("new push client: Options.Vendors is empty: pass the registry's vendors")
 	}
-	c := &Client{rdb: rdb, vendors: map[string]Vendor{}, apps: o.Apps, window: o.DedupWindow, now: o.Now, signEvery: signEvery}
+	c := &Client{rdb: rdb, vendors: map[string]Vendor{}, apps: o.Apps, window: o.DedupWindow, now: o.Now, heartbeatEvery: heartbeatEvery}
 	for _, v := range o.Vendors {
 		if v.Batch < 1 || v.Batch > wire.MaxTokens {
 			return nil, fmt.Errorf("new push client: vendor %q has a Batch of %d, want 1 to %d", v.Name, v.Batch, wire.MaxTokens)

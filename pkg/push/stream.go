@@ -35,7 +35,7 @@ type Stream struct {
 	result  Result
 	created bool // something of the job is in Redis
 	sealed  bool // tasks may exist
-	sign    sign
+	beat    heartbeat
 }
 
 // lane fills one vendor's chunks.
@@ -44,7 +44,7 @@ type lane struct {
 	limit  int
 	least  int
 	seen   seen
-	held   held
+	recent recent
 	tokens wire.TokenList
 	tail   []string // beyond a full chunk, but too few for the next
 	next   int
@@ -107,7 +107,7 @@ func (s *Stream) ID() string { return s.p.ID }
 func (s *Stream) Add(ctx context.Context, position int, vendor string, token []byte) error {
 	err := s.take(ctx, position, vendor, token)
 	if err != nil {
-		s.sign.stop() // the job will not be committed
+		s.beat.stop() // the job will not be committed
 	}
 	return err
 }
@@ -143,7 +143,7 @@ func (s *Stream) add(ctx context.Context, vendor string, token []byte) error {
 	if err != nil {
 		return err
 	}
-	if !l.held.add(token) {
+	if !l.recent.add(token) {
 		return nil
 	}
 	s.fill(l)
@@ -153,9 +153,9 @@ func (s *Stream) add(ctx context.Context, vendor string, token []byte) error {
 	return s.stage(ctx)
 }
 
-// fill moves the held tokens that are new into the lane's chunks.
+// fill moves the recent tokens that are new into the lane's chunks.
 func (s *Stream) fill(l *lane) {
-	l.held.take(&l.seen, func(token []byte) {
+	l.recent.take(&l.seen, func(token []byte) {
 		s.result.Accepted++
 		if l.tokens.Len() < l.limit {
 			l.tokens.Add(token)
@@ -241,7 +241,7 @@ func (s *Stream) stage(ctx context.Context) error {
 	}
 	cmds, err := lua.RunAll(ctx, s.c.rdb, calls)
 	s.created = true
-	s.sign.start(ctx, s.c, s.p.ID)
+	s.beat.start(ctx, s.c, s.p.ID)
 	if err != nil {
 		return fmt.Errorf("stage job %s: %w", s.p.ID, err)
 	}
@@ -277,7 +277,7 @@ func (s *Stream) verdict(cmd *redis.Cmd) (owner string, err error) {
 // Commit enqueues the job's tasks and returns the result. Until it returns no error
 // the job may be sent again, and is then completed.
 func (s *Stream) Commit(ctx context.Context) (Result, error) {
-	defer s.sign.stop()
+	defer s.beat.stop()
 	for _, l := range s.lanes {
 		s.fill(l)
 		s.end(l)
@@ -355,7 +355,7 @@ func (s *Stream) task(r staged, owner string) (wire.Task, wire.Header) {
 // Abort deletes what was written of a job that will not be committed. A job that an
 // earlier attempt began is left to be completed.
 func (s *Stream) Abort(ctx context.Context) error {
-	s.sign.stop()
+	s.beat.stop()
 	if !s.created {
 		return nil
 	}

@@ -10,25 +10,25 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-// signEvery is the time between two heartbeats of the sender of a job in parts.
-const signEvery = 10 * time.Second
+// heartbeatEvery is the time between two heartbeats of the sender of a job in parts.
+const heartbeatEvery = 10 * time.Second
 
-// sign sends heartbeats for a job that is being enqueued in parts, also while its
-// input stalls and nothing is staged. It ends with stop; the zero sign has not begun.
-type sign struct {
+// heartbeat sends heartbeats for a job that is being enqueued in parts, also while its
+// input stalls and nothing is staged. It ends with stop; the zero heartbeat has not begun.
+type heartbeat struct {
 	end  context.CancelFunc // nil: it is not running
 	done sync.WaitGroup
 }
 
 // start begins to send heartbeats, unless it has begun. They continue after ctx has
 // ended, which is that of one call only.
-func (s *sign) start(ctx context.Context, c *Client, job string) {
+func (s *heartbeat) start(ctx context.Context, c *Client, job string) {
 	if s.end != nil {
 		return
 	}
 	ctx, s.end = context.WithCancel(context.WithoutCancel(ctx))
 	s.done.Go(func() {
-		again := time.NewTicker(c.signEvery)
+		again := time.NewTicker(c.heartbeatEvery)
 		defer again.Stop()
 		for {
 			select {
@@ -46,7 +46,7 @@ func (s *sign) start(ctx context.Context, c *Client, job string) {
 }
 
 // stop ends the heartbeats, and returns when the goroutine has ended.
-func (s *sign) stop() {
+func (s *heartbeat) stop() {
 	if s.end == nil {
 		return
 	}
