@@ -25,19 +25,19 @@ feed, discard forgets them.`,
 			return usage(errors.New("invalid held: say what to do with them: list, confirm or discard"))
 		},
 	}
-	c.AddCommand(a.heldList(), a.heldMove("confirm", "Let held entries into the feed", "confirmed", (*feed.Held).Confirm,
+	c.AddCommand(a.heldList(), a.heldMove("confirm", "Let held entries into the feed", "confirmed", (*feed.Quarantine).Confirm,
 		`confirm moves held entries into the feed, in their order: applications will
 delete the tokens, and postrider sends nothing more to them. It may be
 interrupted and run again: each entry enters the feed once. Without a filter it
 confirms all.`))
-	c.AddCommand(a.heldMove("discard", "Forget held entries", "discarded", (*feed.Held).Discard,
+	c.AddCommand(a.heldMove("discard", "Forget held entries", "discarded", (*feed.Quarantine).Discard,
 		`discard deletes held entries for good: nobody is told that the tokens are
 invalid. The ledgers stay as they are. Without a filter it discards all.`))
 	return c
 }
 
 // held connects and returns the held entries with the filter that was asked for.
-func (a *app) held(f *entryFlags) (*feed.Held, wire.EntryFilter, error) {
+func (a *app) held(f *entryFlags) (*feed.Quarantine, wire.EntryFilter, error) {
 	filter, err := f.filter()
 	if err == nil {
 		err = a.connect()
@@ -45,7 +45,7 @@ func (a *app) held(f *entryFlags) (*feed.Held, wire.EntryFilter, error) {
 	if err != nil {
 		return nil, filter, err
 	}
-	return &feed.Held{Redis: a.rdb, Keep: a.cfg.Ledger.Keep}, filter, nil
+	return &feed.Quarantine{Redis: a.rdb, Keep: a.cfg.Ledger.Keep}, filter, nil
 }
 
 func (a *app) heldList() *cobra.Command {
@@ -70,7 +70,7 @@ func (a *app) heldList() *cobra.Command {
 
 // heldMove is the command that does one thing with held entries.
 func (a *app) heldMove(
-	name, short, done string, move func(*feed.Held, context.Context, wire.EntryFilter) (int, error), long string,
+	name, short, done string, move func(*feed.Quarantine, context.Context, wire.EntryFilter) (int, error), long string,
 ) *cobra.Command {
 	var f entryFlags
 	c := &cobra.Command{

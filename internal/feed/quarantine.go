@@ -15,9 +15,9 @@ import (
 // perMove is how many quarantined entries are confirmed or discarded at once.
 const perMove = 200
 
-// Held reads and empties the quarantine: entries that the guard keeps out of the feed
+// Quarantine reads and empties the quarantine: entries that the guard keeps out of the feed
 // until an operator confirms them. It is safe for concurrent use.
-type Held struct {
+type Quarantine struct {
 	Redis redis.UniversalClient
 	// Keep is how long a confirmed token is known to be invalid, over 0.
 	Keep time.Duration
@@ -26,8 +26,8 @@ type Held struct {
 // Each calls do with the chosen entries, the oldest first and in groups that are never
 // empty; entries that are added meanwhile are left out. It ends at the first error of do,
 // and returns that as it is.
-func (h *Held) Each(ctx context.Context, f wire.EntryFilter, do func([]Entry) error) error {
-	return coord.EachPage(ctx, h.Redis, wire.HeldStream, f.First(), perMove, func(raw []redis.XMessage) error {
+func (h *Quarantine) Each(ctx context.Context, f wire.EntryFilter, do func([]Entry) error) error {
+	return coord.EachPage(ctx, h.Redis, wire.QuarantineStream, f.First(), perMove, func(raw []redis.XMessage) error {
 		all := make([]Entry, 0, len(raw))
 		for _, m := range raw {
 			if e := decode(m); f.Matches(e.App, e.Vendor, e.Job, e.Code) {
@@ -44,8 +44,8 @@ func (h *Held) Each(ctx context.Context, f wire.EntryFilter, do func([]Entry) er
 // Confirm moves the chosen entries into the feed, in their order. Each is moved in one
 // step: confirming again, or twice at once, after any interruption, moves each once. The
 // count is right also if there is an error.
-func (h *Held) Confirm(ctx context.Context, f wire.EntryFilter) (int, error) {
-	call := coord.CallKey(wire.HeldStream)
+func (h *Quarantine) Confirm(ctx context.Context, f wire.EntryFilter) (int, error) {
+	call := coord.CallKey(wire.QuarantineStream)
 	return h.move(ctx, f, "confirm", func(ctx context.Context, all []Entry) ([]bool, error) {
 		calls := make([]*lua.Call, len(all))
 		for i := range all {
@@ -61,13 +61,13 @@ func (h *Held) Confirm(ctx context.Context, f wire.EntryFilter) (int, error) {
 	})
 }
 
-func (h *Held) confirmCall(call string, e *Entry) *lua.Call {
+func (h *Quarantine) confirmCall(call string, e *Entry) *lua.Call {
 	mark, at := "", int64(0)
 	if t, err := time.Parse(time.RFC3339, e.At); err == nil && e.Action == wire.ActionDelete {
 		mark, at = wire.Mark(e.Token), t.UnixMilli()
 	}
 	return confirmScript.Call().
-		Key("quarantine", wire.HeldStream).
+		Key("quarantine", wire.QuarantineStream).
 		Key("feed", wire.InvalidStream).
 		Key("marks", wire.GoneKey(e.App, e.Vendor)).
 		Key("call", call).
@@ -79,20 +79,20 @@ func (h *Held) confirmCall(call string, e *Entry) *lua.Call {
 
 // Discard deletes the chosen entries: their tokens are sent to as before. The count is
 // right also if there is an error.
-func (h *Held) Discard(ctx context.Context, f wire.EntryFilter) (int, error) {
-	call := coord.CallKey(wire.HeldStream)
+func (h *Quarantine) Discard(ctx context.Context, f wire.EntryFilter) (int, error) {
+	call := coord.CallKey(wire.QuarantineStream)
 	return h.move(ctx, f, "discard", func(ctx context.Context, all []Entry) ([]bool, error) {
 		ids := make([]string, len(all))
 		for i := range all {
 			ids[i] = all[i].ID
 		}
-		return coord.DeleteEntries(ctx, h.Redis, wire.HeldStream, call, ids)
+		return coord.DeleteEntries(ctx, h.Redis, wire.QuarantineStream, call, ids)
 	})
 }
 
 // move calls do with the chosen entries and counts those for which do returns true: this
 // call moved them.
-func (h *Held) move(ctx context.Context, f wire.EntryFilter, what string, do func(context.Context, []Entry) ([]bool, error)) (int, error) {
+func (h *Quarantine) move(ctx context.Context, f wire.EntryFilter, what string, do func(context.Context, []Entry) ([]bool, error)) (int, error) {
 	n := 0
 	err := h.Each(ctx, f, func(all []Entry) error {
 		// A group is completed although ctx ends, so that the count is right.

@@ -25,7 +25,7 @@ func hold(t *testing.T, rdb *redis.Client, token string, more ...any) {
 		"app", "shop", "vendor", "huawei", "token", token, "code", "huawei/response/80300007", "reason", "gone", "job", "a",
 		"at", foundAt, "action", "delete",
 	}, more...)
-	if err := rdb.XAdd(t.Context(), &redis.XAddArgs{Stream: wire.HeldStream, Values: values}).Err(); err != nil {
+	if err := rdb.XAdd(t.Context(), &redis.XAddArgs{Stream: wire.QuarantineStream, Values: values}).Err(); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -42,10 +42,10 @@ func tokens(t *testing.T, rdb *redis.Client, stream string) []string {
 func TestConfirmedEntriesEnterTheFeedAsTheyAre(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.Client(t)
-	held := feed.Held{Redis: rdb, Keep: time.Hour}
+	held := feed.Quarantine{Redis: rdb, Keep: time.Hour}
 	hold(t, rdb, "t1")
 	hold(t, rdb, "t2", "action", "replace", "replacement", "t9")
-	want := rdb.XRange(t.Context(), wire.HeldStream, "-", "+").Val()
+	want := rdb.XRange(t.Context(), wire.QuarantineStream, "-", "+").Val()
 	for _, count := range []int{2, 0} {
 		if n, err := held.Confirm(t.Context(), wire.EntryFilter{}); n != count || err != nil {
 			t.Errorf("confirmed %d, %v, want %d", n, err, count)
@@ -55,7 +55,7 @@ func TestConfirmedEntriesEnterTheFeedAsTheyAre(t *testing.T) {
 	if len(got) != 2 || fmt.Sprint(got[0].Values) != fmt.Sprint(want[0].Values) || fmt.Sprint(got[1].Values) != fmt.Sprint(want[1].Values) {
 		t.Errorf("the feed has %v, want %v", got, want)
 	}
-	if n := rdb.XLen(t.Context(), wire.HeldStream).Val(); n != 0 {
+	if n := rdb.XLen(t.Context(), wire.QuarantineStream).Val(); n != 0 {
 		t.Errorf("%d are still held", n)
 	}
 	// Only the one that is to be deleted is known dead, since it was found so.
@@ -72,7 +72,7 @@ func TestConfirmedEntriesEnterTheFeedAsTheyAre(t *testing.T) {
 func TestDiscardedEntriesAreGone(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.Client(t)
-	held := feed.Held{Redis: rdb, Keep: time.Hour}
+	held := feed.Quarantine{Redis: rdb, Keep: time.Hour}
 	for i := range 450 {
 		hold(t, rdb, fmt.Sprint("t", i))
 	}
@@ -95,7 +95,7 @@ func TestHeldFilters(t *testing.T) {
 		{"app", "other", "vendor", "oppo", "code", "oppo/receipt/save/1", "job", "b"},
 	} {
 		id := fmt.Sprintf("%d-0", 1000*(i+1))
-		if err := rdb.XAdd(t.Context(), &redis.XAddArgs{Stream: wire.HeldStream, ID: id, Values: append(values, "token", fmt.Sprint("t", i))}).Err(); err != nil {
+		if err := rdb.XAdd(t.Context(), &redis.XAddArgs{Stream: wire.QuarantineStream, ID: id, Values: append(values, "token", fmt.Sprint("t", i))}).Err(); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -114,7 +114,7 @@ func TestHeldFilters(t *testing.T) {
 		"nobody's":              {wire.EntryFilter{App: "shop", Job: "c"}, nil},
 	} {
 		var got []string
-		held := feed.Held{Redis: rdb}
+		held := feed.Quarantine{Redis: rdb}
 		if err := held.Each(t.Context(), c.EntryFilter, collect(&got)); err != nil || !slices.Equal(got, c.want) {
 			t.Errorf("%s: got %q, %v, want %q", name, got, err, c.want)
 		}
@@ -157,7 +157,7 @@ func TestAnInterruptedConfirmIsRunAgainAndFeedsEachOnce(t *testing.T) {
 	other := redis.NewClient(rdb.Options())
 	defer other.Close()
 	other.AddHook(&cutter{left: 2, cut: cancel})
-	held := feed.Held{Redis: other, Keep: time.Hour}
+	held := feed.Quarantine{Redis: other, Keep: time.Hour}
 	first, err := held.Confirm(ctx, wire.EntryFilter{})
 	if !errors.Is(err, context.Canceled) || first == 0 || first == all || first != len(tokens(t, rdb, wire.InvalidStream)) {
 		t.Fatalf("confirmed %d, %v, want a true part of them", first, err)

@@ -15,7 +15,7 @@ func TestConfirmAndDiscardCountRightWhenAnswersAreLost(t *testing.T) {
 	t.Parallel()
 	direct := redistest.Client(t)
 	proxy, flaky := redistest.Flaky(t, direct)
-	h := feed.Held{Redis: flaky, Keep: time.Hour}
+	h := feed.Quarantine{Redis: flaky, Keep: time.Hour}
 	for name, c := range map[string]struct {
 		do  func() (int, error)
 		fed int
@@ -35,7 +35,7 @@ func TestConfirmAndDiscardCountRightWhenAnswersAreLost(t *testing.T) {
 			if got := len(tokens(t, direct, wire.InvalidStream)); got != c.fed {
 				t.Errorf("%s, answer %d lost: %d entries were fed, want %d", name, n, got, c.fed)
 			}
-			if got := len(tokens(t, direct, wire.HeldStream)); got != 0 {
+			if got := len(tokens(t, direct, wire.QuarantineStream)); got != 0 {
 				t.Errorf("%s, answer %d lost: %d entries are still held", name, n, got)
 			}
 			if n > 0 && proxy.Commands() < n || t.Failed() {

@@ -62,7 +62,7 @@ func (s *Store) feedCall(f Found, invalid int) *lua.Call {
 	c := feedScript.Call().Grow(len(f.Invalid), 21*len(f.Invalid)).
 		Key("call", coord.CallKey(wire.InvalidStream)).
 		Key("stream", wire.InvalidStream).
-		Key("quarantine", wire.HeldStream).
+		Key("quarantine", wire.QuarantineStream).
 		Key("guard", wire.GuardKey(f.App, f.Vendor, f.Source)).
 		Key("marks", wire.GoneKey(f.App, f.Vendor)).
 		Arg("now", now.Unix()).

@@ -29,9 +29,9 @@ type Standing int
 
 // The standings.
 const (
-	Fed   Standing = iota // they are in the feed; or there are none
-	Held                  // they are quarantined
-	Alarm                 // they are quarantined, and those just before were not
+	Fed         Standing = iota // they are in the feed; or there are none
+	Quarantined                 // they are quarantined
+	Alarm                       // they are quarantined, and those just before were not
 )
 
 // AlarmText is what is logged if the Standing is Alarm.

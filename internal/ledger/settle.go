@@ -117,7 +117,7 @@ func (s *Store) settleCall(st *Step, now time.Time) *lua.Call {
 		Key("chunk", wire.ChunkKey(st.Ref)).
 		Key("feed", wire.InvalidStream).
 		Key("dead", wire.DeadStream).
-		Key("quarantine", wire.HeldStream).
+		Key("quarantine", wire.QuarantineStream).
 		Key("guard", wire.GuardKey(st.App, st.Vendor, "")).
 		Key("marks", wire.GoneKey(st.App, st.Vendor)).
 		Key("open_work", wire.OpenKey(st.Lane)).

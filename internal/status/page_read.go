@@ -133,11 +133,11 @@ func (h *Page) dead(ctx context.Context) (Tally, error) {
 
 // held counts the quarantined entries.
 func (h *Page) held(ctx context.Context) (Tally, error) {
-	total, err := h.Redis.XLen(ctx, wire.HeldStream).Result()
+	total, err := h.Redis.XLen(ctx, wire.QuarantineStream).Result()
 	if err != nil {
 		return Tally{}, fmt.Errorf("count quarantined entries: %w", err)
 	}
-	raw, err := h.Redis.XRevRangeN(ctx, wire.HeldStream, "+", "-", newest).Result()
+	raw, err := h.Redis.XRevRangeN(ctx, wire.QuarantineStream, "+", "-", newest).Result()
 	if err != nil {
 		return Tally{}, fmt.Errorf("read quarantined entries: %w", err)
 	}

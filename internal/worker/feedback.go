@@ -39,7 +39,7 @@ func (w *Worker) startFeedback() {
 	w.alone(wire.PullLeaseKey, puller.Wanted, puller.Run)
 	for name, s := range map[string]struct{ stream, help string }{
 		"postrider_invalid_feed_entries": {wire.InvalidStream, "Entries of the feed of invalid tokens that nobody has deleted."},
-		"postrider_invalid_held_entries": {wire.HeldStream, "Invalid tokens that are held until somebody confirms them."},
+		"postrider_invalid_held_entries": {wire.QuarantineStream, "Invalid tokens that are held until somebody confirms them."},
 	} {
 		w.metrics.Length(name, s.help, func(ctx context.Context) (int64, error) { return w.rdb.XLen(ctx, s.stream).Result() })
 	}

@@ -66,7 +66,7 @@ func TestAWorkerHoldsMassInvalidationAndTellsTheWebhookOnceItIsConfirmed(t *test
 	if n := strings.Count(r.log.String(), `"level":"error"`); n != 1 || hook.count() != 0 {
 		t.Errorf("%d alarms, want one, and %d entries were told, want none:\n%s", n, hook.count(), r.log.String())
 	}
-	held := feed.Held{Redis: r.rdb, Keep: cfg.Ledger.Keep}
+	held := feed.Quarantine{Redis: r.rdb, Keep: cfg.Ledger.Keep}
 	if n, err := held.Confirm(t.Context(), wire.EntryFilter{App: "shop"}); n != 60 || err != nil {
 		t.Errorf("confirmed %d, %v", n, err)
 	}

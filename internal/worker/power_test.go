@@ -443,7 +443,7 @@ func (p *power) judge(ctx context.Context, t *testing.T, at int64, left *proof, 
 	}
 	all := p.seen(at)
 	dead, invalid := left.ended(ctx, wire.DeadStream, fatal), left.ended(ctx, wire.InvalidStream, fatal)
-	maps.Copy(invalid, left.ended(ctx, wire.HeldStream, fatal))
+	maps.Copy(invalid, left.ended(ctx, wire.QuarantineStream, fatal))
 	for _, j := range p.jobs {
 		st, err := (&ledger.Store{Redis: left.rdb}).Status(ctx, j.ID)
 		if errors.Is(err, ledger.ErrUnknown) {

@@ -335,7 +335,7 @@ func (p *proof) judge(ctx context.Context, t *testing.T, d death, seen *sighting
 		t.Errorf("dies at %d, %s: %s", d.at, d.how, fmt.Sprintf(format, args...))
 	}
 	given, invalid := p.ended(ctx, wire.DeadStream, fatal), p.ended(ctx, wire.InvalidStream, fatal)
-	maps.Copy(invalid, p.ended(ctx, wire.HeldStream, fatal))
+	maps.Copy(invalid, p.ended(ctx, wire.QuarantineStream, fatal))
 	for _, j := range p.jobs {
 		st, err := (&ledger.Store{Redis: p.rdb}).Status(ctx, j.ID)
 		fatal(err)

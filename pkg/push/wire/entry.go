@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// InvalidEntry is one entry of InvalidStream or HeldStream: a token that a vendor
+// InvalidEntry is one entry of InvalidStream or QuarantineStream: a token that a vendor
 // called invalid.
 type InvalidEntry struct {
 	App, Vendor, Token string
@@ -149,7 +149,7 @@ func DecodeReceiptEntry(values map[string]any) (ReceiptEntry, error) {
 	return e, nil
 }
 
-// EntryFilter chooses entries of InvalidStream, HeldStream or DeadStream. An
+// EntryFilter chooses entries of InvalidStream, QuarantineStream or DeadStream. An
 // empty field chooses all.
 type EntryFilter struct {
 	App, Vendor, Job string

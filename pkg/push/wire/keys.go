@@ -12,9 +12,9 @@ import (
 const (
 	InvalidStream = "postrider:invalid"
 	DeadStream    = "postrider:dead"
-	// HeldStream is the quarantine: entries of the feed that an operator has to
+	// QuarantineStream is the quarantine: entries of the feed that an operator has to
 	// confirm first.
-	HeldStream = "postrider:invalid:held"
+	QuarantineStream = "postrider:invalid:held"
 )
 
 // Producers in any language add jobs to IntakeStream; RefusedStream tells why one
