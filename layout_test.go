@@ -38,7 +38,8 @@ var mayImport = map[string][]string{
 	"internal/worker": {
 		"internal/accesstoken", "internal/account", "internal/clock", "internal/config", "internal/coord",
 		"internal/dispatch", "internal/feed", "internal/intake", "internal/ledger", "internal/limit",
-		"internal/metrics", "internal/queue", "internal/receipt", "internal/status", "internal/upload",
+		"internal/metrics", "internal/queue", "internal/receipt", "internal/secret", "internal/status",
+		"internal/upload",
 		"pkg/push", "pkg/push/wire", "pkg/retry", "pkg/vendors", "pkg/vendors/httpx", "pkg/vendors/registry",
 	},
 	"internal/status": {
@@ -47,6 +48,7 @@ var mayImport = map[string][]string{
 	},
 	"internal/receipt": {
 		"internal/account", "internal/coord", "internal/dispatch", "internal/ledger", "internal/logging",
+		"internal/secret",
 		"pkg/classify", "pkg/push/wire", "pkg/vendors",
 	},
 	"internal/account": {"internal/config", "pkg/classify", "pkg/push", "pkg/vendors"},
@@ -85,6 +87,7 @@ var mayImport = map[string][]string{
 	"internal/stalltest":          {},
 	"internal/vendortest":         {"pkg/classify", "pkg/push", "pkg/vendors", "pkg/vendors/httpx"}, // it reads what the adapters under test return
 	"internal/cli":                {"pkg/push/text"},
+	"internal/secret":             {},
 
 	"test/bench":   {},
 	"test/e2e":     {},

@@ -13,6 +13,7 @@ import (
 	"github.com/postrider/postrider/internal/cli"
 	"github.com/postrider/postrider/internal/deadletter"
 	"github.com/postrider/postrider/pkg/push/text"
+	"github.com/postrider/postrider/pkg/push/wire"
 )
 
 func (p *program) dead() *cobra.Command {
@@ -31,9 +32,8 @@ everything that is needed to send them again.`,
 }
 
 // deadLetters connects to Redis and returns the dead letters and the filter of the flags.
-func (p *program) deadLetters(f *entryFlags) (*deadletter.Store, deadletter.Filter, error) {
-	from, err := f.check()
-	filter := deadletter.Filter{App: f.app, Vendor: f.vendor, Code: f.code, Job: f.job, Since: from}
+func (p *program) deadLetters(f *entryFlags) (*deadletter.Store, wire.EntryFilter, error) {
+	filter, err := f.filter()
 	if err != nil {
 		return nil, filter, err
 	}
@@ -122,7 +122,7 @@ expiry was from its start. --expires sets the expiry of all replayed tokens.`,
 	return c
 }
 
-func (p *program) replay(ctx context.Context, s *deadletter.Store, f deadletter.Filter, expires time.Time) error {
+func (p *program) replay(ctx context.Context, s *deadletter.Store, f wire.EntryFilter, expires time.Time) error {
 	sum, left, err := s.Replay(ctx, f, expires)
 	for _, l := range left {
 		text.Fprintf(p.err, "enqueue: dead letter %s of job %s cannot be replayed: %s\n", l.ID, l.Job, l.Reason)
@@ -191,7 +191,7 @@ func (p *program) deadExport() *cobra.Command {
 }
 
 // exportTo writes a file and prints how many entries it has.
-func (p *program) exportTo(ctx context.Context, s *deadletter.Store, f deadletter.Filter, file string) error {
+func (p *program) exportTo(ctx context.Context, s *deadletter.Store, f wire.EntryFilter, file string) error {
 	out, err := os.OpenFile(file, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
 		return usage(err)
@@ -203,7 +203,7 @@ func (p *program) exportTo(ctx context.Context, s *deadletter.Store, f deadlette
 	return p.printSum("exported", sum)
 }
 
-func export(ctx context.Context, s *deadletter.Store, f deadletter.Filter, w io.Writer) (deadletter.Sum, error) {
+func export(ctx context.Context, s *deadletter.Store, f wire.EntryFilter, w io.Writer) (deadletter.Sum, error) {
 	var sum deadletter.Sum
 	out := newLines(w)
 	err := s.Each(ctx, f, func(e *deadletter.Entry) error {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/postrider/postrider/internal/deadletter"
 	"github.com/postrider/postrider/pkg/push/text"
+	"github.com/postrider/postrider/pkg/push/wire"
 )
 
 // deadLetter is a dead letter as list prints it: the fields of the stream entry.
@@ -52,7 +53,7 @@ func fullDeadLetterOf(e *deadletter.Entry) fullDeadLetter {
 
 // listDead prints a line for each dead letter. Column widths are computed again
 // every rowsPerTable lines, so that a long list does not have to fit in memory.
-func (p *program) listDead(ctx context.Context, s *deadletter.Store, f deadletter.Filter) error {
+func (p *program) listDead(ctx context.Context, s *deadletter.Store, f wire.EntryFilter) error {
 	const rowsPerTable = 500
 	out, n := newLines(p.out), 0
 	w := tabwriter.NewWriter(out.b, 0, 0, 2, ' ', 0)

@@ -2,10 +2,10 @@ package main
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/postrider/postrider/pkg/push/wire"
 	"github.com/postrider/postrider/pkg/vendors/registry"
 )
 
@@ -24,10 +24,11 @@ func (f *entryFlags) register(c *cobra.Command, happened string) {
 
 func (f *entryFlags) empty() bool { return *f == entryFlags{} }
 
-// check validates the flags and returns the time of --since.
-func (f *entryFlags) check() (time.Time, error) {
+// filter checks the flags and returns the filter that they describe.
+func (f *entryFlags) filter() (wire.EntryFilter, error) {
 	if _, ok := registry.Find(f.vendor); !ok && f.vendor != "" {
-		return time.Time{}, usage(fmt.Errorf("--vendor: %w", unknownVendor(f.vendor)))
+		return wire.EntryFilter{}, usage(fmt.Errorf("--vendor: %w", unknownVendor(f.vendor)))
 	}
-	return parseTime("since", f.since, -1)
+	since, err := parseTime("since", f.since, -1)
+	return wire.EntryFilter{App: f.app, Vendor: f.vendor, Code: f.code, Job: f.job, Since: since}, err
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/postrider/postrider/internal/cli"
 	"github.com/postrider/postrider/internal/feed"
 	"github.com/postrider/postrider/pkg/push/text"
+	"github.com/postrider/postrider/pkg/push/wire"
 )
 
 func (p *program) invalidHeld() *cobra.Command {
@@ -38,9 +39,8 @@ filter it discards all entries.`))
 }
 
 // quarantine connects to Redis and returns the quarantine and the filter of the flags.
-func (p *program) quarantine(f *entryFlags) (*feed.Quarantine, feed.Filter, error) {
-	from, err := f.check()
-	filter := feed.Filter{App: f.app, Vendor: f.vendor, Code: f.code, Job: f.job, Since: from}
+func (p *program) quarantine(f *entryFlags) (*feed.Quarantine, wire.EntryFilter, error) {
+	filter, err := f.filter()
 	if err == nil {
 		err = p.connect()
 	}
@@ -72,7 +72,7 @@ shortened; --json prints them in full, in the form of feed entries.`,
 
 // heldMove returns the command that confirms or discards entries.
 func (p *program) heldMove(
-	name, short, done string, move func(*feed.Quarantine, context.Context, feed.Filter) (int, error), long string,
+	name, short, done string, move func(*feed.Quarantine, context.Context, wire.EntryFilter) (int, error), long string,
 ) *cobra.Command {
 	var f entryFlags
 	c := &cobra.Command{

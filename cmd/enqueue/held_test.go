@@ -13,7 +13,7 @@ import (
 // quarantine adds an entry to the quarantine stream.
 func (d *deployment) quarantine(t *testing.T, vendor, token string) {
 	t.Helper()
-	if err := d.rdb.XAdd(context.Background(), &redis.XAddArgs{Stream: wire.HeldStream, Values: []any{
+	if err := d.rdb.XAdd(context.Background(), &redis.XAddArgs{Stream: wire.QuarantineStream, Values: []any{
 		"app", "shop", "vendor", vendor, "token", token, "code", vendor + "/response/80300007", "reason", "all tokens are invalid",
 		"job", "a", "at", "2026-11-21T09:00:00.000Z", "action", "delete",
 	}}).Err(); err != nil {
@@ -57,7 +57,7 @@ func TestHeldConfirmAndDiscardPrintHowMany(t *testing.T) {
 		if got := d.run(t, "", "invalid", "held", name, "--vendor", "honor"); got.code != 0 || got.out != "1 entries "+name+"ed\n" {
 			t.Errorf("%s: exit %d, %q", name, got.code, got.out)
 		}
-		if held, fed := d.rdb.XLen(t.Context(), wire.HeldStream).Val(), d.rdb.XLen(t.Context(), wire.InvalidStream).Val(); held != 1 || fed != feed {
+		if held, fed := d.rdb.XLen(t.Context(), wire.QuarantineStream).Val(), d.rdb.XLen(t.Context(), wire.InvalidStream).Val(); held != 1 || fed != feed {
 			t.Errorf("%s: %d entries in quarantine and %d in the feed, want 1 and %d", name, held, fed, feed)
 		}
 	}
@@ -74,7 +74,7 @@ func TestHeldRefusesWrongUsage(t *testing.T) {
 		if got := d.run(t, "", args...); got.code != exitUsage || got.out != "" || strings.Count(got.err, "\n") != 1 {
 			t.Errorf("%q: exit %d, %q, want 2 and one line", args, got.code, got.err)
 		}
-		if d.rdb.XLen(t.Context(), wire.HeldStream).Val() != 1 {
+		if d.rdb.XLen(t.Context(), wire.QuarantineStream).Val() != 1 {
 			t.Errorf("%q: the quarantined entry was removed", args)
 		}
 	}

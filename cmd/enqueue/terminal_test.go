@@ -21,9 +21,9 @@ func TestNoTerminalControlSequenceIsPrinted(t *testing.T) {
 	d.runOK(t, csv(3), notification("--targets", "-", "--id", "many")...)
 	d.endJob(t, "many", map[string]any{"delivered": 3, "huawei/response/" + hostile: 3, wire.FieldApp: hostile})
 	for stream, fields := range map[string][]string{
-		wire.InvalidStream: {"app", "vendor", "token", "code", "reason", "job", "at", "action", "replacement"},
-		wire.HeldStream:    {"app", "vendor", "token", "code", "reason", "job", "at", "action", "replacement"},
-		wire.DeadStream:    {"app", "vendor", "job", "code", "reason", "class", "priority", "delivery", "tokens", "message"},
+		wire.InvalidStream:    {"app", "vendor", "token", "code", "reason", "job", "at", "action", "replacement"},
+		wire.QuarantineStream: {"app", "vendor", "token", "code", "reason", "job", "at", "action", "replacement"},
+		wire.DeadStream:       {"app", "vendor", "job", "code", "reason", "class", "priority", "delivery", "tokens", "message"},
 	} {
 		var values []any
 		for _, f := range fields {

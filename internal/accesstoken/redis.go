@@ -22,22 +22,22 @@ var (
 	refuseScript = lua.Load(scripts, "refuse.lua")
 )
 
-// forgetRefusals is how long after a refusal's hold the next one still counts
-// as one in a row.
+// forgetRefusals is how long after the hold of a refusal the next one still counts as
+// one in a row.
 const forgetRefusals = 10 * time.Minute
 
 // state is what Redis says about a slot.
 type state struct {
-	access   string // a live token, or ""
+	access   string // a valid token, or ""
 	due      bool   // it should be renewed
 	refused  *vendors.Error
 	refusals int
 }
 
-// settled tells whether there is nothing to ask the vendor, or it may not be asked.
+// settled tells whether the vendor need not, or must not, be asked.
 func (st state) settled() bool { return st.access != "" && !st.due || st.refused != nil }
 
-// answer is what a settled state means to a caller.
+// answer is a settled state's result for a caller.
 func (st state) answer() (string, error) {
 	if st.access != "" {
 		return st.access, nil
@@ -45,9 +45,9 @@ func (st state) answer() (string, error) {
 	return "", st.refused
 }
 
-// read asks Redis, and brings the slot up to date.
+// read reads the state from Redis, and updates the slot.
 func (s *Store) read(ctx context.Context, sl *slot) (state, error) {
-	now := s.now() // before Redis counts what is left: never too long
+	now := s.now() // before Redis reads the time that is left, so it is never too long
 	sl.postpone(now)
 	reply, err := readScript.Call().Key("token", sl.key).Key("refusal", sl.refused).Key("refusals", sl.refusals).Run(ctx, s.Redis).Slice()
 	if err != nil {
@@ -81,7 +81,7 @@ func (s *Store) lock(ctx context.Context, sl *slot) (string, error) {
 	return name, nil
 }
 
-// unlock lets the next one try. Should it fail, the lock ends by itself.
+// unlock releases the lock. If that fails, the lock ends by itself.
 func (s *Store) unlock(ctx context.Context, sl *slot, lock string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
 	defer cancel()
@@ -97,7 +97,7 @@ func (s *Store) keep(ctx context.Context, sl *slot, lock string, g vendors.Grant
 	left := g.Lifetime - now.Sub(start)
 	if left < time.Millisecond {
 		s.unlock(ctx, sl, lock)
-		return s.live(sl, asRefusal(fmt.Errorf("the token's %v were over before it came", g.Lifetime)))
+		return s.live(sl, asRefusal(fmt.Errorf("the token's lifetime of %v was over before it arrived", g.Lifetime)))
 	}
 	sl.learn(t, now, left)
 	value, err := s.seal(sl.key, t)
@@ -110,11 +110,11 @@ func (s *Store) keep(ctx context.Context, sl *slot, lock string, g vendors.Grant
 		Arg("me", lock).Arg("value", value).Arg("left", left.Milliseconds()).
 		Run(ctx, s.Redis).Int()
 	if err != nil {
-		return g.Access, nil // a token is a token; the next look into Redis meets the same error
+		return g.Access, nil // the token is valid; the next read of Redis fails the same way
 	}
 	if kept == 0 {
-		// We were asleep for so long that the lock ended. If another worker has a
-		// newer token since, ours may be void.
+		// This process was frozen for so long that the lock ended. If another worker has
+		// got a newer token since, ours may be void.
 		if st, err := s.read(ctx, sl); err == nil && st.access != "" {
 			return st.access, nil
 		}

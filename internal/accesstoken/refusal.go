@@ -11,7 +11,7 @@ import (
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
-// refusal is a *vendors.Error as it lies in Redis.
+// refusal is a *vendors.Error as Redis stores it.
 type refusal struct {
 	Op    string         `json:"op"`
 	Level classify.Level `json:"level"`
@@ -35,7 +35,7 @@ func DefaultHold(refusal *vendors.Error, n int) time.Duration {
 	return max(min(grown, limit), min(refusal.RetryAfter, longest))
 }
 
-// refuse tells all workers about the nth refusal in a row, and returns it.
+// refuse stores the nth refusal in a row for all workers, and returns it.
 func (s *Store) refuse(ctx context.Context, sl *slot, lock string, e *vendors.Error, n int) error {
 	hold := DefaultHold
 	if s.Hold != nil {
@@ -70,7 +70,7 @@ func formatRefusal(e *vendors.Error) string {
 	return string(b)
 }
 
-// parseRefusal never gives nil: a refusal that cannot be read, say of a newer
+// parseRefusal never returns nil: a refusal that cannot be read, for example of a newer
 // version, is still one.
 func parseRefusal(value string, left time.Duration) *vendors.Error {
 	var r refusal

@@ -85,7 +85,7 @@ func TestRefusalsInARowAreCountedAndASuccessForgetsThem(t *testing.T) {
 	}
 }
 
-func TestAHoldOfNothingHoldsNobody(t *testing.T) {
+func TestAfterAHoldOfZeroTheNextCallerAsks(t *testing.T) {
 	t.Parallel()
 	client := redistest.Client(t)
 	g := &vendorFake{}

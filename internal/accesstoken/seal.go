@@ -14,7 +14,7 @@ const keySize = 32
 // sealed begins a value that is encrypted; a plain one is JSON.
 const sealed = "aes-256-gcm:"
 
-// token is an access token as it lies in Redis. Redis itself knows when it ends.
+// token is an access token as Redis stores it. Its end is the key's expiry.
 type token struct {
 	Access     string `json:"access"`
 	LifetimeMS int64  `json:"lifetime_ms"` // as the vendor said, from the grant on
@@ -30,12 +30,12 @@ func (s *Store) seal(name string, t token) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	// The name is authenticated along: a value copied to another app's key is void.
+	// The name is authenticated, too: a value copied to another app's key is void.
 	return sealed + base64.StdEncoding.EncodeToString(aead.Seal(nil, nil, plain, []byte(name))), nil
 }
 
-// open reads what seal wrote. What cannot be read, for example since it was
-// written with another key, is as good as absent.
+// open reads what seal wrote. A value that cannot be read, for example because it was
+// written with another key, counts as absent.
 func (s *Store) open(name, value string) (token, bool) {
 	plain := []byte(value)
 	if len(s.Key) != 0 {
@@ -56,7 +56,7 @@ func (s *Store) open(name, value string) (token, bool) {
 	return t, true
 }
 
-// cipher puts a random nonce before each box by itself.
+// cipher puts a random nonce before each encrypted value by itself.
 func (s *Store) cipher() (cipher.AEAD, error) {
 	block, err := aes.NewCipher(s.Key)
 	if err != nil {

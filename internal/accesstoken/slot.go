@@ -13,17 +13,17 @@ import (
 
 const (
 	renewBefore  = 5 * time.Minute      // before a token's end, or a tenth of its life where that is less
-	recheckEvery = 5 * time.Second      // until a worker hears that another one renewed or invalidated
+	recheckEvery = 5 * time.Second      // until a worker learns that another one renewed or invalidated a token
 	maxLifetime  = 400 * 24 * time.Hour // far beyond any vendor's; keeps arithmetic from overflowing
 )
 
-// slot is what this worker knows of one token, and where it lies in Redis. All
-// its keys lie in one hash slot.
+// slot is what this worker knows about one token, and its keys in Redis, which are in
+// one hash slot.
 type slot struct {
 	owner
 	key      string // the token
-	lock     string // who is granting
-	refused  string // the vendor's refusal, for as long as nobody asks again
+	lock     string // the worker that asks the vendor
+	refused  string // the vendor's refusal, as long as no worker asks again
 	refusals string // how many there were in a row
 
 	// asking lets one goroutine of this worker at a time talk to Redis or the
@@ -34,12 +34,12 @@ type slot struct {
 	access  string        // "": none
 	expires time.Time     // when the token ends
 	early   time.Duration // before expires one worker should renew it
-	check   time.Time     // when to look into Redis again
+	check   time.Time     // when to read Redis again
 }
 
 // slot returns the slot for these credentials. The encryption key is part of
-// the name, so that workers that read different configurations for a while do
-// not destroy each other's tokens.
+// the name, so that workers with different configurations do not replace each other's
+// tokens.
 func (s *Store) slot(app, vendor, fingerprint string) *slot {
 	mac := hmac.New(sha256.New, s.Key)
 	mac.Write([]byte(fingerprint))
@@ -65,7 +65,7 @@ func (s *Store) slot(app, vendor, fingerprint string) *slot {
 	return sl
 }
 
-// current returns the live token or "", and whether it is time to ask Redis.
+// current returns the valid token or "", and whether it is time to ask Redis.
 func (sl *slot) current(now time.Time) (access string, due bool) {
 	sl.mu.Lock()
 	defer sl.mu.Unlock()
@@ -75,7 +75,7 @@ func (sl *slot) current(now time.Time) (access string, due bool) {
 	return sl.access, !now.Before(sl.check)
 }
 
-// learn takes over what Redis or the vendor said: a token with left of its
+// learn stores a token that Redis or the vendor returned, with what is left of its
 // lifetime at now. It tells whether the token should be renewed.
 func (sl *slot) learn(t token, now time.Time, left time.Duration) (due bool) {
 	sl.mu.Lock()
@@ -84,7 +84,7 @@ func (sl *slot) learn(t token, now time.Time, left time.Duration) (due bool) {
 	sl.expires = now.Add(left)
 	if t.Access != sl.access {
 		sl.access = t.Access
-		// Up to half earlier than the others: they need not all try at once.
+		// Up to half as much earlier, at random, so that workers do not all try at once.
 		sl.early = min(renewBefore, lifetime/10)
 		sl.early += time.Duration(rand.Int64N(int64(sl.early/2) + 1))
 	}
@@ -92,7 +92,7 @@ func (sl *slot) learn(t token, now time.Time, left time.Duration) (due bool) {
 	return left <= sl.early
 }
 
-// postpone keeps others from asking what is being asked just now.
+// postpone keeps other callers from asking while Redis is being asked.
 func (sl *slot) postpone(now time.Time) {
 	sl.mu.Lock()
 	defer sl.mu.Unlock()

@@ -15,19 +15,19 @@ import (
 )
 
 const (
-	// lockTime is how long one worker may be granting before others take it for
-	// dead; work of a killed worker has to go on elsewhere within 15 s.
+	// lockTime is how long one worker may ask the vendor before others regard it as dead;
+	// the work of a killed worker has to continue elsewhere within 15 s.
 	lockTime = 10 * time.Second
-	// grantTime ends a grant well before its lock.
+	// grantTime bounds a grant, well below lockTime.
 	grantTime = 8 * time.Second
-	// pollTime is how often a worker without a token looks whether another got one.
+	// pollTime is how often a worker without a token checks whether another got one.
 	pollTime = 25 * time.Millisecond
-	// recordTime is for writing down what the vendor said after the caller has left.
+	// recordTime bounds the storing of the vendor's answer after the caller has left.
 	recordTime = time.Second
 )
 
 // Store hands out access tokens. Redis must be set; it is safe for concurrent
-// use. What it starts ends at the latest when all its callers have left.
+// use. Its goroutines end at the latest when all callers have left.
 type Store struct {
 	Redis redis.UniversalClient
 	// Now is the clock; nil: time.Now. Only its differences count, so clocks of
@@ -35,11 +35,11 @@ type Store struct {
 	Now func() time.Time
 	// Key encrypts tokens in Redis with AES-256-GCM; it has 32 bytes. Nil: plain.
 	Key []byte
-	// Hold says how long no worker asks again after the nth refusal in a row, n
-	// from 1; with 0 the next caller asks at once. Nil: DefaultHold.
+	// Hold says how long no worker asks again after the nth refusal in a row, n from 1;
+	// 0: the next caller asks at once. Nil: DefaultHold.
 	Hold func(refusal *vendors.Error, n int) time.Duration
-	// Observe is told of every grant that this worker asked for, with the
-	// refusal or nil; it must not block. Nil: nobody is.
+	// Observe is called for every grant that this worker asked for, with the refusal or
+	// nil; it must not block. Nil: it is not called.
 	Observe func(app, vendor string, refusal *vendors.Error)
 
 	searches coord.Flight[*slot, string]
@@ -51,15 +51,15 @@ type Store struct {
 // owner is whose token it is.
 type owner struct{ app, vendor string }
 
-// Access returns a live access token of the app at the vendor. It asks g for
-// one only when there is none, or the one there is nears its end, and nobody
-// else is asking; callers of one worker share the asking, and one that is
-// canceled leaves it to the others. fingerprint is a hash of the credentials: a token granted, or
-// a refusal met, with other credentials does not count.
+// Access returns a valid access token of the app at the vendor. It asks g for one only
+// when there is none, or it expires soon, and no other worker is asking; callers of one
+// worker share one request, which continues when one of them is canceled. fingerprint is
+// a hash of the credentials: a token that was granted, or a refusal, with other
+// credentials does not count.
 //
-// A refusal, also one that another worker met, is a *vendors.Error whose
-// RetryAfter says when asking makes sense again. A token that still lives is
-// returned whatever becomes of its renewal, and while Redis is away.
+// A refusal, also one that another worker got, is a *vendors.Error whose RetryAfter says
+// when to ask again. A token that is still valid is returned even if its renewal fails or
+// Redis is not reachable.
 func (s *Store) Access(ctx context.Context, app, vendor string, g vendors.Granter, fingerprint string) (string, error) {
 	if len(s.Key) != 0 && len(s.Key) != keySize {
 		return "", fmt.Errorf("encrypt access token: the key has %d bytes, want %d", len(s.Key), keySize)
@@ -88,8 +88,8 @@ func (s *Store) search(ctx context.Context, sl *slot, g vendors.Granter) (string
 	return s.obtain(ctx, sl, g)
 }
 
-// Invalidate gives up an access token that Access returned and the vendor then
-// refused. Only that very token is deleted: when there is a newer one, nothing is.
+// Invalidate deletes an access token that Access returned and the vendor then refused.
+// If there is a newer one, it is kept.
 func (s *Store) Invalidate(ctx context.Context, app, vendor, access string) error {
 	s.mu.Lock()
 	slots := s.slots[owner{app, vendor}]
@@ -103,7 +103,7 @@ func (s *Store) Invalidate(ctx context.Context, app, vendor, access string) erro
 }
 
 func (s *Store) invalidate(ctx context.Context, sl *slot, access string) error {
-	// Nobody may read the token back from Redis between the two deletions.
+	// No goroutine may read the token from Redis between the two deletions.
 	if err := sl.asking.Acquire(ctx, 1); err != nil {
 		return err
 	}
@@ -122,7 +122,7 @@ func (s *Store) invalidate(ctx context.Context, sl *slot, access string) error {
 	return coord.Release(ctx, s.Redis, sl.key, value)
 }
 
-// obtain gets a token from Redis, or from the vendor when it is this worker's turn.
+// obtain gets a token from Redis, or from the vendor if this worker gets the lock.
 func (s *Store) obtain(ctx context.Context, sl *slot, g vendors.Granter) (string, error) {
 	for {
 		st, err := s.read(ctx, sl)
@@ -140,7 +140,7 @@ func (s *Store) obtain(ctx context.Context, sl *slot, g vendors.Granter) (string
 			return s.renew(ctx, sl, g, lock)
 		}
 		if st.access != "" {
-			return st.access, nil // somebody else is renewing it
+			return st.access, nil // another worker is renewing it
 		}
 		coord.Sleep(ctx, pollTime)
 		if err := ctx.Err(); err != nil {
@@ -149,8 +149,8 @@ func (s *Store) obtain(ctx context.Context, sl *slot, g vendors.Granter) (string
 	}
 }
 
-// renew has the lock. It looks once more, since the last holder may have
-// finished between our look and our lock, and then asks the vendor.
+// renew has the lock. It reads the token once more, since the last holder may have
+// finished between our reading and our lock, and then asks the vendor.
 func (s *Store) renew(ctx context.Context, sl *slot, g vendors.Granter, lock string) (string, error) {
 	st, err := s.read(ctx, sl)
 	if err != nil || st.settled() {
@@ -171,7 +171,7 @@ func (s *Store) renew(ctx context.Context, sl *slot, g vendors.Granter, lock str
 	case err == nil:
 		s.observe(sl, nil)
 		return s.keep(ctx, sl, lock, grant, start)
-	case ctx.Err() != nil: // all callers left; that is no word of the vendor's
+	case ctx.Err() != nil: // all callers left; the vendor did not refuse
 		s.unlock(ctx, sl, lock)
 		return s.live(sl, fmt.Errorf("fetch access token: %w", err))
 	}
@@ -180,8 +180,8 @@ func (s *Store) renew(ctx context.Context, sl *slot, g vendors.Granter, lock str
 	return s.live(sl, s.refuse(ctx, sl, lock, refusal, st.refusals+1))
 }
 
-// live returns the token that this worker knows to live, else the error. What
-// went wrong is met again as soon as it matters.
+// live returns the token that this worker knows to be valid, else the error. The error
+// will occur again when it matters.
 func (s *Store) live(sl *slot, err error) (string, error) {
 	if access, _ := sl.current(s.now()); access != "" {
 		return access, nil

@@ -46,7 +46,7 @@ func TestOneWorkerRenewsEarlyAndTheOthersGoOn(t *testing.T) {
 	}
 }
 
-func TestALongRenewalKeepsNobodyOfTheSameWorkerWaiting(t *testing.T) {
+func TestALongRenewalDelaysNoCallerOfTheSameWorker(t *testing.T) {
 	t.Parallel()
 	client := redistest.Client(t)
 	c := &clock{}
@@ -85,7 +85,7 @@ func TestALockGotJustAfterAGrantIsNotUsed(t *testing.T) {
 	}
 }
 
-func TestNobodyElsesValueIsDeleted(t *testing.T) {
+func TestOnlyTheOwnValueIsDeleted(t *testing.T) {
 	t.Parallel()
 	client := redistest.Client(t)
 	client.Set(t.Context(), key().lock, "another worker", time.Minute)
@@ -170,7 +170,7 @@ func TestAnExpiredTokenIsNotUsed(t *testing.T) {
 	access(t, s, g, "access-2")
 }
 
-func TestADeadGrantersLockEnds(t *testing.T) {
+func TestTheLockOfADeadWorkerEnds(t *testing.T) {
 	t.Parallel()
 	client := redistest.Client(t)
 	client.Set(t.Context(), key().lock, "a worker that was killed", 300*time.Millisecond)
@@ -300,7 +300,7 @@ func TestACallerWhoLeavesTakesNobodyAlong(t *testing.T) {
 	}
 }
 
-func TestCallersWhoAllLeaveAreNoRefusal(t *testing.T) {
+func TestWhenAllCallersLeaveThereIsNoRefusal(t *testing.T) {
 	t.Parallel()
 	s := &Store{Redis: redistest.Client(t)}
 	s.Observe = func(_, _ string, refusal *vendors.Error) {

@@ -24,10 +24,10 @@ type Holder struct {
 // included, or that there is no other than the one that it refused.
 var ErrRefused = errors.New("the vendor refuses the access token, and a new one too")
 
-// Use makes a call of the vendor's, whichever it is, with the holder's access
-// token. call answers whether the vendor refused the token: then it is given up,
-// and the call is made once more with a new one. Besides ErrRefused the errors
-// are the Source's: no call was made then, or the one that was made was refused.
+// Use makes any call to the vendor with the holder's access token. call tells whether
+// the vendor refused the token: then the token is invalidated, and the call is made once
+// more with a new one. Errors other than ErrRefused are the Source's: no call was made,
+// or the token of the one that was made was refused.
 func Use(ctx context.Context, src Source, h Holder, call func(access string) (refused bool)) error {
 	if h.Granter == nil {
 		if call("") {

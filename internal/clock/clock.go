@@ -93,8 +93,8 @@ func describe(off time.Duration) string {
 // errSlow: the reply took too long to be precise.
 var errSlow = errors.New("compare clocks: Redis takes too long to answer TIME")
 
-// Check asks Redis for its time, and logs when the clocks no longer agree, or
-// agree again.
+// Check asks Redis for its time, and logs when the clocks begin to differ or agree
+// again.
 func (c *Clock) Check(ctx context.Context) error {
 	begin := time.Now()
 	t, err := c.Redis.Time(ctx).Result()

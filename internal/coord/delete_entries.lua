@@ -8,7 +8,8 @@
 --  id      the entry's id
 -- Returns for each entry 1 if this call deleted it, else 0.
 local out = {}
-for i, id in each_entry() do
+for i = 1, entry_count do
+  local id = entry_at(i)
   out[i] = redis.call('XDEL', stream, id)
   if out[i] == 1 then
     note(call, id)

@@ -6,9 +6,8 @@ import (
 	"sync"
 )
 
-// Callers are those that some work is done for. Their context is the work's: it
-// keeps the first caller's values, has no deadline, and is canceled when all
-// callers have left.
+// Callers wait for the same work. The work's context has the first caller's values and
+// no deadline, and is canceled when all callers have left.
 type Callers struct {
 	ctx     context.Context //nolint:containedctx // it is what callers have in common
 	cancel  context.CancelFunc
@@ -16,17 +15,17 @@ type Callers struct {
 	waiting int
 
 	done     chan struct{} // closed when the work is over, and the fields below are set
-	returned bool          // else it panicked, or called runtime.Goexit
+	returned bool          // false: it panicked, or called runtime.Goexit
 	panicked any
 }
 
-// New returns the first caller, whose context is ctx.
+// NewCallers returns Callers with the first one, whose context is ctx.
 func NewCallers(ctx context.Context) *Callers {
 	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	return &Callers{ctx: own, cancel: cancel, waiting: 1, done: make(chan struct{})}
 }
 
-// Join adds a caller; false means that all others have left, and the work with them.
+// Join adds a caller; false: all others have left, so the work was canceled.
 func (c *Callers) Join() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -50,9 +49,8 @@ func (c *Callers) Run(work func(context.Context)) {
 	}()
 }
 
-// Wait returns when the work is done, or leaves when ctx ends; its error is then
-// ctx's. The end of the work's goroutine, by a panic or runtime.Goexit, is every
-// caller's.
+// Wait returns when the work is done, or when ctx ends, with ctx's error. If the work
+// panicked or called runtime.Goexit, every caller does.
 func (c *Callers) Wait(ctx context.Context) error {
 	select {
 	case <-c.done:
@@ -73,7 +71,7 @@ func (c *Callers) Wait(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// Group is work by key. The zero value is ready for use.
+// Flight shares work by key. The zero value is ready for use.
 type Flight[K comparable, V any] struct {
 	mu   sync.Mutex
 	open map[K]*shared[V]
@@ -85,8 +83,8 @@ type shared[V any] struct {
 	err     error
 }
 
-// Do answers what work does for the key. Callers of one key at one time share
-// one run of it; each leaves with its context's error when that ends.
+// Do returns the result of work for the key. Concurrent callers with the same key share
+// one run of it; a caller whose context ends returns with that context's error.
 func (g *Flight[K, V]) Do(ctx context.Context, key K, work func(context.Context) (V, error)) (V, error) {
 	f := g.join(ctx, key, work)
 	if err := f.callers.Wait(ctx); err != nil {
@@ -96,7 +94,7 @@ func (g *Flight[K, V]) Do(ctx context.Context, key K, work func(context.Context)
 	return f.value, f.err
 }
 
-// Busy tells whether somebody does the key's work.
+// Busy tells whether the key's work is being done.
 func (g *Flight[K, V]) Busy(key K) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()

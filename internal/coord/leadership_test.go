@@ -59,7 +59,7 @@ func await(t *testing.T, what string, c <-chan struct{}) {
 	}
 }
 
-func TestOneHasTheLeaseAndTheNextOneGetsIt(t *testing.T) {
+func TestOneWorkerIsTheLeaderAndTheNextOneFollows(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.Client(t)
 	var busy atomic.Int64
@@ -84,7 +84,7 @@ func TestOneHasTheLeaseAndTheNextOneGetsIt(t *testing.T) {
 	}
 }
 
-func TestWhoLosesTheLeaseIsTold(t *testing.T) {
+func TestTheContextEndsWhenLeadershipIsLost(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.Client(t)
 	var busy atomic.Int64
@@ -95,7 +95,7 @@ func TestWhoLosesTheLeaseIsTold(t *testing.T) {
 	await(t, "it has it again", r.began)
 }
 
-func TestWithoutRedisNobodyHasTheLease(t *testing.T) {
+func TestWithoutRedisThereIsNoLeader(t *testing.T) {
 	t.Parallel()
 	s := redistest.Start(t)
 	var busy atomic.Int64
@@ -109,7 +109,7 @@ func TestWithoutRedisNobodyHasTheLease(t *testing.T) {
 
 // go-redis sends a command again whose reply was lost. Whoever took the lease
 // must not take it for another's: nobody would have it until it ends.
-func TestALeaseWhoseReplyWasLostIsOurs(t *testing.T) {
+func TestALeadershipWhoseReplyWasLostIsOurs(t *testing.T) {
 	t.Parallel()
 	proxy, flaky := redistest.Flaky(t, redistest.Client(t))
 	for n := range 2 { // 0: none is lost, and Redis has the script from then on
@@ -128,7 +128,7 @@ func TestALeaseWhoseReplyWasLostIsOurs(t *testing.T) {
 	}
 }
 
-func TestWhoDoesNotWantTheLeaseLeavesRedisAlone(t *testing.T) {
+func TestAWorkerThatDoesNotWantToLeadDoesNotAskRedis(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.Client(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)

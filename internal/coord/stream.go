@@ -14,29 +14,28 @@ import (
 const (
 	// group is the consumer group of every stream.
 	consumerGroup = "workers"
-	// readTime is how long a read waits for an entry.
+	// readTime is how long Read waits for an entry.
 	readTime = time.Second
-	// goneAfter is when a consumer without entries that has not been heard of is
-	// taken off the list.
+	// goneAfter is how long a consumer without entries is idle before it is deleted.
 	goneAfter = time.Hour
 )
 
-// Reader is one worker's way into a stream. It is for one goroutine.
+// StreamReader reads a stream for one worker. It is for one goroutine.
 type StreamReader struct {
 	Redis  redis.UniversalClient
 	Stream string
 	// PerRead is the most entries of one Read.
 	PerRead int64
-	// ClaimEvery is how often Read looks for what another worker left, and
-	// ClaimIdle how long that must have lain.
+	// ClaimEvery is how often Read looks for entries that another worker read and did not
+	// finish, and ClaimIdle how long those must have been idle.
 	ClaimEvery, ClaimIdle time.Duration
 
 	me      string
 	claimed time.Time
 }
 
-// Read returns entries: first those that another worker left, which may have
-// been worked already (again), else new ones. It waits a second for one.
+// Read returns entries: first those that another worker did not finish, which may have
+// been applied already (again), else new ones. It waits a second for one.
 func (r *StreamReader) Read(ctx context.Context) (all []redis.XMessage, again bool, err error) {
 	if time.Since(r.claimed) > r.ClaimEvery {
 		left, err := r.claim(ctx)
@@ -69,7 +68,7 @@ func (r *StreamReader) claim(ctx context.Context) ([]redis.XMessage, error) {
 		Stream: r.Stream, Group: consumerGroup, Consumer: r.me, MinIdle: r.ClaimIdle, Start: "0", Count: r.PerRead,
 	}).Result()
 	if err != nil {
-		return nil, fmt.Errorf("take over what is left in %s: %w", r.Stream, err)
+		return nil, fmt.Errorf("take over entries of %s: %w", r.Stream, err)
 	}
 	if int64(len(left)) < r.PerRead {
 		r.claimed = time.Now()
@@ -77,8 +76,8 @@ func (r *StreamReader) claim(ctx context.Context) ([]redis.XMessage, error) {
 	return left, nil
 }
 
-// Done takes entries off the stream, in one step with what more adds to it; nil:
-// nothing. The step may be done twice: go-redis sends it again when its reply was lost.
+// Done removes entries from the stream, in one step with the commands that more adds;
+// nil: none. The step may be done twice: go-redis sends it again when its reply was lost.
 func (r *StreamReader) Done(ctx context.Context, ids []string, more func(redis.Pipeliner)) error {
 	if len(ids) == 0 {
 		return nil
@@ -92,20 +91,20 @@ func (r *StreamReader) Done(ctx context.Context, ids []string, more func(redis.P
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("take %d entries off %s: %w", len(ids), r.Stream, err)
+		return fmt.Errorf("remove %d entries from %s: %w", len(ids), r.Stream, err)
 	}
 	return nil
 }
 
-// Leave takes this worker off the list, unless entries hang on it: another
-// worker will claim those.
+// Leave deletes this worker's consumer, unless it has unfinished entries: another worker
+// will take those over.
 func (r *StreamReader) Leave(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, readTime)
 	defer cancel()
 	r.drop(ctx, func(x redis.XInfoConsumer) bool { return x.Name == r.me })
 }
 
-// drop is housekeeping: if it fails, the next worker does it.
+// drop deletes consumers without entries. If it fails, the next worker does it.
 func (r *StreamReader) drop(ctx context.Context, which func(redis.XInfoConsumer) bool) {
 	for _, x := range r.Redis.XInfoConsumers(ctx, r.Stream, consumerGroup).Val() {
 		if x.Pending == 0 && which(x) {
@@ -114,7 +113,36 @@ func (r *StreamReader) drop(ctx context.Context, which func(redis.XInfoConsumer)
 	}
 }
 
-// Rest waits for a while, or until ctx ends.
+// EachPage hands the entries of a stream to do, the oldest first and a page at a
+// time, from the id first on; entries that are added meanwhile are left out. It
+// ends at the first error of do, and returns that as it is.
+func EachPage(ctx context.Context, rdb redis.UniversalClient, stream, first string, page int64, do func([]redis.XMessage) error) error {
+	last, err := rdb.XRevRangeN(ctx, stream, "+", "-", 1).Result()
+	if err != nil {
+		return fmt.Errorf("read %s: %w", stream, err)
+	}
+	if len(last) == 0 {
+		return nil
+	}
+	for {
+		all, err := rdb.XRangeN(ctx, stream, first, last[0].ID, page).Result()
+		if err != nil {
+			return fmt.Errorf("read %s: %w", stream, err)
+		}
+		if len(all) == 0 {
+			return nil
+		}
+		if err := do(all); err != nil {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		first = "(" + all[len(all)-1].ID
+	}
+}
+
+// Sleep waits for d, or until ctx ends.
 func Sleep(ctx context.Context, d time.Duration) {
 	t := time.NewTimer(d)
 	defer t.Stop()

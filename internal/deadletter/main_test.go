@@ -184,7 +184,7 @@ func (r *rig) die(tasks ...task) {
 }
 
 // all are the entries that the filter chooses.
-func (r *rig) all(f deadletter.Filter) []deadletter.Entry {
+func (r *rig) all(f wire.EntryFilter) []deadletter.Entry {
 	r.Helper()
 	var all []deadletter.Entry
 	r.must(r.store.Each(r.Context(), f, func(e *deadletter.Entry) error {
@@ -197,7 +197,7 @@ func (r *rig) all(f deadletter.Filter) []deadletter.Entry {
 // replay replays everything, of which nothing may stay.
 func (r *rig) replay() deadletter.Sum {
 	r.Helper()
-	sum, left, err := r.store.Replay(r.Context(), deadletter.Filter{}, time.Time{})
+	sum, left, err := r.store.Replay(r.Context(), wire.EntryFilter{}, time.Time{})
 	r.must(err)
 	if len(left) > 0 {
 		r.Errorf("%v stay, want nothing", left)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/postrider/postrider/internal/deadletter"
 	"github.com/postrider/postrider/internal/redistest"
+	"github.com/postrider/postrider/pkg/push/wire"
 )
 
 // go-redis sends a command again whose answer was lost; what is counted stays right.
@@ -13,7 +14,7 @@ func TestReplayAndPurgeCountRightWhenAnswersAreLost(t *testing.T) {
 	for name, do := range map[string]func(*rig) deadletter.Sum{
 		"replay": (*rig).replay,
 		"purge": func(r *rig) deadletter.Sum {
-			sum, err := r.store.Purge(r.Context(), deadletter.Filter{})
+			sum, err := r.store.Purge(r.Context(), wire.EntryFilter{})
 			r.must(err)
 			return sum
 		},
@@ -31,7 +32,7 @@ func TestReplayAndPurgeCountRightWhenAnswersAreLost(t *testing.T) {
 				if got := do(r); got != (deadletter.Sum{Entries: 4, Tokens: 12}) {
 					t.Errorf("answer %d lost: got %+v, want 4 entries with 12 tokens", n, got)
 				}
-				if left := len(r.all(deadletter.Filter{})); left > 0 {
+				if left := len(r.all(wire.EntryFilter{})); left > 0 {
 					t.Errorf("answer %d lost: %d entries are left", n, left)
 				}
 				if name == "replay" {

@@ -20,24 +20,24 @@ var scripts embed.FS
 
 var replayScript = lua.Load(scripts, "replay.lua")
 
-// grace is how long what belongs to a job outlives its expiry in Redis, as for
-// a job that is enqueued.
+// grace is how long a job's keys are kept after its expiry, as for a job that is
+// enqueued.
 const grace = 7 * 24 * time.Hour
 
-// longest bounds how long anything stays in Redis, which overflows on the year 9999.
+// longest is how long keys are kept in Redis at most, which overflows for the year
+// 9999.
 const longest = 100 * 365 * 24 * time.Hour
 
 // Left is an entry that was not replayed, and why. It stays in the stream.
 type Left struct{ ID, Job, Reason string }
 
-// Replay sends the tokens of the chosen entries again, as their jobs had them
-// and under the same job ids. An entry whose job has expired gets as long to
-// live as the job had; expires, if it is not zero, is when all of them expire.
+// Replay sends the tokens of the chosen entries again, with their jobs' settings and
+// ids. An entry whose job has expired gets the lifetime that the job had; expires, if
+// it is not zero, is when all of them expire.
 //
-// Each entry is moved in one step: replaying again, or twice at once, after
-// whatever interruption, sends each token once. What it counts is right also
-// beside an error.
-func (s *Store) Replay(ctx context.Context, f Filter, expires time.Time) (Sum, []Left, error) {
+// Each entry is moved in one step: replaying again, or twice at once, after any
+// interruption, sends each token once. The count is right also if there is an error.
+func (s *Store) Replay(ctx context.Context, f wire.EntryFilter, expires time.Time) (Sum, []Left, error) {
 	var sum Sum
 	var left []Left
 	name := coord.CallKey(wire.DeadStream)
@@ -47,7 +47,7 @@ func (s *Store) Replay(ctx context.Context, f Filter, expires time.Time) (Sum, [
 			switch m {
 			case "ok":
 				sum.add(&all[i])
-			case "gone", "": // somebody else took it; it was not tried
+			case "gone", "": // somebody else moved it; it was not tried
 			default:
 				left = append(left, Left{all[i].ID, all[i].Job, m})
 			}
@@ -57,10 +57,10 @@ func (s *Store) Replay(ctx context.Context, f Filter, expires time.Time) (Sum, [
 	return sum, left, err
 }
 
-// move replays entries in one round trip, and tells what became of each: "ok",
+// move replays entries in one round trip, and returns the result of each: "ok",
 // "gone", "" if it was not tried, or why it stays. name is that of the whole replay.
 func (s *Store) move(ctx context.Context, name string, all []Entry, expires time.Time) ([]string, error) {
-	ctx = context.WithoutCancel(ctx) // what was begun is finished, so that the count is right
+	ctx = context.WithoutCancel(ctx) // a page is completed, so that the count is right
 	out := make([]string, len(all))
 	var calls []*lua.Call
 	var which []int // of each call: its entry
@@ -135,7 +135,7 @@ func newCall(name string, e *Entry, now, expires time.Time) (*lua.Call, error) {
 		Arg("job", e.Job), nil
 }
 
-// check refuses what a worker could not send, or nobody would take up.
+// check refuses what a worker could not send, or what no worker would take.
 func (e *Entry) check() error {
 	switch {
 	case e.Version > wire.DeadVersion:
@@ -149,14 +149,14 @@ func (e *Entry) check() error {
 	case slices.Contains(e.List(), ""):
 		return errors.New("it has an empty token")
 	case e.Priority != "" && !slices.Contains(push.Priorities(), push.Priority(e.Priority)):
-		return fmt.Errorf("its priority %q is none", e.Priority)
+		return fmt.Errorf("its priority %q is unknown", e.Priority)
 	}
 	return nil
 }
 
-// chunk lays an entry's chunk out. Its tokens may have been sent before, so it
-// begins like one of which a step was recorded: they keep their idempotency key,
-// and share no request with another job's.
+// chunk encodes an entry's chunk. Its tokens may have been sent before, so it begins
+// like a chunk of which a step was recorded: they keep their idempotency key, and
+// share no request with another job's tokens.
 func chunk(e *Entry, entry wire.Entry) ([]byte, error) {
 	c := wire.Chunk{
 		Gen: 1, Messages: []string{e.Message}, Entries: []wire.Entry{entry}, States: make([]byte, len(entry.Tokens)),
@@ -167,9 +167,9 @@ func chunk(e *Entry, entry wire.Entry) ([]byte, error) {
 	return c.Encode()
 }
 
-// life is when the entry's tokens begin to live and when they expire: what is
-// left of the job's life or, where that is over or another end was asked for, a
-// new one. The start counts too: the vendor holds a message for its TTL from there.
+// life is when the entry's tokens may be sent first and when they expire: the rest of
+// the job's lifetime or, if that is over or another end was asked for, a new one. The
+// start matters, too: the vendor keeps a message for its TTL from then on.
 func life(e *Entry, now, expires time.Time) (time.Time, time.Time) {
 	switch {
 	case !expires.IsZero():
@@ -186,8 +186,8 @@ func life(e *Entry, now, expires time.Time) (time.Time, time.Time) {
 	return now, now.Add(min(length, longest))
 }
 
-// ref names the entry's new chunk. An entry's id never comes again, so nothing
-// else has that name.
+// ref is the reference of the entry's new chunk. An entry's id is never used again,
+// so the reference is unique.
 func (e *Entry) ref() string { return wire.JobChunk(e.Job, e.Vendor+":"+e.ID) }
 
 func (e *Entry) task(start, expires time.Time) (wire.Task, wire.Header) {

@@ -129,7 +129,7 @@ func TestReplayGivesAnExpiredEntryAsLongToLiveAsItHad(t *testing.T) {
 			r := newRig(t)
 			r.store.Now = func() time.Time { return now }
 			r.letter(map[string]string{"start": c.start, "expires": c.expires})
-			sum, left, err := r.store.Replay(t.Context(), deadletter.Filter{}, c.flag)
+			sum, left, err := r.store.Replay(t.Context(), wire.EntryFilter{}, c.flag)
 			if err != nil || sum.Tokens != 2 || len(left) > 0 {
 				t.Fatalf("got %+v, %v, %v", sum, left, err)
 			}
@@ -173,7 +173,7 @@ func TestReplayTakesUpALedgerThatIsGone(t *testing.T) {
 	}
 }
 
-func TestReplayLeavesTheRestOfTheLedgerAlone(t *testing.T) {
+func TestReplayKeepsTheRestOfTheLedger(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	tasks := r.send(job("a", numbered(8)...))
@@ -205,7 +205,7 @@ func TestWhatCannotBeReplayedStaysAndSaysWhy(t *testing.T) {
 		"no job":                        {map[string]string{"job": ""}, nil, "it lacks its app, vendor, job or message"},
 		"no tokens":                     {map[string]string{"tokens": ""}, nil, "it has an empty token"},
 		"an empty token":                {map[string]string{"tokens": "t1\n\nt2"}, nil, "it has an empty token"},
-		"a wrong priority":              {map[string]string{"priority": "urgent"}, nil, `its priority "urgent" is none`},
+		"a wrong priority":              {map[string]string{"priority": "urgent"}, nil, `its priority "urgent" is unknown`},
 		"a job of one token has its id": {nil, func(r *rig) { r.send(job("a", "u1")) }, "another job has its id now"},
 		"a finished job of one token has its id": {map[string]string{"tokens": "t1"}, func(r *rig) {
 			r.settle(wire.Delivered, r.send(job("a", "u1"))...)
@@ -227,14 +227,14 @@ func TestWhatCannotBeReplayedStaysAndSaysWhy(t *testing.T) {
 			id := r.letter(c.letter)
 			r.letter(map[string]string{"job": "good"})
 			before := r.rdb.Dump(t.Context(), wire.JobKey("a")).Val()
-			sum, left, err := r.store.Replay(t.Context(), deadletter.Filter{}, time.Time{})
+			sum, left, err := r.store.Replay(t.Context(), wire.EntryFilter{}, time.Time{})
 			if err != nil || sum.Entries != 1 {
 				t.Errorf("got %+v, %v, want the good one replayed", sum, err)
 			}
 			if len(left) != 1 || left[0].ID != id || left[0].Reason != c.want {
 				t.Errorf("%v stay, want %s: %s", left, id, c.want)
 			}
-			if all := r.all(deadletter.Filter{}); len(all) != 1 || all[0].ID != id {
+			if all := r.all(wire.EntryFilter{}); len(all) != 1 || all[0].ID != id {
 				t.Errorf("the stream has %v, want %s", all, id)
 			}
 			if after := r.rdb.Dump(t.Context(), wire.JobKey("a")).Val(); after != before {
@@ -304,7 +304,7 @@ func TestTwentyFiveThousandEntriesAreReplayedInSeconds(t *testing.T) {
 	const n = 25000
 	r.dieMany(n)
 	start := time.Now()
-	if got := len(r.all(deadletter.Filter{})); got != n {
+	if got := len(r.all(wire.EntryFilter{})); got != n {
 		t.Errorf("%d entries, want %d", got, n)
 	}
 	if got := r.replay(); got != (deadletter.Sum{Entries: n, Tokens: n}) {
@@ -330,7 +330,7 @@ func TestTwoReplaysAtOnceSendEachTokenOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range sums {
 		wg.Go(func() {
-			sum, left, err := r.store.Replay(t.Context(), deadletter.Filter{}, time.Time{})
+			sum, left, err := r.store.Replay(t.Context(), wire.EntryFilter{}, time.Time{})
 			if err != nil || len(left) > 0 {
 				t.Errorf("%v stay, %v, want nothing", left, err)
 			}
@@ -349,7 +349,7 @@ func TestTwoReplaysAtOnceSendEachTokenOnce(t *testing.T) {
 	r.once(r.tasks(), n)
 }
 
-func TestAnInterruptedReplayGoesOnWhereItWas(t *testing.T) {
+func TestAnInterruptedReplayContinuesWhereItWas(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	const n = 1000
@@ -361,7 +361,7 @@ func TestAnInterruptedReplayGoesOnWhereItWas(t *testing.T) {
 		}
 		return time.Now()
 	}
-	sum, _, err := r.store.Replay(ctx, deadletter.Filter{}, time.Time{})
+	sum, _, err := r.store.Replay(ctx, wire.EntryFilter{}, time.Time{})
 	if !errors.Is(err, context.Canceled) || sum.Tokens < 300 || sum.Tokens > 400 {
 		t.Fatalf("got %+v, %v, want it canceled after some 300", sum, err)
 	}
@@ -404,7 +404,7 @@ func TestAnAnswerThatIsLostSendsNothingTwice(t *testing.T) {
 	defer broken.Close()
 	broken.AddHook(&cut{left: 3})
 	s := &deadletter.Store{Redis: broken}
-	if _, _, err := s.Replay(t.Context(), deadletter.Filter{}, time.Time{}); err == nil {
+	if _, _, err := s.Replay(t.Context(), wire.EntryFilter{}, time.Time{}); err == nil {
 		t.Fatal("the broken connection is not told")
 	}
 	r.replay()

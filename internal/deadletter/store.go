@@ -11,8 +11,8 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-// page is how many entries are read at once: a full one has a thousand tokens,
-// which are some 130 KB.
+// page is how many entries are read at once: a full entry has a thousand tokens, which
+// are about 130 KB.
 const page = 50
 
 // Store reads and empties the dead letters. It is safe for concurrent use.
@@ -29,10 +29,9 @@ func (s *Store) now() time.Time {
 	return s.Now()
 }
 
-// Each hands the chosen entries to do, the oldest first, page by page; what
-// comes to the stream meanwhile is left out. It ends at the first error of do,
-// and returns that as it is.
-func (s *Store) Each(ctx context.Context, f Filter, do func(*Entry) error) error {
+// Each calls do for the chosen entries, the oldest first; entries that are added
+// meanwhile are left out. It ends at the first error of do, and returns that as it is.
+func (s *Store) Each(ctx context.Context, f wire.EntryFilter, do func(*Entry) error) error {
 	return s.pages(ctx, f, func(all []Entry) error {
 		for i := range all {
 			if err := do(&all[i]); err != nil {
@@ -43,36 +42,18 @@ func (s *Store) Each(ctx context.Context, f Filter, do func(*Entry) error) error
 	})
 }
 
-// pages hands the chosen entries on in groups that are never empty.
-func (s *Store) pages(ctx context.Context, f Filter, do func([]Entry) error) error {
-	last, err := s.Redis.XRevRangeN(ctx, wire.DeadStream, "+", "-", 1).Result()
-	if err != nil {
-		return fmt.Errorf("read dead letters: %w", err)
-	}
-	if len(last) == 0 {
-		return nil
-	}
-	for from := f.first(); ; {
-		raw, err := s.Redis.XRangeN(ctx, wire.DeadStream, from, last[0].ID, page).Result()
-		if err != nil {
-			return fmt.Errorf("read dead letters: %w", err)
-		}
-		if len(raw) == 0 {
-			return nil
-		}
-		from = "(" + raw[len(raw)-1].ID
+// pages calls do with the chosen entries in groups that are never empty.
+func (s *Store) pages(ctx context.Context, f wire.EntryFilter, do func([]Entry) error) error {
+	return coord.EachPage(ctx, s.Redis, wire.DeadStream, f.First(), page, func(raw []redis.XMessage) error {
 		if all := choose(f, raw); len(all) > 0 {
-			if err := do(all); err != nil {
-				return err
-			}
+			return do(all)
 		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-	}
+		return nil
+	})
 }
 
-// Newest reads the last n entries, the newest first, and tells how many there are in all.
+// Newest reads the last n entries, the newest first, and returns how many there are in
+// total.
 func (s *Store) Newest(ctx context.Context, n int64) ([]Entry, int64, error) {
 	total, err := s.Redis.XLen(ctx, wire.DeadStream).Result()
 	if err != nil {
@@ -82,13 +63,13 @@ func (s *Store) Newest(ctx context.Context, n int64) ([]Entry, int64, error) {
 	if err != nil {
 		return nil, 0, fmt.Errorf("read dead letters: %w", err)
 	}
-	return choose(Filter{}, raw), total, nil
+	return choose(wire.EntryFilter{}, raw), total, nil
 }
 
-func choose(f Filter, raw []redis.XMessage) []Entry {
+func choose(f wire.EntryFilter, raw []redis.XMessage) []Entry {
 	all := make([]Entry, 0, len(raw))
 	for _, m := range raw {
-		if e := decode(m.ID, m.Values); f.matches(&e) {
+		if e := decode(m.ID, m.Values); f.Matches(e.App, e.Vendor, e.Job, e.Code) {
 			all = append(all, e)
 		}
 	}
@@ -121,8 +102,8 @@ func (s *Sum) add(e *Entry) {
 	s.Tokens += e.Count()
 }
 
-// Purge deletes the chosen entries. What it counts is right also beside an error.
-func (s *Store) Purge(ctx context.Context, f Filter) (Sum, error) {
+// Purge deletes the chosen entries. The count is right also if there is an error.
+func (s *Store) Purge(ctx context.Context, f wire.EntryFilter) (Sum, error) {
 	var sum Sum
 	name := coord.CallKey(wire.DeadStream)
 	err := s.pages(ctx, f, func(all []Entry) error {
@@ -130,7 +111,7 @@ func (s *Store) Purge(ctx context.Context, f Filter) (Sum, error) {
 		for i := range all {
 			ids[i] = all[i].ID
 		}
-		// What was begun is finished, so that the count is right.
+		// A page is completed although ctx ends, so that the count is right.
 		deleted, err := coord.DeleteEntries(context.WithoutCancel(ctx), s.Redis, wire.DeadStream, name, ids)
 		for i, mine := range deleted {
 			if mine {

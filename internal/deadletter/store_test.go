@@ -18,7 +18,7 @@ func TestEachReadsWhatTheLedgerWrote(t *testing.T) {
 	j := job("a", "t1", "t2", "t3")
 	j.Priority, j.Delivery = "bulk", "at-most-once"
 	r.die(r.send(j)...)
-	all := r.all(deadletter.Filter{})
+	all := r.all(wire.EntryFilter{})
 	if len(all) != 1 {
 		t.Fatalf("%d entries, want 1", len(all))
 	}
@@ -79,21 +79,21 @@ func TestFiltersChooseEntries(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name   string
-		filter deadletter.Filter
+		filter wire.EntryFilter
 		want   []int
 	}{
-		{"nothing said", deadletter.Filter{}, []int{0, 1, 2, 3, 4, 5}},
-		{"app", deadletter.Filter{App: "news"}, []int{1}},
-		{"vendor", deadletter.Filter{Vendor: "oppo"}, []int{2}},
-		{"whole code", deadletter.Filter{Code: busy}, []int{0, 1, 5}},
-		{"the vendor's code", deadletter.Filter{Code: "81000001"}, []int{0, 1, 2, 5}},
-		{"a part of a code", deadletter.Filter{Code: "8100000"}, nil},
-		{"a level", deadletter.Filter{Code: "http"}, nil},
-		{"job", deadletter.Filter{Job: "b"}, []int{3, 4}},
-		{"job and code", deadletter.Filter{Job: "b", Code: "503"}, []int{3}},
-		{"everything since the first", deadletter.Filter{Since: ms(ids[0])}, []int{0, 1, 2, 3, 4, 5}},
-		{"nothing since later", deadletter.Filter{Since: ms(ids[5]).Add(time.Millisecond)}, nil},
-		{"since before all time", deadletter.Filter{Since: time.UnixMilli(-5)}, []int{0, 1, 2, 3, 4, 5}},
+		{"nothing said", wire.EntryFilter{}, []int{0, 1, 2, 3, 4, 5}},
+		{"app", wire.EntryFilter{App: "news"}, []int{1}},
+		{"vendor", wire.EntryFilter{Vendor: "oppo"}, []int{2}},
+		{"whole code", wire.EntryFilter{Code: busy}, []int{0, 1, 5}},
+		{"the vendor's code", wire.EntryFilter{Code: "81000001"}, []int{0, 1, 2, 5}},
+		{"a part of a code", wire.EntryFilter{Code: "8100000"}, nil},
+		{"a level", wire.EntryFilter{Code: "http"}, nil},
+		{"job", wire.EntryFilter{Job: "b"}, []int{3, 4}},
+		{"job and code", wire.EntryFilter{Job: "b", Code: "503"}, []int{3}},
+		{"everything since the first", wire.EntryFilter{Since: ms(ids[0])}, []int{0, 1, 2, 3, 4, 5}},
+		{"nothing since later", wire.EntryFilter{Since: ms(ids[5]).Add(time.Millisecond)}, nil},
+		{"since before all time", wire.EntryFilter{Since: time.UnixMilli(-5)}, []int{0, 1, 2, 3, 4, 5}},
 	} {
 		var got, want []string
 		for _, e := range r.all(c.filter) {
@@ -115,13 +115,13 @@ func TestSinceLeavesOutWhatDiedBefore(t *testing.T) {
 		r.must(r.rdb.Do(t.Context(), "XADD", wire.DeadStream, fmt.Sprintf("%d-*", ms), "job", "a").Err())
 	}
 	for ms, want := range map[int64]int{1000: 4, 1001: 3, 2000: 3, 2001: 1, 3000: 1, 3001: 0} {
-		if got := len(r.all(deadletter.Filter{Since: time.UnixMilli(ms)})); got != want {
+		if got := len(r.all(wire.EntryFilter{Since: time.UnixMilli(ms)})); got != want {
 			t.Errorf("since %d ms: %d entries, want %d", ms, got, want)
 		}
 	}
 }
 
-func TestEachGoesThroughManyPagesInOrderAndLeavesOutWhatComesMeanwhile(t *testing.T) {
+func TestEachReadsManyPagesInOrderAndLeavesOutNewEntries(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	const n = 230
@@ -129,7 +129,7 @@ func TestEachGoesThroughManyPagesInOrderAndLeavesOutWhatComesMeanwhile(t *testin
 		r.letter(map[string]string{"job": fmt.Sprint("j", i)})
 	}
 	i := 0
-	r.must(r.store.Each(t.Context(), deadletter.Filter{}, func(e *deadletter.Entry) error {
+	r.must(r.store.Each(t.Context(), wire.EntryFilter{}, func(e *deadletter.Entry) error {
 		if want := fmt.Sprint("j", i); e.Job != want {
 			t.Fatalf("entry %d is of %s, want %s", i, e.Job, want)
 		}
@@ -142,7 +142,7 @@ func TestEachGoesThroughManyPagesInOrderAndLeavesOutWhatComesMeanwhile(t *testin
 	}
 }
 
-func TestEachStopsWhereItIsToldTo(t *testing.T) {
+func TestEachStopsAtAnErrorOfItsCaller(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	for range 120 {
@@ -150,7 +150,7 @@ func TestEachStopsWhereItIsToldTo(t *testing.T) {
 	}
 	enough := errors.New("enough")
 	n := 0
-	err := r.store.Each(t.Context(), deadletter.Filter{}, func(*deadletter.Entry) error {
+	err := r.store.Each(t.Context(), wire.EntryFilter{}, func(*deadletter.Entry) error {
 		if n++; n == 60 {
 			return enough
 		}
@@ -161,7 +161,7 @@ func TestEachStopsWhereItIsToldTo(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	n = 0
-	err = r.store.Each(ctx, deadletter.Filter{}, func(*deadletter.Entry) error {
+	err = r.store.Each(ctx, wire.EntryFilter{}, func(*deadletter.Entry) error {
 		n++
 		cancel()
 		return nil
@@ -179,14 +179,14 @@ func TestPurgeDeletesWhatIsChosenAndCountsIt(t *testing.T) {
 		r.letter(map[string]string{"job": "b"})
 	}
 	r.letter(map[string]string{"job": "c", "tokens": "t9"})
-	sum, err := r.store.Purge(t.Context(), deadletter.Filter{Job: "b"})
+	sum, err := r.store.Purge(t.Context(), wire.EntryFilter{Job: "b"})
 	if err != nil || sum != (deadletter.Sum{Entries: 120, Tokens: 240}) {
 		t.Errorf("got %+v, %v, want 120 entries with 240 tokens", sum, err)
 	}
-	if left := r.all(deadletter.Filter{}); len(left) != 2 || left[0].Job != "a" || left[1].Job != "c" {
+	if left := r.all(wire.EntryFilter{}); len(left) != 2 || left[0].Job != "a" || left[1].Job != "c" {
 		t.Errorf("%v are left, want those of a and c", left)
 	}
-	sum, err = r.store.Purge(t.Context(), deadletter.Filter{Job: "b"})
+	sum, err = r.store.Purge(t.Context(), wire.EntryFilter{Job: "b"})
 	if err != nil || sum != (deadletter.Sum{}) {
 		t.Errorf("the second time: %+v, %v, want nothing", sum, err)
 	}

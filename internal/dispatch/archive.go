@@ -21,7 +21,7 @@ const archivedAtOnce = 32
 // forgets them in time. What is left of their tokens is written to the dead
 // letters with the task's reason, except tokens whose job was canceled or has
 // expired. Chunks that cannot be read stay where they are.
-func (d *Dispatcher) EndArchived(ctx context.Context, lane string, all []queue.Corpse) error {
+func (d *Dispatcher) EndArchived(ctx context.Context, lane string, all []queue.Archived) error {
 	headers, refs, tasks := make([]wire.Header, 0, len(all)), make([]string, 0, len(all)), all[:0:0]
 	for _, t := range all {
 		if h, err := wire.DecodeHeader(t.Payload); err == nil {
@@ -56,7 +56,7 @@ func (d *Dispatcher) EndArchived(ctx context.Context, lane string, all []queue.C
 	return errors.Join(errs...)
 }
 
-func (d *Dispatcher) endArchived(ctx context.Context, lane string, h wire.Header, t queue.Corpse) error {
+func (d *Dispatcher) endArchived(ctx context.Context, lane string, h wire.Header, t queue.Archived) error {
 	open, err := d.Book.Load(ctx, h)
 	var corrupt *ledger.CorruptError
 	switch {

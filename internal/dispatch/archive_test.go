@@ -12,8 +12,8 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-func archived(t task, reason wire.DeadReason) queue.Corpse {
-	return queue.Corpse{Task: t.Task, Reason: reason, Detail: "by hand"}
+func archived(t task, reason wire.DeadReason) queue.Archived {
+	return queue.Archived{Task: t.Task, Reason: reason, Detail: "by hand"}
 }
 
 func TestWhatAnArchivedTaskCarriesBecomesDeadLetters(t *testing.T) {
@@ -23,7 +23,7 @@ func TestWhatAnArchivedTaskCarriesBecomesDeadLetters(t *testing.T) {
 	tasks := r.packed(job("a", "t1", "t2", "t3"), job("b", "t4"), job("c", "t5"))
 	r.again(tasks[0]) // delivers t1 and t4
 	r.must(r.book.Cancel(t.Context(), "c"))
-	r.must(r.d.EndArchived(t.Context(), tasks[0].lane, []queue.Corpse{archived(tasks[0], wire.DeadPoison)}))
+	r.must(r.d.EndArchived(t.Context(), tasks[0].lane, []queue.Archived{archived(tasks[0], wire.DeadPoison)}))
 	r.want("a", outcomes{wire.Delivered: 1, wire.Dead: 2})
 	r.want("b", outcomes{wire.Delivered: 1})
 	r.want("c", outcomes{wire.Canceled: 1})
@@ -31,7 +31,7 @@ func TestWhatAnArchivedTaskCarriesBecomesDeadLetters(t *testing.T) {
 	if len(r.rdb.Keys(t.Context(), wire.ChunkKey("*")).Val()) > 0 {
 		t.Error("the chunk is still there")
 	}
-	r.must(r.d.EndArchived(t.Context(), tasks[0].lane, []queue.Corpse{archived(tasks[0], wire.DeadPoison)})) // again: nothing
+	r.must(r.d.EndArchived(t.Context(), tasks[0].lane, []queue.Archived{archived(tasks[0], wire.DeadPoison)})) // again: nothing
 	r.want("a", outcomes{wire.Delivered: 1, wire.Dead: 2})
 	if err := r.handle(tasks[0]); err != nil {
 		t.Errorf("when somebody runs it from the UI: got %v, want nothing left", err)
@@ -46,7 +46,7 @@ func TestEndArchivedKeepsWhatItCannotRead(t *testing.T) {
 	r.must(err)
 	key := wire.ChunkKey(h.Chunk)
 	r.must(r.rdb.SetRange(t.Context(), key, 0, "p9").Err()) // of a newer version
-	all := []queue.Corpse{archived(tasks[0], wire.DeadArchived), archived(tasks[1], wire.DeadArchived), {Task: queue.Task{ID: "x", Payload: []byte("?")}}}
+	all := []queue.Archived{archived(tasks[0], wire.DeadArchived), archived(tasks[1], wire.DeadArchived), {Task: queue.Task{ID: "x", Payload: []byte("?")}}}
 	r.must(r.d.EndArchived(t.Context(), tasks[0].lane, all))
 	if n := r.rdb.Exists(t.Context(), key).Val(); n != 1 {
 		t.Error("what a newer version wrote is gone")
@@ -60,7 +60,7 @@ func TestEndArchivedFailsIfTheDeadLettersCannotBeWritten(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, func(r *rig) { r.cfg.Book = &tooLate{r.book} })
 	tasks := r.alone(job("a", "t1"))
-	if err := r.d.EndArchived(t.Context(), tasks[0].lane, []queue.Corpse{archived(tasks[0], wire.DeadPoison)}); err == nil {
+	if err := r.d.EndArchived(t.Context(), tasks[0].lane, []queue.Archived{archived(tasks[0], wire.DeadPoison)}); err == nil {
 		t.Error("got nil, want an error: the sweep has to come again")
 	}
 	r.want("a", outcomes{wire.Pending: 1})

@@ -245,7 +245,7 @@ func TestAReplayHasTheKeyOfItsFirstTry(t *testing.T) {
 			r.vendor.always = say("busy")
 			r.finish(enqueue(r)...)
 			r.vendor.always = nil
-			sum, left, err := (&deadletter.Store{Redis: r.rdb, Now: r.clock.now}).Replay(t.Context(), deadletter.Filter{}, time.Time{})
+			sum, left, err := (&deadletter.Store{Redis: r.rdb, Now: r.clock.now}).Replay(t.Context(), wire.EntryFilter{}, time.Time{})
 			r.must(err)
 			if len(left) > 0 || sum.Tokens == 0 {
 				t.Fatalf("replayed %+v, left %+v", sum, left)

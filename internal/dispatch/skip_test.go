@@ -128,7 +128,7 @@ func TestQuarantinedTokensAreSent(t *testing.T) {
 	if got := r.vendor.sizes(); !slices.Equal(got, []int{50, 50, 1}) {
 		t.Errorf("requests had %v tokens, want all sent", got)
 	}
-	if n := r.rdb.XLen(t.Context(), wire.HeldStream).Val(); n != 100 || r.rdb.Exists(t.Context(), wire.InvalidStream).Val() != 0 || r.meter.held != 100 {
+	if n := r.rdb.XLen(t.Context(), wire.QuarantineStream).Val(); n != 100 || r.rdb.Exists(t.Context(), wire.InvalidStream).Val() != 0 || r.meter.held != 100 {
 		t.Errorf("%d held, %d counted, want 100 and nothing in the feed", n, r.meter.held)
 	}
 	if alarms := strings.Count(log.String(), `"level":"error"`); alarms != 1 || strings.Contains(log.String(), "token-") {

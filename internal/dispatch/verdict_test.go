@@ -378,7 +378,7 @@ func TestAcceptedTokensSpeakForTheVendor(t *testing.T) {
 	r.vendor.replies = []reply{but(bad)}
 	r.finish(r.alone(job("a", tokens...))...)
 	r.want("a", outcomes{wire.Delivered: 60, wire.Invalid: 40})
-	if fed, held := len(r.entries(wire.InvalidStream, "token")), len(r.entries(wire.HeldStream, "token")); fed != 40 || held != 0 {
+	if fed, held := len(r.entries(wire.InvalidStream, "token")), len(r.entries(wire.QuarantineStream, "token")); fed != 40 || held != 0 {
 		t.Errorf("%d entries are fed and %d held, want all 40 fed", fed, held)
 	}
 }

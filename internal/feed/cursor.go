@@ -46,8 +46,8 @@ const (
 	countEvery  = 10 * time.Second
 )
 
-// measure tells the meter of the lag; next are the entries whose turn it is. It
-// is for people, so it may fail.
+// measure reports the lag; next are the next entries. It is only for people, so it may
+// fail.
 func (w *Webhook) measure(ctx context.Context, cursor string, next []Entry) {
 	n := len(next)
 	if n == perCall {

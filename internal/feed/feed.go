@@ -42,10 +42,10 @@ type Entry struct {
 }
 
 func decode(m redis.XMessage) Entry {
-	text := func(field string) string { s, _ := m.Values[field].(string); return s }
+	e := wire.DecodeInvalidEntry(m.Values)
 	return Entry{
-		ID: m.ID, App: text("app"), Vendor: text("vendor"), Token: text("token"), Code: text("code"), Reason: text("reason"),
-		Job: text("job"), At: text("at"), Action: text("action"), Replacement: text("replacement"),
+		ID: m.ID, App: e.App, Vendor: e.Vendor, Token: e.Token, Code: e.Code, Reason: e.Reason, Job: e.Job, At: e.At,
+		Action: e.Action, Replacement: e.Replacement,
 	}
 }
 
@@ -87,7 +87,7 @@ func (f *Feed) Follow(ctx context.Context, since time.Time, do func([]Entry) err
 // read calls do with the existing entries. It returns the id of the last one, or an
 // id before all later entries.
 func (f *Feed) read(ctx context.Context, since time.Time, do func([]Entry) error) (string, error) {
-	last, from := firstID, fromTime(since)
+	last, from := firstID, wire.FirstEntry(since)
 	if ms := since.UnixMilli(); from != "-" {
 		last = strconv.FormatInt(ms-1, 10) + "-" + strconv.FormatUint(math.MaxUint64, 10)
 	}
@@ -104,14 +104,6 @@ func (f *Feed) read(ctx context.Context, since time.Time, do func([]Entry) error
 		}
 		from = "(" + last
 	}
-}
-
-// fromTime returns the lowest id of entries that were added at since or later; zero: of all.
-func fromTime(since time.Time) string {
-	if ms := since.UnixMilli(); !since.IsZero() && ms > 0 {
-		return strconv.FormatInt(ms, 10)
-	}
-	return "-"
 }
 
 // passOn calls do with a group, and returns the id after which reading continues.

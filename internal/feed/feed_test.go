@@ -92,7 +92,7 @@ func TestEachReadsTheLedgersEntries(t *testing.T) {
 	}
 }
 
-func TestEachGoesThroughManyPagesInOrder(t *testing.T) {
+func TestEachReadsManyPagesInOrder(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.Client(t)
 	addToFeed(t, rdb, 0, 2500)

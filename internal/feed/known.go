@@ -74,7 +74,7 @@ func (g *InvalidTokens) some(ctx context.Context, key string) (bool, error) {
 	g.mu.Lock()
 	k := g.known[key]
 	g.mu.Unlock()
-	if now().Before(k.until) {
+	if g.now().Before(k.until) {
 		return k.any, nil
 	}
 	n, err := g.Redis.Exists(ctx, key).Result()
@@ -87,7 +87,7 @@ func (g *InvalidTokens) some(ctx context.Context, key string) (bool, error) {
 		g.known = map[string]known{}
 	}
 	if len(g.known) >= maxKnown { // tasks may name any app
-		maps.DeleteFunc(g.known, func(_ string, k known) bool { return !now().Before(k.until) })
+		maps.DeleteFunc(g.known, func(_ string, k known) bool { return !g.now().Before(k.until) })
 	}
 	if len(g.known) >= maxKnown {
 		return n > 0, nil
@@ -136,4 +136,11 @@ func compare(entries []wire.Entry, marks []string, found []float64) (dead []bool
 		}
 	}
 	return dead, valid
+}
+
+func (g *InvalidTokens) now() time.Time {
+	if g.Now == nil {
+		return time.Now()
+	}
+	return g.Now()
 }

@@ -25,7 +25,7 @@ func markInvalid(t *testing.T, rdb *redis.Client, at int64, tokens ...string) {
 	}
 }
 
-func TestDeadComparesTimes(t *testing.T) {
+func TestDeadComparesTheMarksTimeWithTheJobsStart(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.Client(t)
 	markInvalid(t, rdb, 5000, "a", "b", "again")

@@ -36,7 +36,7 @@ type Sink interface {
 
 // ListMeter counts what a Puller does.
 type ListMeter interface {
-	// Pulled counts a request for a page.
+	// Pulled counts a request for a page of a list.
 	Pulled(app, vendor string, ok bool)
 	// Invalid counts n entries that entered the feed or the quarantine (held).
 	Invalid(app, vendor string, n int, held bool)

@@ -346,7 +346,7 @@ func TestPulledTokensAreQuarantinedByTheGuard(t *testing.T) {
 		t.Fatalf("got %d, %v", s, err)
 	}
 	r.due()
-	if got := r.tokens(wire.HeldStream); len(got) != 23 || r.held != 3 || r.rdb.Exists(t.Context(), wire.InvalidStream).Val() != 0 {
+	if got := r.tokens(wire.QuarantineStream); len(got) != 23 || r.held != 3 || r.rdb.Exists(t.Context(), wire.InvalidStream).Val() != 0 {
 		t.Errorf("%d are quarantined, %d counted, want all 23", len(got), r.held)
 	}
 }

@@ -3,7 +3,6 @@ package feed
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -13,87 +12,40 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-// perMove is how many entries are confirmed or discarded at once.
+// perMove is how many quarantined entries are confirmed or discarded at once.
 const perMove = 200
 
-// Quarantine has the entries that the guard keeps out of the feed until an operator
-// confirms or discards them. It is safe for concurrent use.
+// Quarantine reads and empties the quarantine: entries that the guard keeps out of the feed
+// until an operator confirms them. It is safe for concurrent use.
 type Quarantine struct {
 	Redis redis.UniversalClient
-	// Keep is how long a confirmed token is known to be invalid; above 0.
+	// Keep is how long a confirmed token is known to be invalid, over 0.
 	Keep time.Duration
 }
 
-// Filter selects entries. An empty field selects all.
-type Filter struct {
-	App, Vendor, Job string
-	// Code is "vendor/level/code", or only the vendor's own code.
-	Code string
-	// Since omits entries that were quarantined before it, by Redis's clock.
-	Since time.Time
-}
-
-func (f *Filter) matches(e *Entry) bool {
-	return (f.App == "" || f.App == e.App) &&
-		(f.Vendor == "" || f.Vendor == e.Vendor) &&
-		(f.Job == "" || f.Job == e.Job) &&
-		(f.Code == "" || f.Code == e.Code || f.Code == e.number())
-}
-
-// number is the vendor's own code: what follows vendor and level.
-func (e *Entry) number() string {
-	if parts := strings.SplitN(e.Code, "/", 3); len(parts) == 3 {
-		return parts[2]
-	}
-	return ""
-}
-
-// Each calls do with the selected entries, oldest first and in groups that are never
-// empty. Entries that are added during the call are omitted. It ends at the first
-// error of do, which it returns unchanged.
-func (h *Quarantine) Each(ctx context.Context, f Filter, do func([]Entry) error) error {
-	end, err := h.Redis.XRevRangeN(ctx, wire.HeldStream, "+", "-", 1).Result()
-	if err != nil {
-		return fmt.Errorf("read quarantined entries: %w", err)
-	}
-	if len(end) == 0 {
-		return nil
-	}
-	for from := fromTime(f.Since); ; {
-		raw, err := h.Redis.XRangeN(ctx, wire.HeldStream, from, end[0].ID, perMove).Result()
-		if err != nil {
-			return fmt.Errorf("read quarantined entries: %w", err)
-		}
-		if len(raw) == 0 {
-			return nil
-		}
-		from = "(" + raw[len(raw)-1].ID
-		if all := f.choose(raw); len(all) > 0 {
-			if err := do(all); err != nil {
-				return err
+// Each calls do with the chosen entries, the oldest first and in groups that are never
+// empty; entries that are added meanwhile are left out. It ends at the first error of do,
+// and returns that as it is.
+func (h *Quarantine) Each(ctx context.Context, f wire.EntryFilter, do func([]Entry) error) error {
+	return coord.EachPage(ctx, h.Redis, wire.QuarantineStream, f.First(), perMove, func(raw []redis.XMessage) error {
+		all := make([]Entry, 0, len(raw))
+		for _, m := range raw {
+			if e := decode(m); f.Matches(e.App, e.Vendor, e.Job, e.Code) {
+				all = append(all, e)
 			}
 		}
-		if err := ctx.Err(); err != nil {
-			return err
+		if len(all) == 0 {
+			return nil
 		}
-	}
+		return do(all)
+	})
 }
 
-func (f *Filter) choose(raw []redis.XMessage) []Entry {
-	all := make([]Entry, 0, len(raw))
-	for _, m := range raw {
-		if e := decode(m); f.matches(&e) {
-			all = append(all, e)
-		}
-	}
-	return all
-}
-
-// Confirm moves the chosen entries into the feed, in their order. Each is moved
-// in one step: confirming again, or twice at once, after whatever interruption,
-// feeds each once. The count is right also beside an error.
-func (h *Quarantine) Confirm(ctx context.Context, f Filter) (int, error) {
-	call := coord.CallKey(wire.HeldStream)
+// Confirm moves the chosen entries into the feed, in their order. Each is moved in one
+// step: confirming again, or twice at once, after any interruption, moves each once. The
+// count is right also if there is an error.
+func (h *Quarantine) Confirm(ctx context.Context, f wire.EntryFilter) (int, error) {
+	call := coord.CallKey(wire.QuarantineStream)
 	return h.move(ctx, f, "confirm", func(ctx context.Context, all []Entry) ([]bool, error) {
 		calls := make([]*lua.Call, len(all))
 		for i := range all {
@@ -111,11 +63,11 @@ func (h *Quarantine) Confirm(ctx context.Context, f Filter) (int, error) {
 
 func (h *Quarantine) confirmCall(call string, e *Entry) *lua.Call {
 	mark, at := "", int64(0)
-	if t, err := time.Parse(time.RFC3339, e.At); err == nil && e.Action == actionDelete {
+	if t, err := time.Parse(time.RFC3339, e.At); err == nil && e.Action == wire.ActionDelete {
 		mark, at = wire.Mark(e.Token), t.UnixMilli()
 	}
 	return confirmScript.Call().
-		Key("quarantine", wire.HeldStream).
+		Key("quarantine", wire.QuarantineStream).
 		Key("feed", wire.InvalidStream).
 		Key("marks", wire.GoneKey(e.App, e.Vendor)).
 		Key("call", call).
@@ -125,28 +77,25 @@ func (h *Quarantine) confirmCall(call string, e *Entry) *lua.Call {
 		Arg("keep", int64(h.Keep/time.Second))
 }
 
-// actionDelete is the action of tokens that are permanently invalid.
-const actionDelete = "delete"
-
-// Discard deletes the selected entries: their tokens count as valid. The count is
-// correct even if there is an error.
-func (h *Quarantine) Discard(ctx context.Context, f Filter) (int, error) {
-	call := coord.CallKey(wire.HeldStream)
+// Discard deletes the chosen entries: their tokens are sent to as before. The count is
+// right also if there is an error.
+func (h *Quarantine) Discard(ctx context.Context, f wire.EntryFilter) (int, error) {
+	call := coord.CallKey(wire.QuarantineStream)
 	return h.move(ctx, f, "discard", func(ctx context.Context, all []Entry) ([]bool, error) {
 		ids := make([]string, len(all))
 		for i := range all {
 			ids[i] = all[i].ID
 		}
-		return coord.DeleteEntries(ctx, h.Redis, wire.HeldStream, call, ids)
+		return coord.DeleteEntries(ctx, h.Redis, wire.QuarantineStream, call, ids)
 	})
 }
 
-// move calls do with the selected entries, which returns for each whether this call
-// moved it, and counts those.
-func (h *Quarantine) move(ctx context.Context, f Filter, what string, do func(context.Context, []Entry) ([]bool, error)) (int, error) {
+// move calls do with the chosen entries and counts those for which do returns true: this
+// call moved them.
+func (h *Quarantine) move(ctx context.Context, f wire.EntryFilter, what string, do func(context.Context, []Entry) ([]bool, error)) (int, error) {
 	n := 0
 	err := h.Each(ctx, f, func(all []Entry) error {
-		// Without cancellation, so that the count is correct.
+		// A group is completed although ctx ends, so that the count is right.
 		moved, err := do(context.WithoutCancel(ctx), all)
 		for _, mine := range moved {
 			if mine {
@@ -154,7 +103,7 @@ func (h *Quarantine) move(ctx context.Context, f Filter, what string, do func(co
 			}
 		}
 		if err != nil {
-			return fmt.Errorf("%s quarantined entries: %w", what, err)
+			return fmt.Errorf("%s held entries: %w", what, err)
 		}
 		return nil
 	})

@@ -25,7 +25,7 @@ func addQuarantined(t *testing.T, rdb *redis.Client, token string, more ...any) 
 		"app", "shop", "vendor", "huawei", "token", token, "code", "huawei/response/80300007", "reason", "gone", "job", "a",
 		"at", foundAt, "action", "delete",
 	}, more...)
-	if err := rdb.XAdd(t.Context(), &redis.XAddArgs{Stream: wire.HeldStream, Values: values}).Err(); err != nil {
+	if err := rdb.XAdd(t.Context(), &redis.XAddArgs{Stream: wire.QuarantineStream, Values: values}).Err(); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -45,9 +45,9 @@ func TestConfirmedEntriesEnterTheFeedAsTheyAre(t *testing.T) {
 	quarantine := feed.Quarantine{Redis: rdb, Keep: time.Hour}
 	addQuarantined(t, rdb, "t1")
 	addQuarantined(t, rdb, "t2", "action", "replace", "replacement", "t9")
-	want := rdb.XRange(t.Context(), wire.HeldStream, "-", "+").Val()
+	want := rdb.XRange(t.Context(), wire.QuarantineStream, "-", "+").Val()
 	for _, count := range []int{2, 0} {
-		if n, err := quarantine.Confirm(t.Context(), feed.Filter{}); n != count || err != nil {
+		if n, err := quarantine.Confirm(t.Context(), wire.EntryFilter{}); n != count || err != nil {
 			t.Errorf("confirmed %d, %v, want %d", n, err, count)
 		}
 	}
@@ -55,7 +55,7 @@ func TestConfirmedEntriesEnterTheFeedAsTheyAre(t *testing.T) {
 	if len(got) != 2 || fmt.Sprint(got[0].Values) != fmt.Sprint(want[0].Values) || fmt.Sprint(got[1].Values) != fmt.Sprint(want[1].Values) {
 		t.Errorf("the feed has %v, want %v", got, want)
 	}
-	if n := rdb.XLen(t.Context(), wire.HeldStream).Val(); n != 0 {
+	if n := rdb.XLen(t.Context(), wire.QuarantineStream).Val(); n != 0 {
 		t.Errorf("%d are still quarantined", n)
 	}
 	// Only the token with action delete is known to be invalid, since its entry's time.
@@ -77,7 +77,7 @@ func TestDiscardedEntriesAreGone(t *testing.T) {
 		addQuarantined(t, rdb, fmt.Sprint("t", i))
 	}
 	for _, count := range []int{450, 0} {
-		if n, err := quarantine.Discard(t.Context(), feed.Filter{}); n != count || err != nil {
+		if n, err := quarantine.Discard(t.Context(), wire.EntryFilter{}); n != count || err != nil {
 			t.Errorf("discarded %d, %v, want %d", n, err, count)
 		}
 	}
@@ -95,27 +95,27 @@ func TestQuarantineFilters(t *testing.T) {
 		{"app", "other", "vendor", "oppo", "code", "oppo/receipt/save/1", "job", "b"},
 	} {
 		id := fmt.Sprintf("%d-0", 1000*(i+1))
-		if err := rdb.XAdd(t.Context(), &redis.XAddArgs{Stream: wire.HeldStream, ID: id, Values: append(values, "token", fmt.Sprint("t", i))}).Err(); err != nil {
+		if err := rdb.XAdd(t.Context(), &redis.XAddArgs{Stream: wire.QuarantineStream, ID: id, Values: append(values, "token", fmt.Sprint("t", i))}).Err(); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for name, c := range map[string]struct {
-		feed.Filter
+		wire.EntryFilter
 		want []string
 	}{
-		"all":                   {feed.Filter{}, []string{"t0", "t1", "t2"}},
-		"an app's":              {feed.Filter{App: "shop"}, []string{"t0", "t1"}},
-		"a vendor's":            {feed.Filter{Vendor: "oppo"}, []string{"t1", "t2"}},
-		"a job's":               {feed.Filter{Job: "a"}, []string{"t0"}},
-		"a full code's":         {feed.Filter{Code: "oppo/token/10000"}, []string{"t1"}},
-		"a vendor's own code's": {feed.Filter{Code: "80300007"}, []string{"t0"}},
-		"a code with a slash":   {feed.Filter{Code: "save/1"}, []string{"t2"}},
-		"later ones":            {feed.Filter{Since: time.UnixMilli(2000)}, []string{"t1", "t2"}},
-		"no match":              {feed.Filter{App: "shop", Job: "c"}, nil},
+		"all":                   {wire.EntryFilter{}, []string{"t0", "t1", "t2"}},
+		"an app's":              {wire.EntryFilter{App: "shop"}, []string{"t0", "t1"}},
+		"a vendor's":            {wire.EntryFilter{Vendor: "oppo"}, []string{"t1", "t2"}},
+		"a job's":               {wire.EntryFilter{Job: "a"}, []string{"t0"}},
+		"a full code's":         {wire.EntryFilter{Code: "oppo/token/10000"}, []string{"t1"}},
+		"a vendor's own code's": {wire.EntryFilter{Code: "80300007"}, []string{"t0"}},
+		"a code with a slash":   {wire.EntryFilter{Code: "save/1"}, []string{"t2"}},
+		"later ones":            {wire.EntryFilter{Since: time.UnixMilli(2000)}, []string{"t1", "t2"}},
+		"no match":              {wire.EntryFilter{App: "shop", Job: "c"}, nil},
 	} {
 		var got []string
 		quarantine := feed.Quarantine{Redis: rdb}
-		if err := quarantine.Each(t.Context(), c.Filter, collect(&got)); err != nil || !slices.Equal(got, c.want) {
+		if err := quarantine.Each(t.Context(), c.EntryFilter, collect(&got)); err != nil || !slices.Equal(got, c.want) {
 			t.Errorf("%s: got %q, %v, want %q", name, got, err, c.want)
 		}
 	}
@@ -158,7 +158,7 @@ func TestAnInterruptedConfirmCanBeRepeated(t *testing.T) {
 	defer other.Close()
 	other.AddHook(&cutter{left: 2, cut: cancel})
 	quarantine := feed.Quarantine{Redis: other, Keep: time.Hour}
-	first, err := quarantine.Confirm(ctx, feed.Filter{})
+	first, err := quarantine.Confirm(ctx, wire.EntryFilter{})
 	if !errors.Is(err, context.Canceled) || first == 0 || first == all || first != len(tokens(t, rdb, wire.InvalidStream)) {
 		t.Fatalf("confirmed %d, %v, want some but not all", first, err)
 	}
@@ -168,7 +168,7 @@ func TestAnInterruptedConfirmCanBeRepeated(t *testing.T) {
 	for i := range counts {
 		wg.Go(func() {
 			var err error
-			if counts[i], err = quarantine.Confirm(t.Context(), feed.Filter{}); err != nil {
+			if counts[i], err = quarantine.Confirm(t.Context(), wire.EntryFilter{}); err != nil {
 				t.Error(err)
 			}
 		})

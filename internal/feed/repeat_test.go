@@ -20,8 +20,8 @@ func TestConfirmAndDiscardCountCorrectlyWhenRepliesAreLost(t *testing.T) {
 		do  func() (int, error)
 		fed int
 	}{
-		"confirm": {func() (int, error) { return h.Confirm(t.Context(), feed.Filter{}) }, 5},
-		"discard": {func() (int, error) { return h.Discard(t.Context(), feed.Filter{}) }, 0},
+		"confirm": {func() (int, error) { return h.Confirm(t.Context(), wire.EntryFilter{}) }, 5},
+		"discard": {func() (int, error) { return h.Discard(t.Context(), wire.EntryFilter{}) }, 0},
 	} {
 		for n := 0; ; n++ { // 0: no reply is lost, and Redis loads the scripts
 			direct.FlushDB(t.Context())
@@ -35,7 +35,7 @@ func TestConfirmAndDiscardCountCorrectlyWhenRepliesAreLost(t *testing.T) {
 			if got := len(tokens(t, direct, wire.InvalidStream)); got != c.fed {
 				t.Errorf("%s, reply %d lost: %d entries in the feed, want %d", name, n, got, c.fed)
 			}
-			if got := len(tokens(t, direct, wire.HeldStream)); got != 0 {
+			if got := len(tokens(t, direct, wire.QuarantineStream)); got != 0 {
 				t.Errorf("%s, reply %d lost: %d entries are still quarantined", name, n, got)
 			}
 			if n > 0 && proxy.Commands() < n || t.Failed() {

@@ -12,16 +12,16 @@ import (
 )
 
 const (
-	// longestJob bounds one job of a stream; larger ones go by a targets file.
+	// longestJob is the most bytes of one job of a stream; larger jobs need a targets file.
 	longestJob = 64 << 20
-	// together is how many jobs go to the client at once, and idle how long an
-	// incomplete lot waits for the next line.
+	// together is how many jobs are enqueued at once, and idle how long an incomplete
+	// batch waits for the next line.
 	together = 2000
 	idle     = 20 * time.Millisecond
 )
 
-// Answer is one line of the result of a job stream: what became of the job, or
-// why it was refused.
+// Answer is one line of the result of a job stream: the job's result, or why it was
+// refused.
 type Answer struct {
 	push.Result
 	Line      int
@@ -34,11 +34,11 @@ type Enqueuer interface {
 	EnqueueMany(ctx context.Context, jobs []push.Job) []push.Outcome
 }
 
-// Jobs reads NDJSON, one whole job a line, enqueues the jobs as they come and
-// calls answer with the lines that went together, in order. Blank lines are left out. A line that is
-// no job is answered like one that was refused, and so is the first line of a job
-// that goes over several: the others are left out. Only what breaks the stream
-// itself, a list in place of lines, the client or answer ends it with an error.
+// Jobs reads NDJSON, one whole job a line, enqueues the jobs as they are read and calls
+// answer with the lines that were enqueued together, in order. Blank lines are skipped.
+// A line that is not a job is answered like a refused one, and so is the first line of
+// a job that spans several lines: the others are skipped. Only an error of the input
+// itself, a list instead of lines, or an error of answer ends it with an error.
 func Jobs(ctx context.Context, r io.Reader, client Enqueuer, answer func([]Answer) error) error {
 	l, err := open(r, longestJob)
 	if err != nil {
@@ -59,16 +59,16 @@ func Jobs(ctx context.Context, r io.Reader, client Enqueuer, answer func([]Answe
 	return ctx.Err()
 }
 
-// lot is jobs that go to the client at once.
+// lot is jobs that are enqueued at once.
 type lot struct {
 	answers []Answer
 	jobs    []push.Job
-	of      []int // of each job: its answer
+	of      []int // for each job, the index of its answer
 	err     error
 }
 
-// add adds a line and tells whether it breaks off, as the first line of a job
-// that goes over several does.
+// add adds a line and tells whether it is the first line of a job that spans several
+// lines.
 func (b *lot) add(n int, line []byte) (cut bool) {
 	j, err := push.DecodeJob(line)
 	b.answers = append(b.answers, Answer{Line: n, Err: err, Result: push.Result{Job: j.ID}})
@@ -98,11 +98,11 @@ func breaksOff(line []byte) bool {
 	return ok && line[0] == '{' && int(syntax.Offset) == len(line) && syntax.Error() == "unexpected end of JSON input"
 }
 
-// goesOn tells whether a line looks like the next of a job that goes over
-// several: no line of NDJSON begins like this.
+// goesOn tells whether a line looks like the continuation of a job that spans several
+// lines: no line of NDJSON begins like this.
 func goesOn(line []byte) bool { return bytes.ContainsAny(line[:1], " \t\"}]") }
 
-// enqueue enqueues the lot and answers for it.
+// enqueue enqueues the lot and answers its lines.
 func (b *lot) enqueue(ctx context.Context, client Enqueuer, answer func([]Answer) error) error {
 	for i, o := range client.EnqueueMany(ctx, b.jobs) {
 		a := &b.answers[b.of[i]]
@@ -111,8 +111,8 @@ func (b *lot) enqueue(ctx context.Context, client Enqueuer, answer func([]Answer
 	return answer(b.answers)
 }
 
-// readLots cuts the input into lots: full ones while lines keep coming, smaller
-// ones when they stop for a moment.
+// readLots divides the input into lots: full ones while lines keep coming, smaller ones
+// when there is no line for a moment.
 func readLots(ctx context.Context, l *lines, out chan<- lot) {
 	defer close(out)
 	lines := make(chan numbered, 256)

@@ -131,7 +131,7 @@ func TestABadLineIsAnsweredInItsPlaceAndTheOthersGoOn(t *testing.T) {
 }
 
 // It is told once, not for each of its lines, and the jobs around it go on.
-func TestAJobThatGoesOverSeveralLinesIsRefusedOnce(t *testing.T) {
+func TestAJobThatSpansSeveralLinesIsRefusedOnce(t *testing.T) {
 	t.Parallel()
 	var pretty bytes.Buffer
 	if err := json.Indent(&pretty, []byte(job("pretty")), "", "  "); err != nil {
@@ -172,7 +172,7 @@ func TestAJobThatGoesOverSeveralLinesIsRefusedOnce(t *testing.T) {
 	}
 }
 
-func TestAListInPlaceOfLinesIsRefusedWhole(t *testing.T) {
+func TestAListInsteadOfLinesIsRefusedWhole(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"\n[\n" + job("a") + ",\n" + job("b") + "]\n", "\n[" + job("a") + "]"} {
 		all, err := answers(t, strings.NewReader(text), &fake{})

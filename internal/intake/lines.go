@@ -1,6 +1,7 @@
-// Package intake reads what producers hand in: files and streams of targets
-// (CSV or NDJSON) and of jobs (NDJSON), gzipped or not, line by line. It knows
-// formats and line numbers; what makes a token or a job acceptable it does not.
+// Package intake reads what producers send: files and streams of targets (CSV or
+// NDJSON) and of jobs (NDJSON), gzipped or not, line by line, and the Redis stream of
+// jobs. It knows formats and line numbers. It does not know what makes a token or a
+// job acceptable.
 package intake
 
 import (
@@ -49,8 +50,8 @@ func open(r io.Reader, longest int) (*lines, error) {
 	return &lines{r: b, longest: longest}, nil
 }
 
-// ReadAll reads one job or message whole, through gzip if it begins like it.
-// The error of what is no text, or too long, is a *LineError.
+// ReadAll reads one whole job or message, and unpacks it if it is gzipped. The error
+// for input that is not text, or too long, is a *LineError.
 func ReadAll(r io.Reader) ([]byte, error) {
 	b, err := unpack(r)
 	if err != nil {
@@ -66,8 +67,7 @@ func ReadAll(r io.Reader) ([]byte, error) {
 	return data, nil
 }
 
-// unpack reads through gzip if the input begins like it, and refuses what from
-// its first bytes cannot be text.
+// unpack unpacks gzipped input, and refuses input whose first bytes cannot be text.
 func unpack(r io.Reader) (*bufio.Reader, error) {
 	b := bufio.NewReaderSize(r, 256<<10)
 	if magic, _ := b.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) {
@@ -89,7 +89,7 @@ func unpack(r io.Reader) (*bufio.Reader, error) {
 	return b, nil
 }
 
-// formats are files that people hand in where text is wanted.
+// formats are the formats of files that people send although text is wanted.
 var formats = []struct{ magic, fault string }{
 	{"PK\x03\x04", "is a zip archive or an Excel file: unpack it, or save the sheet as CSV in UTF-8"},
 	{"\x28\xb5\x2f\xfd", "is compressed with zstd: want plain text or gzip"},
@@ -111,11 +111,11 @@ func (l *lines) next() ([]byte, error) {
 	}
 	l.n++
 	line = bytes.TrimSuffix(line, []byte("\n"))
-	// A byte order mark may begin any line: files are put together from others.
+	// Any line may begin with a byte order mark: files are concatenated.
 	return text.TrimMark(bytes.TrimSuffix(line, []byte("\r"))), nil
 }
 
-// rest reads on a line that is longer than the buffer.
+// rest reads the rest of a line that is longer than the buffer.
 func (l *lines) rest(head []byte) ([]byte, error) {
 	l.long = append(l.long[:0], head...)
 	for {
@@ -135,7 +135,7 @@ type tooLong int
 
 func (n tooLong) Error() string { return fmt.Sprintf("is longer than %d bytes", int(n)) }
 
-// brokenOff says why a line could not be read to its end.
+// brokenOff says why a line could not be read completely.
 func brokenOff(err error) error {
 	switch {
 	case errors.As(err, new(tooLong)):

@@ -10,7 +10,8 @@
 -- ARGV rest words
 -- Returns 1.
 if not redis.call('SET', answered, '', 'NX', 'EX', 3600) then return 1 end
-for _, n in each_answer() do
+for i = 1, answer_count do
+  local n = answer_at(i)
   redis.call('XADD', refused, '*', unpack(ARGV, words, words + n - 1))
   words = words + n
 end

@@ -21,71 +21,71 @@ import (
 const (
 	// perRead is the most entries that are enqueued together.
 	perRead = 500
-	// claimEvery is how often a worker looks for what another one left, and
-	// claimIdle how long that must have lain.
+	// claimEvery is how often a worker looks for entries that another one read and did
+	// not finish, and claimIdle how long those must have been idle.
 	claimEvery = 5 * time.Second
 	claimIdle  = 15 * time.Second
-	// finishTime bounds the work on what was read when Run is to end.
+	// finishTime is how long the work on entries that were read may take after ctx has
+	// ended.
 	finishTime = 10 * time.Second
 )
 
-// StreamMeter counts jobs that came by the stream.
+// StreamMeter counts jobs of the stream.
 type StreamMeter interface {
 	Intake(enqueued, refused int)
 }
 
 // Stream enqueues jobs that programs of any language add to a Redis stream,
-// each as JSON in the field "job". An entry is removed once its job is enqueued
-// or refused; why a job, or a single token of one, was refused is told in a second
-// stream.
+// each as JSON in the field "job". An entry is removed once its job is enqueued or
+// refused; a second stream says why a job, or a single token of one, was refused.
 type Stream struct {
 	Redis redis.UniversalClient
-	// Client is asked anew for every lot; it may change at any time.
+	// Client is called for every lot; its result may change at any time.
 	Client func() Enqueuer
 	Meter  StreamMeter
 	Log    zerolog.Logger
 }
 
-// given is one entry on its way.
+// given is one entry that was read.
 type given struct {
 	id     string
 	job    push.Job
 	err    error  // why it is refused
-	name   string // the job's id, also of one that cannot be read
+	name   string // the job's id, also of a job that cannot be read
 	queued bool
-	// tokens are those that were refused of a job that was enqueued.
+	// tokens are the refused tokens of a job that was enqueued.
 	tokens []push.Refusal
 }
 
-// Run enqueues what comes until ctx ends, together with other workers. It is
-// safe against a crash at any moment: what a worker leaves behind is taken by
-// another, and a job that is then known already counts as enqueued.
+// Run enqueues the stream's jobs until ctx ends, together with other workers. A worker
+// may crash at any moment: another one takes over the entries that it did not finish,
+// and a job that is already known then counts as enqueued.
 func (s *Stream) Run(ctx context.Context) {
 	in := &coord.StreamReader{Redis: s.Redis, Stream: wire.IntakeStream, PerRead: perRead, ClaimEvery: claimEvery, ClaimIdle: claimIdle}
 	wait := backoff.NewExponentialBackOff(backoff.WithInitialInterval(100*time.Millisecond), backoff.WithMaxInterval(5*time.Second), backoff.WithMaxElapsedTime(0))
-	told := false
+	logged := false
 	for ctx.Err() == nil {
 		all, again, err := in.Read(ctx)
 		if err == nil {
 			err = s.work(ctx, in, all, again, wait)
 		}
 		if err == nil {
-			told = false
+			logged = false
 			wait.Reset()
 			continue
 		}
-		if ctx.Err() == nil && !told {
-			told = true
-			s.Log.Error().Err(err).Msg("jobs of the intake stream wait: they are enqueued later")
+		if ctx.Err() == nil && !logged {
+			logged = true
+			s.Log.Error().Err(err).Msg("jobs of the intake stream are enqueued later")
 		}
 		coord.Sleep(ctx, wait.NextBackOff())
 	}
 	in.Leave(context.WithoutCancel(ctx))
 }
 
-// work enqueues a lot and takes it off the stream. again: it may have been
-// enqueued before. While Redis is away it tries again, since nobody else does
-// for a while; what is left then is another's.
+// work enqueues a lot and removes it from the stream. again: it may have been enqueued
+// before. While Redis is not reachable it tries again, since no other worker does for a
+// while; later another worker takes the entries over.
 func (s *Stream) work(ctx context.Context, in *coord.StreamReader, all []redis.XMessage, again bool, wait backoff.BackOff) error {
 	if len(all) == 0 {
 		return nil
@@ -109,11 +109,11 @@ func (s *Stream) work(ctx context.Context, in *coord.StreamReader, all []redis.X
 	}
 }
 
-// readEntry reads a stream's entry. A job without an id gets one that its entry
-// makes, so that it is the same whoever reads it.
+// readEntry reads a stream's entry. A job without an id gets one that is made from the
+// entry's, so that it is the same whichever worker reads it.
 func readEntry(m redis.XMessage) *given {
 	g := &given{id: m.ID}
-	text, ok := m.Values["job"].(string)
+	text, ok := m.Values[wire.IntakeJob].(string)
 	if !ok {
 		g.err = errors.New(`the entry has no field "job": write XADD ` + wire.IntakeStream + ` * job '<json>'`)
 		return g
@@ -130,8 +130,8 @@ func readEntry(m redis.XMessage) *given {
 	return g
 }
 
-// enqueue enqueues what is neither refused nor enqueued. The error is that of
-// Redis, of which some jobs may be the victims and others not.
+// enqueue enqueues the jobs that are neither refused nor enqueued. The error is one of
+// Redis, which may have affected only some of the jobs.
 func (s *Stream) enqueue(ctx context.Context, lot []*given, again bool) error {
 	var open []*given
 	var jobs []push.Job
@@ -162,11 +162,11 @@ var scripts embed.FS
 
 var refuseScript = lua.Load(scripts, "refuse.lua")
 
-// refusedPerStep is the most answers that one run of refuseScript gives.
+// refusedPerStep is the most answers of one call of refuseScript.
 const refusedPerStep = 500
 
-// refuse answers what was refused of an entry: its job, or tokens of a job that
-// was enqueued. No answer holds a token.
+// refuse answers what was refused of an entry: its job, or tokens of a job that was
+// enqueued. No answer contains a token.
 func (g *given) refuse(ctx context.Context, p redis.Pipeliner) {
 	call := func(mark string, answers [][]any) {
 		c := refuseScript.Call().
@@ -179,19 +179,19 @@ func (g *given) refuse(ctx context.Context, p redis.Pipeliner) {
 		c.Eval(ctx, p) // p is a transaction
 	}
 	if g.err != nil {
-		call(g.id, [][]any{{"id", g.id, "job", g.name, "reason", g.err.Error()}})
+		call(g.id, [][]any{wire.RefusedEntry{ID: g.id, Job: g.name, Reason: g.err.Error()}.Words()})
 		return
 	}
 	for i, part := range slices.Collect(slices.Chunk(g.tokens, refusedPerStep)) {
 		answers := make([][]any, len(part))
 		for k, t := range part {
-			answers[k] = []any{"id", g.id, "job", g.name, "reason", t.Reason, "position", t.Position, "vendor", t.Vendor}
+			answers[k] = wire.RefusedEntry{ID: g.id, Job: g.name, Reason: t.Reason, Position: t.Position, Vendor: t.Vendor}.Words()
 		}
 		call(fmt.Sprintf("%s.%d", g.id, i), answers)
 	}
 }
 
-// finish takes the lot off the stream and answers what was refused, in one step.
+// finish removes the lot from the stream and answers what was refused, in one step.
 func (s *Stream) finish(ctx context.Context, in *coord.StreamReader, lot []*given) error {
 	ids, refused := make([]string, len(lot)), 0
 	for i, g := range lot {
@@ -211,7 +211,7 @@ func (s *Stream) finish(ctx context.Context, in *coord.StreamReader, lot []*give
 	return err
 }
 
-// endingAfter is a context that ends a while after ctx.
+// endingAfter returns a context that ends d after ctx.
 func endingAfter(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {

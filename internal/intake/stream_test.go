@@ -259,7 +259,7 @@ func TestASingleTokenThatIsRefusedIsAnswered(t *testing.T) {
 }
 
 // A worker that died may have enqueued the job, or not.
-func TestWhatADeadWorkerLeftIsTakenOver(t *testing.T) {
+func TestEntriesOfADeadWorkerAreTakenOver(t *testing.T) {
 	t.Parallel()
 	in := newInbox(t)
 	ctx := t.Context()

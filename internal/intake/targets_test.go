@@ -130,7 +130,7 @@ func TestTargetsBreaksOffWithinTheCompressedData(t *testing.T) {
 	}
 }
 
-func TestTargetsDoesNotDependOnHowTheInputComes(t *testing.T) {
+func TestTargetsDoesNotDependOnHowTheInputIsSplit(t *testing.T) {
 	t.Parallel()
 	const text = "\ufeffvendor,token\r\nhuawei,a\r\n\nxiaomi,\"b\"\n"
 	want := []got{{2, "huawei", "a"}, {4, "xiaomi", "b"}}
@@ -152,7 +152,7 @@ func TestTargetsDoesNotDependOnHowTheInputComes(t *testing.T) {
 	}
 }
 
-func TestAReaderThatFailsIsToldWithTheLine(t *testing.T) {
+func TestAReadErrorNamesTheLine(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("the disk is broken")
 	r := io.MultiReader(strings.NewReader("huawei,a\nhuawei,b"), iotest.ErrReader(broken))

@@ -14,9 +14,8 @@ import (
 // more: every token has its outcome.
 var ErrFinished = errors.New("the job is finished")
 
-// Cancel has what is not sent yet of a job end canceled; canceling it again
-// changes nothing. The error wraps ErrUnknown or ErrFinished where there is
-// nothing to cancel.
+// Cancel cancels what is not sent yet of a job; canceling it again changes nothing.
+// The error wraps ErrUnknown or ErrFinished if there is nothing to cancel.
 func (s *Store) Cancel(ctx context.Context, job string) error {
 	got, err := cancelScript.Call().
 		Key("ledger", wire.JobKey(job)).

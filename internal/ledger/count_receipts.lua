@@ -19,16 +19,24 @@ if is == 'none' then return 0 end
 if is == 'string' then
   local value = redis.call('GET', ledger)
   local before = value
-  for _, _, _, _, word in each_receipt() do
+  for i = 1, receipt_count do
+    local _, _, _, word = receipt_at(i)
     if not string.find(value .. ' ', ' ' .. word .. ' ', 1, true) then value = value .. ' ' .. word end
   end
   if value ~= before then redis.call('SET', ledger, value, 'KEEPTTL') end
   return 1
 end
 local sets = {}
-for i, counted in each_set() do sets[i] = counted end
-for _, set, member, field in each_receipt() do
+for i = 1, set_count do
+  local counted = set_at(i)
+  sets[i] = counted
+end
+for i = 1, receipt_count do
+  local set, member, field = receipt_at(i)
   if redis.call('SADD', sets[set], member) == 1 then redis.call('HINCRBY', ledger, field, 1) end
 end
-for _, counted in each_set() do redis.call('EXPIRE', counted, keep) end
+for i = 1, set_count do
+  local counted = set_at(i)
+  redis.call('EXPIRE', counted, keep)
+end
 return 1

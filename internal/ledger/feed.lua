@@ -14,7 +14,7 @@
 --  now number           Unix s
 --  keep number          s to keep marks
 --  once                 s for which an entry is not added again
---  answered number      tokens that were heard of
+--  answered number      tokens that were reported
 --  among number         how many of them were invalid
 --  guard_least number   answers from which on the guard judges; 0: it is off
 --  guard_ratio number   the part of them that may be invalid
@@ -32,7 +32,8 @@ if before then
 end
 local n = 0
 local judged = judge(guard, now, answered, among, invalid_count > 0, guard_least, guard_ratio)
-for _, added, mark, at, length in each_invalid() do
+for i = 1, invalid_count do
+  local added, mark, at, length = invalid_at(i)
   if redis.call('SET', added, '', 'NX', 'EX', once) then
     add_invalid(judged, stream, quarantine, marks, mark, at, words, words + length - 1)
     n = n + 1

@@ -11,10 +11,9 @@ import (
 )
 
 // Fence takes a chunk from every run that has loaded it. ours tells whether the
-// caller still has the chunk's task for itself. It is asked after the generation
-// was read and before the fence replaces it, so that a fence that comes late
-// never hits the run of somebody who took the task meanwhile. A chunk that is
-// gone needs no fence.
+// caller still owns the chunk's task. It is called after the generation was read and
+// before the fence replaces it, so that a late fence never affects the run of a
+// worker that took the task meanwhile. A chunk that is gone needs no fence.
 func (s *Store) Fence(ctx context.Context, ref string, ours func(context.Context) (bool, error)) error {
 	key := wire.ChunkKey(ref)
 	for {
@@ -41,7 +40,7 @@ func (s *Store) Fence(ctx context.Context, ref string, ours func(context.Context
 	}
 }
 
-// Left tells of each chunk whether there is anything left of it, in one round trip.
+// Left tells for each chunk whether it still exists, in one round trip.
 func (s *Store) Left(ctx context.Context, refs []string) ([]bool, error) {
 	cmds := make([]*redis.IntCmd, len(refs))
 	_, err := s.Redis.Pipelined(ctx, func(p redis.Pipeliner) error {

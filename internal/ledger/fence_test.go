@@ -48,7 +48,7 @@ func TestAHundredFencesShutOutEveryEarlierRun(t *testing.T) {
 
 // A fence belongs to a claim. When another worker claims the task between two
 // steps of a fence, fences it and runs it, the late fence leaves that run alone.
-func TestALateFenceLeavesTheNextRunAlone(t *testing.T) {
+func TestALateFenceDoesNotAffectTheNextRun(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.enqueue(job("a", "t1", "t2"))

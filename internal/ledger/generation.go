@@ -3,10 +3,10 @@ package ledger
 import "math/rand/v2"
 
 // A chunk's generation says who may record a step for it. The upper bits count
-// its fences, the lower bits are random and new with each step. So a step whose
-// reply was lost is recognised as ours when it is sent again, and a run that was
-// fenced never meets its own generation again: 4,095 fences take hours, and no
-// run of a task lasts that long.
+// its fences, the lower bits are random and new with each step. So a step whose reply
+// was lost is recognised as ours when it is sent again, and a run that was fenced
+// never finds its own generation again: 4,095 fences take hours, and no run of a task
+// lasts that long.
 const (
 	stepBits = 20
 	stepMask = 1<<stepBits - 1
@@ -29,6 +29,6 @@ func nextFence(gen uint32) uint32 {
 	return (gen>>stepBits%maxFence+1)<<stepBits | rand.Uint32N(stepMask+1) //nolint:gosec // no secret depends on it
 }
 
-// fenced tells whether a chunk was fenced since a run held it. The run's own
-// steps, recorded without its hearing of it, are no fence.
+// fenced tells whether a chunk was fenced since a run loaded it. Steps of the run
+// itself whose replies were lost are no fence.
 func fenced(held, now uint32) bool { return held>>stepBits != now>>stepBits }

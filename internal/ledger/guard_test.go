@@ -52,9 +52,9 @@ func (g *guarded) say(app string, v verdicts) ledger.Standing {
 
 func (g *guarded) length(stream string) int { return int(g.rdb.XLen(g.Context(), stream).Val()) }
 
-func TestTheGuardHoldsWhenNearlyAllIsInvalid(t *testing.T) {
+func TestTheGuardQuarantinesWhenNearlyAllIsInvalid(t *testing.T) {
 	t.Parallel()
-	const fed, held, alarm = ledger.Fed, ledger.Held, ledger.Alarm
+	const fed, held, alarm = ledger.Fed, ledger.Quarantined, ledger.Alarm
 	for name, c := range map[string]struct {
 		steps []verdicts
 		want  []ledger.Standing
@@ -91,7 +91,7 @@ func TestTheGuardHoldsWhenNearlyAllIsInvalid(t *testing.T) {
 					heldWant += v.invalid
 				}
 			}
-			if f, h := g.length(wire.InvalidStream), g.length(wire.HeldStream); f != fedWant || h != heldWant {
+			if f, h := g.length(wire.InvalidStream), g.length(wire.QuarantineStream); f != fedWant || h != heldWant {
 				t.Errorf("%d fed and %d held, want %d and %d", f, h, fedWant, heldWant)
 			}
 			if n := g.rdb.ZCard(t.Context(), wire.GoneKey("shop", "huawei")).Val(); int(n) != fedWant {
@@ -124,7 +124,7 @@ func TestALateStepCountsForNothing(t *testing.T) {
 	if ok := g.settle(first, &late); !ok[0] || ok[1] || late.Standing != ledger.Fed {
 		t.Fatalf("got %v, %d", ok, late.Standing)
 	}
-	if n := g.length(wire.HeldStream) + g.length(wire.InvalidStream); n != 0 || g.rdb.Exists(t.Context(), wire.GuardKey("shop", "huawei", "")).Val() != 0 {
+	if n := g.length(wire.QuarantineStream) + g.length(wire.InvalidStream); n != 0 || g.rdb.Exists(t.Context(), wire.GuardKey("shop", "huawei", "")).Val() != 0 {
 		t.Errorf("%d entries, and the guard counts, want nothing", n)
 	}
 }
@@ -205,12 +205,12 @@ func TestFeedAddsATokenOnceADayForACode(t *testing.T) {
 }
 
 // A list of dead tokens says nothing of how many live: it goes where answers go.
-func TestWhatHasNoAnswersIsHeldWhileTheGuardHolds(t *testing.T) {
+func TestTokensWithoutAnswersAreQuarantinedWhileTheGuardIsOn(t *testing.T) {
 	t.Parallel()
 	g := newGuarded(t)
 	g.say("shop", verdicts{0, 30, 30})
 	n, standing, err := g.book.Feed(t.Context(), ledger.Found{App: "shop", Vendor: "huawei", Invalid: []ledger.InvalidToken{invalidToken()}})
-	if err != nil || n != 1 || standing != ledger.Held || g.length(wire.InvalidStream) != 0 {
+	if err != nil || n != 1 || standing != ledger.Quarantined || g.length(wire.InvalidStream) != 0 {
 		t.Errorf("%d added, %d, %v, want it held", n, standing, err)
 	}
 }

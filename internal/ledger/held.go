@@ -18,10 +18,10 @@ type Ref struct {
 	Single bool
 }
 
-// Hold is a run's hold on a chunk, and the jobs for which it is about to send.
+// Hold is a chunk that a run has loaded, and the jobs for which it is about to send.
 type Hold struct {
 	Chunk string
-	// Gen is the generation that the run's last recorded step left.
+	// Gen is the generation that the run's last recorded step wrote.
 	Gen  uint32
 	Jobs []Ref
 }
@@ -32,11 +32,12 @@ const (
 	Canceled  = "a job of this request was canceled"
 )
 
-// Held answers "" if all holds are still good and none of their jobs was
-// canceled, else why not, in one round trip. A job without a ledger was not.
+// Held returns "" if no other worker took one of the chunks over and none of the jobs
+// was canceled, else the reason, in one round trip. A job without a ledger was not
+// canceled.
 func (s *Store) Held(ctx context.Context, holds []Hold) (why string, err error) {
 	gens, jobs := make([]*redis.StringCmd, len(holds)), []*redis.StringCmd(nil)
-	_, _ = s.Redis.Pipelined(ctx, func(p redis.Pipeliner) error { // its error is only the first of theirs
+	_, _ = s.Redis.Pipelined(ctx, func(p redis.Pipeliner) error { // errors are checked per command below
 		for i, h := range holds {
 			gens[i] = p.GetRange(ctx, wire.ChunkKey(h.Chunk), wire.GenOffset, wire.GenOffset+wire.GenLength-1)
 			for _, j := range h.Jobs {
@@ -83,7 +84,7 @@ func canceled(j Ref, state *redis.StringCmd) (bool, error) {
 	return err == nil && l.Canceling, nil
 }
 
-// Canceled tells whether a job was canceled; one without a ledger was not.
+// Canceled tells whether a job was canceled; a job without a ledger was not.
 func (s *Store) Canceled(ctx context.Context, job string) (bool, error) {
 	state := s.Redis.HGet(ctx, wire.JobKey(job), wire.FieldState)
 	if redis.HasErrorPrefix(state.Err(), "WRONGTYPE") {

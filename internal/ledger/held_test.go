@@ -8,7 +8,7 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-func TestHeldTellsOfManyJobsAtOnce(t *testing.T) {
+func TestHeldChecksManyJobsAtOnce(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		jobs []ledger.Ref
@@ -35,7 +35,7 @@ func TestHeldTellsOfManyJobsAtOnce(t *testing.T) {
 	}
 }
 
-func TestARunHoldsItsChunkUntilSomebodyFencesIt(t *testing.T) {
+func TestARunOwnsItsChunkUntilItIsFenced(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.enqueue(job("a", "t1"), job("b", "t2", "t3", "t4"))

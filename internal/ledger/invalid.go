@@ -11,19 +11,14 @@ import (
 type InvalidToken struct {
 	App, Vendor, Token, Code, Reason, Job string
 	Action, Replacement                   string
-	// At is when the token was found invalid, at the latest: an application
-	// compares it with the time at which the phone registered. Zero: when it is
-	// recorded.
+	// At is when the token was found invalid, at the latest: an application compares it
+	// with the time at which the phone registered. Zero: the time of recording.
 	At time.Time
 }
 
-// actionDelete is the action of tokens that are dead for good: they are marked,
-// so that no job that was enqueued before is sent to them.
-const actionDelete = "delete"
-
-// Guard says when a vendor's verdicts are no longer believed: when of the
-// tokens that it answered for in the last ten minutes, Min at least, more than
-// Ratio were invalid. Then entries are held instead of fed.
+// Guard says when a vendor's verdicts are no longer believed: when it gave verdicts on
+// at least Min tokens in the last ten minutes, and more than Ratio of them were
+// invalid. Then entries are quarantined.
 type Guard struct {
 	Min   int // 0: the guard is off
 	Ratio float64
@@ -34,13 +29,13 @@ type Standing int
 
 // The standings.
 const (
-	Fed   Standing = iota // they entered the feed; or there are none
-	Held                  // the guard holds them
-	Alarm                 // the guard holds them, and held none just before
+	Fed         Standing = iota // they are in the feed; or there are none
+	Quarantined                 // they are quarantined
+	Alarm                       // they are quarantined, and those just before were not
 )
 
-// AlarmText is what an operator is told where the Standing is Alarm.
-const AlarmText = "nearly all tokens come back invalid: entries of the feed are held until somebody confirms them: see enqueue invalid held"
+// AlarmText is what is logged if the Standing is Alarm.
+const AlarmText = "nearly all tokens are reported invalid: new entries of the feed are quarantined until an operator confirms them: see enqueue invalid held"
 
 // addTo adds the entry's row to a call, and returns the words of the entry, which
 // follow all rows.
@@ -49,16 +44,13 @@ func (t InvalidToken) addTo(c *lua.Call, now time.Time) (words []any) {
 	if at.IsZero() {
 		at = now
 	}
-	if t.Action == actionDelete {
+	if t.Action == wire.ActionDelete {
 		mark = wire.Mark(t.Token)
 	}
-	w := []any{
-		"app", t.App, "vendor", t.Vendor, "token", t.Token, "code", t.Code, "reason", t.Reason,
-		"job", t.Job, "at", stamp(at), "action", t.Action,
-	}
-	if t.Replacement != "" {
-		w = append(w, "replacement", t.Replacement)
-	}
-	c.Arg("mark", mark).Arg("at", at.UnixMilli()).Arg("words", len(w))
-	return w
+	words = wire.InvalidEntry{
+		App: t.App, Vendor: t.Vendor, Token: t.Token, Code: t.Code, Reason: t.Reason, Job: t.Job, At: stamp(at),
+		Action: t.Action, Replacement: t.Replacement,
+	}.Words()
+	c.Arg("mark", mark).Arg("at", at.UnixMilli()).Arg("words", len(words))
+	return words
 }

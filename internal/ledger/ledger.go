@@ -1,7 +1,8 @@
-// Package ledger keeps the books: it reads a chunk with what its jobs say of
-// it, records in one atomic step what became of its tokens, cancels a job, and
-// tells its balance; and it keeps the feed of invalid tokens, with what the guard
-// holds back from it. It does not know what a code means or when to try again.
+// Package ledger keeps the ledgers of jobs: it reads a chunk with the state of its
+// jobs, records in one atomic step what happened to its tokens, cancels a job, and
+// reads its balance. It also writes the feed of invalid tokens, and the quarantine of
+// entries that the guard keeps out of it. It does not know what a code means or when
+// to try again.
 package ledger
 
 import (
@@ -25,14 +26,14 @@ const singleKeep = 24 * time.Hour
 // Store reads and writes ledgers and chunks. It is safe for concurrent use.
 type Store struct {
 	Redis redis.UniversalClient
-	// Together, if not nil, sends what many goroutines ask at once in one go: a
-	// client whose results are awaited when they are read. It is used where the
-	// questions and answers are small.
+	// Together, if not nil, sends the commands of many goroutines in one round trip: a
+	// client whose results are awaited when they are read. It is used where commands and
+	// replies are small.
 	Together redis.Cmdable
 	// Keep is how long a finished job's ledger is kept; 0: DefaultKeep.
 	Keep time.Duration
-	// Guard holds the feed's entries back when a vendor calls nearly everything
-	// invalid. The zero Guard holds none.
+	// Guard quarantines entries when a vendor calls nearly everything invalid. The zero
+	// Guard quarantines none.
 	Guard Guard
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
@@ -52,7 +53,7 @@ func (s *Store) keep() time.Duration {
 	return s.Keep
 }
 
-// CorruptError says that a chunk lies in Redis but cannot be read, and why.
+// CorruptError says that a chunk exists but cannot be read, and why.
 type CorruptError struct {
 	Chunk string
 	Err   error
@@ -75,18 +76,18 @@ type Open struct {
 	Canceled, Settled []bool
 }
 
-// fewTokens is how many tokens a chunk may have to be asked for together with
-// others: answers that share a connection wait for each other.
+// fewTokens is how many tokens a chunk may have to be loaded together with others:
+// replies on the same connection wait for each other.
 const fewTokens = 50
 
-// Load reads the chunk of a task; nil means that nothing is left of it.
+// Load reads the chunk of a task; nil: it is gone.
 func (s *Store) Load(ctx context.Context, h wire.Header) (*Open, error) {
 	var chunk, message, single, state *redis.StringCmd
 	s.ask(ctx, h.Tokens, func(p redis.Cmdable) {
 		chunk = p.Get(ctx, wire.ChunkKey(h.Chunk))
 		if h.Job != "" {
 			message = p.Get(ctx, wire.MessageKey(h.Job))
-			// One of the two answers WRONGTYPE; which one, only the chunk tells.
+			// One of the two fails with WRONGTYPE; only the chunk tells which one.
 			single, state = p.Get(ctx, wire.JobKey(h.Job)), p.HGet(ctx, wire.JobKey(h.Job), wire.FieldState)
 		}
 	})
@@ -123,7 +124,7 @@ func (s *Store) Load(ctx context.Context, h wire.Header) (*Open, error) {
 	return o, nil
 }
 
-// ask sends what the questions are in one round trip.
+// ask sends commands in one round trip.
 func (s *Store) ask(ctx context.Context, tokens int, questions func(redis.Cmdable)) {
 	if s.Together != nil && tokens <= fewTokens {
 		questions(s.Together)
@@ -131,10 +132,11 @@ func (s *Store) ask(ctx context.Context, tokens int, questions func(redis.Cmdabl
 	}
 	pipe := s.Redis.Pipeline()
 	questions(pipe)
-	_, _ = pipe.Exec(ctx) // its error is only the first of theirs
+	_, _ = pipe.Exec(ctx) // errors are checked per command below
 }
 
-// fault is the first error but those that tell of a key's absence or type.
+// fault is the first error, except those that say that a key is absent or of another
+// type.
 func fault(cmds ...*redis.StringCmd) error {
 	for _, c := range cmds {
 		if err := c.Err(); err != nil && !errors.Is(err, redis.Nil) && !redis.HasErrorPrefix(err, "WRONGTYPE") {
@@ -144,7 +146,7 @@ func fault(cmds ...*redis.StringCmd) error {
 	return nil
 }
 
-// loadJobs reads what the jobs of a shared chunk say.
+// loadJobs reads the state of the jobs of a shared chunk.
 func (s *Store) loadJobs(ctx context.Context, o *Open) error {
 	cmds := make([]*redis.StringCmd, len(o.Chunk.Entries))
 	s.ask(ctx, len(cmds), func(p redis.Cmdable) {

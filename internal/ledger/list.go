@@ -22,8 +22,8 @@ type Listing struct {
 	Single bool
 }
 
-// List lists open work, and its job if it has more than one token. It does
-// nothing if a step was recorded since the chunk was loaded, for that lists it.
+// List lists open work, and its job if that has more than one token. It does nothing
+// if a step was recorded since the chunk was loaded: that step listed it.
 func (s *Store) List(ctx context.Context, l Listing) error {
 	listed, err := listScript.Call().
 		Key("chunk", wire.ChunkKey(l.Ref)).

@@ -12,9 +12,9 @@ import (
 )
 
 // Lose ends what is left of a chunk that is gone or cannot be read, as far as
-// its member of the open work tells, and answers how many tokens ended dead. The
-// reason is counted beside them as "vendor/task/reason". Calling it again
-// changes nothing.
+// its member of the open work tells, and returns how many tokens ended dead. The
+// reason is counted with them as "vendor/task/reason". Calling it again changes
+// nothing.
 func (s *Store) Lose(ctx context.Context, lane string, o wire.Open, reason wire.DeadReason) (tokens int, err error) {
 	jobs := []wire.PackedJob{{Job: o.Job(), Tokens: o.Tokens}}
 	if o.Job() == "" {
@@ -46,12 +46,11 @@ func (s *Store) Lose(ctx context.Context, lane string, o wire.Open, reason wire.
 	return tokens, nil
 }
 
-// lostSomewhere is counted for tokens that are in no chunk: with the chunk went
-// its vendor.
+// lostSomewhere is counted for tokens that are in no chunk: their vendor is not known.
 const lostSomewhere = "unknown/task/" + string(wire.DeadLostTask)
 
-// LoseRest ends the tokens of a job of several that are pending and in no chunk,
-// if there are still as many, and answers how many ended.
+// LoseRest ends the tokens of a job of several tokens that are pending and in no
+// chunk, if there are still as many, and returns how many ended.
 func (s *Store) LoseRest(ctx context.Context, job string, pending int) (tokens int, err error) {
 	tokens, err = loseRestScript.Call().
 		Key("ledger", wire.JobKey(job)).

@@ -1,4 +1,4 @@
--- Ends the tokens of a chunk that nobody can read: as many as its member of the
+-- Ends the tokens of a chunk that cannot be read: as many as its member of the
 -- open work says, or what is pending in the ledger if that is less. Sent again it
 -- finds no member and changes nothing.
 --
@@ -42,7 +42,8 @@ local function lose_hash(ledger, message, tokens)
   finish(ledger, message, state, now, keep, keep_at_least)
 end
 
-for _, ledger, message, tokens in each_job() do
+for i = 1, job_count do
+  local ledger, message, tokens = job_at(i)
   local is = kind(ledger)
   if is == 'string' then
     lose_single(ledger)

@@ -12,7 +12,8 @@
 --  keep_at_least number   s to keep the ledger of an ended job
 -- Returns how many tokens ended.
 if kind(ledger) ~= 'hash' then return 0 end
-local pending, state, keep, enqueuing = balance(ledger)
+local pending, state, keep = balance(ledger)
+local enqueuing = redis.call('HEXISTS', ledger, 'digest') == 1
 if pending ~= seen or pending <= 0 or enqueuing or state == 'staging' then return 0 end
 if state == 'canceled' then
   redis.call('HINCRBY', ledger, 'canceled', pending)

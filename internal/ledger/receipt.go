@@ -16,7 +16,7 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-// Receipt is what a vendor told of one token of a job.
+// Receipt is what a vendor reported about one token of a job.
 type Receipt struct {
 	Token string
 	Event wire.Receipt
@@ -26,12 +26,12 @@ const (
 	// countedTokens is how many tokens share a set. Redis keeps a set of up to
 	// 512 whole numbers at 8 bytes each, and a token has three events.
 	countedTokens = 128
-	// countedFor is how long a receipt that comes again is known. What is older
-	// belongs to no message that is still known to have been sent.
+	// countedFor is how long a repeated receipt is recognised. Older ones belong to no
+	// message that is still known to have been sent.
 	countedFor = 8 * 24 * time.Hour
 )
 
-// CountReceipts counts what vendors told of the jobs' tokens, in two round
+// CountReceipts counts what vendors reported about the jobs' tokens, in two round
 // trips. Counting the same again changes nothing, and no outcome ever changes.
 func (s *Store) CountReceipts(ctx context.Context, jobs map[string][]Receipt) error {
 	names := slices.Sorted(maps.Keys(jobs))
@@ -49,12 +49,12 @@ func (s *Store) CountReceipts(ctx context.Context, jobs map[string][]Receipt) er
 	return nil
 }
 
-// countedSets answers of each job over how many sets its receipts are spread.
-// A job's number of tokens is fixed long before its first receipt; one that
-// grows while it is laid down may at worst count a repeated receipt twice.
+// countedSets returns for each job over how many sets its receipts are spread. A
+// job's number of tokens is fixed long before its first receipt; a job that grows
+// while it is enqueued may at worst count a repeated receipt twice.
 func (s *Store) countedSets(ctx context.Context, jobs []string) ([]int, error) {
 	cmds := make([]*redis.StringCmd, len(jobs))
-	_, _ = s.Redis.Pipelined(ctx, func(p redis.Pipeliner) error { // its error is only the first of theirs
+	_, _ = s.Redis.Pipelined(ctx, func(p redis.Pipeliner) error { // errors are checked per command below
 		for i, job := range jobs {
 			cmds[i] = p.HGet(ctx, wire.JobKey(job), wire.FieldAccepted)
 		}

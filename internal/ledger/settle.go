@@ -13,37 +13,37 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-// Step is what one run has found out about a chunk, to be recorded at once or,
-// if somebody else recorded a step in between, not at all.
+// Step is what one run has found out about a chunk. It is recorded as a whole or, if
+// another run recorded a step in between, not at all.
 type Step struct {
 	Ref string
-	// Lane and Open are where the open work is listed, and its member: it goes with
-	// the chunk. OpenNext, if it is not "", takes its place, with the score Expires.
+	// Lane and Open are where the open work is listed, and its member, which is removed
+	// with the chunk. OpenNext, if it is not "", replaces it, with the score Expires.
 	Lane, Open, OpenNext string
 	Expires              int64
-	// App and Vendor are whose tokens they are.
+	// App and Vendor are those of the tokens.
 	App, Vendor string
-	// Gen is the generation that the step follows, Next the one that it leaves:
-	// see Follow.
+	// Gen is the generation that the step follows, Next the one that it writes: see
+	// Follow.
 	Gen, Next uint32
 	Cap       int
 	// States are the tokens' states with the chunk's tail after them.
 	States []byte
-	// Offset is where the states stand.
+	// Offset is where the states are in the chunk.
 	Offset int
-	// Done: every token is resolved; the chunk goes.
+	// Done: every token has its outcome; the chunk is deleted.
 	Done bool
 	Jobs []JobStep
-	// Answered is how many tokens the vendor has given its verdict on: those
-	// that it accepted, and those that it called bad.
+	// Answered is for how many tokens the vendor gave a verdict: it accepted them, or
+	// called them invalid.
 	Answered int
 	Invalid  []InvalidToken
 	Dead     []DeadLetter
 	// Standing is what became of Invalid; Settle sets it where the step was recorded.
 	Standing Standing
-	// Ended is set by Settle where the step comes too late since a step that ended
-	// the chunk was recorded: an earlier sending of this one whose reply was lost,
-	// or another run's. Nothing is left of the chunk that could tell.
+	// Ended is set by Settle if the step comes too late because a step that ended the
+	// chunk was recorded: this one, sent before, whose reply was lost, or another run's.
+	// Nothing is left of the chunk that could tell which.
 	Ended bool
 }
 
@@ -54,7 +54,7 @@ func (s *Step) Follow(gen uint32) { s.Gen, s.Next = gen, nextStep(gen) }
 type JobStep struct {
 	Job    string
 	Single bool
-	// Counts has tokens by outcome and answers by code.
+	// Outcomes has tokens by outcome, Codes answers by code.
 	Outcomes map[wire.Outcome]int
 	Codes    map[string]int
 }
@@ -67,8 +67,8 @@ type DeadLetter struct {
 	Detail   string
 	Attempts int
 	Tokens   string // newline-separated
-	// What a replay needs. Key is the tokens' idempotency key, where it does not
-	// follow from job and message.
+	// What a replay needs. Key is the tokens' idempotency key, if it does not follow
+	// from job and message.
 	Message, Priority, Delivery, Key string
 	Start, Expires                   int64 // Unix milliseconds
 }
@@ -117,7 +117,7 @@ func (s *Store) settleCall(st *Step, now time.Time) *lua.Call {
 		Key("chunk", wire.ChunkKey(st.Ref)).
 		Key("feed", wire.InvalidStream).
 		Key("dead", wire.DeadStream).
-		Key("quarantine", wire.HeldStream).
+		Key("quarantine", wire.QuarantineStream).
 		Key("guard", wire.GuardKey(st.App, st.Vendor, "")).
 		Key("marks", wire.GoneKey(st.App, st.Vendor)).
 		Key("open_work", wire.OpenKey(st.Lane)).
@@ -180,17 +180,13 @@ func (j JobStep) outcome() wire.Outcome {
 	return ""
 }
 
-// stamp is how entries of the streams tell time.
+// stamp formats a time for entries of streams.
 func stamp(at time.Time) string { return at.UTC().Format("2006-01-02T15:04:05.000Z07:00") }
 
 func (d DeadLetter) words(at string) []any {
-	words := []any{
-		"v", wire.DeadVersion, "app", d.App, "vendor", d.Vendor, "job", d.Job, "code", d.Code, "reason", string(d.Reason),
-		"detail", d.Detail, "class", d.Class, "attempts", d.Attempts, "at", at, "tokens", d.Tokens, "message", d.Message,
-		"priority", d.Priority, "delivery", d.Delivery, "start", d.Start, "expires", d.Expires,
-	}
-	if d.Key != "" {
-		words = append(words, "key", d.Key)
-	}
-	return words
+	return wire.DeadEntry{
+		App: d.App, Vendor: d.Vendor, Job: d.Job, Code: d.Code, Class: d.Class, Reason: d.Reason, Detail: d.Detail,
+		Attempts: d.Attempts, At: at, Tokens: d.Tokens, Message: d.Message, Priority: d.Priority, Delivery: d.Delivery,
+		Key: d.Key, Start: d.Start, Expires: d.Expires,
+	}.Words()
 }

@@ -1,5 +1,7 @@
--- Records one step of a chunk, if nobody recorded another one since the run read
--- the chunk. Sent again after its reply was lost, it finds its own generation.
+-- Records one step of a chunk, if no other step was recorded since the run read the
+-- chunk. Sent again after its reply was lost, it finds its own generation. The
+-- ledger of a single job changes only when its token has its outcome: with it come
+-- the codes of this step, and those of earlier steps are not kept.
 --
 -- Uses: single, balance, feed
 -- KEYS
@@ -20,10 +22,10 @@
 --  states                 the tokens' states, with the chunk's tail
 --  offset                 where the states are
 --  done                   1: every token has its outcome, so the chunk goes
---  now number             Unix s
+--  now                    Unix s
 --  now36                  the same in base 36
---  keep_at_least number   s to keep the ledger of an ended job
---  keep_single number     the same for a job of one token
+--  keep_at_least          s to keep the ledger of an ended job
+--  keep_single            the same for a job of one token
 --  answered number        tokens for which the vendor gave a verdict
 --  guard_least number     answers from which on the guard judges; 0: it is off
 --  guard_ratio number     the part of them that may be invalid
@@ -33,16 +35,16 @@
 -- ARGV of each job
 --  form                   'single': the ledger is a string; 'hash'
 --  outcome                of a single job: the letter of its outcome; '': it has none yet
---  counts number          how many of the counts below are the job's
+--  counts                 how many of the counts below are the job's
 -- ARGV of each count
 --  field                  an outcome or a code; of a single job a short code
---  n number               how many
+--  n                      how many
 -- ARGV of each invalid
 --  mark                   of a token that is invalid for good; ''
 --  at                     when it was found invalid, Unix ms
---  words number           how many of the words below are the entry's
+--  words                  how many of the words below are the entry's
 -- ARGV of each letter
---  words number           how many of the words below are the dead letter's
+--  words                  how many of the words below are the dead letter's
 -- ARGV rest words
 -- Returns 0 if the step comes too late, -1 if it would end the chunk and a step that did was
 -- recorded, this one or another, 1 if it was recorded, now or before, 2 if its invalid tokens
@@ -64,64 +66,38 @@ else
   end
 end
 
-local next_count = each_count()
-
--- add_code(codes, code, n) counts a code in a single job's ledger. It may be there
--- as the beginning of a longer one.
-local function add_code(codes, code, n)
-  local from, to, mark = 1, 0
-  repeat
-    from, to = string.find(codes, ' ' .. code, to + 1, true)
-    mark = to and string.sub(codes, to + 1, to + 1)
-  until not from or mark == '' or mark == ' ' or mark == '='
-  if not from then return codes .. ' ' .. code .. (n == 1 and '' or '=' .. n) end
-  local before, after = string.sub(codes, 1, to), string.sub(codes, to + 1)
-  local have = string.match(after, '^=(%d+)')
-  if have then after = string.sub(after, #have + 2) end
-  return before .. '=' .. (tonumber(have or 1) + n) .. after
-end
-
-local function settle_single(ledger, outcome, counts)
-  local letter, number, rest = single(ledger)
-  local open = letter == 'p' or letter == 'q'
-  for _ = 1, counts do
-    local _, code, n = next_count()
-    if open then rest = add_code(rest, code, n) end
-  end
-  if not open then return end
-  if outcome == '' then
-    redis.call('SET', ledger, '1' .. letter .. number .. rest, 'KEEPTTL')
-  else
-    redis.call('SET', ledger, '1' .. outcome .. now36 .. rest, 'EX', math.max(tonumber(number, 36), keep_single))
-  end
-end
-
-local function settle_hash(ledger, message, counts)
-  local there = redis.call('EXISTS', ledger) == 1
-  for _ = 1, counts do
-    local _, field, n = next_count()
-    if there then redis.call('HINCRBY', ledger, field, n) end
-  end
-  if not there then return end
-  local pending, state, keep = balance(ledger)
-  if pending > 0 or state == 'staging' or state == 'sealed' then return end
-  finish(ledger, message, state, now, keep, keep_at_least)
-end
-
-for _, ledger, message, form, outcome, counts in each_job() do
+local first = 1 -- of the job's counts
+for i = 1, job_count do
+  local ledger, message, form, outcome, counts = job_at(i)
+  local last = first + counts - 1
   if form == 'single' then
-    settle_single(ledger, outcome, counts)
-  else
-    settle_hash(ledger, message, counts)
+    local letter, number, rest = single(ledger)
+    if outcome ~= '' and (letter == 'p' or letter == 'q') then
+      for c = first, last do
+        local code, n = count_at(c)
+        rest = rest .. ' ' .. code
+        if n ~= '1' then rest = rest .. '=' .. n end
+      end
+      redis.call('SET', ledger, '1' .. outcome .. now36 .. rest, 'EX', math.max(tonumber(number, 36), keep_single))
+    end
+  elseif redis.call('EXISTS', ledger) == 1 then
+    for c = first, last do redis.call('HINCRBY', ledger, count_at(c)) end
+    local pending, state, keep = balance(ledger)
+    if pending <= 0 and state ~= 'staging' and state ~= 'sealed' then
+      finish(ledger, message, state, now, keep, keep_at_least)
+    end
   end
+  first = last + 1
 end
 
 local judged = judge(guard, now, answered, invalid_count, invalid_count > 0, guard_least, guard_ratio)
-for _, mark, at, n in each_invalid() do
+for i = 1, invalid_count do
+  local mark, at, n = invalid_at(i)
   add_invalid(judged, feed, quarantine, marks, mark, at, words, words + n - 1)
   words = words + n
 end
-for _, n in each_letter() do
+for i = 1, letter_count do
+  local n = letter_at(i)
   redis.call('XADD', dead, '*', unpack(ARGV, words, words + n - 1))
   words = words + n
 end

@@ -28,9 +28,9 @@ func TestSettleBalancesAfterEveryStep(t *testing.T) {
 		rounds []round
 	}{
 		"a job of one token that is put back twice": {[]string{"t1"}, []round{
-			{broken, []wire.Outcome{pending}, ledger.Status{State: "running", Pending: 1, Codes: map[string]int{broken: 1}}},
-			{broken, []wire.Outcome{pending}, ledger.Status{State: "running", Pending: 1, Codes: map[string]int{broken: 2}}},
-			{success, []wire.Outcome{delivered}, ledger.Status{State: "done", Delivered: 1, Codes: map[string]int{broken: 2, success: 1}}},
+			{broken, []wire.Outcome{pending}, ledger.Status{State: "running", Pending: 1, Codes: map[string]int{}}},
+			{broken, []wire.Outcome{pending}, ledger.Status{State: "running", Pending: 1, Codes: map[string]int{}}},
+			{success, []wire.Outcome{delivered}, ledger.Status{State: "done", Delivered: 1, Codes: map[string]int{success: 1}}},
 		}},
 		"a job of three tokens": {[]string{"t1", "t2", "t3"}, []round{
 			{broken, []wire.Outcome{pending, pending, pending}, ledger.Status{State: "running", Pending: 3, Codes: map[string]int{broken: 3}}},
@@ -67,9 +67,9 @@ func equal(a, b ledger.Status) bool {
 		!slices.ContainsFunc(wire.Outcomes(), func(o wire.Outcome) bool { return a.Count(o) != b.Count(o) })
 }
 
-// A single ledger is one string in which codes are searched: one may be the
-// beginning of another, or hold what separates them.
-func TestSettleCountsEveryCodeOfASingleJob(t *testing.T) {
+// A single ledger is one string, which gets its codes with the outcome: one may be
+// the beginning of another, or hold what separates them.
+func TestTheOutcomeOfASingleJobComesWithItsCodes(t *testing.T) {
 	t.Parallel()
 	for name, codes := range map[string][]string{
 		"the same code again and again":            {broken, broken, broken, broken, broken, broken, broken, broken, broken, broken, broken, broken},
@@ -91,21 +91,42 @@ func TestSettleCountsEveryCodeOfASingleJob(t *testing.T) {
 			r := newRig(t)
 			r.enqueue(job("a", "t1"))
 			want := map[string]int{}
-			for i, code := range codes {
-				end := pending
-				if i == len(codes)-1 {
-					end = delivered
-				}
-				r.settle(step(r.load(), code, end))
+			for _, code := range codes {
 				want[code]++
-				if got := r.status("a").Codes; !maps.Equal(got, want) {
-					t.Fatalf("after %q the codes are %v, want %v", code, got, want)
-				}
+			}
+			for _, code := range codes {
+				r.settle(step(r.load(), code, pending))
+			}
+			if got := r.status("a").Codes; len(got) != 0 {
+				t.Errorf("before the outcome the codes are %v, want none", got)
+			}
+			s := step(r.load(), success, delivered)
+			s.Jobs[0].Codes = want
+			r.settle(s)
+			if got := r.status("a"); !maps.Equal(got.Codes, want) || got.Delivered != 1 {
+				t.Errorf("with the outcome the ledger is %+v, want it delivered with the codes %v", got, want)
 			}
 			if n := r.rdb.StrLen(t.Context(), wire.JobKey("a")).Val(); int(n) > 16+len(codes)*20+300 {
 				t.Errorf("the ledger has %d bytes", n)
 			}
 		})
+	}
+}
+
+// Earlier versions wrote a single job's codes before its outcome.
+func TestCodesThatAPendingSingleLedgerHasAreKept(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.enqueue(job("a", "t1"))
+	old := wire.Single{Outcome: wire.Pending, App: "shop", Codes: map[string]int{broken: 2, success: 1}}
+	r.must(r.rdb.Set(t.Context(), wire.JobKey("a"), old.Encode(), 0).Err())
+	r.settle(step(r.load(), broken, pending))
+	if got := r.status("a").Codes; !maps.Equal(got, old.Codes) {
+		t.Errorf("while it is pending the codes are %v, want %v", got, old.Codes)
+	}
+	r.settle(step(r.load(), success, delivered))
+	if got, want := r.status("a").Codes, map[string]int{broken: 2, success: 2}; !maps.Equal(got, want) {
+		t.Errorf("with the outcome the codes are %v, want %v", got, want)
 	}
 }
 
@@ -117,12 +138,16 @@ func TestSettleCountsSeveralCodesInOneStep(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
 			r.enqueue(job("a", tokens...))
-			for range 2 {
+			want := map[string]int{"huawei/http/50": 3, "huawei/http/503": 2, "huawei/http/5": 1}
+			if len(tokens) > 1 {
 				s := step(r.load(), success, pending, pending)
-				s.Jobs[0].Codes = map[string]int{"huawei/http/50": 3, "huawei/http/503": 2, "huawei/http/5": 1}
+				s.Jobs[0].Codes = maps.Clone(want)
 				r.settle(s)
+				want = map[string]int{"huawei/http/50": 6, "huawei/http/503": 4, "huawei/http/5": 2}
 			}
-			want := map[string]int{"huawei/http/50": 6, "huawei/http/503": 4, "huawei/http/5": 2}
+			s := step(r.load(), success, delivered, pending)
+			s.Jobs[0].Codes = map[string]int{"huawei/http/50": 3, "huawei/http/503": 2, "huawei/http/5": 1}
+			r.settle(s)
 			if got := r.status("a").Codes; !maps.Equal(got, want) {
 				t.Errorf("got %v, want %v", got, want)
 			}

@@ -31,11 +31,11 @@ type Status struct {
 	Canceled  int            `json:"canceled"`
 	Pending   int            `json:"pending"`
 	Codes     map[string]int `json:"codes"` // answers by "vendor/level/code"
-	// Receipts stand beside the balance; nil: none came.
+	// Receipts are not part of the balance; nil: none came.
 	Receipts *Receipts `json:"receipts,omitempty"`
 }
 
-// Receipts are tokens by what the vendor told of them afterwards: each counts
+// Receipts are tokens by what the vendor reported about them afterwards: each counts
 // once for each of the three.
 type Receipts struct {
 	Arrived int `json:"arrived"`
@@ -60,7 +60,7 @@ func (s *Status) receipt(r wire.Receipt, n int) {
 	}
 }
 
-// count is where the tokens with an outcome are counted.
+// count is the field in which tokens with an outcome are counted.
 func (s *Status) count(o wire.Outcome) *int {
 	switch o {
 	case wire.Delivered:

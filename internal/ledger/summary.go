@@ -38,7 +38,7 @@ func summaryFields() []string {
 func (s *Store) Summaries(ctx context.Context, jobs []string) ([]Summary, error) {
 	fields := summaryFields()
 	hashes, singles := make([]*redis.SliceCmd, len(jobs)), make([]*redis.StringCmd, len(jobs))
-	_, _ = s.Redis.Pipelined(ctx, func(p redis.Pipeliner) error { // its error is only the first of theirs
+	_, _ = s.Redis.Pipelined(ctx, func(p redis.Pipeliner) error { // errors are checked per command below
 		for i, job := range jobs {
 			hashes[i] = p.HMGet(ctx, wire.JobKey(job), fields...)
 		}
@@ -70,7 +70,7 @@ func (s *Store) Summaries(ctx context.Context, jobs []string) ([]Summary, error)
 func singleSummary(job string, cmd *redis.StringCmd) (Summary, error) {
 	raw, err := cmd.Result()
 	if errors.Is(err, redis.Nil) {
-		return Summary{}, nil // it went in between
+		return Summary{}, nil // it was deleted in between
 	}
 	if err != nil {
 		return Summary{}, err
@@ -107,7 +107,7 @@ func hashSummary(job string, fields []string, cmd *redis.SliceCmd) (Summary, err
 	}, nil
 }
 
-// unix reads a Unix second; zero for none.
+// unix reads a Unix second; the zero time: there is none.
 func unix(s string) time.Time {
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil || n == 0 {

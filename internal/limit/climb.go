@@ -3,7 +3,7 @@ package limit
 import "time"
 
 const (
-	// smallest is the least part of the rate that slow-downs leave.
+	// smallest is the least part of the rate that stops leave.
 	smallest = 1.0 / 64
 	// climb is the part of the rate that one second of success brings back.
 	climb = 1.0 / 64
@@ -11,8 +11,8 @@ const (
 	quickClimb = 1.0 / 8
 )
 
-// Succeeded tells that a request went through. It is cheap and makes no call:
-// Redis hears of it with the next lease.
+// Succeeded tells that a request succeeded. It is cheap and makes no call: Redis
+// learns of it with the next lease.
 func (l *Limiter) Succeeded(k Key) {
 	l.entry(k).permits.succeed(l.now())
 }
@@ -20,10 +20,10 @@ func (l *Limiter) Succeeded(k Key) {
 func (p *permits) succeed(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.success = p.success || !now.Before(p.deaf)
+	p.success = p.success || !now.Before(p.ignoreUntil)
 }
 
-// succeeded tells whether requests succeeded since it was last asked.
+// succeeded tells whether requests succeeded since it was last called.
 func (p *permits) succeeded() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -32,17 +32,17 @@ func (p *permits) succeeded() bool {
 	return was
 }
 
-// ignore drops the successes of requests that were sent before a pause, and the
-// permits leased before it.
-func (p *permits) ignore(until time.Time) {
+// pause ignores the successes of requests that were sent before a pause that ends
+// at until, and drops the permits that were leased before it.
+func (p *permits) pause(until time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.deaf, p.success, p.spare = until, false, 0
+	p.ignoreUntil, p.success, p.unused = until, false, 0
 }
 
-// listen ends what ignore began: there is no pause, or no longer.
-func (p *permits) listen() {
+// resume ends what pause began: there is no pause, or no longer.
+func (p *permits) resume() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.deaf = time.Time{}
+	p.ignoreUntil = time.Time{}
 }

@@ -5,19 +5,19 @@ import "math"
 // The rule is the generic cell rate algorithm with debt: instead of counting
 // permits it keeps the theoretical arrival time (TAT), the moment at which
 // everything granted so far is paid for. A request is granted when the TAT has
-// come, however many permits it takes, and moves it on by so many intervals.
-// So requests of one permit and of 1,000 have the same chance; a rule that
-// waits until all 1,000 are there would let the small ones starve the large.
+// come, however many permits it takes, and moves it by as many intervals. So requests
+// for one permit and for 1,000 have the same chance; a rule that waits until all 1,000
+// are available would let small requests starve large ones.
 //
 // What that may let through in any second is, at most,
 //
-//	pace × Rate × (1 s + credit + holdTime) + one block ≤ Rate + one block
+//	pace × Rate × (1 s + credit + useTime) + one block ≤ Rate + one block
 //
 // The times are microseconds in float64, which holds them exactly for the next
 // 200 years. lease.lua is the same rule, operation by operation.
 const (
 	// pace is the part of the rate that is used. The rest pays for credit and
-	// holdTime, and for vendors who measure with their own clock.
+	// useTime, and for vendors who measure with their own clock.
 	pace = 0.97
 	// credit is how late, in µs, a caller may come back without losing throughput.
 	credit = 20_000
@@ -26,7 +26,7 @@ const (
 )
 
 // tat is what Redis keeps: the theoretical arrival time in µs since 1970, and
-// the µs per permit with which it was reckoned. Zero: nothing granted yet.
+// the µs per permit with which it was calculated. Zero: nothing granted yet.
 type tat struct{ at, interval float64 }
 
 // gcra decides on take permits at now (µs), after back were returned. wait is 0

@@ -71,14 +71,14 @@ func TestNoSecondHasMoreThanTheRateAndOneBlock(t *testing.T) {
 	})
 }
 
-func TestThePacePaysForWhatIsHeldAndForLateness(t *testing.T) {
+func TestThePacePaysForUnusedPermitsAndForLateness(t *testing.T) {
 	t.Parallel()
-	if got := pace * (1e6 + credit + float64(holdTime.Microseconds())) / 1e6; got > 1 {
+	if got := pace * (1e6 + credit + float64(useTime.Microseconds())) / 1e6; got > 1 {
 		t.Errorf("a second may have %.3f of the rate, want at most 1", got)
 	}
 }
 
-func TestWhoComesBackInTimeHasTheWholeRate(t *testing.T) {
+func TestACallerThatAsksAgainInTimeHasTheWholeRate(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{40, 100, 1000} {
 		now, s, got, late := 1.8e15, tat{}, 0, 15e3 // µs

@@ -7,17 +7,17 @@
 --                  ended, µs; raised: when the factor was last raised, µs; climb: what a second of success
 --                  adds to it, if not the argument climb; normal:line, bulk:line: see place.lua, µs
 -- ARGV
---  permits number  permits a second
---  burst number    the most permits that one request takes
---  take number     permits to take
---  back number     permits that are given back
+--  permits         permits a second
+--  burst           the most permits that one request takes
+--  take            permits to take
+--  back            permits that are given back
 --  high            1: high priority
 --  succeeded       1: requests succeeded since the last call
---  pace number     the part of the rate that is used
---  credit number   how late a caller may come back without losing throughput, µs
---  yield number    how much later than high priority others are granted, µs
+--  pace            the part of the rate that is used
+--  credit          how late a caller may come back without losing throughput, µs
+--  yield           how much later than high priority others are granted, µs
 --  climb           what a second of success adds to the factor
---  keep number     ms to keep the hash when nobody uses it
+--  keep            ms to keep the hash when nobody uses it
 --  now             µs; '': Redis's own clock
 -- Returns {µs to wait, 0 when granted; factor}, as strings.
 now = micros(now)

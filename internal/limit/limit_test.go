@@ -220,7 +220,7 @@ func TestCloseGivesUnusedPermitsBack(t *testing.T) {
 	c := newClock()
 	both := timed(client, c, 2)
 	lim := Limit{1000, 100}
-	both[0].entry(shop()).permits.goal = 50
+	both[0].entry(shop()).permits.demand = 50
 	take(t, both[0], lim, 1, false)
 	before := take(t, both[1], lim, 1, false)
 	if err := both[0].Close(t.Context()); err != nil {

@@ -16,10 +16,10 @@ const (
 	// rememberCode is how long the first job that got a code is remembered. Its own
 	// probes renew that, so it is well over longestPark.
 	rememberCode = time.Hour
-	// parkedAgain is when those who find a job's probe under way ask again.
+	// parkedAgain is when a request asks again that finds a job's probe under way.
 	parkedAgain = 5 * time.Second
-	// localParked is how many parked jobs of a key a worker has a copy of. Where
-	// more are parked it asks Redis for each request.
+	// localParked is how many parked jobs of a key a worker has a copy of. If more are
+	// parked it asks Redis for each request.
 	localParked = 256
 )
 
@@ -37,17 +37,17 @@ type Parking struct {
 	// AboutApp: the code is about the whole app. Then it matters whether a second
 	// job got it.
 	AboutApp bool
-	Probe    string // what Try answered for the request; "": it was no job's probe
+	Probe    string // what Try returned for the request; "": it was no job's probe
 }
 
 // Parked is a job of which nothing is sent before Until. Then one request shows
 // whether it goes on.
 type Parked struct {
 	Job    string
-	Code   string // that it got
+	Code   string // the one that it got
 	Until  time.Time
 	Failed int // probes that failed
-	// Probing is until when the answer to a probe is waited for; zero: none is out.
+	// Probing is until when the answer to a probe is awaited; zero: no probe is out.
 	Probing time.Time
 }
 
@@ -55,9 +55,9 @@ type Parked struct {
 // twice as long after each probe that fails, up to half an hour. An answer to a
 // request that was sent before the job was parked changes nothing.
 //
-// It answers until when the last of the jobs is parked, whether one of them was
-// not parked before, and whether a second job got the code within an hour (or
-// two of these jobs did), if the code is about the app.
+// It returns until when the last of the jobs is parked, whether one of them was not
+// parked before, and whether a second job got the code within an hour (or two of these
+// jobs did), if the code is about the app.
 func (l *Limiter) Park(ctx context.Context, k Key, p Parking) (until time.Time, news, second bool, err error) {
 	now := l.now()
 	c := parkScript.Call().
@@ -77,7 +77,7 @@ func (l *Limiter) Park(ctx context.Context, k Key, p Parking) (until time.Time, 
 		c.Row("job").Arg("id", j.ID).Arg("life", min(j.Expires.Sub(now), maxPause).Milliseconds())
 	}
 	reply, err := c.Run(ctx, l.Redis).Int64Slice()
-	l.entry(k).pauses.outdate()
+	l.entry(k).copy.outdate()
 	if err != nil {
 		return time.Time{}, false, false, fmt.Errorf("park jobs: %w", err)
 	}
@@ -94,31 +94,30 @@ func (l *Limiter) AnyParked(ctx context.Context, k Key) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	e.pauses.mu.Lock()
-	defer e.pauses.mu.Unlock()
-	return e.pauses.more || len(e.pauses.parked) > 0, nil
+	return e.copy.get().AllParked > 0, nil
 }
 
 // Parked tells which of the jobs are parked, and until when. A time that is over
-// means that a request for the job alone may ask to be its probe, with Try. It
+// means that a request for that job only may ask to be its probe, with Try. It
 // asks Redis at most every 100 ms while few jobs are parked.
 func (l *Limiter) Parked(ctx context.Context, k Key, jobs []string) (map[string]time.Time, error) {
 	e, err := l.refresh(ctx, k)
 	if err != nil {
 		return nil, err
 	}
-	if parked, ok := e.pauses.parkedOf(jobs); ok {
+	st := e.copy.get()
+	if parked, ok := st.parkedOf(jobs); ok {
 		return parked, nil
 	}
 	parked, _, err := l.askParked(ctx, k, jobs, "", 0)
 	return parked, err
 }
 
-// Try asks whether a request with tokens of the jobs may be made now. Those in
-// wait are not to be in it, until the time given there. If jobs that are left
-// were parked, the request is their probe of the name answered, and all others
-// wait for it: its answer goes to Park or to Unpark. bound is how long the answer
-// may take. Like Parked it hardly asks Redis unless one of the jobs is parked.
+// Try asks whether a request with tokens of the jobs may be made now. The jobs in wait
+// must not be in it, until the time given there. If other jobs of it were parked, the
+// request is their probe, with the returned name, and all others wait for it: call Park
+// or Unpark with its answer. bound is how long the answer may take. Like Parked it rarely
+// asks Redis unless one of the jobs is parked.
 func (l *Limiter) Try(ctx context.Context, k Key, jobs []string, bound time.Duration) (wait map[string]time.Time, probe string, err error) {
 	parked, err := l.Parked(ctx, k, jobs)
 	if err != nil || len(parked) == 0 {
@@ -167,37 +166,19 @@ func (l *Limiter) askParked(ctx context.Context, k Key, jobs []string, probe str
 	return parked, due, nil
 }
 
-// Unpark ends the parking of jobs whose probe that was: the vendor took it, or
+// Unpark ends the parking of jobs after their probe: the vendor accepted it, or
 // refused it for another reason. With well false the probe was not made, or its
-// answer says nothing of the jobs: the next request may be it at once. Where it
-// was not the jobs' probe, or Park heard of it, nothing happens.
+// answer says nothing of the jobs: the next request may be the probe at once. If it
+// was not the jobs' probe, or Park was called for it, nothing happens.
 func (l *Limiter) Unpark(ctx context.Context, k Key, jobs []string, probe string, well bool) (ended bool, err error) {
 	c := unparkScript.Call().Key("jobs", k.jobs()).Key("forget", k.forget()).Arg("probe", probe).Arg("well", well)
 	for _, j := range jobs {
 		c.Row("job").Arg("id", j)
 	}
 	n, err := c.Run(ctx, l.Redis).Int()
-	l.entry(k).pauses.outdate()
+	l.entry(k).copy.outdate()
 	if err != nil {
 		return false, fmt.Errorf("end the parking of jobs: %w", err)
 	}
 	return well && n > 0, nil
-}
-
-// parkedOf answers from the local copy, if it has all parked jobs.
-func (p *pauses) parkedOf(jobs []string) (parked map[string]time.Time, ok bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.more {
-		return nil, false
-	}
-	for _, j := range jobs {
-		if until, is := p.parked[j]; is {
-			if parked == nil {
-				parked = map[string]time.Time{}
-			}
-			parked[j] = until
-		}
-	}
-	return parked, true
 }

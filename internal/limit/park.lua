@@ -31,7 +31,8 @@ if about_app == '1' then
     local at, job = string.match(seen, '^(%d+) (.*)$')
     if at and now - at < remember * 1000 then first = job end
   end
-  for _, id in each_job() do
+  for i = 1, job_count do
+    local id = job_at(i)
     first = first or id
     if id ~= first then second = 1 end
   end
@@ -46,7 +47,8 @@ if #gone > 0 then
 end
 
 local last, news, kept = 0, 0, 0
-for _, id, life in each_job() do
+for i = 1, job_count do
+  local id, life = job_at(i)
   local till, failed, out, name
   local forgotten = tonumber(redis.call('ZSCORE', forget, id) or 0)
   if forgotten > now then

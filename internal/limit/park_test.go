@@ -59,7 +59,7 @@ func (l *lot) try(jobs ...string) (wait []string, probe string) {
 	return slices.Sorted(maps.Keys(w)), probe
 }
 
-func TestAParkedJobWaitsAloneAndTwiceAsLongAfterEachProbeThatFails(t *testing.T) {
+func TestAParkedJobWaitsByItselfAndTwiceAsLongAfterEachFailedProbe(t *testing.T) {
 	t.Parallel()
 	l := newLot(t)
 	probe := ""
@@ -126,7 +126,7 @@ func TestARetryAfterIsTheLeastWaitOfAJob(t *testing.T) {
 	l.park(time.Hour, Parking{Jobs: l.jobs("bad"), RetryAfter: time.Hour})
 }
 
-func TestASecondJobWithACodeOfTheAppIsTold(t *testing.T) {
+func TestASecondJobWithACodeOfTheAppIsReported(t *testing.T) {
 	t.Parallel()
 	const c, d = "huawei/response/1", "huawei/response/2"
 	for name, steps := range map[string][]struct {
@@ -209,7 +209,7 @@ func TestResumeEndsParkedJobs(t *testing.T) {
 
 // What a request pays for parked jobs: nothing while there is none, nothing for
 // jobs that are not parked while a few are.
-func TestWhatIsNotParkedCostsNoCallOfItsOwn(t *testing.T) {
+func TestJobsThatAreNotParkedCostNoCall(t *testing.T) {
 	t.Parallel()
 	l := newLot(t)
 	calls := func(jobs ...string) int {

@@ -15,7 +15,8 @@
 -- Returns for each job: ms to wait; 0: it is not parked; -1: its wait is over, and the probe is this request.
 now = micros(now)
 local answer = {}
-for i, id in each_job() do
+for i = 1, job_count do
+  local id = job_at(i)
   local wait = 0
   local till, failed, out, name, code
   if tonumber(redis.call('ZSCORE', forget, id) or 0) > now then

@@ -8,9 +8,9 @@ import (
 )
 
 const (
-	// holdTime is how long a leased permit may be used: what is held back now
-	// comes on top of what the limiter grants later.
-	holdTime = 10 * time.Millisecond
+	// useTime is how long a leased permit may be used: a permit that is kept back
+	// now is used on top of what the limiter grants later.
+	useTime = 10 * time.Millisecond
 	// returnTime is how long an unused permit can be given back.
 	returnTime = 200 * time.Millisecond
 	// leaseShare of a second's permits is the largest lease.
@@ -24,20 +24,21 @@ const (
 type permits struct {
 	asking *semaphore.Weighted // one goroutine at a time asks Redis; held across I/O
 
-	mu      sync.Mutex
-	limit   Limit // of the last lease
-	goal    int   // how many to lease, by what was used lately
-	size    int   // how many the last lease was for; 0: none since goal was set
-	spare   int   // how many of them are left
-	since   time.Time
-	refused [2]refusal // others, high
-	factor  float64    // of the rate, as Redis last said
-	line    time.Time  // the latest time that this worker gave to a request
-	success bool       // a request succeeded since Redis was last told
-	deaf    time.Time  // until then a success says nothing: it was sent before a slow-down
+	mu       sync.Mutex
+	limit    Limit // of the last lease
+	demand   int   // how many to lease, by what was used lately
+	leased   int   // how many the last lease was for; 0: none since demand was set
+	unused   int   // how many of them are left
+	leasedAt time.Time
+	refused  [2]refusal // others, high
+	factor   float64    // of the rate, as Redis last said
+	placed   time.Time  // the latest time that this worker gave to a request
+
+	success     bool      // a request succeeded since Redis was last told
+	ignoreUntil time.Time // before then a success says nothing: the request was sent before a pause
 }
 
-// refusal is a wait that Redis told us, for n permits or more.
+// refusal is a wait that Redis answered, for n permits or more.
 type refusal struct {
 	n     int
 	until time.Time
@@ -51,19 +52,12 @@ type lease struct {
 	factor float64
 }
 
-func newEntry() *entry {
-	return &entry{
-		permits: permits{asking: semaphore.NewWeighted(1), factor: 1},
-		pauses:  pauses{asking: semaphore.NewWeighted(1)},
-	}
-}
-
-// local answers without Redis, if it can.
-func (p *permits) local(now time.Time, n int, high bool) (wait time.Duration, ok bool) {
+// answer answers a request without Redis, if it can.
+func (p *permits) answer(now time.Time, n int, high bool) (wait time.Duration, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.spare >= n && now.Sub(p.since) < holdTime {
-		p.spare -= n
+	if p.unused >= n && now.Sub(p.leasedAt) < useTime {
+		p.unused -= n
 		return 0, true
 	}
 	if r := p.refused[index(high)]; n >= r.n && now.Before(r.until) {
@@ -72,41 +66,41 @@ func (p *permits) local(now time.Time, n int, high bool) (wait time.Duration, ok
 	return 0, false
 }
 
-// plan says how many permits to ask for, and how many to give back with the
-// same call. It asks for as many as were used lately: twice the last lease if
-// that ran out in time, up to the largest; so nobody hoards.
-func (p *permits) plan(now time.Time, n int, lim Limit) (want, back int) {
+// plan says how many permits to ask for, and how many to give back with the same
+// call. It asks for as many as were used lately: twice the last lease if that was
+// used up in time, up to the largest; so no worker hoards permits.
+func (p *permits) plan(now time.Time, n int, lim Limit) (take, back int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	age := now.Sub(p.since)
+	age := now.Sub(p.leasedAt)
 	switch {
-	case p.size == 0:
-	case age < holdTime:
-		p.goal = 2 * p.size
+	case p.leased == 0:
+	case age < useTime:
+		p.demand = 2 * p.leased
 	default:
-		p.goal = p.size - p.spare
+		p.demand = p.leased - p.unused
 	}
 	if age < returnTime {
-		back = p.spare
+		back = p.unused
 	}
-	p.goal = min(p.goal, int(lim.Rate*p.factor*leaseShare), lim.Burst)
-	p.limit, p.spare, p.size = lim, 0, 0
-	return max(n, p.goal), back
+	p.demand = min(p.demand, int(lim.Rate*p.factor*leaseShare), lim.Burst)
+	p.limit, p.unused, p.leased = lim, 0, 0
+	return max(n, p.demand), back
 }
 
-// leased takes over Redis's answer to a call begun at now.
-func (p *permits) leased(now time.Time, a lease) {
+// learn stores Redis's answer to a call begun at now.
+func (p *permits) learn(now time.Time, a lease) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.factor = a.factor
 	if a.wait == 0 {
-		p.size, p.spare, p.since = a.got, a.got-a.n, now
+		p.leased, p.unused, p.leasedAt = a.got, a.got-a.n, now
 		p.refused = [2]refusal{}
 		return
 	}
 	r := refusal{until: now.Add(min(a.wait, rememberTime))}
 	if a.high {
-		r.n = a.n // fewer may be had sooner; others wait the same for any number
+		r.n = a.n // fewer may be granted sooner; others wait the same for any number
 	}
 	p.refused[index(a.high)] = r
 }
@@ -115,27 +109,28 @@ func (p *permits) leased(now time.Time, a lease) {
 func (p *permits) returnAll(now time.Time) (Limit, int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	back := p.spare
-	p.spare, p.size = 0, 0
-	if now.Sub(p.since) >= returnTime {
+	back := p.unused
+	p.unused, p.leased = 0, 0
+	if now.Sub(p.leasedAt) >= returnTime {
 		back = 0
 	}
 	return p.limit, back
 }
 
-// placed notes the time that a request was given.
-func (p *permits) placed(at time.Time) {
+// place notes the time that a request was given.
+func (p *permits) place(at time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if at.After(p.line) {
-		p.line = at
+	if at.After(p.placed) {
+		p.placed = at
 	}
 }
 
-func (p *permits) lineEnd() time.Time {
+// lastPlace is the latest time that a request was given; zero: none was.
+func (p *permits) lastPlace() time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.line
+	return p.placed
 }
 
 func index(high bool) int {

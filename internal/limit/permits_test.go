@@ -12,20 +12,20 @@ func TestHowMuchIsLeased(t *testing.T) {
 	p := &newEntry().permits
 	step := func(name string, passed time.Duration, used, n, want, back int) {
 		t.Helper()
-		p.spare -= used
+		p.unused -= used
 		now = now.Add(passed)
 		gotWant, gotBack := p.plan(now, n, lim)
 		if gotWant != want || gotBack != back {
 			t.Errorf("%s: asks for %d and gives %d back, want %d and %d", name, gotWant, gotBack, want, back)
 		}
-		p.leased(now, lease{n: n, got: gotWant, factor: 1})
+		p.learn(now, lease{n: n, got: gotWant, factor: 1})
 	}
 	step("the first asks for what it needs", 0, 0, 1, 1, 0)
 	step("one that ran out at once is doubled", time.Millisecond, 0, 1, 2, 0)
 	step("again", time.Millisecond, 1, 1, 4, 0)
 	step("a larger request takes what it needs", time.Millisecond, 3, 60, 60, 0)
 	step("never more than the largest", time.Millisecond, 0, 1, 100, 0)
-	step("one that grew old shrinks to what was used", holdTime, 29, 1, 30, 70)
+	step("one that grew old shrinks to what was used", useTime, 29, 1, 30, 70)
 	step("after long nothing is given back", returnTime, 9, 1, 10, 0)
 	p.factor = 1.0 / 64
 	step("a slowed-down rate leases less", time.Millisecond, 9, 1, 1, 0)
@@ -36,13 +36,13 @@ func TestARefusalDoesNotForgetTheDemand(t *testing.T) {
 	lim := Limit{2000, 1000}
 	now := time.Unix(1_800_000_000, 0)
 	p := &newEntry().permits
-	p.leased(now, lease{n: 40, got: 40, factor: 1})
+	p.learn(now, lease{n: 40, got: 40, factor: 1})
 	for range 3 {
 		want, _ := p.plan(now, 1, lim)
 		if want != 80 {
 			t.Errorf("asks for %d, want 80", want)
 		}
-		p.leased(now, lease{n: 1, got: want, wait: time.Millisecond, factor: 1})
+		p.learn(now, lease{n: 1, got: want, wait: time.Millisecond, factor: 1})
 	}
 }
 
@@ -50,14 +50,14 @@ func TestLeasedPermitsEnd(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_800_000_000, 0)
 	p := &newEntry().permits
-	p.leased(now, lease{n: 1, got: 10, factor: 1})
-	if _, ok := p.local(now.Add(holdTime-1), 4, false); !ok {
+	p.learn(now, lease{n: 1, got: 10, factor: 1})
+	if _, ok := p.answer(now.Add(useTime-1), 4, false); !ok {
 		t.Error("4 of 9 permits were refused while they are good")
 	}
-	if _, ok := p.local(now.Add(holdTime-1), 6, false); ok {
+	if _, ok := p.answer(now.Add(useTime-1), 6, false); ok {
 		t.Error("6 of 5 permits were granted")
 	}
-	if _, ok := p.local(now.Add(holdTime), 1, false); ok {
+	if _, ok := p.answer(now.Add(useTime), 1, false); ok {
 		t.Error("a permit was granted after its time")
 	}
 	if _, back := p.returnAll(now.Add(returnTime)); back != 0 {

@@ -9,13 +9,13 @@
 --                  <class>:late, the same of those that had a time and found no room when it came;
 --                  <class>:interval, µs per permit with which both were calculated
 -- ARGV
---  permits number  permits a second
+--  permits         permits a second
 --  class           of the request
---  needs number    permits that it needs
---  before number   permits that others of its worker wait for, and get before it
+--  needs           permits that it needs
+--  before          permits that others of its worker wait for, and get before it
 --  late            1: it had a time, which has come
---  pace number     the part of the rate that is used
---  keep number     ms to keep the hash when nobody uses it
+--  pace            the part of the rate that is used
+--  keep            ms to keep the hash when nobody uses it
 --  now             µs; '': Redis's own clock
 -- Returns the µs to wait, as a string.
 now = micros(now)

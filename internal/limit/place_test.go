@@ -63,7 +63,7 @@ func TestEachPlaceIsBehindTheLastOne(t *testing.T) {
 	}
 }
 
-func TestPlacesThatNobodyTakesAreNotKept(t *testing.T) {
+func TestPlacesThatAreNotUsedAreNotKept(t *testing.T) {
 	t.Parallel()
 	c := newClock()
 	all := timed(redistest.Client(t), c, 2)

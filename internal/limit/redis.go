@@ -71,7 +71,7 @@ func (l *Limiter) lease(ctx context.Context, k Key, lim Limit, r request) (wait 
 	return time.Duration(us) * time.Microsecond, factor, nil
 }
 
-// place asks Redis for a time for a request.
+// place asks Redis for the time of a request.
 func (l *Limiter) place(ctx context.Context, k Key, lim Limit, w Waiting) (wait time.Duration, err error) {
 	text, err := placeScript.Call().
 		Key("rate", k.rate()).
@@ -94,9 +94,9 @@ func (l *Limiter) place(ctx context.Context, k Key, lim Limit, w Waiting) (wait 
 	return min(time.Duration(us)*time.Microsecond, maxPause), nil
 }
 
-// scriptNow is the time that scripts go by, in µs; "" has them ask Redis. They
-// ask Redis because the workers' clocks may be seconds apart, and a limiter fed
-// with two clocks would take the faster one's permits from the slower one.
+// scriptNow is the time that scripts use, in µs; "": they ask Redis. They ask Redis
+// because the workers' clocks may be seconds apart, and with two clocks the worker whose
+// clock is ahead would get the other one's permits.
 func (l *Limiter) scriptNow() string {
 	if l.redisNow == nil {
 		return ""

@@ -10,22 +10,22 @@ import (
 	"time"
 )
 
-// Stop is why everything of a key stands still until a probe was well.
+// Stop is why nothing of a key is sent until a probe succeeded.
 type Stop struct {
 	Kind   Kind
 	Since  time.Time
-	Until  time.Time // when a probe may go
+	Until  time.Time // when a probe may be made
 	Reason string    // for people
 	Failed int       // probes that failed
-	// Probing is until when the answer to a probe is waited for; zero: none is out.
+	// Probing is until when the answer to a probe is awaited; zero: no probe is out.
 	Probing time.Time
 }
 
-// State is what is known of a key in Redis, in this worker's time.
+// State is what Redis knows about a key, in this worker's time.
 type State struct {
 	Pauses []Pause // by bucket; those that have ended are left out
 	Stop   *Stop   // nil: nothing is stopped
-	Faults int     // requests in a row that failed and did not stop it yet
+	Faults int     // requests in a row that failed and have not stopped it yet
 	Factor float64 // the part of the rate, over 0 up to 1, that stops have left
 	// Parked are jobs of which nothing is sent meanwhile, by id; AllParked is how
 	// many there are, which may be more.
@@ -34,7 +34,7 @@ type State struct {
 }
 
 const (
-	// stateFields is how many values state.lua answers before parked jobs and pauses.
+	// stateFields is how many values state.lua returns before parked jobs and pauses.
 	stateFields = 11
 	// namedParked is the most parked jobs that State names.
 	namedParked = 1000
@@ -59,12 +59,12 @@ func (l *Limiter) state(ctx context.Context, k Key, named int) (State, error) {
 	if err != nil {
 		return State{}, fmt.Errorf("read pauses: %w", err)
 	}
-	// The time after the call, not before: by a slow Redis a pause ends later here, never earlier.
+	// The time after the call, not before: if Redis is slow, a pause ends later here, never earlier.
 	return parseState(reply, l.now()), nil
 }
 
-// parseState reads the answer of state.lua. An entry that is over, or cannot be
-// read, is none.
+// parseState reads the answer of state.lua. It leaves out what has ended or cannot be
+// read.
 func parseState(reply []string, now time.Time) State {
 	st := State{Factor: 1}
 	if len(reply) < stateFields {
@@ -106,7 +106,7 @@ func parseState(reply []string, now time.Time) State {
 	return st
 }
 
-// local turns a time of Redis's clock into this worker's; false: it is none.
+// local converts a time of Redis's clock into this worker's; false: it is no time.
 func local(us string, redisNow int64, now time.Time) (time.Time, bool) {
 	n, err := strconv.ParseInt(us, 10, 64)
 	if err != nil || n < 0 || redisNow < 0 {

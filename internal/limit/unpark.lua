@@ -10,7 +10,8 @@
 --  id      the job
 -- Returns for how many jobs it was the probe.
 local n = 0
-for _, id in each_job() do
+for i = 1, job_count do
+  local id = job_at(i)
   local till, failed, name, code = string.match(redis.call('HGET', jobs, id) or '', '^(%d+) (%d+) %d+ (%S+) (.*)$')
   if name == probe then
     n = n + 1

@@ -14,10 +14,9 @@ import (
 )
 
 const (
-	// adoptedKey says that a worker lists the work of old producers, for
-	// adoptingFor, or has done so, for adoptedFor: workers that start together
-	// need not all do it. What such producers enqueue later is listed when it is
-	// first loaded.
+	// adoptedKey exists for adoptingFor while a worker lists the work of old producers,
+	// and for adoptedFor after that: workers that start together need not all do it. What
+	// such producers enqueue later is listed when it is first loaded.
 	adoptedKey  = "postrider:adopted"
 	adoptingFor = 10 * time.Minute
 	adoptedFor  = time.Hour
@@ -52,8 +51,8 @@ func (f *Finder) adoptLane(ctx context.Context, lane string) error {
 	if err != nil || members >= live {
 		return err
 	}
-	// From the end that asynq takes from: what comes at the other end meanwhile
-	// moves nothing. What is taken from this end is listed when it is loaded.
+	// From the end that asynq takes from: tasks that are added at the other end meanwhile
+	// shift nothing. A task that is taken from this end is listed when it is loaded.
 	for _, key := range []string{wire.PendingKey(lane), wire.ActiveKey(lane)} {
 		for last := int64(-1); ; last -= lookPage {
 			ids, err := f.Redis.LRange(ctx, key, last-lookPage+1, last).Result()
@@ -106,7 +105,7 @@ func (f *Finder) adoptTasks(ctx context.Context, lane string, ids []string) erro
 			return nil //nolint:nilerr // not a task of ours, or gone
 		}
 		if h, err := wire.DecodeHeader(t.Payload); err != nil || h.Version == wire.HeaderVersion {
-			return nil //nolint:nilerr // its producer has listed it, or its own run says what is wrong
+			return nil //nolint:nilerr // its producer has listed it, or its run reports what is wrong
 		}
 		return f.Adopt(ctx, lane, Task{ID: t.ID, Payload: t.Payload})
 	})

@@ -11,7 +11,8 @@
 --  run        the run
 -- Returns the ids of the others.
 local lost = {}
-for _, task, id, run in each_task() do
+for i = 1, task_count do
+  local task, id, run = task_at(i)
   if redis.call('HGET', task, 'run') == run then
     redis.call('ZADD', leases, 'XX', lease_end, id)
   else

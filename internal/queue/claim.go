@@ -11,12 +11,12 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-// claimedFor is how long nobody else claims a task that a reaper has claimed:
-// long enough to fence it and to put it back, short enough that another reaper
+// claimedFor is how long no other reaper claims a task that a reaper has claimed: long
+// enough to fence it and to put it back, short enough that another reaper soon
 // completes what a dead one began.
 const claimedFor = unchanged + 2*time.Second
 
-// claim claims a task for a run; false: somebody else has it.
+// claim claims a task for a run; false: another worker has it.
 func claim(ctx context.Context, rdb redis.UniversalClient, l lease, run string, now time.Time) (bool, error) {
 	seen := ""
 	if l.until != noLease {
@@ -39,11 +39,11 @@ func claim(ctx context.Context, rdb redis.UniversalClient, l lease, run string, 
 	return ok, nil
 }
 
-// ours tells whether a task is still the run's.
+// ours tells whether a task still belongs to the run.
 func ours(ctx context.Context, rdb redis.UniversalClient, t taskName, run string) (bool, error) {
 	got, err := rdb.HGet(ctx, t.key(), fieldRun).Result()
 	if err != nil && err != redis.Nil { //nolint:errorlint // go-redis returns it bare
-		return false, fmt.Errorf("look whose task %s is: %w", t.id, err)
+		return false, fmt.Errorf("read the run of task %s: %w", t.id, err)
 	}
 	return err == nil && got == run, nil
 }

@@ -111,7 +111,7 @@ func TestClaims(t *testing.T) {
 
 // A claim that nobody completes is another reaper's after some seconds; the
 // first one, when it wakes up, does nothing more.
-func TestAClaimThatNobodyCompletesIsTakenOver(t *testing.T) {
+func TestAClaimThatIsNotCompletedIsTakenOver(t *testing.T) {
 	t.Parallel()
 	rdb, ctx := redistest.Client(t), t.Context()
 	l := inWork(t, rdb, "task", testNow.Unix()-100)
@@ -127,7 +127,7 @@ func TestAClaimThatNobodyCompletesIsTakenOver(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, dead = r.leases.look(begin.Add(after), testNow.Add(after).Unix(), all)
+		_, dead = r.leases.observe(begin.Add(after), testNow.Add(after).Unix(), all)
 	}
 	if after > 12*time.Second {
 		t.Fatalf("the claim is taken over after %v", after)

@@ -14,11 +14,11 @@ import (
 type Count struct {
 	Lane     string
 	Pending  int // to be worked now
-	Later    int // wait for their time: put back, or not before
+	Later    int // wait for their time: put back, or scheduled
 	InFlight int
 	Archived int
-	Oldest   time.Duration // the longest that a pending task has waited; 0: none is
-	Held     bool          // by an operator, in asynq's UI
+	Oldest   time.Duration // the longest that a pending task has waited; 0: there is none
+	Held     bool          // an operator paused it in asynq's UI
 }
 
 // Counts reads every lane that has ever had a task, in no order.
@@ -48,11 +48,11 @@ func Counts(ctx context.Context, rdb redis.UniversalClient) ([]Count, error) {
 	return all, nil
 }
 
-// listed is how many tasks of each state Recent looks at.
+// listed is how many tasks of each state Recent reads.
 const listed = 30
 
-// Recent returns tasks of a lane: up to 30 each of those in work, those to be
-// worked next, and those put back that come up first.
+// Recent returns tasks of a lane: up to 30 each of those in work, those to be worked
+// next, and those put back that are due first.
 func Recent(rdb redis.UniversalClient, lane string) ([]Task, error) {
 	i := asynq.NewInspectorFromRedisClient(rdb)
 	var all []Task

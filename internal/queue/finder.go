@@ -19,23 +19,23 @@ const (
 	// lookEvery is how often one of the workers looks for open work whose task
 	// was lost, and for jobs that were canceled.
 	lookEvery = 5 * time.Second
-	// lookAt is how many members of a lane's open work one look goes through at
-	// least, and busyParts how many looks go through all of it at most: 100 s.
-	// Where there are fewer tasks than members, one look does. Where nothing is in
-	// work and there are as many, only an unlisted task could hide that one is
-	// lost: quietParts is for those, since every member costs Redis some 5 µs.
+	// lookAt is how many members of a lane's open work one look reads at least, and
+	// busyParts in how many looks all of it is read at most: 100 s. If there are fewer
+	// tasks than members, one look reads all. If nothing is in work and there are as many
+	// tasks as members, a task can only be lost if another one is not listed: then
+	// quietParts is enough, since every member costs Redis about 5 µs.
 	lookAt     = 1000
 	busyParts  = 20
 	quietParts = 60
-	// lookPage is how many members are looked at in one step.
+	// lookPage is how many members one step reads.
 	lookPage = 1000
-	// atOnce is how many tasks are ended or enqueued again at once.
+	// atOnce is how many tasks are ended or enqueued again concurrently.
 	atOnce = 32
 	// dueAt bounds how many members that have expired one look ends in a lane.
 	dueAt = 5000
 )
 
-// Lost is open work whose task does not come up by itself any more, or not in time.
+// Lost is open work whose task will not be worked any more, or not in time.
 type Lost struct {
 	wire.Open
 	Expires int64 // Unix second
@@ -43,8 +43,7 @@ type Lost struct {
 	Deleted bool
 }
 
-// each calls do for 0 to n-1, several at once. One error does not keep it from
-// the others.
+// each calls do for 0 to n-1, several at once. One error does not stop the others.
 func each(n int, do func(i int) error) error {
 	errs := make([]error, n)
 	var g errgroup.Group
@@ -63,25 +62,25 @@ func each(n int, do func(i int) error) error {
 // asynq's archive, or gone in any other way. It is for one goroutine.
 type Finder struct {
 	Redis redis.UniversalClient
-	// Lanes are looked at, and all others of ours that asynq knows. It must be all
-	// in which there may be open work, also that of other workers.
+	// Lanes are checked, and all other lanes of ours that asynq knows. They must include
+	// all in which there may be open work, also of other workers.
 	Lanes []string
 	// Every is how often it looks; 0: every 5 s.
 	Every time.Duration
-	// Lost says what becomes of work whose task is gone: it is sent again with the
-	// task that Lost answers, or ends. The error wraps wire.ErrNewer where only a
-	// newer version can tell.
+	// Lost decides about work whose task is gone: it is sent again with the task that
+	// Lost returns, or ended if that is nil. The error wraps wire.ErrNewer if only a newer
+	// version can decide.
 	Lost func(ctx context.Context, lane string, l Lost) (*wire.Task, error)
-	// End ends what is not to be sent any more of work whose task is there.
+	// End ends the tokens that are not to be sent any more of work whose task exists.
 	End func(ctx context.Context, lane string, l Lost) error
-	// Bury ends what archived tasks still carry that asynq has trimmed.
-	Bury func(ctx context.Context, lane string, all []Corpse) error
-	// Adopt adds the work of a task to the index; nil: no task is looked for that is
-	// not in it.
+	// Bury ends the tokens of archived tasks that asynq has deleted from its archive.
+	Bury func(ctx context.Context, lane string, all []Archived) error
+	// Adopt adds the work of a task to the index; nil: tasks that are not in it are not
+	// looked for.
 	Adopt func(ctx context.Context, lane string, t Task) error
-	// Producers ends what producers that died left half-enqueued; nil: nothing does.
+	// Producers handles jobs that dead producers left half-enqueued; nil: nothing does.
 	Producers func(ctx context.Context) error
-	// Passed is told when all open work was looked at; nil: nobody is.
+	// Passed is called when all open work was read; nil: it is not.
 	Passed func(ctx context.Context, p Pass) error
 	// Recovered counts tasks that were lost.
 	Recovered func(reason string, n int)
@@ -90,8 +89,7 @@ type Finder struct {
 	pass *pass
 }
 
-// Look looks at all lanes once. A lane that cannot be looked at does not keep
-// it from the others.
+// Look checks all lanes once. A fault in one lane does not stop the others.
 func (f *Finder) Look(ctx context.Context) error {
 	var errs []error
 	now, err := f.Redis.Time(ctx).Result()
@@ -142,8 +140,8 @@ func (f *Finder) Look(ctx context.Context) error {
 	return nil
 }
 
-// empty tells which lanes have nothing to look at, in one round trip: most have
-// nothing most of the time.
+// empty tells which lanes have no open work, in one round trip: most have none most of
+// the time.
 func (f *Finder) empty(ctx context.Context, lanes []string) ([]bool, error) {
 	open, deleted := make([]*redis.IntCmd, len(lanes)), make([]*redis.IntCmd, len(lanes))
 	_, err := f.Redis.Pipelined(ctx, func(p redis.Pipeliner) error {
@@ -154,7 +152,7 @@ func (f *Finder) empty(ctx context.Context, lanes []string) ([]bool, error) {
 	})
 	out := make([]bool, len(lanes))
 	for i := range lanes {
-		// Of a lane whose size is not known its own look says why.
+		// If a lane's size cannot be read, its own look reports why.
 		out[i] = open[i].Err() == nil && deleted[i].Err() == nil && open[i].Val()+deleted[i].Val() == 0
 	}
 	if redis.HasErrorPrefix(err, "WRONGTYPE") {
@@ -163,8 +161,8 @@ func (f *Finder) empty(ctx context.Context, lanes []string) ([]bool, error) {
 	return out, err
 }
 
-// knownLanes are the given lanes and all others of ours that asynq knows: a
-// worker also looks after lanes whose vendors it does not serve.
+// knownLanes returns the given lanes and all other lanes of ours that asynq knows: a
+// worker also handles lanes whose vendors it does not serve.
 func knownLanes(ctx context.Context, rdb redis.UniversalClient, lanes []string) ([]string, error) {
 	names, err := rdb.SMembers(ctx, wire.AsynqQueues).Result()
 	if err != nil {
@@ -183,11 +181,11 @@ func knownLanes(ctx context.Context, rdb redis.UniversalClient, lanes []string) 
 	return all, nil
 }
 
-// canceledFor is how long the chunks of a canceled job are looked for: what was
+// canceledFor is how long the chunks of a canceled job are looked for: a task that was
 // put back meanwhile is found in a later round.
 const canceledFor = 30 * time.Second
 
-// canceled are the jobs that were canceled not long ago.
+// canceled returns the jobs that were canceled not long ago.
 func (f *Finder) canceled(ctx context.Context) (map[string]bool, error) {
 	jobs, err := f.Redis.ZRange(ctx, wire.CancelingKey, 0, -1).Result()
 	if err != nil {
@@ -200,9 +198,9 @@ func (f *Finder) canceled(ctx context.Context) (map[string]bool, error) {
 	return all, nil
 }
 
-// lane looks at one lane: at what was deleted in our UI, at the members that
-// have expired, at those of canceled jobs, and at the next of all others. Where
-// there are more members than tasks it looks at all of them.
+// lane checks one lane: tasks that were deleted in our UI, members that have expired,
+// those of canceled jobs, and the next ones of all others. If there are more members
+// than tasks it checks all of them.
 func (f *Finder) lane(ctx context.Context, lane string, now time.Time, canceled map[string]bool) error {
 	errs := []error{f.deleted(ctx, lane)}
 	members, live, inWork, err := f.count(ctx, lane)
@@ -221,7 +219,7 @@ func (f *Finder) lane(ctx context.Context, lane string, now time.Time, canceled 
 	budget := max(lookAt, (members+parts-1)/parts)
 	small := members <= budget
 	switch {
-	case small && f.pass.cursors[lane] == 0: // the step looks at all of them
+	case small && f.pass.cursors[lane] == 0: // the step reads all of them
 	case small || members > live:
 		errs = append(errs, f.scan(ctx, lane, func(all []Lost) error { return f.page(ctx, lane, now, all, canceled, nil) }))
 	case len(canceled) > 0:
@@ -236,7 +234,7 @@ func (f *Finder) lane(ctx context.Context, lane string, now time.Time, canceled 
 	return errors.Join(append(errs, f.step(ctx, lane, now, budget, canceled))...)
 }
 
-// step goes on with the pass through a lane's members, by the budget.
+// step continues the pass through a lane's members, up to the budget.
 func (f *Finder) step(ctx context.Context, lane string, now time.Time, budget int64, canceled map[string]bool) error {
 	var errs []error
 	for budget > 0 && f.pass.cursors[lane] != passed {
@@ -255,8 +253,8 @@ func (f *Finder) step(ctx context.Context, lane string, now time.Time, budget in
 	return errors.Join(errs...)
 }
 
-// scan reads all members of a lane; those that are there all the while come up.
-// One page's error does not keep it from the others.
+// scan reads all members of a lane; those that exist all the time are read at least
+// once. An error in one page does not stop the others.
 func (f *Finder) scan(ctx context.Context, lane string, look func([]Lost) error) error {
 	var errs []error
 	for cursor := int64(0); ; {
@@ -271,7 +269,7 @@ func (f *Finder) scan(ctx context.Context, lane string, look func([]Lost) error)
 	}
 }
 
-// due looks at members that have expired.
+// due checks members that have expired.
 func (f *Finder) due(ctx context.Context, lane string, now time.Time) error {
 	page, err := f.Redis.ZRangeArgsWithScores(ctx, redis.ZRangeArgs{
 		Key: wire.OpenKey(lane), ByScore: true, Start: "-inf", Stop: "(" + strconv.FormatInt(now.Unix(), 10), Count: dueAt,
@@ -289,8 +287,8 @@ func (f *Finder) due(ctx context.Context, lane string, now time.Time) error {
 	return f.page(ctx, lane, now, all, nil, nil)
 }
 
-// Run looks every few seconds until ctx ends, and first some seconds after it
-// began: a worker that starts has other work. One worker at a time does.
+// Run calls Look every few seconds until ctx ends, the first time after some seconds:
+// a worker that starts has other work. One worker at a time does.
 func (f *Finder) Run(ctx context.Context) {
 	every := f.Every
 	if every <= 0 {
@@ -298,7 +296,7 @@ func (f *Finder) Run(ctx context.Context) {
 	}
 	again := time.NewTicker(every)
 	defer again.Stop()
-	self, told := rand.Text(), ""
+	self, logged := rand.Text(), ""
 	defer func() { f.leave(context.WithoutCancel(ctx), self) }()
 	adopted := false
 	for {
@@ -316,15 +314,15 @@ func (f *Finder) Run(ctx context.Context) {
 			err = f.Look(ctx)
 		}
 		if !mine {
-			f.pass = nil // what another worker looks at is not known here
+			f.pass = nil // what another worker has read is not known here
 		}
-		// What cannot be swept is told once, not in every round.
-		if err != nil && told != err.Error() && ctx.Err() == nil {
-			f.Log.Error().Err(err).Msg("some lost tasks are not looked after until this works again")
-			told = err.Error()
+		// An error is logged once, not in every round.
+		if err != nil && logged != err.Error() && ctx.Err() == nil {
+			f.Log.Error().Err(err).Msg("some lost tasks are not sent again until this error is resolved")
+			logged = err.Error()
 		}
 		if err == nil {
-			told = ""
+			logged = ""
 		}
 	}
 }
@@ -338,7 +336,7 @@ func turn(ctx context.Context, rdb redis.UniversalClient, key, self string, d ti
 	return mine, nil
 }
 
-// leave gives the turn up, so that the next worker need not wait for its end.
+// leave ends the turn, so that the next worker need not wait.
 func (f *Finder) leave(ctx context.Context, self string) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()

@@ -5,13 +5,16 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"sync"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
 const (
-	// forwardPage is the most tasks that one step has worked.
+	// forwardPage is the most tasks that one step moves.
 	forwardPage = 100
 	// forwardEvery is the shortest time between two steps of a lane.
 	forwardEvery = 10 * time.Millisecond
@@ -20,114 +23,122 @@ const (
 	forwardWithin = 10 * time.Second
 )
 
+// forwarder moves tasks that are due from asynq's scheduled and retry sets to the
+// pending list of their lane. asynq's own forwarder asks for that every two
+// seconds; tasks that this process put back are moved when they are due, since a
+// task that waits for the rate limit must not be seconds late.
+type forwarder struct {
+	rdb   redis.UniversalClient
+	now   func() time.Time // by Redis's clock
+	lanes []string
+
+	mu  sync.Mutex
+	due map[string]time.Time // by lane, when the first task that this process put back is due
+
+	earlier chan struct{} // a task is due before the next that run knows
+	done    chan struct{}
+}
+
+func newForwarder(rdb redis.UniversalClient, now func() time.Time, done chan struct{}) *forwarder {
+	return &forwarder{rdb: rdb, now: now, due: map[string]time.Time{}, earlier: make(chan struct{}, 1), done: done}
+}
+
+func (f *forwarder) add(lane string) { f.lanes = append(f.lanes, lane) }
+
 // score is a time as asynq's sets have it, but to the millisecond, rounded up.
 func score(at time.Time) string {
 	return strconv.FormatFloat(math.Ceil(float64(at.UnixMicro())/1e3)/1e3, 'f', 3, 64)
 }
 
-// forward has the tasks of a set that are due worked. It returns how many there
-// were and, if that is asked for, when the next one is due, by Redis's clock; zero:
-// no task waits.
-func (w *waiter) forward(ctx context.Context, set string, l *waitLane, ask bool) (n int, next time.Time, err error) {
-	now := w.now()
+// move moves the tasks of a set that are due, up to forwardPage. It returns how
+// many there were and, if ask is set, when the next one is due, by Redis's clock;
+// zero: no task waits.
+func (f *forwarder) move(ctx context.Context, set, lane string, ask bool) (n int, next time.Time, err error) {
+	now := f.now()
 	reply, err := forwardScript.Call().
 		Key("waiting", set).
-		Key("list", wire.PendingKey(l.name)).
-		Key("turns", wire.TurnKey(l.name)).
+		Key("list", wire.PendingKey(lane)).
+		Key("turns", wire.TurnKey(lane)).
 		Arg("now", strconv.FormatFloat(float64(now.UnixMilli())/1e3, 'f', 3, 64)).
 		Arg("nanos", now.UnixNano()).
-		Arg("task_prefix", wire.TaskKey(l.name, "")).
+		Arg("task_prefix", wire.TaskKey(lane, "")).
 		Arg("most", forwardPage).
 		Arg("ask", ask).
-		Run(ctx, w.UniversalClient).Slice()
+		Run(ctx, f.rdb).Slice()
 	if err != nil {
-		return 0, next, fmt.Errorf("have tasks of %s worked that are due: %w", l.name, err)
+		return 0, next, fmt.Errorf("move tasks of %s that are due: %w", lane, err)
 	}
 	moved, _ := reply[0].(int64)
 	if text, _ := reply[1].(string); text != "" {
 		at, err := strconv.ParseFloat(text, 64)
 		if err != nil {
-			return int(moved), next, fmt.Errorf("the script answered a time of %q", text)
+			return int(moved), next, fmt.Errorf("move tasks of %s that are due: the script answered a time of %q", lane, text)
 		}
 		next = time.UnixMicro(int64(at * 1e6))
 	}
 	return int(moved), next, nil
 }
 
-// putOff notes when the handler wants the task to come again.
-func (w *waiter) putOff(r *run, again *AgainError) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	r.again = again
-}
-
-func (w *waiter) againOf(r *run) *AgainError {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return r.again
-}
-
-// expect has this process wait for a task that it put back.
-func (w *waiter) expect(lane string, at time.Time) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	l := w.lanes[wire.PendingKey(lane)]
-	if at.Sub(w.now()) > forwardWithin || !l.due.IsZero() && !at.Before(l.due) {
+// expect notes that this process put a task back until a time.
+func (f *forwarder) expect(lane string, at time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	known, ok := f.due[lane]
+	if at.Sub(f.now()) > forwardWithin || ok && !at.Before(known) {
 		return
 	}
-	l.due = at
+	f.due[lane] = at
 	select {
-	case w.due <- struct{}{}:
-	default: // told already
+	case f.earlier <- struct{}{}:
+	default: // run knows
 	}
 }
 
-// forwardInTime has the tasks that this process put back worked when they are
-// due: a task that waits for the rate limit must not be seconds late.
-func (w *waiter) forwardInTime() {
+// run moves the tasks that this process put back when they are due, until done.
+func (f *forwarder) run() {
 	timer := time.NewTimer(forwardWithin)
 	defer timer.Stop()
 	for {
-		wait := forwardWithin
-		for _, l := range w.lanes {
-			if at := w.dueOf(l); !at.IsZero() {
-				wait = min(wait, max(at.Sub(w.now()), forwardEvery))
-			}
-		}
-		timer.Reset(wait)
+		timer.Reset(f.wait())
 		select {
-		case <-w.done:
+		case <-f.done:
 			return
-		case <-w.due:
+		case <-f.earlier:
 			continue
 		case <-timer.C:
 		}
-		for _, l := range w.lanes {
-			w.forwardLane(l)
+		for _, lane := range f.lanes {
+			f.moveDue(lane)
 		}
 	}
 }
 
-// forwardLane has a lane's tasks worked, if the first is due.
-func (w *waiter) forwardLane(l *waitLane) {
-	w.mu.Lock()
-	due := !l.due.IsZero() && !l.due.After(w.now())
-	if due {
-		l.due = time.Time{}
+// wait is how long it is until the next task is due.
+func (f *forwarder) wait() time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	wait := forwardWithin
+	for _, at := range f.due {
+		wait = min(wait, max(at.Sub(f.now()), forwardEvery))
 	}
-	w.mu.Unlock()
-	if !due {
-		return
-	}
-	_, next, err := w.forward(context.Background(), wire.RetryKey(l.name), l, true)
-	if err != nil || next.IsZero() {
-		return // asynq's forwarder goes on
-	}
-	w.expect(l.name, next)
+	return wait
 }
 
-func (w *waiter) dueOf(l *waitLane) time.Time {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return l.due
+// moveDue moves a lane's tasks, if the first is due.
+func (f *forwarder) moveDue(lane string) {
+	f.mu.Lock()
+	at, ok := f.due[lane]
+	ok = ok && !at.After(f.now())
+	if ok {
+		delete(f.due, lane)
+	}
+	f.mu.Unlock()
+	if !ok {
+		return
+	}
+	_, next, err := f.move(context.Background(), wire.RetryKey(lane), lane, true)
+	if err != nil || next.IsZero() {
+		return // asynq's forwarder moves what is left
+	}
+	f.expect(lane, next)
 }

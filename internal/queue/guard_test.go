@@ -34,7 +34,7 @@ var ends = map[string]struct {
 
 // A worker that slept while its task was taken over wakes up: nothing that asynq
 // then does for the task touches the entry of the new run.
-func TestAWorkerLeavesATaskThatItLostAlone(t *testing.T) {
+func TestAWorkerDoesNotEndATaskThatItLost(t *testing.T) {
 	t.Parallel()
 	for name, c := range ends {
 		t.Run(name, func(t *testing.T) {
@@ -113,7 +113,7 @@ func TestTheHeartbeatOfALostRunRenewsNothing(t *testing.T) {
 }
 
 // A handler can ask whether its task is still its own.
-func TestAHandlerIsToldWhetherItsTaskIsStillItsOwn(t *testing.T) {
+func TestAHandlerCanAskWhetherItsTaskIsStillItsOwn(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.add(normal, "task")
@@ -312,7 +312,7 @@ func TestATaskInWorkWithoutALeaseRunsAgain(t *testing.T) {
 
 // A process that lost a task and takes it again itself does not run it beside
 // its earlier run, which asynq could not tell from it.
-func TestATaskThatComesBackToItsWorkerWaitsForTheEarlierRun(t *testing.T) {
+func TestATaskThatItsWorkerTakesAgainWaitsForTheEarlierRun(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.add(normal, "task")

@@ -13,7 +13,7 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-// hastenPage is how many waiting tasks one command looks at, about.
+// hastenPage is about how many waiting tasks one command reads.
 const hastenPage = 1000
 
 // Hasten makes waiting tasks due now. It is safe for concurrent use.
@@ -55,6 +55,13 @@ func (s Hasten) App(ctx context.Context, lane, app string) error {
 	return nil
 }
 
+func (s Hasten) now() time.Time {
+	if s.Now == nil {
+		return time.Now()
+	}
+	return s.Now()
+}
+
 // waiting says which tasks are made due: those whose id has the pattern and whose
 // header matches.
 type waiting struct {
@@ -62,13 +69,13 @@ type waiting struct {
 	match   func(wire.Header) bool
 }
 
-// title is what every id of the job's tasks begins with.
+// title is what the ids of the job's tasks begin with.
 func title(job string) string {
 	id := wire.TaskID(job, "")
 	return strings.TrimSuffix(id, "-")
 }
 
-// globs are the characters that a pattern of Redis gives a meaning.
+// globs escapes the characters that have a meaning in a pattern of Redis.
 var globs = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`)
 
 func (s Hasten) tasks(ctx context.Context, w waiting, lane, set string) error {
@@ -97,18 +104,14 @@ func (s Hasten) task(ctx context.Context, w waiting, lane, set, id string) error
 	if h, ok := header(msg); !ok || !w.match(h) {
 		return nil
 	}
-	now := time.Now
-	if s.Now != nil {
-		now = s.Now
-	}
 	return hastenScript.Call().
 		Key("waiting", set).Key("task", wire.TaskKey(lane, id)).Key("list", wire.PendingKey(lane)).
-		Arg("id", id).Arg("nanos", now().UnixNano()).
+		Arg("id", id).Arg("nanos", s.now().UnixNano()).
 		Run(ctx, s.Redis).Err()
 }
 
-// header is that of a task in asynq's encoding, in which its payload stands as
-// it is.
+// header reads the header from a task in asynq's encoding, which contains the payload
+// unchanged.
 func header(msg string) (wire.Header, bool) {
 	i := strings.Index(msg, `{"v":`)
 	if i < 0 {

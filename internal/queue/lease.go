@@ -6,23 +6,23 @@ import (
 )
 
 const (
-	// beat is how often a live worker renews its leases, by asynq.
+	// beat is how often asynq renews the leases of a live worker.
 	beat = 5 * time.Second
-	// leaseFor is how far ahead of its own clock it sets them.
+	// leaseFor is the length of a lease, by the worker's own clock.
 	leaseFor = 30 * time.Second
-	// overdue is the age of a lease that was not renewed, by Redis's clock, at
-	// which its worker has missed two beats.
+	// overdue is the age of a lease, by Redis's clock, at which its worker has missed two
+	// heartbeats.
 	overdue = 2 * beat
-	// unchanged is how long such a lease must have been seen without a change:
-	// a worker that is alive, but whose clock is behind, renews within it.
+	// unchanged is how long such a lease must have been seen without a change: a live
+	// worker whose clock is behind renews it within this time.
 	unchanged = beat + time.Second/2
-	// stuck is how long any lease must have been seen without a change to be
-	// taken for a dead worker's, whatever the clocks say.
+	// stuck is how long a lease must have been seen without a change to be regarded as a
+	// dead worker's, whatever the clocks say.
 	stuck = 2*beat + 3*time.Second/2
-	// blink is the longest time between two looks that still counts as having
-	// watched: after a longer one, as when Redis was away, everybody gets the
-	// time to renew.
-	blink = 4 * time.Second
+	// maxGap is the longest time between two readings of the leases after which the
+	// earlier one still counts: after a longer one, for example when Redis was not
+	// reachable, all workers get the time to renew.
+	maxGap = 4 * time.Second
 )
 
 // noLease is the end of the lease of a task in work that has none.
@@ -34,19 +34,19 @@ type lease struct {
 	until int64 // Unix second by its worker's clock, or noLease
 }
 
-// state is what a lease looks like from outside.
+// state is what a lease says about its worker.
 type state int
 
 const (
 	live state = iota
-	// late: its worker has missed a beat.
+	// late: its worker has missed a heartbeat.
 	late
 	// dead: its worker is dead, or cut off.
 	dead
 )
 
-// judge tells a lease's state at Redis's Unix second, when it was seen unchanged
-// for a while.
+// judge returns a lease's state at Redis's Unix second, after it was seen unchanged for
+// a while.
 func (l lease) judge(redisNow int64, watched time.Duration) state {
 	switch {
 	case watched < unchanged:
@@ -59,23 +59,23 @@ func (l lease) judge(redisNow int64, watched time.Duration) state {
 	return late
 }
 
-// sighting is since when a lease is seen as it is.
+// sighting is since when a lease has been unchanged.
 type sighting struct {
 	until int64
 	since time.Time
 }
 
-// leases tells dead workers' leases from live ones' by watching them. It has no
-// clock of its own.
+// leases distinguishes dead workers' leases from live ones' by observing them. It has
+// no clock of its own.
 type leases struct {
 	seen map[taskName]sighting
 	last time.Time
 }
 
-// look takes in all leases of the lanes at a time of this process's clock and
-// returns those that are not live, in their order. redisNow is a Unix second.
-func (l *leases) look(now time.Time, redisNow int64, all []lease) (lates, deads []lease) {
-	if now.Sub(l.last) > blink {
+// observe takes all leases of the lanes at a time of this process's clock and returns
+// those that are not live, in their order. redisNow is a Unix second.
+func (l *leases) observe(now time.Time, redisNow int64, all []lease) (lates, deads []lease) {
+	if now.Sub(l.last) > maxGap {
 		l.seen = nil
 	}
 	l.last = now

@@ -46,7 +46,7 @@ func TestDeadWorkersLeases(t *testing.T) {
 					continue
 				}
 				one := lease{taskName{"huawei:normal", "task"}, c.until(s)}
-				_, got := l.look(begin.Add(time.Duration(s)*time.Second), start+int64(s), []lease{one})
+				_, got := l.observe(begin.Add(time.Duration(s)*time.Second), start+int64(s), []lease{one})
 				if len(got) > 0 {
 					found = s
 				}
@@ -58,7 +58,7 @@ func TestDeadWorkersLeases(t *testing.T) {
 	}
 }
 
-func TestALeaseThatEndsIsForgotten(t *testing.T) {
+func TestALeaseThatIsGoneIsForgotten(t *testing.T) {
 	t.Parallel()
 	var l leases
 	now := time.Now()
@@ -67,7 +67,7 @@ func TestALeaseThatEndsIsForgotten(t *testing.T) {
 		if s%4 > 1 {
 			all = nil // the task ended; then another run began with the same words
 		}
-		if _, got := l.look(now.Add(time.Duration(2*s)*time.Second), 100, all); len(got) > 0 {
+		if _, got := l.observe(now.Add(time.Duration(2*s)*time.Second), 100, all); len(got) > 0 {
 			t.Fatalf("after %d s the lease is taken for a dead worker's", 2*s)
 		}
 	}

@@ -13,16 +13,16 @@ import (
 	"github.com/postrider/postrider/internal/logging"
 )
 
-// logger writes asynq's log through zerolog. asynq tells of its starting and
-// stopping as "info", which is a detail here; and while Redis is away each of
-// its parts tells of that every few seconds, in the lanes of every vendor: the
-// lanes share what was said.
+// logger writes asynq's log through zerolog. asynq logs starting and stopping as
+// "info", which is a detail here; and while Redis is not reachable each of its parts
+// logs that every few seconds, in the lanes of every vendor: the lanes share the limit
+// of repeated lines.
 type logger struct {
 	log     zerolog.Logger
 	trouble *trouble
 }
 
-// trouble is what the lanes of a worker have with Redis.
+// trouble records whether the lanes of a worker have errors with Redis.
 type trouble struct {
 	hush logging.Limiter
 
@@ -41,15 +41,15 @@ func (t *trouble) note() {
 	}
 }
 
-// over is called when Redis has answered. It says so once, when there was no
-// error for a moment.
+// over is called when Redis has answered. It logs that once, when there was no error
+// for a moment.
 func (t *trouble) over(log zerolog.Logger) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.since.IsZero() || time.Since(t.last) < reapEvery/2 {
 		return
 	}
-	log.Info().Str("after", time.Since(t.since).Round(time.Second/10).String()).Msg("Redis answers again: the lanes go on")
+	log.Info().Str("after", time.Since(t.since).Round(time.Second/10).String()).Msg("Redis answers again: the lanes continue")
 	t.since = time.Time{}
 }
 
@@ -62,7 +62,7 @@ func (l logger) Error(args ...any) {
 	if !strings.Contains(text, "panic") { // everything else that asynq calls an error is one of Redis
 		l.trouble.note()
 	}
-	// What is wrong stands behind the colon, and ids in brackets.
+	// The cause follows the colon, and ids are in brackets.
 	name, _, _ := strings.Cut(text, ":")
 	name, _, _ = strings.Cut(name, "[")
 	left, ok := l.trouble.hush.Allow(name)

@@ -12,8 +12,8 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-// page looks at some members: one error does not keep it from the others. p is
-// told of them, if it is not nil.
+// page checks some members: one error does not stop the others. If p is not nil, they
+// are counted there.
 func (f *Finder) page(ctx context.Context, lane string, now time.Time, all []Lost, canceled map[string]bool, p *pass) error {
 	if len(all) == 0 {
 		return nil
@@ -51,7 +51,7 @@ func (f *Finder) page(ctx context.Context, lane string, now time.Time, all []Los
 	return errors.Join(errs...)
 }
 
-// ofCanceled are the members that have a job which was canceled not long ago.
+// ofCanceled returns the members of jobs that were canceled not long ago.
 func (f *Finder) ofCanceled(ctx context.Context, all []Lost, canceled map[string]bool) ([]Lost, error) {
 	if len(canceled) == 0 {
 		return nil, nil
@@ -76,13 +76,14 @@ func (f *Finder) ofCanceled(ctx context.Context, all []Lost, canceled map[string
 	return mine, err
 }
 
-// lost has each task that is gone sent again, or its tokens ended. It answers
-// those of which neither happened.
+// lost enqueues each task that is gone again, or ends its tokens. It returns those for
+// which neither happened.
 func (f *Finder) lost(ctx context.Context, lane string, now time.Time, all []Lost) (stuck []Lost, err error) {
 	if len(all) == 0 {
 		return nil, nil
 	}
-	// What a person deleted is known by its mark, which came before its task went.
+	// A task that a person deleted is marked, and the mark was written before the task
+	// was deleted.
 	marks := make([]*redis.BoolCmd, len(all))
 	_, err = f.Redis.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, l := range all {
@@ -110,7 +111,7 @@ func (f *Finder) lost(ctx context.Context, lane string, now time.Time, all []Los
 	})
 	if n := int(found.Load()); n > 0 {
 		f.recovered("lost-task", n)
-		f.Log.Warn().Str("lane", lane).Int("tasks", n).Msg("tasks were lost: what they carried is sent again, or has ended if its chunk was lost too")
+		f.Log.Warn().Str("lane", lane).Int("tasks", n).Msg("tasks were lost: their tokens are sent again, or have ended if the chunk was lost, too")
 	}
 	for i, l := range all {
 		if left[i] {
@@ -120,7 +121,7 @@ func (f *Finder) lost(ctx context.Context, lane string, now time.Time, all []Los
 	return stuck, err
 }
 
-// again has a lost task sent again, or its tokens ended.
+// again enqueues a lost task again, or ends its tokens.
 func (f *Finder) again(ctx context.Context, lane string, now time.Time, l Lost) error {
 	t, err := f.Lost(ctx, lane, l)
 	if err != nil || t == nil {
@@ -149,8 +150,8 @@ func (f *Finder) recovered(reason string, n int) {
 	}
 }
 
-// trimmed ends what tasks carry that are archived and that asynq has trimmed
-// from its archive, where the sweeper would have found them.
+// trimmed ends the tokens of archived tasks that asynq has deleted from its archive,
+// where the sweeper would have found them.
 func (f *Finder) trimmed(ctx context.Context, lane string, all []Lost) error {
 	if len(all) == 0 || f.Bury == nil {
 		return nil
@@ -174,7 +175,7 @@ func (f *Finder) trimmed(ctx context.Context, lane string, all []Lost) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	dead, err := corpses(ctx, f.Redis, lane, ids)
+	dead, err := readArchived(ctx, f.Redis, lane, ids)
 	if err == nil {
 		err = f.Bury(ctx, lane, dead)
 	}
@@ -213,7 +214,7 @@ func (f *Finder) deleted(ctx context.Context, lane string) error {
 	}
 }
 
-// deletedTask ends the tokens of one of them. Its mark goes last.
+// deletedTask ends the tokens of one of them. Its mark is deleted last.
 func (f *Finder) deletedTask(ctx context.Context, lane, id, msg string) error {
 	var h wire.Header
 	t, _, err := wire.DecodeTask([]byte(msg))
@@ -221,9 +222,9 @@ func (f *Finder) deletedTask(ctx context.Context, lane, id, msg string) error {
 		h, err = wire.DecodeHeader(t.Payload)
 	}
 	if errors.Is(err, wire.ErrNewer) {
-		return nil // a newer version knows what was deleted
+		return nil // a newer version can read what was deleted
 	}
-	if err == nil { // else it is no task of ours
+	if err == nil { // else it is not one of our tasks
 		_, err := f.Lost(ctx, lane, Lost{Open: wire.OpenOf(id, h), Expires: h.Expires, Deleted: true})
 		if errors.Is(err, wire.ErrNewer) {
 			return nil

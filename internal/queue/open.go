@@ -131,7 +131,7 @@ func taskStates(ctx context.Context, rdb redis.UniversalClient, lane string, all
 	}
 	states, err := c.Run(ctx, rdb).Text()
 	if err == nil && len(states) != len(all) {
-		err = errors.New("redis told " + strconv.Itoa(len(states)) + " states of " + strconv.Itoa(len(all)) + " tasks")
+		err = errors.New("redis returned " + strconv.Itoa(len(states)) + " states for " + strconv.Itoa(len(all)) + " tasks")
 	}
 	if err != nil {
 		return "", fmt.Errorf("read states of tasks: %w", err)

@@ -11,13 +11,13 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-// Pass is what one look through all open work has seen.
+// Pass is the result of reading all open work once.
 type Pass struct {
-	// Began is when the first of it was looked at, by Redis's clock.
+	// Began is when the first of it was read, by Redis's clock.
 	Began time.Time
 	// Singles are the open jobs that wire.JobsKey does not list: those of one token.
 	Singles int
-	// StuckSingles are those of them whose task is gone, for nobody could send it again.
+	// StuckSingles are those of them whose task is gone and could not be enqueued again.
 	StuckSingles int
 	// Blind: the jobs of some chunk are not known.
 	Blind bool
@@ -26,13 +26,13 @@ type Pass struct {
 	seed        maphash.Seed
 }
 
-// Seen tells whether a job of more than one token has a chunk with something left.
+// Seen tells whether a job of more than one token has a chunk with tokens left.
 func (p *Pass) Seen(job string) bool {
 	_, ok := p.seen[maphash.String(p.seed, job)]
 	return ok
 }
 
-// Stuck tells whether such a chunk has no task, and nobody could send it again.
+// Stuck tells whether such a chunk has no task, and none could be enqueued again.
 func (p *Pass) Stuck(job string) bool {
 	_, ok := p.stuck[maphash.String(p.seed, job)]
 	return ok
@@ -45,7 +45,7 @@ type pass struct {
 	cursors map[string]int64
 }
 
-// passed is the cursor of a lane that was looked at.
+// passed is the cursor of a lane of which everything was read.
 const passed = -1
 
 func newPass(began time.Time) *pass {
@@ -55,7 +55,7 @@ func newPass(began time.Time) *pass {
 	}
 }
 
-// complete tells whether all lanes were looked at.
+// complete tells whether all lanes were read.
 func (p *pass) complete(lanes []string) bool {
 	for _, l := range lanes {
 		if p.cursors[l] != passed {
@@ -65,8 +65,8 @@ func (p *pass) complete(lanes []string) bool {
 	return true
 }
 
-// note counts the jobs of members. Of a job that has one token left in a chunk
-// only wire.JobsKey tells whether it has more elsewhere.
+// note counts the jobs of members. If a job has one token left in a chunk, only
+// wire.JobsKey tells whether it has others elsewhere.
 func (p *pass) note(ctx context.Context, rdb redis.UniversalClient, all, stuck []Lost) error {
 	isStuck := make(map[string]bool, len(stuck))
 	for _, l := range stuck {
@@ -114,14 +114,14 @@ func (p *pass) note(ctx context.Context, rdb redis.UniversalClient, all, stuck [
 	return nil
 }
 
-// inList tells of each job whether wire.JobsKey lists it.
+// inList tells for each job whether wire.JobsKey lists it.
 func inList(ctx context.Context, rdb redis.UniversalClient, jobs []string) ([]bool, error) {
 	args := make([]any, 0, 2+len(jobs))
 	args = append(args, "zmscore", wire.JobsKey)
 	for _, j := range jobs {
 		args = append(args, j)
 	}
-	// go-redis's ZMScore answers 0 for a member that is not there.
+	// go-redis's ZMScore returns 0 for a missing member.
 	scores, err := rdb.Do(ctx, args...).Slice()
 	if err != nil {
 		return nil, fmt.Errorf("look for jobs: %w", err)

@@ -1,8 +1,24 @@
 // Package queue runs the lanes: one asynq server for each vendor, with a queue for
-// each priority, whose tasks run again soon after their worker died and do not end
-// in asynq's archive unseen. It is the only package that knows asynq's API. It does
-// not know what a task means; a Handler does, and answers with nil or one of this
-// package's errors.
+// each priority, whose tasks run again soon after their worker died, and whose
+// archived tasks are always handled.
+//
+//	             take                       nil
+//	pending ------------> active ---------------------> (gone)
+//	 ^   ^                |  |  \
+//	 |   | forwarder      |  |   +-- *DeadError ------> archived
+//	 |   |                |  |                             |
+//	 |  retry <-----------+  |  *AgainError             sweeper
+//	 |                       |                             v
+//	 +------ reaper <--------+  the worker died         Config.Bury
+//
+//	any of them, deleted or lost: finder asks Config.Lost, and enqueues the task again
+//
+// client is the Redis client that asynq is given: source gives tasks to asynq,
+// watcher wakes it, forwarder moves tasks that are due. reaper, sweeper and Finder
+// look after tasks whose worker died, that were archived, and that were lost.
+//
+// It is the only package that knows asynq's API. It does not know what a task
+// means; a Handler does, and answers with nil or one of this package's errors.
 package queue
 
 import (
@@ -28,24 +44,25 @@ import (
 type Task struct {
 	ID      string
 	Payload []byte
-	// LastError is why the task was put back last; "": it was not.
+	// LastError is why the task was put back before; "": it was not.
 	LastError string
-	// Ours asks Redis whether the task is still this run's: no reaper has claimed
+	// Ours asks Redis whether the task still belongs to this run: no reaper has claimed
 	// it, and no other run has begun or ended. nil for a task that is not in work.
 	Ours func(ctx context.Context) (bool, error)
 }
 
-// Handler works one task. nil acknowledges it; *AgainError and *DeadError say
-// what else; any other error puts it back with a growing delay. It must not
-// return nil before the task's result is recorded.
+// Handler works one task. nil acknowledges it, *AgainError puts it back until a time,
+// *DeadError archives it; any other error puts it back with a growing delay. It must
+// not return nil before the task's result is recorded.
 type Handler func(ctx context.Context, lane string, t Task) error
 
 // AgainError puts a task back until a time.
 type AgainError struct {
 	At time.Time
-	// Promised: the task has waited its turn by At, and goes ahead of a backlog then.
+	// Promised: the task was given the time At as its turn, so it goes ahead of a backlog
+	// then.
 	Promised bool
-	// Counted: shown as a failed attempt in the UI. It bounds nothing.
+	// Counted: the UI shows a failed attempt. It has no other effect.
 	Counted bool
 	Reason  string
 }
@@ -64,23 +81,23 @@ func (e *DeadError) Is(target error) bool { return target == asynq.SkipRetry }
 
 // Config says which lanes to run.
 type Config struct {
-	// Redis serves the queues. Block serves the waiting for tasks alone: it
-	// needs a connection for each lane, and is closed by Lanes.Stop.
+	// Redis serves the queues. Block is used only to wait for tasks: it needs a
+	// connection for each lane, and is closed by Lanes.Stop.
 	Redis, Block redis.UniversalClient
 	Vendors      []string
-	// Known are all vendors there are: what their tasks carry is looked after
-	// whoever works them.
+	// Known are all vendors: archived and lost tasks of all of them are handled here,
+	// whichever worker works them.
 	Known []string
 	// Handlers is how many tasks of one vendor are worked at once.
 	Handlers        int
 	ShutdownTimeout time.Duration
 	Handle          Handler
-	// Fence shuts out what an earlier run of a task may still record. It is
-	// called before a task whose worker is dead, or asleep, runs again. ours
-	// tells whether the task is still the caller's to run again.
+	// Fence keeps an earlier run of a task from recording anything. It is called before
+	// a task whose worker died or is frozen runs again. ours tells whether the caller
+	// still owns the task.
 	Fence func(ctx context.Context, t Task, ours func(context.Context) (bool, error)) error
-	// Bury ends what archived tasks still carry; most carry nothing.
-	Bury func(ctx context.Context, lane string, all []Corpse) error
+	// Bury ends the tokens that archived tasks still have; most have none.
+	Bury func(ctx context.Context, lane string, all []Archived) error
 	// Lost, End, Adopt, Recovered, Producers and Passed are what a Finder needs.
 	Lost      func(ctx context.Context, lane string, l Lost) (*wire.Task, error)
 	End       func(ctx context.Context, lane string, l Lost) error
@@ -88,12 +105,12 @@ type Config struct {
 	Recovered func(reason string, n int)
 	Producers func(ctx context.Context) error
 	Passed    func(ctx context.Context, p Pass) error
-	// SweepEvery is how often the archive is looked at, and LookEvery how often
-	// one looks for lost tasks; 0: every 30 s and every 5 s.
+	// SweepEvery is how often the archive is read, and LookEvery how often lost tasks are
+	// looked for; 0: every 30 s and every 5 s.
 	SweepEvery, LookEvery time.Duration
 	// Now is the time by Redis's clock; nil: time.Now.
 	Now func() time.Time
-	// Hold says why no task may be taken now; nil, or nil from it: one may.
+	// Hold says why no task may be taken now; nil, or a nil error: tasks may be taken.
 	Hold func() error
 	Log  zerolog.Logger
 }
@@ -101,21 +118,21 @@ type Config struct {
 // Lanes are running lanes.
 type Lanes struct {
 	servers []*asynq.Server
-	waits   []*waiter
+	clients []*client
 	block   redis.UniversalClient
-	// rest ends the rounds; nil before they begin.
-	rest func()
+	// endRounds ends the rounds; nil before they begin.
+	endRounds func()
 }
 
-// Weights of the priorities: of twenty-five looks for a task twenty begin with
+// weights of the priorities: of twenty-five questions for a task twenty begin with
 // high, four with normal and one with bulk, so that none starves another.
 func weights() map[push.Priority]int {
 	return map[push.Priority]int{push.High: 20, push.Normal: 4, push.Bulk: 1}
 }
 
-// room is how many of the handlers a priority may hold: the rest is kept free
-// for those above it.
-func room(p push.Priority, handlers int) int {
+// slots is how many tasks of a priority may be in work at once: the other handlers
+// are kept free for higher priorities.
+func slots(p push.Priority, handlers int) int {
 	switch p {
 	case push.Normal:
 		return max(1, handlers*3/4)
@@ -141,14 +158,14 @@ func Start(c Config) (*Lanes, error) {
 	}
 	trouble, self := &trouble{}, rand.Text()+"-"
 	for _, vendor := range c.Vendors {
-		w, queues := newWaiter(c, pipe, self), map[string]int{}
+		cl, queues := newClient(c, pipe, self), map[string]int{}
 		for p, weight := range weights() {
 			lane := wire.Lane(vendor, string(p))
 			queues[lane] = weight
-			w.add(lane, room(p, c.Handlers))
+			cl.add(lane, slots(p, c.Handlers))
 		}
-		srv := asynq.NewServerFromRedisClient(w, asynq.Config{
-			Concurrency: 2 * c.Handlers, // the waiter bounds those that do not wait: see Park
+		srv := asynq.NewServerFromRedisClient(cl, asynq.Config{
+			Concurrency: 2 * c.Handlers, // slots bound those that do not wait: see Park
 			Queues:      queues,
 			RetryDelayFunc: func(n int, err error, _ *asynq.Task) time.Duration {
 				now := c.Now() // asynq adds the delay to this machine's time
@@ -158,22 +175,23 @@ func Start(c Config) (*Lanes, error) {
 			ShutdownTimeout: c.ShutdownTimeout,
 			Logger:          logger{c.Log.With().Str("vendor", vendor).Logger(), trouble},
 			LogLevel:        logLevel(c.Log),
-			// The waiter sleeps instead, and wakes at once.
+			// The watcher waits instead, and wakes at once.
 			TaskCheckInterval:        100 * time.Microsecond,
 			DelayedTaskCheckInterval: 2 * time.Second,
 			JanitorInterval:          10 * time.Minute,
 		})
-		if err := srv.Start(handler(w, c.Handle)); err != nil {
+		if err := srv.Start(handler(cl.source, c.Handle)); err != nil {
 			return nil, errors.Join(fmt.Errorf("start lanes of %s: %w", vendor, err), l.Stop())
 		}
-		w.start()
-		l.servers, l.waits = append(l.servers, srv), append(l.waits, w)
+		cl.start()
+		l.servers, l.clients = append(l.servers, srv), append(l.clients, cl)
 	}
 	l.goRounds(c, self, trouble)
 	return l, nil
 }
 
-// goRounds looks after the tasks of workers that died, until Stop.
+// goRounds starts the goroutines that handle dead workers' tasks, archived tasks and
+// lost tasks, until Stop.
 func (l *Lanes) goRounds(c Config, self string, t *trouble) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
@@ -185,7 +203,7 @@ func (l *Lanes) goRounds(c Config, self string, t *trouble) {
 	}
 	wg.Go(func() {
 		rounds(ctx,
-			&reaper{rdb: c.Redis, lanes: lanes, fence: c.Fence, log: c.Log, self: self, waits: l.waits, recovered: c.Recovered},
+			&reaper{rdb: c.Redis, lanes: lanes, fence: c.Fence, log: c.Log, self: self, clients: l.clients, recovered: c.Recovered},
 			&sweeper{rdb: c.Redis, every: cmp.Or(c.SweepEvery, sweepEvery), lanes: known, bury: c.Bury, swept: map[string]int64{}},
 			t)
 	})
@@ -196,27 +214,27 @@ func (l *Lanes) goRounds(c Config, self string, t *trouble) {
 		}
 		wg.Go(func() { finder.Run(ctx) })
 	}
-	l.rest = func() {
+	l.endRounds = func() {
 		cancel()
 		wg.Wait()
 	}
 }
 
-// handler hands asynq's tasks to ours.
-func handler(w *waiter, h Handler) asynq.HandlerFunc {
+// handler calls our handler with asynq's tasks.
+func handler(s *source, h Handler) asynq.HandlerFunc {
 	return func(ctx context.Context, t *asynq.Task) error {
 		lane, _ := asynq.GetQueueName(ctx)
 		id, _ := asynq.GetTaskID(ctx)
 		name := taskName{lane, id}
-		ctx, r, end := w.begin(ctx, name)
+		ctx, r, end := s.begin(ctx, name)
 		defer end()
-		task := Task{ID: id, Payload: t.Payload(), Ours: func(ctx context.Context) (bool, error) { return w.ours(ctx, name) }}
+		task := Task{ID: id, Payload: t.Payload(), Ours: func(ctx context.Context) (bool, error) { return s.ours(ctx, name) }}
 		if r != nil {
 			task.LastError = r.lastError
 		}
 		err := h(ctx, lane, task)
 		if again, ok := errors.AsType[*AgainError](err); ok && r != nil {
-			w.putOff(r, again)
+			s.putOff(r, again)
 		}
 		return err
 	}
@@ -225,24 +243,25 @@ func handler(w *waiter, h Handler) asynq.HandlerFunc {
 // Stop takes no new task, waits for those in work within the shutdown timeout,
 // and puts the rest back.
 func (l *Lanes) Stop() error {
-	if l.rest != nil {
-		l.rest()
+	if l.endRounds != nil {
+		l.endRounds()
 	}
-	for _, w := range l.waits {
-		w.stop()
+	for _, c := range l.clients {
+		c.stop()
 	}
 	err := l.block.Close() // ends the blocked waits
 	var g errgroup.Group
 	for i, s := range l.servers {
 		g.Go(func() error {
 			s.Stop()
-			err := l.waits[i].giveBack(context.Background(), l.waits[i].unready(time.Now()))
+			source := l.clients[i].source
+			err := source.giveBack(context.Background(), source.unready(time.Now()))
 			s.Shutdown()
 			return err
 		})
 	}
-	for _, w := range l.waits {
-		w.wg.Wait()
+	for _, c := range l.clients {
+		c.wg.Wait()
 	}
 	return errors.Join(err, g.Wait())
 }
@@ -260,7 +279,7 @@ func retryDelay(n int, err error, now time.Time) time.Duration {
 	return min(time.Minute, time.Second<<min(n, 6))
 }
 
-// isFailure tells asynq whether to count an attempt; nothing hangs on it.
+// isFailure tells asynq whether to count an attempt; nothing depends on it.
 func isFailure(err error) bool {
 	if again, ok := errors.AsType[*AgainError](err); ok {
 		return again.Counted

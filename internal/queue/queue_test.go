@@ -74,7 +74,7 @@ func TestLowPrioritiesLeaveHandlersToThoseAbove(t *testing.T) {
 	}
 }
 
-func TestHighGoesThoughTheOthersHoldAllTheyMay(t *testing.T) {
+func TestHighPriorityIsWorkedWhileTheOthersUseAllTheirSlots(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		lane string
@@ -208,7 +208,7 @@ func TestStopPutsBackWhatDoesNotEnd(t *testing.T) {
 	}
 }
 
-func TestATaskComesAgainNotBeforeItsTime(t *testing.T) {
+func TestATaskIsNotWorkedAgainBeforeItsTime(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		counted bool

@@ -18,29 +18,29 @@ import (
 )
 
 const (
-	// reapEvery is how often the leases are looked at. With overdue it makes
-	// that a dead worker's tasks run again after 13 s at the latest.
+	// reapEvery is how often the leases are read. With overdue it follows that a dead
+	// worker's tasks run again after 13 s at the latest.
 	reapEvery = 2 * time.Second
-	// maxCrashes is how many crashes in a row end a task. The first two say
-	// nothing of it, for all that was in work was in them. From then on it runs
-	// with few others, so only a task that kills its worker is in the next three.
+	// maxCrashes is how many crashes in a row end a task. The first two say nothing about
+	// it, because all tasks in work were in them. After that it runs with few others, so
+	// only a task that kills its worker is in the next three.
 	maxCrashes = 5
-	// takers is how many tasks a reaper takes over at once.
-	takers = 8
+	// takeOvers is how many tasks a reaper takes over at once.
+	takeOvers = 8
 )
 
-// reaper has a dead worker's tasks run again in seconds. Every worker has one.
-// It claims a task first, then has it fenced, then puts it back; a reaper that
-// loses the race for the claim does nothing, and what one that dies in between
-// leaves behind is claimed again by another.
+// reaper has a dead worker's tasks run again within seconds. Every worker has one. It
+// claims a task first, then has it fenced, then puts it back; a reaper that loses the
+// race for the claim does nothing, and a task whose reaper dies in between is claimed
+// again by another.
 type reaper struct {
-	rdb    redis.UniversalClient
-	lanes  []string
-	fence  func(ctx context.Context, t Task, ours func(context.Context) (bool, error)) error
-	log    zerolog.Logger
-	self   string // see waiter
-	waits  []*waiter
-	leases leases
+	rdb     redis.UniversalClient
+	lanes   []string
+	fence   func(ctx context.Context, t Task, ours func(context.Context) (bool, error)) error
+	log     zerolog.Logger
+	self    string // what the ids of this process's runs begin with
+	clients []*client
+	leases  leases
 	// recovered counts tasks whose worker died; nil: nobody counts them.
 	recovered func(reason string, n int)
 }
@@ -55,23 +55,23 @@ func lanesOf(vendors []string) []string {
 	return all
 }
 
-// reap looks at all tasks in work once, and tells how many it gave up.
+// reap reads all tasks in work once, and returns how many it gave up.
 func (r *reaper) reap(ctx context.Context) (poison int, err error) {
-	for _, w := range r.waits {
-		w.tidy(time.Now())
+	for _, c := range r.clients {
+		c.source.tidy(time.Now())
 	}
 	now, all, err := r.read(ctx)
 	if err != nil {
 		return 0, err
 	}
-	lates, deads := r.leases.look(time.Now(), now.Unix(), all)
+	lates, deads := r.leases.observe(time.Now(), now.Unix(), all)
 	found, err := r.findings(ctx, now, lates, deads)
 	if err != nil {
 		return 0, err
 	}
 	var count [gaveUp + 1]atomic.Int64
 	var g errgroup.Group
-	g.SetLimit(takers)
+	g.SetLimit(takeOvers)
 	for _, f := range found {
 		g.Go(func() error {
 			what, err := r.takeOver(ctx, f, now)
@@ -84,7 +84,7 @@ func (r *reaper) reap(ctx context.Context) (poison int, err error) {
 		r.recovered("worker-died", int(n))
 	}
 	if n := count[ranAgain].Load(); n > 0 {
-		r.log.Warn().Int64("tasks", n).Msg("a worker died or is cut off: its tasks run again")
+		r.log.Warn().Int64("tasks", n).Msg("a worker died or is cut off from Redis: its tasks run again")
 	}
 	if n := count[hadNoLease].Load(); n > 0 {
 		r.log.Warn().Int64("tasks", n).Msg("tasks were in work without a lease: they run again")
@@ -96,7 +96,7 @@ func (r *reaper) reap(ctx context.Context) (poison int, err error) {
 }
 
 // read returns Redis's time and the leases of all lanes, in one round trip. A
-// task in work without a lease has an empty one.
+// task in work without a lease gets the lease noLease.
 func (r *reaper) read(ctx context.Context) (time.Time, []lease, error) {
 	held, active := make([]*redis.ZSliceCmd, len(r.lanes)), make([]*redis.StringSliceCmd, len(r.lanes))
 	var clock *redis.TimeCmd
@@ -132,15 +132,15 @@ func (r *reaper) read(ctx context.Context) (time.Time, []lease, error) {
 // finding is a task to be taken over.
 type finding struct {
 	lease
-	task    Task // what is fenced; its ID is "" for a task that nobody can read
+	task    Task // what is fenced; its ID is "" for a task that cannot be read
 	crashes int  // before this one
 	run     string
-	lost    bool // this process took it and never heard of it
+	lost    bool // this process took it, and the reply was lost
 	due     time.Time
 }
 
-// findings reads what Redis knows of the tasks. Late ones are of interest only
-// if this process should have them and has not.
+// findings reads what Redis knows about the tasks. Late ones matter only if this
+// process took them and the reply was lost.
 func (r *reaper) findings(ctx context.Context, now time.Time, lates, deads []lease) ([]finding, error) {
 	all := append(lates, deads...)
 	if len(all) == 0 {
@@ -180,26 +180,26 @@ func (r *reaper) lostReply(f finding) bool {
 	if !strings.HasPrefix(f.run, r.self) {
 		return false
 	}
-	for _, w := range r.waits {
-		if _, ok := w.leases[wire.LeaseKey(f.lane)]; ok {
-			return w.lostReply(f.taskName, f.run)
+	for _, c := range r.clients {
+		if _, ok := c.leases[wire.LeaseKey(f.lane)]; ok {
+			return c.source.lostReply(f.taskName, f.run)
 		}
 	}
 	return false
 }
 
 const (
-	// spreadOver is within how long tasks that were in two crashes in a row have
-	// begun again.
+	// spreadOver is the time within which tasks that were in two crashes in a row begin
+	// again.
 	spreadOver = 35 * time.Second
-	// gap is the time between two of them, if there are few, and gapSuspect
-	// that after one that was in more crashes.
+	// gap is the time between two of them, if there are few, and gapSuspect the time after
+	// a task that was in more crashes.
 	gap, gapSuspect = time.Second, 5 * time.Second
 )
 
-// spread says when the tasks are due. What was in one crash is due at once. What
-// was in more runs a few at a time, so that the next crash tells which it was.
-// Reapers that see the same tasks come to the same times.
+// spread sets when the tasks are due. A task that was in one crash is due at once.
+// Tasks that were in more run a few at a time, so that the next crash shows which one
+// causes it. Reapers that see the same tasks set the same times.
 func spread(now time.Time, found []finding) {
 	var sum time.Duration
 	wait := make([]time.Duration, len(found))
@@ -221,7 +221,7 @@ func spread(now time.Time, found []finding) {
 	}
 }
 
-// outcome is what became of a finding.
+// outcome is what was done about a finding.
 type outcome int
 
 const (

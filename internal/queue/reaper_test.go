@@ -90,9 +90,9 @@ func TestATaskThatKillsItsWorkersIsGivenUp(t *testing.T) {
 	key := wire.TaskKey(normal, "poison")
 	r.must(r.rdb.HSet(t.Context(), key, "crashes", 4).Err())
 	r.abandon(normal, "poison", 12*time.Second)
-	got, buried := make(chan string, 1), make(chan queue.Corpse, 10)
+	got, buried := make(chan string, 1), make(chan queue.Archived, 10)
 	r.start(4, report(got), func(c *queue.Config) {
-		c.Bury = func(_ context.Context, lane string, all []queue.Corpse) error {
+		c.Bury = func(_ context.Context, lane string, all []queue.Archived) error {
 			for _, one := range all {
 				if lane != normal {
 					t.Errorf("buried in %s", lane)
@@ -131,7 +131,7 @@ func TestCrashesAreCountedWhereAsynqKeepsTheTask(t *testing.T) {
 	r.eventually("nothing is left", 10*time.Second, func() bool { return r.inRedis(normal) == 0 })
 }
 
-func TestWhatAPersonArchivesIsBuried(t *testing.T) {
+func TestTasksThatAPersonArchivesAreEnded(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	const tasks = 1100 // more than a page
@@ -144,7 +144,7 @@ func TestWhatAPersonArchivesIsBuried(t *testing.T) {
 	}
 	buried := make(chan string, 2*tasks)
 	r.start(4, report(nil), func(c *queue.Config) {
-		c.Bury = func(_ context.Context, _ string, all []queue.Corpse) error {
+		c.Bury = func(_ context.Context, _ string, all []queue.Archived) error {
 			for _, one := range all {
 				if one.Reason != wire.DeadArchived || one.Detail != "by hand" {
 					t.Errorf("the reason is %q, the detail %q", one.Reason, one.Detail)

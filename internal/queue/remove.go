@@ -15,9 +15,9 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-// Deletes of tasks in the UI are carried out here and not by asynq: the same
-// step that removes a task notes that a person did it, so its tokens end canceled.
-// Had asynq deleted it, a worker would find it lost and send it again.
+// Tasks that a person deletes in the UI are deleted here and not by asynq: the step
+// that removes a task also records that a person did it, so its tokens end canceled.
+// If asynq deleted it, a worker would find it lost and send it again.
 
 const (
 	// removePage is how many tasks one step removes.
@@ -46,7 +46,7 @@ func asRemoval(r *http.Request) (removal, bool) {
 	return removal{m[1], m[2], m[3], m[4]}, r.Method == method && isLane(m[1])
 }
 
-// isLane tells whether a queue can be one of ours.
+// isLane tells whether a queue can be one of our lanes.
 func isLane(name string) bool {
 	vendor, priority := wire.SplitLane(name)
 	return vendor != "" && slices.Contains(push.Priorities(), push.Priority(priority))

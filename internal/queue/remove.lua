@@ -18,7 +18,8 @@ local function remove(id)
 end
 
 local out = {}
-for i, task, id in each_task() do
+for i = 1, task_count do
+  local task, id = task_at(i)
   local v = redis.call('HMGET', task, 'state', 'msg')
   local state, msg = v[1], v[2]
   out[i] = 0

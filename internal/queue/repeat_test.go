@@ -35,18 +35,18 @@ func TestATurnWhoseReplyWasLostIsUsed(t *testing.T) {
 	t.Parallel()
 	lost(t, func(n int, direct, flaky *redis.Client) {
 		archive(t, direct, "task", time.Now())
-		buried := 0
-		s := &sweeper{rdb: flaky, every: sweepEvery, lanes: []string{"huawei:bulk"}, swept: map[string]int64{}, bury: func(context.Context, string, []Corpse) error {
-			buried++
+		ended := 0
+		s := &sweeper{rdb: flaky, every: sweepEvery, lanes: []string{"huawei:bulk"}, swept: map[string]int64{}, bury: func(context.Context, string, []Archived) error {
+			ended++
 			return nil
 		}}
-		if err := s.sweep(t.Context(), false); err != nil || buried != 1 {
-			t.Errorf("answer %d lost: buried %d times, %v, want once", n, buried, err)
+		if err := s.sweep(t.Context(), false); err != nil || ended != 1 {
+			t.Errorf("answer %d lost: ended %d times, %v, want once", n, ended, err)
 		}
 	})
 }
 
-func TestALookForLostTasksWhoseTurnHadNoReplyIsMade(t *testing.T) {
+func TestLostTasksAreLookedForAlsoWhenTheTurnsReplyWasLost(t *testing.T) {
 	t.Parallel()
 	lost(t, func(n int, _, flaky *redis.Client) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -66,13 +66,14 @@ func TestALookForLostTasksWhoseTurnHadNoReplyIsMade(t *testing.T) {
 
 // What was taken ahead goes back once, and does not come before what is there
 // when the script is sent again.
-func TestATaskThatIsGivenBackIsThereOnceAlsoWhenTheReplyWasLost(t *testing.T) {
+func TestATaskIsPutBackOnceAlsoWhenTheReplyWasLost(t *testing.T) {
 	t.Parallel()
 	const lane = "huawei:bulk"
 	lost(t, func(n int, direct, flaky *redis.Client) {
-		w := newWaiter(Config{Redis: flaky, Now: time.Now, Hold: func() error { return nil }, Handlers: 8, Log: zerolog.Nop()}, flaky, "me-")
-		w.add(lane, 4)
-		l := w.lanes[wire.PendingKey(lane)]
+		cl := newClient(Config{Redis: flaky, Now: time.Now, Hold: func() error { return nil }, Handlers: 8, Log: zerolog.Nop()}, flaky, "me-")
+		cl.add(lane, 4)
+		src := cl.source
+		l := src.lanes[wire.PendingKey(lane)]
 		for i := range 3 {
 			id := fmt.Sprint(i)
 			task := wire.Task{ID: id, Queue: lane}
@@ -80,15 +81,15 @@ func TestATaskThatIsGivenBackIsThereOnceAlsoWhenTheReplyWasLost(t *testing.T) {
 			direct.LPush(t.Context(), wire.PendingKey(lane), id)
 		}
 		keys := []string{wire.PendingKey(lane), "paused", wire.ActiveKey(lane), wire.LeaseKey(lane)}
-		if err := w.take(t.Context(), keys, l, 2); err != nil {
+		if err := src.take(t.Context(), keys, l, 2); err != nil {
 			t.Fatal(err)
 		}
 		took := len(l.ready)
-		if err := w.giveBack(t.Context(), w.unready(time.Now().Add(time.Second))); err != nil {
+		if err := src.giveBack(t.Context(), src.unready(time.Now().Add(time.Second))); err != nil {
 			t.Fatal(err)
 		}
-		if l.inWork != 0 || w.inWork != 0 || len(w.runs) != 0 {
-			t.Errorf("answer %d lost: %d tasks hold a place, %d runs are left", n, l.inWork, len(w.runs))
+		if l.inWork != 0 || src.inWork != 0 || len(src.runs) != 0 {
+			t.Errorf("answer %d lost: %d tasks have a slot, %d runs are left", n, l.inWork, len(src.runs))
 		}
 		pending := direct.LRange(t.Context(), wire.PendingKey(lane), 0, -1).Val()
 		active := direct.LRange(t.Context(), wire.ActiveKey(lane), 0, -1).Val()

@@ -51,7 +51,7 @@ func (r *rig) foreign(id, kind, lane string, o ...asynq.Option) {
 
 // However a task ends, it gives its place back: as many of our tasks as before
 // are worked at once.
-func TestForeignTasksLeaveTheLaneItsRoom(t *testing.T) {
+func TestForeignTasksGiveTheirSlotsBack(t *testing.T) {
 	t.Parallel()
 	for name, add := range foreign {
 		t.Run(name, func(t *testing.T) {

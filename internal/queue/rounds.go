@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// rounds has a worker look after tasks in work and the archive until ctx ends.
+// rounds reaps and sweeps until ctx ends.
 func rounds(ctx context.Context, r *reaper, s *sweeper, t *trouble) {
 	reap, sweep := time.NewTicker(reapEvery), time.NewTicker(s.every)
 	defer reap.Stop()
 	defer sweep.Stop()
-	told := false
+	logged := false
 	for due := true; ; {
 		poison, err := r.reap(ctx)
 		if err == nil && (due || poison > 0) {
@@ -20,13 +20,13 @@ func rounds(ctx context.Context, r *reaper, s *sweeper, t *trouble) {
 		switch {
 		case errors.Is(err, context.Canceled):
 		case err != nil:
-			if !told {
-				r.log.Error().Err(err).Msg("the tasks of dead workers are not looked after until this works again")
+			if !logged {
+				r.log.Error().Err(err).Msg("tasks of dead workers do not run again until this error is resolved")
 			}
-			told = true
+			logged = true
 			t.note()
 		default:
-			told = false
+			logged = false
 			t.over(r.log)
 		}
 		select {

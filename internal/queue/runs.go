@@ -2,7 +2,6 @@ package queue
 
 import (
 	"context"
-	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -11,13 +10,13 @@ import (
 )
 
 // fieldRun is the field of asynq's task hash that says whose run of the task
-// counts: the look that took the task off its lane, or the reaper that claimed
-// it. asynq knows only that a task is in work, not by whom, so without it a
-// worker that was frozen removes the entry of the run that replaced its own.
+// counts: the process that took the task off its lane, or the reaper that claimed
+// it. asynq knows only that a task is in work, not by whom; without the field a
+// worker that was frozen would remove the entry of the run that replaced its own.
 const fieldRun = "run"
 
-// freshFor is how long a task may wait between being taken and being handed out.
-// Nothing renews its lease meanwhile, so later it may be another worker's.
+// freshFor is how long a task may wait between being taken and being given to
+// asynq. Nothing renews its lease meanwhile, so later it may be another worker's.
 const freshFor = 4 * time.Second
 
 // taskName names a task.
@@ -25,149 +24,142 @@ type taskName struct{ lane, id string }
 
 func (t taskName) key() string { return wire.TaskKey(t.lane, t.id) }
 
-// run is one taking of a task by this process, from the look that took it to
-// the script that ends it.
+// run is one taking of a task by this process, from the script that took it to
+// the one that ends it. The source's mu guards what changes.
 type run struct {
 	taskName
-	look string // see fieldRun
-	msg  string // as asynq encodes it
-	// lastError is why it was put back before.
+	runID string // see fieldRun
+	msg   string // as asynq encodes it
+	// lastError is why the task was put back before; "": it was not.
 	lastError string
 	taken     time.Time
 	// until is when asynq gives the lease up and calls no script for it any more.
 	until time.Time
-	// counts says that it holds one of its lane's places, parked how many of its
+	// hasSlot says that it has one of its lane's slots, waiting how many of its
 	// goroutines wait without one.
-	counts bool
-	parked int
+	hasSlot bool
+	waiting int
 	// again is when the task comes again, if its handler said so.
 	again  *AgainError
 	ended  bool // its handler returned
 	cancel context.CancelFunc
 }
 
-// nextLook names a look for tasks. Its beginning names the process.
-func (w *waiter) nextLook() string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.looks++
-	w.asking = w.self + strconv.FormatInt(w.looks, 36)
-	return w.asking
-}
-
-// begin notes that the handler of a task runs, and returns what notes its end.
-func (w *waiter) begin(ctx context.Context, t taskName) (context.Context, *run, func()) {
+// begin notes that the handler of a task runs, and returns what notes its end. The
+// run is nil for a task that this process has not taken, or no longer has.
+func (s *source) begin(ctx context.Context, t taskName) (context.Context, *run, func()) {
 	ctx, cancel := context.WithCancel(ctx)
-	w.mu.Lock()
-	r := w.runs[t]
+	s.mu.Lock()
+	r := s.runs[t]
 	if r != nil {
 		r.cancel = cancel
-		ctx = context.WithValue(ctx, placeKey{}, Place{w, r})
+		ctx = context.WithValue(ctx, placeKey{}, Place{s, r})
 	}
-	w.mu.Unlock()
+	s.mu.Unlock()
 	return ctx, r, func() {
 		cancel()
-		w.mu.Lock()
-		defer w.mu.Unlock()
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		if r != nil {
 			r.ended = true
-			w.unparkLocked(r, r.parked)
-			w.leaveLocked(r)
+			s.goOnLocked(r, r.waiting)
+			s.freeSlotLocked(r)
 		}
 	}
 }
 
-// leaveLocked gives the run's place back to its lane. mu is held.
-func (w *waiter) leaveLocked(r *run) {
-	if !r.counts {
-		return
-	}
-	r.counts = false
-	l := w.lanes[wire.PendingKey(r.lane)]
-	full := w.fullLocked(l)
-	l.inWork--
-	w.inWork--
-	if full {
-		w.signal()
-	}
+// forget drops a run that asynq is done with.
+func (s *source) forget(r *run) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.forgetLocked(r)
 }
 
-// forgetLocked drops a run that asynq is done with. mu is held.
-func (w *waiter) forgetLocked(r *run) {
-	if w.runs[r.taskName] == r {
-		delete(w.runs, r.taskName)
+// forgetLocked is forget, with mu held.
+func (s *source) forgetLocked(r *run) {
+	if s.runs[r.taskName] == r {
+		delete(s.runs, r.taskName)
 	}
-	w.leaveLocked(r)
+	s.freeSlotLocked(r)
 }
 
 // runOf returns the run of a task; nil: this process has none.
-func (w *waiter) runOf(t taskName) *run {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.runs[t]
+func (s *source) runOf(t taskName) *run {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.runs[t]
 }
 
 // ours tells whether a task in work is still this process's run of it.
-func (w *waiter) ours(ctx context.Context, t taskName) (bool, error) {
-	r := w.runOf(t)
+func (s *source) ours(ctx context.Context, t taskName) (bool, error) {
+	r := s.runOf(t)
 	if r == nil {
 		return false, nil
 	}
-	return ours(ctx, w.UniversalClient, t, r.look)
+	return ours(ctx, s.rdb, t, r.runID)
 }
 
-// lostReply tells whether this process took a task without hearing of it: the
-// reply to that look was lost.
-func (w *waiter) lostReply(t taskName, look string) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	r := w.runs[t]
-	return look != w.asking && (r == nil || r.look != look)
+// lostReply tells whether this process took a task without learning of it: the
+// reply to the script that took it was lost.
+func (s *source) lostReply(t taskName, runID string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.runs[t]
+	return runID != s.taking && (r == nil || r.runID != runID)
 }
 
-// tidy forgets the runs for which asynq calls no script any more: it does not
+// tidy forgets the runs for which asynq calls no script any more: it calls none
 // when the lease was lost before the handler returned.
-func (w *waiter) tidy(now time.Time) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, r := range w.runs {
+func (s *source) tidy(now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range s.runs {
 		if now.After(r.until) && (r.ended || r.cancel == nil) {
-			w.forgetLocked(r)
+			s.forgetLocked(r)
 		}
 	}
 }
 
-// ZAddXX is asynq's heartbeat. It names all tasks in work, those included that
-// somebody took over while this process was frozen. Their handlers are canceled.
-func (w *waiter) ZAddXX(ctx context.Context, key string, members ...redis.Z) *redis.IntCmd {
-	lane, ok := w.leases[key]
+// ZAddXX is asynq's heartbeat. It names all tasks in work, including those that
+// another worker took over while this process was frozen: their leases are not
+// renewed, and their handlers are canceled.
+func (c *client) ZAddXX(ctx context.Context, key string, members ...redis.Z) *redis.IntCmd {
+	lane, ok := c.leases[key]
 	if !ok {
-		return w.UniversalClient.ZAddXX(ctx, key, members...)
+		return c.UniversalClient.ZAddXX(ctx, key, members...)
 	}
-	now, cmd := time.Now(), redis.NewIntCmd(ctx)
-	call := beatScript.Call().Key("leases", key).Arg("lease_end", w.now().Add(leaseFor).Unix())
-	beating := map[string]*run{}
-	for _, m := range members {
-		id, _ := m.Member.(string)
-		if r := w.runOf(taskName{lane, id}); r != nil {
-			call.Row("task").Key("task", r.key()).Arg("id", id).Arg("run", r.look)
-			beating[id] = r
+	cmd := redis.NewIntCmd(ctx)
+	if err := c.source.renew(ctx, lane, members); err != nil {
+		cmd.SetErr(err)
+	}
+	return cmd
+}
+
+// renew renews the leases of tasks that are still this process's.
+func (s *source) renew(ctx context.Context, lane string, tasks []redis.Z) error {
+	now := time.Now()
+	call := beatScript.Call().Key("leases", wire.LeaseKey(lane)).Arg("lease_end", s.now().Add(leaseFor).Unix())
+	renewed := map[string]*run{}
+	for _, t := range tasks {
+		id, _ := t.Member.(string)
+		if r := s.runOf(taskName{lane, id}); r != nil {
+			call.Row("task").Key("task", r.key()).Arg("id", id).Arg("run", r.runID)
+			renewed[id] = r
 		}
 	}
-	lost, err := call.Run(ctx, w.UniversalClient).StringSlice()
+	lost, err := call.Run(ctx, s.rdb).StringSlice()
 	if err != nil {
-		cmd.SetErr(err)
-		return cmd
+		return err
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, r := range beating {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range renewed {
 		r.until = now.Add(leaseFor)
 	}
 	for _, id := range lost {
-		if r := beating[id]; r.cancel != nil {
+		if r := renewed[id]; r.cancel != nil {
 			r.cancel()
 		}
 	}
-	return cmd
+	return nil
 }

@@ -5,7 +5,8 @@
 -- Returns a string with a letter for each: - no such task, a active, x archived, w it waits.
 local letters = {active = 'a', archived = 'x'}
 local out = {}
-for i, task in each_task() do
+for i = 1, task_count do
+  local task = task_at(i)
   local state = redis.call('HGET', task, 'state')
   out[i] = state and (letters[state] or 'w') or '-'
 end

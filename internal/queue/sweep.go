@@ -16,40 +16,40 @@ import (
 )
 
 const (
-	// sweepEvery is how often the archive is looked at, by one of the workers.
+	// sweepEvery is how often one of the workers reads the archive.
 	sweepEvery = 30 * time.Second
-	// sweepBack is how far before the last look the next begins: the archive's
-	// times are those of workers, whose clocks may differ.
+	// sweepBack is how far before the end of the last reading the next begins: the
+	// archive's times are those of workers, whose clocks may differ.
 	sweepBack = 5 * time.Minute
 	sweepPage = 500
-	// sweepKey holds who swept last, for as long as nobody else needs to.
+	// sweepKey exists while no worker needs to read the archive again.
 	sweepKey = "postrider:sweep"
 )
 
-// Corpse is a task that lies in asynq's archive.
-type Corpse struct {
+// Archived is a task in asynq's archive.
+type Archived struct {
 	Task
 	// Reason is DeadPoison or DeadArchived.
 	Reason wire.DeadReason
-	// Detail is the last error that asynq knows of the task.
+	// Detail is the last error of the task that asynq stored.
 	Detail string
 }
 
-// sweeper finds the tasks that were archived without a handler having its say:
-// those that kill their workers, those that asynq's recoverer gives up, those
-// that a person archives in the UI. What they carry is ended by bury; asynq
-// keeps 10,000 of a lane and forgets the others.
+// sweeper finds the tasks that were archived without the handler: tasks that kill
+// their workers, tasks that asynq's recoverer gives up, and tasks that a person
+// archives in the UI. bury ends their tokens; asynq keeps 10,000 archived tasks of a
+// lane and deletes the others.
 type sweeper struct {
 	rdb   redis.UniversalClient
 	every time.Duration // how often one of the workers sweeps
 	lanes []string
-	bury  func(ctx context.Context, lane string, all []Corpse) error
-	// swept is until when each lane was looked at: a Unix second.
+	bury  func(ctx context.Context, lane string, all []Archived) error
+	// swept is up to which Unix second each lane's archive was read.
 	swept map[string]int64
 }
 
-// sweep looks at what was archived since it last did, unless another worker
-// has just done so. force: also then.
+// sweep handles what was archived since the last call, unless another worker has just
+// done so. force: also then.
 func (s *sweeper) sweep(ctx context.Context, force bool) error {
 	mine, err := coord.Take(ctx, s.rdb, sweepKey, rand.Text(), s.every-s.every/30)
 	if err != nil {
@@ -59,7 +59,7 @@ func (s *sweeper) sweep(ctx context.Context, force bool) error {
 		return nil
 	}
 	lanes, err := knownLanes(ctx, s.rdb, s.lanes)
-	errs := []error{err} // one lane's do not keep it from the others
+	errs := []error{err} // a fault in one lane does not stop the others
 	for _, lane := range lanes {
 		if err := s.lane(ctx, lane); err != nil {
 			errs = append(errs, fmt.Errorf("sweep the archive of %s: %w", lane, err))
@@ -70,7 +70,7 @@ func (s *sweeper) sweep(ctx context.Context, force bool) error {
 
 func (s *sweeper) lane(ctx context.Context, lane string) error {
 	from := s.swept[lane] - int64(sweepBack/time.Second)
-	var errs []error // one page's do not keep it from the others; they are looked at again
+	var errs []error // a fault in one page does not stop the others; they are read again
 	for first := int64(0); ; first += sweepPage {
 		page, err := s.rdb.ZRangeArgsWithScores(ctx, redis.ZRangeArgs{
 			Key: wire.ArchivedKey(lane), ByScore: true, Start: from, Stop: "+inf", Offset: first, Count: sweepPage,
@@ -82,7 +82,7 @@ func (s *sweeper) lane(ctx context.Context, lane string) error {
 		for i, z := range page {
 			ids[i], _ = z.Member.(string)
 		}
-		all, err := corpses(ctx, s.rdb, lane, ids)
+		all, err := readArchived(ctx, s.rdb, lane, ids)
 		if err != nil {
 			return errors.Join(append(errs, err)...)
 		}
@@ -96,8 +96,8 @@ func (s *sweeper) lane(ctx context.Context, lane string) error {
 	}
 }
 
-// corpses reads archived tasks.
-func corpses(ctx context.Context, rdb redis.UniversalClient, lane string, ids []string) ([]Corpse, error) {
+// readArchived reads tasks in the archive.
+func readArchived(ctx context.Context, rdb redis.UniversalClient, lane string, ids []string) ([]Archived, error) {
 	cmds := make([]*redis.SliceCmd, len(ids))
 	_, err := rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, id := range ids {
@@ -108,7 +108,7 @@ func corpses(ctx context.Context, rdb redis.UniversalClient, lane string, ids []
 	if err != nil {
 		return nil, err
 	}
-	var all []Corpse
+	var all []Archived
 	for _, cmd := range cmds {
 		msg, _ := cmd.Val()[0].(string)
 		crashes, _ := cmd.Val()[1].(string)
@@ -116,7 +116,7 @@ func corpses(ctx context.Context, rdb redis.UniversalClient, lane string, ids []
 		if err != nil {
 			continue // not a task of ours, or trimmed meanwhile
 		}
-		c := Corpse{Task: Task{ID: t.ID, Payload: t.Payload}, Reason: wire.DeadArchived, Detail: cmp.Or(lastError, "by hand")}
+		c := Archived{Task: Task{ID: t.ID, Payload: t.Payload}, Reason: wire.DeadArchived, Detail: cmp.Or(lastError, "by hand")}
 		if n, err := strconv.Atoi(crashes); err == nil && n >= maxCrashes {
 			c.Reason = wire.DeadPoison
 		}

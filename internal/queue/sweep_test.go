@@ -24,12 +24,12 @@ func archive(t *testing.T, rdb *redis.Client, id string, at time.Time) {
 	}
 }
 
-func TestASweepGoesOnWhereTheLastOneEnded(t *testing.T) {
+func TestASweepContinuesWhereTheLastOneEnded(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.Client(t)
 	var got []string
 	var fault error
-	s := &sweeper{rdb: rdb, every: sweepEvery, lanes: []string{"huawei:bulk"}, swept: map[string]int64{}, bury: func(_ context.Context, _ string, all []Corpse) error {
+	s := &sweeper{rdb: rdb, every: sweepEvery, lanes: []string{"huawei:bulk"}, swept: map[string]int64{}, bury: func(_ context.Context, _ string, all []Archived) error {
 		for _, c := range all {
 			got = append(got, c.ID)
 		}
@@ -67,7 +67,7 @@ func TestWorkersTakeTurnsAtSweeping(t *testing.T) {
 	archive(t, rdb, "task", time.Now())
 	buried := 0
 	for range 3 {
-		s := &sweeper{rdb: rdb, every: sweepEvery, lanes: []string{"huawei:bulk"}, swept: map[string]int64{}, bury: func(_ context.Context, _ string, all []Corpse) error {
+		s := &sweeper{rdb: rdb, every: sweepEvery, lanes: []string{"huawei:bulk"}, swept: map[string]int64{}, bury: func(_ context.Context, _ string, all []Archived) error {
 			buried += len(all)
 			return nil
 		}}

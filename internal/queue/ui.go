@@ -42,12 +42,11 @@ func NewUI(open func() redis.UniversalClient) UI {
 // Close closes the UI's connections.
 func (u UI) Close() error { return errors.Join(u.HTTPHandler.Close(), u.rdb.Close()) }
 
-// Has tells whether the UI has this path. The UI itself would answer every other
-// one with its page and 200, also a receipt that a vendor sends to a wrong path.
+// Has tells whether the UI has this path. The UI itself would answer every other path
+// with its page and 200, also a receipt that a vendor sends to a wrong path.
 func (UI) Has(path string) bool { return uiPages.MatchString(path) || uiAPI.MatchString(path) }
 
-// ServeHTTP answers a page or file only if it is asked for, not written to, and
-// deletes tasks itself.
+// ServeHTTP accepts only GET and HEAD for pages and files, and deletes tasks itself.
 func (u UI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if uiPages.MatchString(r.URL.Path) && r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")

@@ -66,7 +66,7 @@ func (c *Consumer) applyAndAcknowledge(ctx context.Context, in *coord.StreamRead
 	for _, m := range all {
 		e, err := readEntry(m)
 		switch {
-		case errors.Is(err, errNewer):
+		case errors.Is(err, wire.ErrNewer):
 			continue // it stays in the stream until a worker can read it
 		case err != nil:
 			c.Log.Error().Err(err).Str("entry", m.ID).Msg("dropped an unreadable entry of the receipt stream")

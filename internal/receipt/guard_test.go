@@ -37,7 +37,7 @@ func TestReceiptsThatCallNearlyAllInvalidAreQuarantined(t *testing.T) {
 			}
 			r.deliver("huawei", statuses(tag, items...))
 			r.drain()
-			fed, held := r.rdb.XLen(t.Context(), wire.InvalidStream).Val(), r.rdb.XLen(t.Context(), wire.HeldStream).Val()
+			fed, held := r.rdb.XLen(t.Context(), wire.InvalidStream).Val(), r.rdb.XLen(t.Context(), wire.QuarantineStream).Val()
 			if int(fed) != c.fed || int(held) != c.held || r.meter.fed != c.fed || r.meter.held != c.held {
 				t.Errorf("%d in the feed and %d in quarantine, counted as %d and %d, want %d and %d", fed, held, r.meter.fed, r.meter.held, c.fed, c.held)
 			}

@@ -2,8 +2,6 @@ package receipt
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
 	"errors"
 	"io"
 	"net/http"
@@ -13,6 +11,7 @@ import (
 
 	"github.com/postrider/postrider/internal/account"
 	"github.com/postrider/postrider/internal/logging"
+	"github.com/postrider/postrider/internal/secret"
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
@@ -103,7 +102,7 @@ func (h *Handler) call(w http.ResponseWriter, r *http.Request, a *account.Accoun
 func (h *Handler) accept(r *http.Request, a *account.Account, c *vendors.ReceiptCall) int {
 	how := a.Spec.Receipts
 	signed := how.Verify != nil && how.Verify(c)
-	if !signed && !equal(r.PathValue("secret"), a.Receipts.Secret.Reveal()) || how.Ours != nil && !how.Ours(c) {
+	if !signed && !secret.Equal(r.PathValue("secret"), a.Receipts.Secret.Reveal()) || how.Ours != nil && !how.Ours(c) {
 		h.refused(a, unauthenticated, nil)
 		return http.StatusForbidden
 	}
@@ -146,9 +145,3 @@ func (h *Handler) refused(a *account.Account, reason string, err error) {
 }
 
 func refuse(w http.ResponseWriter, status int) { http.Error(w, http.StatusText(status), status) }
-
-// equal compares in constant time.
-func equal(a, b string) bool {
-	x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b))
-	return subtle.ConstantTimeCompare(x[:], y[:]) == 1
-}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -24,9 +23,6 @@ type Store struct{ Redis redis.UniversalClient }
 // perEntry is the most receipts in one entry of the stream.
 const perEntry = 500
 
-// version is the version of the stream's entries.
-const version = "1"
-
 // Put adds receipts to the stream. After an error, some of them may be stored; it
 // does no harm if the vendor sends them again.
 func (s *Store) Put(ctx context.Context, app, vendor string, all []vendors.Receipt, at time.Time) error {
@@ -39,9 +35,8 @@ func (s *Store) Put(ctx context.Context, app, vendor string, all []vendors.Recei
 			if err != nil {
 				return err
 			}
-			p.XAdd(ctx, &redis.XAddArgs{Stream: wire.ReceiptStream, Values: []any{
-				"v", version, "app", app, "vendor", vendor, "at", at.UnixMilli(), "receipts", text,
-			}})
+			e := wire.ReceiptEntry{App: app, Vendor: vendor, At: at.UnixMilli(), Receipts: text}
+			p.XAdd(ctx, &redis.XAddArgs{Stream: wire.ReceiptStream, Values: e.Words()})
 		}
 		return nil
 	})
@@ -117,24 +112,14 @@ type entry struct {
 	receipts    []vendors.Receipt
 }
 
-var errNewer = errors.New("written by a newer version")
-
+// readEntry reads an entry. The error wraps wire.ErrNewer for one of a later version.
 func readEntry(m redis.XMessage) (entry, error) {
-	text := func(name string) string { s, _ := m.Values[name].(string); return s }
-	e := entry{id: m.ID, app: text("app"), vendor: text("vendor")}
-	v, err := strconv.Atoi(text("v"))
-	switch {
-	case err != nil:
-		return e, errors.New("the entry has no version")
-	case strconv.Itoa(v) != version:
-		return e, errNewer
-	}
-	ms, err := strconv.ParseInt(text("at"), 10, 64)
+	f, err := wire.DecodeReceiptEntry(m.Values)
+	e := entry{id: m.ID, app: f.App, vendor: f.Vendor, at: time.UnixMilli(f.At)}
 	if err != nil {
-		return e, errors.New("the entry has no time")
+		return e, err
 	}
-	e.at = time.UnixMilli(ms)
-	if err := json.Unmarshal([]byte(text("receipts")), &e.receipts); err != nil {
+	if err := json.Unmarshal(f.Receipts, &e.receipts); err != nil {
 		return e, errors.New("its receipts are not JSON")
 	}
 	return e, nil

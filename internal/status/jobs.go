@@ -13,7 +13,7 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-// Job is a job as the list shows it.
+// Job is a job in the list.
 type Job struct {
 	Job      string `json:"job"`
 	App      string `json:"app"`

@@ -133,18 +133,18 @@ func (h *Page) dead(ctx context.Context) (Tally, error) {
 
 // quarantined counts the quarantined feed entries.
 func (h *Page) quarantined(ctx context.Context) (Tally, error) {
-	total, err := h.Redis.XLen(ctx, wire.HeldStream).Result()
+	total, err := h.Redis.XLen(ctx, wire.QuarantineStream).Result()
 	if err != nil {
 		return Tally{}, fmt.Errorf("count quarantined tokens: %w", err)
 	}
-	raw, err := h.Redis.XRevRangeN(ctx, wire.HeldStream, "+", "-", newest).Result()
+	raw, err := h.Redis.XRevRangeN(ctx, wire.QuarantineStream, "+", "-", newest).Result()
 	if err != nil {
 		return Tally{}, fmt.Errorf("read quarantined tokens: %w", err)
 	}
 	t := Tally{Total: total}
 	for _, m := range raw {
-		text := func(field string) string { s, _ := m.Values[field].(string); return s }
-		t.add(TallyRow{App: text("app"), Vendor: text("vendor"), Code: text("code")}, 1)
+		e := wire.DecodeInvalidEntry(m.Values)
+		t.add(TallyRow{App: e.App, Vendor: e.Vendor, Code: e.Code}, 1)
 	}
 	t.sort()
 	return t, nil

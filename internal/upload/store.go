@@ -14,22 +14,22 @@ import (
 )
 
 const (
-	// lockTime is how long one worker may be saving before others take it for dead.
+	// lockTime is how long one worker may upload before others regard it as dead.
 	lockTime = 15 * time.Second
-	// saveTime ends a save well before its lock.
+	// saveTime bounds an upload, well below lockTime.
 	saveTime = 12 * time.Second
-	// pollTime is how often a worker without a name looks whether another got one.
+	// pollTime is how often a worker without an id checks whether another got one.
 	pollTime = 25 * time.Millisecond
 )
 
-// Store shares names in Redis. It is safe for concurrent use.
+// Store shares the ids of uploaded messages in Redis. It is safe for concurrent use.
 type Store struct {
 	Redis redis.UniversalClient
 
 	searches coord.Flight[Message, string]
 }
 
-// Message is what is laid up: one message of one app at one vendor. Key is the
+// Message is what is uploaded: one message of one app to one vendor. Key is the
 // requests' idempotency key.
 type Message struct{ App, Vendor, Key string }
 
@@ -80,15 +80,14 @@ func (s *Store) save(ctx context.Context, m Message, mine string, save func(cont
 	if err != nil {
 		return "", err
 	}
-	// The vendor has it: that must not be forgotten because the callers left.
+	// The vendor has it: its id is stored even if all callers have left.
 	if err := s.Redis.Set(context.WithoutCancel(ctx), m.name(), got.ID, got.Lifetime).Err(); err != nil {
 		return "", fmt.Errorf("keep saved message: %w", err)
 	}
 	return got.ID, nil
 }
 
-// Forget gives up a name that the vendor no longer knows. If there is a newer
-// one already, that stays.
+// Forget deletes an id that the vendor no longer knows. A newer one is kept.
 func (s *Store) Forget(ctx context.Context, m Message, id string) error {
 	if err := coord.Release(ctx, s.Redis, m.name(), id); err != nil {
 		return fmt.Errorf("forget saved message: %w", err)

@@ -279,7 +279,7 @@ func TestALateWorkerGivesBackItsOwnLockOnly(t *testing.T) {
 	}
 }
 
-func TestForgetGivesUpTheNameThatIsNamedAlone(t *testing.T) {
+func TestForgetDeletesOnlyTheGivenID(t *testing.T) {
 	t.Parallel()
 	s := &upload.Store{Redis: redistest.Client(t)}
 	var vendor saver

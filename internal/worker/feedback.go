@@ -38,7 +38,7 @@ func (w *Worker) startFeedback() {
 	w.runAsLeader(wire.PullLeaseKey, puller.Wanted, puller.Run)
 	for name, s := range map[string]struct{ stream, help string }{
 		"postrider_invalid_feed_entries": {wire.InvalidStream, "Entries of the feed of invalid tokens that applications have not deleted."},
-		"postrider_invalid_held_entries": {wire.HeldStream, "Quarantined invalid tokens, until an operator confirms or discards them."},
+		"postrider_invalid_held_entries": {wire.QuarantineStream, "Quarantined invalid tokens, until an operator confirms or discards them."},
 	} {
 		w.metrics.Length(name, s.help, func(ctx context.Context) (int64, error) { return w.rdb.XLen(ctx, s.stream).Result() })
 	}

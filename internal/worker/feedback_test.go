@@ -67,7 +67,7 @@ func TestMassInvalidationIsQuarantinedUntilItIsConfirmed(t *testing.T) {
 		t.Errorf("%d alarms, want one, and %d entries at the webhook, want none:\n%s", n, hook.count(), r.log.String())
 	}
 	quarantine := feed.Quarantine{Redis: r.rdb, Keep: cfg.Ledger.Keep}
-	if n, err := quarantine.Confirm(t.Context(), feed.Filter{App: "shop"}); n != 60 || err != nil {
+	if n, err := quarantine.Confirm(t.Context(), wire.EntryFilter{App: "shop"}); n != 60 || err != nil {
 		t.Errorf("confirmed %d, %v", n, err)
 	}
 	r.eventually("the webhook gets the entries", func() bool { return hook.count() == 60 })

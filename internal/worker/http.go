@@ -2,8 +2,6 @@ package worker
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"net"
@@ -14,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/postrider/postrider/internal/receipt"
+	"github.com/postrider/postrider/internal/secret"
 	"github.com/postrider/postrider/internal/status"
 )
 
@@ -89,17 +88,11 @@ func (w *Worker) protected(h http.Handler) http.Handler {
 	}
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		u, p, _ := r.BasicAuth()
-		if !equal(u, user) || !equal(p, password) {
+		if !secret.Equal(u, user) || !secret.Equal(p, password) {
 			rw.Header().Set("WWW-Authenticate", `Basic realm="postrider"`)
 			respond(rw, http.StatusUnauthorized, "user and password are required: http.username and http.password of the configuration")
 			return
 		}
 		h.ServeHTTP(rw, r)
 	})
-}
-
-// equal compares in constant time.
-func equal(a, b string) bool {
-	x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b))
-	return subtle.ConstantTimeCompare(x[:], y[:]) == 1
 }

@@ -386,13 +386,13 @@ func (p *proof) look(ctx context.Context, fatal func(error)) {
 	for _, lane := range p.lanes() {
 		ids, err := p.rdb.ZRange(ctx, wire.ArchivedKey(lane), 0, -1).Result()
 		fatal(err)
-		var corpses []queue.Corpse
+		var corpses []queue.Archived
 		for _, id := range ids {
 			msg, err := p.rdb.HGet(ctx, wire.TaskKey(lane, id), "msg").Bytes()
 			fatal(err)
 			task, detail, err := wire.DecodeTask(msg)
 			fatal(err)
-			corpses = append(corpses, queue.Corpse{Task: queue.Task{ID: task.ID, Payload: task.Payload}, Reason: wire.DeadArchived, Detail: detail})
+			corpses = append(corpses, queue.Archived{Task: queue.Task{ID: task.ID, Payload: task.Payload}, Reason: wire.DeadArchived, Detail: detail})
 		}
 		if len(corpses) > 0 {
 			fatal(w.dispatch.EndArchived(ctx, lane, corpses))
@@ -443,7 +443,7 @@ func (p *power) verify(ctx context.Context, t *testing.T, at int64, left *proof,
 	}
 	all := p.seenUntil(at)
 	dead, invalid := left.ended(ctx, wire.DeadStream, fatal), left.ended(ctx, wire.InvalidStream, fatal)
-	maps.Copy(invalid, left.ended(ctx, wire.HeldStream, fatal))
+	maps.Copy(invalid, left.ended(ctx, wire.QuarantineStream, fatal))
 	for _, j := range p.jobs {
 		st, err := (&ledger.Store{Redis: left.rdb}).Status(ctx, j.ID)
 		if errors.Is(err, ledger.ErrUnknown) {

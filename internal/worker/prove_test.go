@@ -333,7 +333,7 @@ func (p *proof) verify(ctx context.Context, t *testing.T, d crash, seen *request
 		t.Errorf("crash at %d, %s: %s", d.at, d.how, fmt.Sprintf(format, args...))
 	}
 	dead, invalid := p.ended(ctx, wire.DeadStream, fatal), p.ended(ctx, wire.InvalidStream, fatal)
-	maps.Copy(invalid, p.ended(ctx, wire.HeldStream, fatal))
+	maps.Copy(invalid, p.ended(ctx, wire.QuarantineStream, fatal))
 	for _, j := range p.jobs {
 		st, err := (&ledger.Store{Redis: p.rdb}).Status(ctx, j.ID)
 		fatal(err)

@@ -126,7 +126,7 @@ func checkReadsStored(t *testing.T, file string) {
 		}
 	}
 	var dead []deadletter.Entry
-	r.must((&deadletter.Store{Redis: r.rdb}).Each(t.Context(), deadletter.Filter{}, func(e *deadletter.Entry) error {
+	r.must((&deadletter.Store{Redis: r.rdb}).Each(t.Context(), wire.EntryFilter{}, func(e *deadletter.Entry) error {
 		dead = append(dead, *e)
 		return nil
 	}))

@@ -23,7 +23,7 @@ const (
 	MaxIDBytes = 200
 )
 
-// Vendor is what a Client has to know of a vendor.
+// Vendor is what a Client has to know about a vendor.
 type Vendor struct {
 	Name string
 	// Batch is the most tokens of one request.
@@ -38,7 +38,7 @@ type Vendor struct {
 	Check func(*Message) []Fault
 }
 
-// App is what a Client has to know of an app: its vendors by name.
+// App is what a Client has to know about an app: its vendors by name.
 type App map[string]AppVendor
 
 // AppVendor holds an app's settings at one vendor that concern enqueueing.
@@ -48,7 +48,7 @@ type AppVendor struct {
 }
 
 // check reports everything wrong with the job except its tokens, which are
-// judged one by one. named are the vendors that the job has targets for.
+// checked one by one. named are the vendors that the job has targets for.
 func (c *Client) check(j *Job, named []string, now time.Time) []Fault {
 	var f faults
 	if j.ID != "" {
@@ -97,11 +97,11 @@ func (c *Client) check(j *Job, named []string, now time.Time) []Fault {
 // maxAppBytes is the longest name of an app.
 const maxAppBytes = 64
 
-// AppRule says in words what ValidApp demands.
+// AppRule says in words what ValidApp requires.
 const AppRule = "letters, digits, dots, dashes and underscores, beginning with a letter or digit, at most 64"
 
-// ValidApp tells whether an app can be named so: the name becomes part of keys,
-// paths and labels. Configurations and jobs have this one rule.
+// ValidApp tells whether a name is allowed for an app: it becomes part of keys, paths
+// and labels. Configurations and jobs have the same rule.
 func ValidApp(name string) bool {
 	for i, r := range name {
 		letter := r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || r >= '0' && r <= '9'
@@ -131,7 +131,7 @@ type faults []Fault
 
 func (f *faults) add(field, reason string) { *f = append(*f, Fault{field, reason}) }
 
-// word demands one of the words, or nothing.
+// word requires one of the words, or nothing.
 func (f *faults) word(field, v string, words ...string) {
 	if v != "" && !slices.Contains(words, v) {
 		f.add(field, fmt.Sprintf("is %q, want %s", text.Name(v), strings.Join(words, ", ")))
@@ -234,8 +234,8 @@ func checkToken(t []byte) string {
 }
 
 // plain tells, eight bytes at a time because it is asked of every token of a
-// campaign, that all of a token is visible ASCII other than "," and ";". Of a
-// token that is not, or that is shorter, it answers false.
+// campaign, that all of a token is visible ASCII other than "," and ";". It returns
+// false for a token that is not, and for a shorter one.
 func plain(t []byte) bool {
 	if len(t) < 8 {
 		return false
@@ -249,8 +249,8 @@ func plain(t []byte) bool {
 
 // oddBytes is not 0 if one of the eight bytes is not visible ASCII, or "," or
 // ";". A byte's high bit is set in w if it is not ASCII; in w+1 also if it is
-// DEL; and in x-n, but not in x, if it was below n. What carries over into a
-// neighbour comes from a byte that is itself at fault.
+// DEL; and in x-n, but not in x, if it was below n. A carry into a neighbour comes
+// from a byte that is itself at fault.
 func oddBytes(w uint64) uint64 {
 	const ones = 0x0101010101010101 // times a byte: that byte eight times
 	comma, semicolon := w^ones*',', w^ones*';'

@@ -23,10 +23,10 @@ const DefaultDedupWindow = 24 * time.Hour
 
 // Options are the settings of a Client.
 type Options struct {
-	// Vendors are those that jobs may name. Required.
+	// Vendors are the vendors that jobs may name. Required.
 	Vendors []Vendor
-	// Apps are those that jobs may name, with their vendors. Nil: every app is
-	// accepted, and workers keep the tasks of one that they do not know.
+	// Apps are the apps that jobs may name, with their vendors. Nil: every app is
+	// accepted, and workers keep the tasks of an app that they do not know.
 	Apps map[string]App
 	// DedupWindow is how long a finished job's id stays taken. Zero: 24 h.
 	DedupWindow time.Duration
@@ -34,17 +34,17 @@ type Options struct {
 	Now func() time.Time
 }
 
-// Client enqueues jobs. It is safe for concurrent use; the Redis client stays
-// the caller's to close.
+// Client enqueues jobs. It is safe for concurrent use. The caller closes the Redis
+// client.
 type Client struct {
 	rdb     redis.UniversalClient
 	vendors map[string]Vendor
 	apps    map[string]App
 	window  time.Duration
 	now     func() time.Time
-	// signEvery is how often a stream shows life.
-	signEvery time.Duration
-	// published holds the lanes that asynq was told of.
+	// heartbeatEvery is the time between two heartbeats of a stream.
+	heartbeatEvery time.Duration
+	// published holds the lanes that asynq knows.
 	published sync.Map
 }
 
@@ -53,7 +53,7 @@ func NewClient(rdb redis.UniversalClient, o Options) (*Client, error) {
 	if len(o.Vendors) == 0 {
 		return nil, errors.New("new push client: Options.Vendors is empty: pass the registry's vendors")
 	}
-	c := &Client{rdb: rdb, vendors: map[string]Vendor{}, apps: o.Apps, window: o.DedupWindow, now: o.Now, signEvery: signEvery}
+	c := &Client{rdb: rdb, vendors: map[string]Vendor{}, apps: o.Apps, window: o.DedupWindow, now: o.Now, heartbeatEvery: heartbeatEvery}
 	for _, v := range o.Vendors {
 		if v.Batch < 1 || v.Batch > wire.MaxTokens {
 			return nil, fmt.Errorf("new push client: vendor %q has a Batch of %d, want 1 to %d", v.Name, v.Batch, wire.MaxTokens)
@@ -69,14 +69,14 @@ func NewClient(rdb redis.UniversalClient, o Options) (*Client, error) {
 	return c, nil
 }
 
-// Result is what became of a job at the door.
+// Result says what was accepted of a job.
 type Result struct {
 	Job string `json:"job"`
 	// Accepted counts the distinct tokens that will be sent to.
 	Accepted int `json:"accepted"`
 	// Refused lists the tokens that cannot be sent to.
 	Refused []Refusal `json:"refused"`
-	// Chunks counts the chunks that the job was cut into or shares.
+	// Chunks counts the chunks that have tokens of the job.
 	Chunks int `json:"chunks"`
 }
 
@@ -88,7 +88,7 @@ type Refusal struct {
 	Reason   string `json:"reason"`
 }
 
-// app finds an app; with no apps known, every app is.
+// app finds an app; if no apps are known, every app is accepted.
 func (c *Client) app(name string) (App, bool) {
 	if c.apps == nil {
 		return nil, true
@@ -110,7 +110,7 @@ func (c *Client) batch(app, vendor string, test bool) int {
 	return n
 }
 
-// atMostOnce settles the delivery of a job at one vendor.
+// atMostOnce tells whether a job is delivered at most once at one vendor.
 func (c *Client) atMostOnce(j *Job, vendor string) bool {
 	d := j.Delivery
 	if d == "" {
@@ -129,7 +129,7 @@ func names[V any](m map[string]V) string {
 	return strings.Join(slices.Sorted(maps.Keys(m)), ", ")
 }
 
-// NewID makes a job id.
+// NewID generates a job id.
 func NewID() string { return strings.ToLower(rand.Text()) }
 
 // prepared is a job whose defaults are filled in.
@@ -141,7 +141,7 @@ type prepared struct {
 	expires time.Time
 }
 
-// prepare fills in the defaults of a job that was found right.
+// prepare fills in the defaults of a job that was checked.
 func prepare(j *Job, now time.Time) (*prepared, error) {
 	if j.ID == "" {
 		j.ID = NewID()

@@ -14,21 +14,21 @@ import (
 )
 
 const (
-	// completeAfter is how long after the last sign of life of its producer a
-	// sealed job is completed by a worker.
+	// completeAfter is how long after its producer's last heartbeat a sealed job is
+	// completed by a worker.
 	completeAfter = 15 * time.Second
-	// takeBackAfter is how long after it a job is taken back whose chunks are not
-	// all there: nothing of it was sent.
+	// takeBackAfter is how long after it a job is aborted that is not sealed: nothing
+	// of it was sent.
 	takeBackAfter = 10 * time.Minute
 	// staleJobs bounds one call of CompleteStale.
 	staleJobs = 100
 )
 
-// CompleteStale ends what producers that died left half-enqueued: sealed jobs
-// get their missing tasks, others are taken back once nobody has shown life for
-// ten minutes. A producer that goes on after all does no harm, and it is safe to
-// call from many workers. One job's fault does not keep it from the others. It
-// answers how many jobs it completed and took back.
+// CompleteStale handles the jobs that dead producers left half-enqueued: sealed jobs
+// get their missing tasks, others are aborted ten minutes after the last heartbeat. A
+// producer that continues after all does no harm, and many workers may call it. One
+// job's fault does not stop the others. It returns how many jobs it completed and
+// aborted.
 func (c *Client) CompleteStale(ctx context.Context) (completed, takenBack int, err error) {
 	now := c.now()
 	stale, err := c.rdb.ZRangeArgsWithScores(ctx, redis.ZRangeArgs{
@@ -49,7 +49,7 @@ func (c *Client) CompleteStale(ctx context.Context) (completed, takenBack int, e
 	return completed, takenBack, errors.Join(errs...)
 }
 
-// completeJob completes one job or, if it is old and not sealed, takes it back.
+// completeJob completes one job or, if it is old and not sealed, aborts it.
 func (c *Client) completeJob(ctx context.Context, job string, old bool) (completed, takenBack int, err error) {
 	v, err := c.rdb.HMGet(ctx, wire.JobKey(job), wire.FieldState, wire.FieldOwner, wire.FieldApp, wire.FieldPriority, wire.FieldDigest).Result()
 	if err != nil && !redis.HasErrorPrefix(err, "WRONGTYPE") {
@@ -69,7 +69,7 @@ func (c *Client) completeJob(ctx context.Context, job string, old bool) (complet
 	case f[4] == "": // committed, or gone
 		return 0, 0, c.rdb.ZRem(ctx, wire.StagingKey, job).Err()
 	}
-	if err := c.layMissing(ctx, job, owner, f[2], f[3]); err != nil {
+	if err := c.enqueueMissing(ctx, job, owner, f[2], f[3]); err != nil {
 		return 0, 0, err
 	}
 	if err := commitCall(job, owner, c.now()).Run(ctx, c.rdb).Err(); err != nil {
@@ -78,8 +78,8 @@ func (c *Client) completeJob(ctx context.Context, job string, old bool) (complet
 	return 1, 0, nil
 }
 
-// layMissing enqueues the tasks of a sealed job that are not there.
-func (c *Client) layMissing(ctx context.Context, job, owner, app, priority string) error {
+// enqueueMissing enqueues the tasks of a sealed job that do not exist.
+func (c *Client) enqueueMissing(ctx context.Context, job, owner, app, priority string) error {
 	staged, err := c.rdb.HGetAll(ctx, wire.StagedKey(job)).Result()
 	if err != nil {
 		return err
@@ -104,7 +104,7 @@ func (c *Client) layMissing(ctx context.Context, job, owner, app, priority strin
 		case errors.Is(err, wire.ErrNewer):
 			return err
 		case err != nil:
-			// A worker will say that it cannot be read, and end its tokens.
+			// A worker will report that it cannot be read, and end its tokens.
 			h.Tokens, h.Expires = stagedTokens(value), now.Add(DefaultTTL).Unix()
 		default:
 			e := chunk.Entries[0]
@@ -124,15 +124,15 @@ func (c *Client) layMissing(ctx context.Context, job, owner, app, priority strin
 	return nil
 }
 
-// stagedTokens is how many tokens a chunk had when it was staged: their number
-// is after 16 bytes of digest.
+// stagedTokens is how many tokens a chunk had when it was staged: the number follows
+// 16 bytes of digest.
 func stagedTokens(value string) int {
 	n, _ := strconv.Atoi(value[min(16, len(value)):]) // an older version wrote none
 	return n
 }
 
-// stagedTask is the task of a chunk of a large job. owner, the same for every
-// sender of this job, makes its id.
+// stagedTask is the task of a chunk of a large job. Its id contains owner, which is
+// the same for every sender of this job.
 func stagedTask(h wire.Header, owner, name, priority string) wire.Task {
 	vendor, number, _ := strings.Cut(name, ":")
 	return wire.Task{

@@ -17,7 +17,7 @@ import (
 // is an error, and so are text that is not UTF-8 and anything after the job. A
 // byte order mark is accepted. The error is an *InvalidError that names the field.
 //
-// A token that is not text is not an error here: the Client refuses it alone.
+// A token that is not text is not an error here: the Client refuses that token only.
 func DecodeJob(data []byte) (Job, error) {
 	data = text.TrimMark(data)
 	var j Job
@@ -49,8 +49,8 @@ func decode(data []byte, v any) []Fault {
 	return nil
 }
 
-// notText reports every string that encoding/json would change in silence. Not
-// the tokens of a job: those are judged one by one.
+// notText reports every string that encoding/json would silently change, except the
+// tokens of a job: those are checked one by one.
 func notText(data []byte) []Fault {
 	var f faults
 	for path, why := range text.InJSON(data) {
@@ -125,8 +125,8 @@ func jsonFault(err error, data []byte) *Fault {
 	return &Fault{Reason: strings.TrimPrefix(err.Error(), "json: ")}
 }
 
-// timeFault finds the time or duration that cannot be read: these read
-// themselves, and their errors do not know which field they stood in.
+// timeFault finds the time or duration that cannot be read: their own methods read
+// them, and the errors of those do not name the field.
 func timeFault(data []byte) *Fault {
 	var have struct {
 		NotBefore json.RawMessage `json:"not_before"`
@@ -136,7 +136,7 @@ func timeFault(data []byte) *Fault {
 			TTL json.RawMessage `json:"ttl"`
 		} `json:"message"`
 	}
-	_ = json.Unmarshal(data, &have) // what is wrong with the rest is not asked here
+	_ = json.Unmarshal(data, &have) // other faults are reported elsewhere
 	const timeWant, durationWant = `is not a time: write it like "2026-11-21T09:00:00+08:00"`, "is not " + durationForm
 	for _, p := range []struct {
 		raw  json.RawMessage

@@ -19,12 +19,12 @@ const (
 	smallBytes  = 256 << 10
 	// packBytes bounds a chunk that small jobs share.
 	packBytes = 256 << 10
-	// manyJobs and manyBytes bound one step of EnqueueMany, so that Redis is
-	// held for a few milliseconds at most.
+	// manyJobs and manyBytes bound one step of EnqueueMany, so that it occupies Redis
+	// for a few milliseconds at most.
 	manyJobs  = 1000
 	manyBytes = 2 << 20
-	// grace is how long what belongs to a job outlives its expiry in Redis, for
-	// workers that were all away.
+	// grace is how long a job's keys are kept after its expiry, in case all workers
+	// were stopped.
 	grace = 7 * 24 * time.Hour
 )
 
@@ -32,12 +32,12 @@ const (
 type Outcome struct {
 	// Result has nothing accepted if there is an error.
 	Result Result
-	// Err is nil, an *InvalidError, or wraps ErrDuplicate or the fault of Redis.
+	// Err is nil, an *InvalidError, or wraps ErrDuplicate or a fault of Redis.
 	Err error
 }
 
 // Enqueue enqueues one job: all of it, or nothing and an error. The error is an
-// *InvalidError if the job is at fault, and wraps ErrDuplicate if its id is known.
+// *InvalidError if the job is invalid, and wraps ErrDuplicate if its id is known.
 //
 // Sending a job again that a crash left half-enqueued completes it.
 func (c *Client) Enqueue(ctx context.Context, j Job) (Result, error) {
@@ -45,9 +45,9 @@ func (c *Client) Enqueue(ctx context.Context, j Job) (Result, error) {
 	return o.Result, o.Err
 }
 
-// EnqueueMany enqueues jobs that are independent of each other, and answers for
-// each in the same order. Small jobs of one app, vendor and priority share
-// chunks; each keeps its own ledger, fate and idempotency.
+// EnqueueMany enqueues jobs that are independent of each other, and returns their
+// outcomes in the same order. Small jobs of one app, vendor and priority share
+// chunks; each has its own ledger, result and idempotency.
 func (c *Client) EnqueueMany(ctx context.Context, jobs []Job) []Outcome {
 	out := make([]Outcome, len(jobs))
 	var batch []*small
@@ -63,7 +63,7 @@ func (c *Client) EnqueueMany(ctx context.Context, jobs []Job) []Outcome {
 			continue
 		}
 		if !s.fits() {
-			flush() // of two jobs with one id the first is the one to go
+			flush() // of two jobs with the same id the first one is enqueued
 			out[i].Result, out[i].Err = c.enqueueLarge(ctx, s)
 			continue
 		}
@@ -81,7 +81,7 @@ func (c *Client) EnqueueMany(ctx context.Context, jobs []Job) []Outcome {
 	return out
 }
 
-// small is a job with its accepted tokens, ready to be laid down.
+// small is a job with its accepted tokens, ready to be enqueued.
 type small struct {
 	*prepared
 	vendors []string // sorted
@@ -93,7 +93,7 @@ type small struct {
 
 func (s *small) fits() bool { return s.count <= smallTokens && s.bytes <= smallBytes }
 
-// admit judges a job and its tokens; nil means that it was refused, and out says why.
+// admit checks a job and its tokens; nil: it was refused, and out says why.
 func (c *Client) admit(j *Job, out *Outcome) *small {
 	out.Result = Result{Job: j.ID, Refused: []Refusal{}}
 	now := c.now()
@@ -146,7 +146,7 @@ func (s *small) take(vendor string, tokens []string) {
 	}
 }
 
-// enqueueLarge enqueues a job whose tokens are in memory by the way of a stream.
+// enqueueLarge enqueues a job whose tokens are in memory as a Stream.
 func (c *Client) enqueueLarge(ctx context.Context, s *small) (Result, error) {
 	st := c.stream(s.prepared)
 	for _, v := range s.vendors {
@@ -161,10 +161,10 @@ func (c *Client) enqueueLarge(ctx context.Context, s *small) (Result, error) {
 	return r, err
 }
 
-// enqueueSmall lays the jobs down in one step; those whose ids are taken are
-// left out of it and told so.
+// enqueueSmall enqueues the jobs in one step; jobs whose ids are taken are left out,
+// and their outcomes say so.
 func (c *Client) enqueueSmall(ctx context.Context, jobs []*small) {
-	jobs = c.dropTwins(jobs)
+	jobs = c.dropRepeated(jobs)
 	for len(jobs) > 0 {
 		taken, err := c.runEnqueue(ctx, jobs)
 		if err != nil {
@@ -188,8 +188,8 @@ func (c *Client) enqueueSmall(ctx context.Context, jobs []*small) {
 	}
 }
 
-// dropTwins refuses jobs whose id stands in the same batch before them.
-func (c *Client) dropTwins(jobs []*small) []*small {
+// dropRepeated refuses jobs whose id an earlier job of the batch has.
+func (c *Client) dropRepeated(jobs []*small) []*small {
 	seen := make(map[string]struct{}, len(jobs))
 	left := make([]*small, 0, len(jobs))
 	for _, s := range jobs {
@@ -245,8 +245,8 @@ func (c *Client) runEnqueue(ctx context.Context, jobs []*small) ([]int64, error)
 	return call.Run(ctx, c.rdb).Int64Slice()
 }
 
-// publish makes a lane known to asynq, once. The set only ever grows, and is
-// harmless ahead of its tasks.
+// publish makes a lane known to asynq, once. The set only grows, and a lane without
+// tasks does no harm.
 func (c *Client) publish(ctx context.Context, lane string) error {
 	if _, done := c.published.Load(lane); done {
 		return nil
@@ -258,8 +258,8 @@ func (c *Client) publish(ctx context.Context, lane string) error {
 	return nil
 }
 
-// ttl is how many seconds what belongs to a job may stay in Redis: a century
-// at most, because Redis and time.Duration both overflow on the year 9999.
+// ttl is how many seconds the keys of a job are kept in Redis: a century at most,
+// because Redis and time.Duration both overflow for the year 9999.
 func ttl(expires, now time.Time) int64 {
 	const century = 100 * 365 * 24 * 3600
 	return min(expires.Unix()-now.Unix()+int64(grace/time.Second), century)
@@ -272,7 +272,7 @@ func queueKey(lane string, due int64) string {
 	return wire.PendingKey(lane)
 }
 
-// pack is a chunk that is being filled, with all that its task needs.
+// pack is a chunk that is being filled, with what its task needs.
 type pack struct {
 	header  wire.Header
 	chunk   wire.Chunk
@@ -317,8 +317,8 @@ func (c *Client) pack(jobs []*small, now time.Time) []*pack {
 	return all
 }
 
-// cutAt is how many of n tokens go into the next chunk of at most limit, so that
-// the last one has at least the given number, if there are as many.
+// cutAt is how many of n tokens go into the next chunk of at most limit, so that the
+// last chunk has at least the given number of tokens, if there are as many.
 func cutAt(n, limit, least int) int {
 	if rest := n - limit; rest > 0 && rest < least && least <= limit {
 		return n - least
@@ -360,7 +360,7 @@ func (p *pack) packedJobs() string {
 	return wire.EncodePackedJobs(p.chunk.Entries)
 }
 
-// encode names the chunk and writes it and its task.
+// encode gives the chunk its name, and encodes it and its task.
 func (p *pack) encode() ([]byte, wire.Task, error) {
 	first := p.chunk.Entries[0].Job
 	title := first

@@ -2,5 +2,5 @@ package push
 
 import "time"
 
-// ShowLifeEvery changes how often the client's streams show life.
-func (c *Client) ShowLifeEvery(d time.Duration) { c.signEvery = d }
+// HeartbeatEvery changes how often the client's streams send heartbeats.
+func (c *Client) HeartbeatEvery(d time.Duration) { c.heartbeatEvery = d }

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Priority names the lane of a vendor that a job rides in.
+// Priority names the lane of a vendor in which a job is sent.
 type Priority string
 
 // The priorities, most urgent first.
@@ -30,13 +30,13 @@ const (
 	AtMostOnce Delivery = "at-most-once"
 )
 
-// Kind says what a message is to the phone.
+// Kind says what the phone does with a message.
 type Kind string
 
 const (
 	// Notification is shown by the system.
 	Notification Kind = "notification"
-	// Data is handed to the application and not shown (透传).
+	// Data is passed to the application and not shown (透传).
 	Data Kind = "data"
 )
 
@@ -87,7 +87,7 @@ type Message struct {
 	TTL   Duration `json:"ttl,omitzero"`
 	Image string   `json:"image,omitempty"` // https URL
 	Sound string   `json:"sound,omitempty"`
-	Badge *int     `json:"badge,omitempty"` // the number on the icon; nil leaves it alone
+	Badge *int     `json:"badge,omitempty"` // the number on the icon; nil: it does not change
 	Test  bool     `json:"test,omitempty"`  // counts against the vendor's test quota
 	// Overrides is merged, key by key, into the vendor's own request, for fields
 	// that are not modelled here. Keys are vendor names.
@@ -99,7 +99,7 @@ const DefaultTTL = 24 * time.Hour
 
 // Job is one message of one app to any number of targets over any vendors.
 type Job struct {
-	// ID is the idempotency key; empty: one is made.
+	// ID is the idempotency key; empty: one is generated.
 	ID       string   `json:"id,omitempty"`
 	App      string   `json:"app"`
 	Priority Priority `json:"priority,omitempty"` // empty: Normal

@@ -74,9 +74,9 @@ func (c *Client) addLedger(call *lua.Call, s *small, now time.Time) {
 	if c.window > DefaultDedupWindow {
 		keep = int64(c.window / time.Second)
 	}
-	form, value := "hash", s.App
+	form, value, id := "hash", s.App, s.ID
 	if s.count == 1 {
-		form = "single"
+		form, id = "single", ""
 		value = wire.Single{Outcome: wire.Pending, App: s.App, Keep: time.Duration(keep) * time.Second}.Encode()
 	}
 	call.Row("job").
@@ -86,5 +86,5 @@ func (c *Client) addLedger(call *lua.Call, s *small, now time.Time) {
 		Arg("tokens", s.count).
 		Arg("ttl", ttl(s.expires, now)).
 		Arg("keep", keep).
-		Arg("id", s.ID)
+		Arg("id", id)
 }

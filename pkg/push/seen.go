@@ -3,7 +3,7 @@ package push
 import "github.com/zeebo/xxh3"
 
 // seen is a set of tokens by their 128-bit hashes: 16 bytes a token instead of
-// the token itself. Two tokens out of ten billion meet with a chance of 10⁻¹⁹.
+// the token itself. Two of ten billion tokens collide with a probability of 10⁻¹⁹.
 type seen struct {
 	slots []xxh3.Uint128
 	n     int
@@ -50,31 +50,31 @@ func (s *seen) grow() {
 	}
 }
 
-// heldTokens is how many tokens wait for each other before they are looked up.
-// A campaign's set is far larger than the processor's caches, and waiting for
-// memory would be most of what a token costs; for sixteen of them it waits once.
-const heldTokens = 16
+// recentTokens is how many tokens are collected before they are looked up. A campaign's
+// set is far larger than the processor's caches, and waiting for memory would be most
+// of what a token costs; for sixteen tokens the processor waits once.
+const recentTokens = 16
 
-// held are a lane's last tokens, of which is not known yet whether they are new.
-type held struct {
+// recent are a lane's last tokens; it is not known yet whether they are new.
+type recent struct {
 	bytes  []byte
-	ends   [heldTokens]int // of the tokens in bytes
-	hashes [heldTokens]xxh3.Uint128
+	ends   [recentTokens]int // of the tokens in bytes
+	hashes [recentTokens]xxh3.Uint128
 	n      int
 }
 
-// add tells whether the last free place was taken; take is due then.
-func (h *held) add(token []byte) (full bool) {
+// add adds a token and tells whether there is no room for another: then call take.
+func (h *recent) add(token []byte) (full bool) {
 	h.bytes = append(h.bytes, token...)
 	h.ends[h.n], h.hashes[h.n] = len(h.bytes), xxh3.Hash128(token)
 	h.n++
-	return h.n == heldTokens
+	return h.n == recentTokens
 }
 
 // take hands over the tokens that s did not have, and empties h.
-func (h *held) take(s *seen, yield func(token []byte)) {
-	var fresh [heldTokens]bool
-	for i, hash := range h.hashes[:h.n] { // nothing else in this loop: see heldTokens
+func (h *recent) take(s *seen, yield func(token []byte)) {
+	var fresh [recentTokens]bool
+	for i, hash := range h.hashes[:h.n] { // nothing else in this loop: see recentTokens
 		fresh[i] = s.add(hash)
 	}
 	from := 0

@@ -14,16 +14,16 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-// stageAhead is how many chunks go to Redis in one round trip, about 1 MB.
-const stageAhead = 8
+// stagedTogether is how many chunks are written in one round trip, about 1 MB.
+const stagedTogether = 8
 
-// enqueueAhead is how many tasks go to Redis in one round trip.
-const enqueueAhead = 500
+// enqueuedTogether is how many tasks are enqueued in one round trip.
+const enqueuedTogether = 500
 
-// Stream enqueues one job whose targets come one by one: chunks are laid down
-// while they come, and nothing is sent before Commit. It ends with Commit or
-// Abort: until then a goroutine of its own tells the workers that it lives, or
-// they would take the job back. It is not safe for concurrent use.
+// Stream enqueues one job whose targets are added one by one: chunks are written
+// meanwhile, and nothing is sent before Commit. It ends with Commit or Abort: until
+// then a goroutine of its own sends heartbeats, without which workers would abort the
+// job. It is not safe for concurrent use.
 type Stream struct {
 	c       *Client
 	p       *prepared
@@ -33,9 +33,9 @@ type Stream struct {
 	ready   []staged // full, not yet in Redis
 	names   []staged // in Redis; without bytes
 	result  Result
-	created bool // something of the job lies in Redis
+	created bool // something of the job is in Redis
 	sealed  bool // tasks may exist
-	sign    sign
+	beat    heartbeat
 }
 
 // lane fills one vendor's chunks.
@@ -44,7 +44,7 @@ type lane struct {
 	limit  int
 	least  int
 	seen   seen
-	held   held
+	recent recent
 	tokens wire.TokenList
 	tail   []string // beyond a full chunk, but too few for the next
 	next   int
@@ -83,8 +83,8 @@ func (c *Client) Open(j Job) (*Stream, error) {
 }
 
 func (c *Client) stream(p *prepared) *Stream {
-	// Everything that a chunk's fate hangs on, but not the clock: the same job
-	// sent again must meet its own first part.
+	// Everything that decides about the chunks, but not the clock: the same job sent
+	// again must find its own first part.
 	d := xxh3.HashString128(strings.Join([]string{
 		p.digest, p.App, string(p.Priority), string(p.Delivery), instant(p.NotBefore), instant(p.ExpiresAt),
 	}, "\x00")).Bytes()
@@ -97,17 +97,17 @@ func (c *Client) stream(p *prepared) *Stream {
 // instant writes a time so that its zone does not matter.
 func instant(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
-// ID is the job's id, made up if the job had none.
+// ID is the job's id, generated if the job had none.
 func (s *Stream) ID() string { return s.p.ID }
 
-// Add takes the next target; position, from 1, is for reports. A token that
-// cannot be sent to is refused in the result; the error is an *InvalidError for
-// a vendor that the job cannot have, or wraps ErrDuplicate, ErrConflict or the
-// fault of Redis. After an error the job is to be aborted. token is copied.
+// Add adds the next target; position, from 1, is for reports. A token that cannot be
+// sent to is refused in the result; the error is an *InvalidError for a vendor that
+// the job cannot have, or wraps ErrDuplicate, ErrConflict or a fault of Redis. After
+// an error the job is to be aborted. token is copied.
 func (s *Stream) Add(ctx context.Context, position int, vendor string, token []byte) error {
 	err := s.take(ctx, position, vendor, token)
 	if err != nil {
-		s.sign.stop() // the job will not be committed
+		s.beat.stop() // the job will not be committed
 	}
 	return err
 }
@@ -115,14 +115,14 @@ func (s *Stream) Add(ctx context.Context, position int, vendor string, token []b
 func (s *Stream) take(ctx context.Context, position int, vendor string, token []byte) error {
 	if why := checkToken(token); why != "" {
 		s.result.Refused = append(s.result.Refused, Refusal{Position: position, Vendor: vendor, Reason: why})
-		// The vendor is judged all the same: a job with a wrong one is refused whole.
+		// The vendor is checked all the same: a job with an unknown one is refused whole.
 		_, err := s.lane(vendor, token)
 		return err
 	}
 	return s.add(ctx, vendor, token)
 }
 
-// lane finds a vendor's lane, or begins it with its first token.
+// lane returns a vendor's lane, and creates it with its first token.
 func (s *Stream) lane(vendor string, token []byte) (*lane, error) {
 	if l := s.lanes[vendor]; l != nil {
 		return l, nil
@@ -143,19 +143,19 @@ func (s *Stream) add(ctx context.Context, vendor string, token []byte) error {
 	if err != nil {
 		return err
 	}
-	if !l.held.add(token) {
+	if !l.recent.add(token) {
 		return nil
 	}
 	s.fill(l)
-	if len(s.ready) < stageAhead {
+	if len(s.ready) < stagedTogether {
 		return nil
 	}
 	return s.stage(ctx)
 }
 
-// fill moves the held tokens that are new into the lane's chunks.
+// fill moves the recent tokens that are new into the lane's chunks.
 func (s *Stream) fill(l *lane) {
-	l.held.take(&l.seen, func(token []byte) {
+	l.recent.take(&l.seen, func(token []byte) {
 		s.result.Accepted++
 		if l.tokens.Len() < l.limit {
 			l.tokens.Add(token)
@@ -177,8 +177,8 @@ func (l *lane) refill() {
 	l.tail = l.tail[:0]
 }
 
-// end cuts what is left: a tail that is too short for a chunk takes tokens
-// from the one before.
+// end writes the last chunks: a tail that is too short for a chunk takes tokens from
+// the chunk before.
 func (s *Stream) end(l *lane) {
 	if len(l.tail) > 0 {
 		for len(l.tail) < l.least && l.tokens.Len() > l.least {
@@ -192,9 +192,9 @@ func (s *Stream) end(l *lane) {
 	}
 }
 
-// cut ends the lane's chunk.
+// cut completes the lane's chunk.
 func (s *Stream) cut(l *lane) {
-	// The seed tells lists apart whose bytes are the same: "ab", "cd" and "abcd".
+	// The seed distinguishes lists whose bytes are the same: "ab", "cd" and "abcd".
 	d := xxh3.Hash128Seed(l.tokens.Bytes(), uint64(l.tokens.Width()+1)<<32|uint64(l.tokens.Len())).Bytes()
 	s.ready = append(s.ready, staged{
 		vendor: l.vendor, name: l.vendor + ":" + strconv.Itoa(l.next), digest: string(d[:]) + strconv.Itoa(l.tokens.Len()), tokens: l.tokens.Len(),
@@ -207,7 +207,7 @@ func (s *Stream) cut(l *lane) {
 	l.next++
 }
 
-// stage lays the full chunks down.
+// stage writes the full chunks.
 func (s *Stream) stage(ctx context.Context) error {
 	if len(s.ready) == 0 {
 		return nil
@@ -241,7 +241,7 @@ func (s *Stream) stage(ctx context.Context) error {
 	}
 	cmds, err := lua.RunAll(ctx, s.c.rdb, calls)
 	s.created = true
-	s.sign.start(ctx, s.c, s.p.ID)
+	s.beat.start(ctx, s.c, s.p.ID)
 	if err != nil {
 		return fmt.Errorf("stage job %s: %w", s.p.ID, err)
 	}
@@ -274,10 +274,10 @@ func (s *Stream) verdict(cmd *redis.Cmd) (owner string, err error) {
 	return "", fmt.Errorf("job %s: %w: send it as it was, or under a new id", s.p.ID, ErrConflict)
 }
 
-// Commit enqueues the job's tasks and answers what became of the job. Until it
-// returns nil the job may be sent again, and is then completed.
+// Commit enqueues the job's tasks and returns the result. Until it returns no error
+// the job may be sent again, and is then completed.
 func (s *Stream) Commit(ctx context.Context) (Result, error) {
-	defer s.sign.stop()
+	defer s.beat.stop()
 	for _, l := range s.lanes {
 		s.fill(l)
 		s.end(l)
@@ -315,8 +315,8 @@ func (s *Stream) Commit(ctx context.Context) (Result, error) {
 	return s.result, nil
 }
 
-// enqueue puts a task for every chunk on its lane. owner, the same for every
-// sender of this job, makes the tasks' ids.
+// enqueue enqueues a task for every chunk. The tasks' ids contain owner, which is the
+// same for every sender of this job.
 func (s *Stream) enqueue(ctx context.Context, owner string) error {
 	for _, l := range s.lanes {
 		if err := s.c.publish(ctx, wire.Lane(l.vendor, string(s.p.Priority))); err != nil {
@@ -329,7 +329,7 @@ func (s *Stream) enqueue(ctx context.Context, owner string) error {
 		app = "" // a large job waits its turn
 	}
 	for names := s.names; len(names) > 0; {
-		part := names[:min(len(names), enqueueAhead)]
+		part := names[:min(len(names), enqueuedTogether)]
 		names = names[len(part):]
 		calls := make([]*lua.Call, len(part))
 		for i := range part {
@@ -352,19 +352,19 @@ func (s *Stream) task(r staged, owner string) (wire.Task, wire.Header) {
 	return stagedTask(h, owner, r.name, string(s.p.Priority)), h
 }
 
-// Abort takes back what was laid down of a job that will not be committed. A
-// job that an earlier attempt began is left to be completed.
+// Abort deletes what was written of a job that will not be committed. A job that an
+// earlier attempt began is left to be completed.
 func (s *Stream) Abort(ctx context.Context) error {
-	s.sign.stop()
+	s.beat.stop()
 	if !s.created {
 		return nil
 	}
 	if err := abortCall(s.p.ID, s.owner).Run(ctx, s.c.rdb).Err(); err != nil {
-		return fmt.Errorf("take back job %s: %w", s.p.ID, err)
+		return fmt.Errorf("abort job %s: %w", s.p.ID, err)
 	}
 	return nil
 }
 
-// Unsealed tells whether no task of the job exists yet, so that Abort takes
-// all of it back.
+// Unsealed tells whether no task of the job exists yet, so that Abort deletes all of
+// it.
 func (s *Stream) Unsealed() bool { return !s.sealed }

@@ -7,8 +7,8 @@ import (
 	"github.com/postrider/postrider/pkg/push/text"
 )
 
-// texts reports strings of a message that no vendor gets as they are: JSON
-// would change what is not UTF-8 in silence, and a phone ends a text at a NUL.
+// texts reports strings of a message that no vendor would get unchanged: JSON
+// silently replaces bytes that are not UTF-8, and a phone ends a text at a NUL.
 func (f *faults) texts(m *Message) {
 	f.text("message.channel", m.Channel)
 	f.text("message.title", m.Title)

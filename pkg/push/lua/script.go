@@ -20,10 +20,18 @@
 //	-- ARGV rest words
 //	-- Returns how many were added.
 //
-// The script finds list and now as local variables, now as a number. For the
-// group "job" it finds the number job_count and the iterator each_job:
+// The script finds list and now as local variables, now as a number. Arithmetic and
+// Redis's commands take numbers as text as well; only what is compared needs to be a
+// number. For the group "job" the script finds the number job_count, and writes
+// job_at(i) for the values of a row, counted from 1, and job_keys_at(i) for its keys
+// only:
 //
-//	for i, ledger, name in each_job() do … end
+//	for i = 1, job_count do
+//	  local ledger, name = job_at(i)
+//	end
+//
+// These are no functions: they are replaced by the values, as a function would cost
+// time whenever the script runs. So i has to be the name of a variable.
 //
 // The arguments after all groups are ARGV[words], ARGV[words + 1] and so on.
 package lua
@@ -113,9 +121,12 @@ func Parse(name, source string) (*Script, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	s.script = redis.NewScript(strings.Join(lines[:n], "") + shared + s.locals() + s.body)
+	s.script = redis.NewScript(strings.Join(lines[:n], "") + shared + faster + s.locals() + s.expand())
 	return s, nil
 }
+
+// faster makes local variables of Lua's globals, which cost more to look up.
+const faster = "local redis, tonumber, KEYS, ARGV = redis, tonumber, KEYS, ARGV\n"
 
 // section returns the fields that a line of the header begins.
 func (s *Script) section(kind, of string) *[]field {
@@ -136,15 +147,15 @@ func (s *Script) section(kind, of string) *[]field {
 	return args
 }
 
-// Names are all names that the header gives the script, groups' iterators
-// included.
+// Names are all names that the header gives the script, with the functions of
+// groups.
 func (s *Script) Names() []string {
 	var all []string
 	for _, f := range append(append([]field{}, s.keys...), s.args...) {
 		all = append(all, f.name)
 	}
 	for _, g := range s.groups {
-		all = append(all, "each_"+g.name)
+		all = append(all, g.name+"_at")
 	}
 	if s.rest != "" {
 		all = append(all, s.rest)
@@ -163,7 +174,12 @@ func (s *Script) locals() string {
 	keyBase, argBase := fmt.Sprint(len(s.keys)), fmt.Sprint(len(s.args)+len(s.groups))
 	for i, g := range s.groups {
 		fmt.Fprintf(&b, "local %s_count = tonumber(ARGV[%d])\n", g.name, len(s.args)+i+1)
-		g.iterator(&b, keyBase, argBase)
+		if len(g.keys) > 0 {
+			fmt.Fprintf(&b, "local %s_keys = %s\n", g.name, keyBase)
+		}
+		if len(g.args) > 0 {
+			fmt.Fprintf(&b, "local %s_args = %s\n", g.name, argBase)
+		}
 		keyBase += fmt.Sprintf(" + %d * %s_count", len(g.keys), g.name)
 		argBase += fmt.Sprintf(" + %d * %s_count", len(g.args), g.name)
 	}
@@ -192,23 +208,67 @@ func (f field) value(list, index string) string {
 	return v
 }
 
-// iterator defines each_<group>, whose values are the index of the row and then
-// its keys and arguments.
-func (g group) iterator(b *strings.Builder, keyBase, argBase string) {
+// rowLocals is a statement whose values are those of a row.
+var rowLocals = regexp.MustCompile(`(?m)^( *local [\w, ]+ = )([a-z_]+)_at\((\w+)\)$`)
+
+var rowCall = regexp.MustCompile(`\b([a-z_]+?)(_keys)?_at\((\w+)\)`)
+
+// expand replaces <group>_at(i) and <group>_keys_at(i) in the body by the row's
+// values.
+func (s *Script) expand() string {
+	body := rowLocals.ReplaceAllStringFunc(s.body, func(line string) string {
+		m := rowLocals.FindStringSubmatch(line)
+		for _, g := range s.groups {
+			if g.name == m[2] {
+				return g.locals(m[3]) + m[1] + strings.Join(g.row("row_keys", "row_args", false), ", ")
+			}
+		}
+		return line
+	})
+	return rowCall.ReplaceAllStringFunc(body, func(call string) string {
+		m := rowCall.FindStringSubmatch(call)
+		for _, g := range s.groups {
+			if g.name == m[1] {
+				keys, args := g.ends(m[3])
+				return strings.Join(g.row(keys, args, m[2] != ""), ", ")
+			}
+		}
+		return call
+	})
+}
+
+// ends returns the indices of the last key and the last argument of row i.
+func (g group) ends(i string) (keys, args string) {
+	return fmt.Sprintf("%s_keys + %d * %s", g.name, len(g.keys), i), fmt.Sprintf("%s_args + %d * %s", g.name, len(g.args), i)
+}
+
+// locals defines these indices as row_keys and row_args.
+func (g group) locals(i string) string {
+	keys, args := g.ends(i)
+	switch {
+	case len(g.keys) == 0:
+		return "local row_args = " + args + " "
+	case len(g.args) == 0:
+		return "local row_keys = " + keys + " "
+	}
+	return "local row_keys, row_args = " + keys + ", " + args + " "
+}
+
+// row returns the values of the row whose last key and argument have these indices.
+func (g group) row(lastKey, lastArg string, onlyKeys bool) []string {
 	var values []string
-	for i, f := range g.keys {
-		values = append(values, f.value("KEYS", fmt.Sprint("k + ", i+1)))
+	add := func(list, last string, fields []field) {
+		for n, f := range fields {
+			index := last
+			if less := len(fields) - 1 - n; less > 0 {
+				index += fmt.Sprintf(" - %d", less)
+			}
+			values = append(values, f.value(list, index))
+		}
 	}
-	for i, f := range g.args {
-		values = append(values, f.value("ARGV", fmt.Sprint("a + ", i+1)))
+	add("KEYS", lastKey, g.keys)
+	if !onlyKeys {
+		add("ARGV", lastArg, g.args)
 	}
-	fmt.Fprintf(b, `local function each_%[1]s()
-  local i, k, a = 0, %[2]s - %[4]d, %[3]s - %[5]d
-  return function()
-    if i == %[1]s_count then return nil end
-    i, k, a = i + 1, k + %[4]d, a + %[5]d
-    return i, %[6]s
-  end
-end
-`, g.name, keyBase, argBase, len(g.keys), len(g.args), strings.Join(values, ", "))
+	return values
 }

@@ -37,11 +37,14 @@ const source = `-- Writes down what it is given.
 -- ARGV rest more
 -- Returns what it was given.
 local out = {list, kind(list), text, tostring(start + 1)}
-for i, ledger, message, app, tokens in each_job() do
-  out[#out + 1] = i .. ' ' .. ledger .. ' ' .. message .. ' ' .. app .. ' ' .. (tokens + 1)
+for i = 1, job_count do
+  local ledger, message, app, tokens = job_at(i)
+  local again, other = job_keys_at(i)
+  out[#out + 1] = i .. ' ' .. ledger .. ' ' .. other .. ' ' .. app .. ' ' .. (tokens + 1)
+  if again ~= ledger or other ~= message then return {'the keys differ'} end
 end
-for i, chunk in each_chunk() do out[#out + 1] = i .. ' ' .. chunk end
-for i, word in each_word() do out[#out + 1] = i .. ' ' .. word .. ' of ' .. word_count end
+for i = 1, chunk_count do out[#out + 1] = i .. ' ' .. chunk_at(i) end
+for i = 1, word_count do out[#out + 1] = i .. ' ' .. word_at(i) .. ' of ' .. word_count end
 for i = more, #ARGV do out[#out + 1] = ARGV[i] end
 return out
 `
@@ -70,7 +73,7 @@ func TestAScriptHasTheValuesByTheirNames(t *testing.T) {
 	if want := []string{"l", "none", "", "1"}; err != nil || !slices.Equal(got, want) {
 		t.Errorf("without rows: got %q, %v, want %q", got, err, want)
 	}
-	if names := strings.Join(s.Names(), " "); names != "list text start each_job each_chunk each_word more" {
+	if names := strings.Join(s.Names(), " "); names != "list text start job_at chunk_at word_at more" {
 		t.Errorf("the names are %q", names)
 	}
 }

@@ -25,7 +25,7 @@
 --  tokens           how many it has
 --  ttl              s until the ledger is forgotten
 --  keep             s to keep the ledger after the job has ended
---  id               the job's id
+--  id               the job's id; '' if the ledger is a string
 -- ARGV of each chunk
 --  bytes            the chunk
 --  ttl              s until it is forgotten
@@ -38,14 +38,15 @@
 --  jobs             what chunk_jobs holds; '': the chunk is one job's
 -- Returns the indices, from 1, of the jobs whose ids are taken.
 local duplicates = {}
-for i, ledger in each_job() do
-  if taken(ledger, now, window) then duplicates[#duplicates + 1] = i end
+for i = 1, job_count do
+  if taken(job_keys_at(i), now, window) then duplicates[#duplicates + 1] = i end
 end
 if (#duplicates > 0 or window < 60) and redis.call('EXISTS', call) == 1 then return {} end
 if #duplicates > 0 then return duplicates end
 redis.call('SET', call, '', 'EX', 60)
 
-for _, ledger, form, value, tokens, ttl, keep, id in each_job() do
+for i = 1, job_count do
+  local ledger, form, value, tokens, ttl, keep, id = job_at(i)
   if form == 'single' then
     redis.call('SET', ledger, value, 'EX', ttl)
   else
@@ -56,7 +57,8 @@ for _, ledger, form, value, tokens, ttl, keep, id in each_job() do
   end
 end
 
-for _, chunk, task, list, turns, open_work, chunk_jobs, bytes, ttl, id, msg, due, app, member, score, jobs in each_chunk() do
+for i = 1, chunk_count do
+  local chunk, task, list, turns, open_work, chunk_jobs, bytes, ttl, id, msg, due, app, member, score, jobs = chunk_at(i)
   redis.call('SET', chunk, bytes, 'EX', ttl)
   enqueue(task, list, turns, id, msg, nanos, due, app)
   redis.call('ZADD', open_work, score, member)

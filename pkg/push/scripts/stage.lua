@@ -1,7 +1,7 @@
 -- Writes one chunk of a large job and marks it as staged in the job's list, which
 -- it creates with the ledger if need be. Doing it again changes nothing.
 --
--- Uses: taken
+-- Uses: kind, taken
 -- KEYS
 --  ledger           the job's ledger
 --  staged           hash of the job's chunks: name to digest and number of tokens

@@ -6,7 +6,7 @@ import "encoding/binary"
 type TokenList struct {
 	b     []byte
 	n     int
-	width int // of every token; -1: they differ, and each has its length before it
+	width int // of every token; -1: they differ, and each is preceded by its length
 }
 
 // Len is how many tokens the list has.
@@ -26,7 +26,7 @@ func (l *TokenList) Add(t []byte) {
 	if l.n == 0 {
 		l.width = len(t)
 	} else if l.width >= 0 && l.width != len(t) {
-		l.spell()
+		l.addLengths()
 	}
 	if l.width < 0 {
 		l.b = binary.AppendUvarint(l.b, uint64(len(t)))
@@ -35,7 +35,7 @@ func (l *TokenList) Add(t []byte) {
 	l.n++
 }
 
-// Pop takes the last token off a list that has one.
+// Pop removes and returns the last token. The list must not be empty.
 func (l *TokenList) Pop() string {
 	from, to := len(l.b)-l.width, len(l.b)
 	cut := from
@@ -51,14 +51,14 @@ func (l *TokenList) Pop() string {
 	return t
 }
 
-// spell puts its length before every token so far.
-func (l *TokenList) spell() {
-	spelled := make([]byte, 0, len(l.b)+3*l.n)
+// addLengths puts its length before every token so far.
+func (l *TokenList) addLengths() {
+	all := make([]byte, 0, len(l.b)+3*l.n)
 	for at := 0; at < len(l.b); at += l.width {
-		spelled = binary.AppendUvarint(spelled, uint64(l.width))
-		spelled = append(spelled, l.b[at:at+l.width]...)
+		all = binary.AppendUvarint(all, uint64(l.width))
+		all = append(all, l.b[at:at+l.width]...)
 	}
-	l.b, l.width = spelled, -1
+	l.b, l.width = all, -1
 }
 
 // EncodeEntry writes a chunk of one entry whose tokens are in the list, and
@@ -92,7 +92,7 @@ func appendEntry(b []byte, e Entry, l *TokenList) []byte {
 	return appendVars(append(appendEntryHead(b, e, l), l.b...), e.Vars)
 }
 
-// appendEntryHead writes what stands before the entry's tokens.
+// appendEntryHead writes the part of an entry before its tokens.
 func appendEntryHead(b []byte, e Entry, l *TokenList) []byte {
 	b = appendText(b, e.Job)
 	b = binary.AppendUvarint(b, flag(flagSingle, e.Single)|flag(flagAtMostOnce, e.AtMostOnce)|

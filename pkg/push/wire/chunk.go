@@ -7,12 +7,12 @@ import (
 	"math"
 )
 
-// States of a token in a chunk. Up to MaxAttempts it is the number of counted
-// attempts that the token has behind it.
+// States of a token in a chunk. Up to MaxAttempts it is the number of attempts that
+// were counted.
 const (
 	MaxAttempts = 250
-	// Sent marks a token of an at-most-once job whose request was begun: found
-	// by a later run, its outcome is unknown.
+	// Sent marks a token of an at-most-once job whose request was begun: if a later
+	// run finds it, its outcome is unknown.
 	Sent = 0xFE
 	// Resolved marks a token that has its outcome.
 	Resolved = 0xFF
@@ -28,48 +28,49 @@ const (
 const (
 	GenOffset = 2 // 4 bytes: the generation, then 2 bytes: the cap
 	GenLength = 4
-	// ChunkHeader is the length of all that stands before the messages.
+	// ChunkHeader is the length of the part before the messages.
 	ChunkHeader = 14
 )
 
-// ChunkVersion is the newest version of chunks that this build understands, and
-// the one that it writes. Version 1 has no tail and no variables.
+// ChunkVersion is the newest version of chunks that this build reads, and the one
+// that it writes. Version 1 has no tail and no variables.
 const ChunkVersion = 2
 
-// Chunk is the journal of one task: what is still to be sent, and how often it
-// was tried. An encoded chunk is
+// Chunk is the journal of one task: the tokens that are still to be sent to, and how
+// often each was tried. An encoded chunk is
 //
 //	"p2" generation:4 cap:2 tokens:2 length:4 | messages | entries | states: one byte a token | tail
 //
-// where length is that of messages and entries. Only generation, cap, states and
-// tail ever change, and there are neither states nor tail before the first
+// where length counts the bytes of messages and entries. Only generation, cap, states
+// and tail ever change, and there are neither states nor tail before the first
 // recorded step. See Tail for what follows the states.
 //
-// Tokens of an entry that are of one length, as vendors' tokens are, stand
-// without separators: 1,000 of 131 bytes then fit the 128 KiB that the memory
-// allocator would else round up to 160.
+// Tokens of an entry that have the same length, as vendors' tokens have, are written
+// without separators: 1,000 of 131 bytes then fit into 128 KiB, which the memory
+// allocator would otherwise round up to 160.
 type Chunk struct {
 	// Version is the one that a decoded chunk was written in; Encode does not read it.
 	Version int
-	// Gen counts the recorded steps; a record with another Gen comes too late.
+	// Gen is the generation: each recorded step changes it, and a step that follows
+	// another generation comes too late.
 	Gen uint32
 	// Cap is the most tokens of one request after a split; 0: the vendor's limit.
 	Cap int
 	// Messages are encoded messages that entries refer to.
 	Messages []string
 	Entries  []Entry
-	// States has one byte a token, over all entries in order.
+	// States has one byte for each token, over all entries in order.
 	States []byte
-	// Tail is what else is known of the tokens; stored only with States.
+	// Tail is what else is known about the tokens; stored only with States.
 	Tail Tail
 
 	body int // bytes of messages and entries, once decoded
 }
 
-// StatesOffset is where the states of a decoded chunk stand, or will stand.
+// StatesOffset is the offset of the states of a decoded chunk, also if it has none yet.
 func (c *Chunk) StatesOffset() int { return ChunkHeader + c.body }
 
-// Entry is the part of a job that a chunk carries.
+// Entry is the part of a job that a chunk contains.
 type Entry struct {
 	Job string
 	// Single says that the job has this one token only: its ledger is a string.
@@ -77,7 +78,7 @@ type Entry struct {
 	AtMostOnce bool
 	// Start is when the job could be sent first, Expires when no longer; Unix milliseconds.
 	Start, Expires int64
-	// Message is an index into Messages, or -1: it lies at the job's MessageKey.
+	// Message is an index into Messages, or -1: it is stored at the job's MessageKey.
 	Message int
 	Tokens  []string
 	// Vars are the values of the message's variables; nil: it has none.
@@ -183,7 +184,7 @@ func DecodeChunk(s string) (*Chunk, error) {
 	return c, nil
 }
 
-// reader takes values off the front of s; after an error it returns zeros.
+// reader reads values from the front of s; after an error it returns zeros.
 type reader struct {
 	s       string
 	version int // of the chunk
@@ -274,7 +275,7 @@ func (r *reader) vars(n int) []Var {
 	return all
 }
 
-// tokens reads n tokens of the given length; 0: each says its own.
+// tokens reads n tokens of the given length; 0: each is preceded by its own.
 func (r *reader) tokens(n, width int) []string {
 	all := make([]string, n)
 	for i := range all {

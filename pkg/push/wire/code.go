@@ -3,8 +3,8 @@ package wire
 import "strings"
 
 // A single ledger writes the code "huawei/response/80000000" as "h:80000000":
-// with an app's name of up to eight letters it then takes 48 bytes of Redis'
-// allocator, and written out 64. Vendors that are not listed are written out.
+// with an app's name of up to eight letters it then takes 48 bytes of Redis's
+// allocator instead of 64. Vendors that are not listed are written in full.
 var vendorLetters = map[string]byte{
 	"huawei": 'h', "harmony": 'a', "honor": 'n', "oppo": 'o', "vivo": 'v', "xiaomi": 'x', "meizu": 'm', "tim": 't',
 }
@@ -14,7 +14,7 @@ var levelMarks = map[string]byte{
 	"transport": '!', "http": '#', "auth": '~', "response": ':', "token": '.', "receipt": '&', "callback": '@',
 }
 
-// codeEscapes are for codes that hold what separates the parts of a ledger.
+// codeEscapes are for codes that contain what separates the parts of a ledger.
 var (
 	codeEscapes   = strings.NewReplacer("%", "%25", " ", "%20", "=", "%3D")
 	codeUnescapes = strings.NewReplacer("%25", "%", "%20", " ", "%3D", "=")
@@ -34,7 +34,7 @@ func ShortCode(code string) string {
 	return string([]byte{letter, mark}) + number
 }
 
-// longCode reads what ShortCode wrote, and codes that were written out.
+// longCode reads what ShortCode wrote, and codes that were written in full.
 func longCode(short string) string {
 	code := short
 	if len(short) > 1 {

@@ -16,10 +16,10 @@ type Outcome string
 const (
 	Pending   Outcome = "pending"
 	Delivered Outcome = "delivered" // the vendor accepted it
-	Invalid   Outcome = "invalid"   // the token is dead; it went to the feed
+	Invalid   Outcome = "invalid"   // the vendor called the token invalid; it is in the feed
 	Dropped   Outcome = "dropped"   // the message was refused for good
 	Expired   Outcome = "expired"
-	Dead      Outcome = "dead" // given up; it went to the dead letters
+	Dead      Outcome = "dead" // given up; it is in the dead letters
 	Canceled  Outcome = "canceled"
 )
 
@@ -42,7 +42,7 @@ const (
 	FieldOwner    = "owner"    // who created it; once all its tasks exist, who completed it
 )
 
-// Receipt is what a receipt counts as in a ledger, beside the outcomes.
+// Receipt is what a receipt counts as in a ledger, in addition to the outcomes.
 type Receipt string
 
 // The receipts. In a ledger that is a hash they are fields "receipts:arrived".
@@ -55,7 +55,7 @@ const (
 // Receipts lists them all.
 func Receipts() []Receipt { return []Receipt{Arrived, Clicked, Failed} }
 
-// Field is where a ledger that is a hash counts it.
+// Field is the field in which a ledger that is a hash counts it.
 func (r Receipt) Field() string { return "receipts:" + string(r) }
 
 // Word is how a single ledger notes it: "+a", "+c" or "+f".
@@ -63,14 +63,14 @@ func (r Receipt) Word() string { return "+" + string(r)[:1] }
 
 // States of a ledger that is a hash.
 const (
-	Staging   = "staging"  // chunks are being laid down; no task exists
+	Staging   = "staging"  // chunks are being written; no task exists
 	Sealed    = "sealed"   // all chunks are there; tasks are being enqueued
 	Running   = "running"  // all tasks were enqueued
 	Done      = "done"     // every token has its outcome
 	Canceling = "canceled" // what is not sent yet will not be
 )
 
-// letters of the outcomes in a single ledger.
+// letters are those of the outcomes in a single ledger.
 var letters = map[Outcome]string{
 	Pending: "p", Delivered: "d", Invalid: "i", Dropped: "r", Expired: "x", Dead: "e", Canceled: "c",
 }
@@ -81,17 +81,19 @@ const CanceledSingle = "q"
 // Letter is how a single ledger writes the outcome.
 func (o Outcome) Letter() string { return letters[o] }
 
-// LedgerVersion is the newest version of single ledgers that this build
-// understands, and the one that it writes.
+// LedgerVersion is the newest version of single ledgers that this build reads, and
+// the one that it writes.
 const LedgerVersion = 1
 
 // Single is the ledger of a job with one token, kept as one short string
 //
 //	"1" letter number " " app { " " code [ "=" n ] | " +" receipt }
 //
-// where number, in base 36, is the keep time in seconds while the token is
-// pending, and afterwards the Unix second of its end; code is a ShortCode, and
-// receipt the first letter of a Receipt, each at most once.
+// where number, in base 36, is the keep time in seconds while the token is pending,
+// and the Unix second of its end afterwards; code is a ShortCode, and
+// receipt the first letter of a Receipt, each at most once. Codes are written
+// together with the outcome; an earlier version wrote them before it, too, so a
+// code may occur twice: then the counts are added.
 type Single struct {
 	Outcome Outcome
 	// Canceling: canceled while pending.
@@ -100,7 +102,7 @@ type Single struct {
 	Keep      time.Duration // while pending: how long to keep it afterwards, at least
 	Ended     time.Time     // afterwards
 	Codes     map[string]int
-	// Receipts are those that came; nil: none.
+	// Receipts are those that arrived; nil: none.
 	Receipts []Receipt
 }
 

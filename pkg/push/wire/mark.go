@@ -5,8 +5,8 @@ import "github.com/zeebo/xxh3"
 // MarkLength is the length of a Mark.
 const MarkLength = 16
 
-// Mark stands for a token in a set: 128 bits of hash, so that no two of the
-// tokens that an app may ever have share one. It shows nothing of the token.
+// Mark identifies a token in a set by 128 bits of hash, so that no two tokens of an
+// app have the same. It does not reveal the token.
 func Mark(token string) string {
 	sum := xxh3.HashString128(token).Bytes()
 	return string(sum[:])

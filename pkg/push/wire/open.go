@@ -6,21 +6,21 @@ import (
 	"strings"
 )
 
-// OpenKey is the index of a lane's open work: a sorted set with a member for
-// each chunk that has something left, by the Unix second at which the last of its
-// jobs expires. A member comes with the task and goes with the chunk.
+// OpenKey is the index of a lane's open work: a sorted set with a member for each
+// chunk that has tokens left, by the Unix second at which the last of its jobs
+// expires. A member is added with the task and removed with the chunk.
 func OpenKey(lane string) string { return "postrider:open:{" + lane + "}" }
 
-// PackJobsKey holds the jobs of a chunk that many jobs share, so that they can
-// be told what became of it when it is lost.
+// PackJobsKey holds the jobs of a chunk that several jobs share, so that their
+// ledgers can be settled when the chunk is lost.
 func PackJobsKey(ref string) string { return "postrider:packed:" + ref }
 
 // StagingKey is a sorted set of the jobs that are being enqueued in parts, by
-// the Unix second at which their producer last showed life.
+// the Unix second of their producer's last heartbeat.
 const StagingKey = "postrider:staging"
 
 // CancelingKey is a sorted set of the jobs that were canceled not long ago, by
-// Unix second: workers count what is left of them.
+// Unix second: workers count their remaining tokens.
 const CancelingKey = "postrider:canceling"
 
 // DeletedKey is a hash of the tasks of a lane that a person deleted in our UI:
@@ -45,11 +45,12 @@ const OpenCountKey = "postrider:jobs:count"
 // Open is a member of the index of open work.
 type Open struct {
 	Task, Chunk, App string
-	// Tokens is how many of the chunk's tokens have no outcome.
+	// Tokens is how many of the chunk's tokens have no outcome yet.
 	Tokens int
 }
 
-// OpenOf is the member of a task with that header, of which nothing is resolved.
+// OpenOf is the member of a task with that header, none of whose tokens has an
+// outcome.
 func OpenOf(task string, h Header) Open {
 	return Open{Task: task, Chunk: h.Chunk, App: h.App, Tokens: h.Tokens}
 }
@@ -67,12 +68,12 @@ func DecodeOpen(s string) (Open, error) {
 	}
 	n, err := strconv.Atoi(f[3])
 	if err != nil || n < 0 {
-		return Open{}, errors.New("decode member of the open work: its number of tokens is none")
+		return Open{}, errors.New("decode member of the open work: its number of tokens is no number")
 	}
 	return Open{Task: f[0], Chunk: f[1], App: f[2], Tokens: n}, nil
 }
 
-// Job is the job of a chunk that only one has, or "".
+// Job is the job of a chunk that only one job has, or "".
 func (o Open) Job() string {
 	if end := strings.LastIndex(o.Chunk, "}:"); end > 0 && o.Chunk[0] == '{' {
 		return o.Chunk[1:end]

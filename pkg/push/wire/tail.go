@@ -7,23 +7,22 @@ import (
 	"slices"
 )
 
-// Tail is what a chunk's journal holds of its tokens beside their states. It is
-// written together with the states, right after them:
+// Tail is what a chunk's journal holds about its tokens in addition to their states.
+// It is written together with the states, right after them:
 //
 //	length | keys { key:16 runs { gap length } } | rows { row tokens { gap count } }
 //
-// where length is that of what follows it, and a gap is the distance from the
-// end of the run, or from the token, before. What stands behind the length that
-// it names are the remains of a longer tail, and means nothing.
+// where length counts the bytes that follow it, and a gap is the distance from the
+// end of the run, or from the token, before. Bytes after that length are left from a
+// longer tail, and mean nothing.
 type Tail struct {
-	// Keys are the tokens' idempotency keys that were drawn for a request of
+	// Keys are the tokens' idempotency keys that were generated for a request of
 	// several jobs, 32 hex digits each, or "" for a token that has none; nil: none has.
 	Keys []string
-	// Tries counts, by a row of the code table and then by token, the requests
-	// that ended with this row, for rows that bound them.
+	// Tries counts, by a row of the code table and then by token, the requests that
+	// ended with this row, for rows that limit them.
 	Tries map[string]map[int]int
-	// Stored: the chunk has a tail in Redis, so that an empty one has to be
-	// written as well.
+	// Stored: the chunk has a tail in Redis, so an empty one has to be written, too.
 	Stored bool
 }
 
@@ -39,7 +38,7 @@ func (t *Tail) Append(b []byte) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(body))), body...)
 }
 
-// run is tokens that stand next to each other.
+// run is a number of consecutive tokens.
 type run struct{ first, n int }
 
 func (t *Tail) appendKeys(b []byte) []byte {
@@ -112,7 +111,7 @@ func decodeTail(s string, n int) (Tail, error) {
 			t.Tries = map[string]map[int]int{}
 		}
 		if _, twice := t.Tries[row]; twice {
-			r.fail("a row stands twice")
+			r.fail("a row occurs twice")
 		}
 		t.Tries[row] = r.tries(n)
 	}
@@ -172,10 +171,10 @@ func (r *reader) tries(n int) map[int]int {
 	return all
 }
 
-// maxTries is far more than any row allows.
+// maxTries is far more than any row of a code table allows.
 const maxTries = 1 << 30
 
-// place reads a gap and answers the token of n that it leads to from end.
+// place reads a gap and returns the token of n that it leads to from end.
 func (r *reader) place(end, n int) (token int, ok bool) {
 	gap := r.uvarint()
 	if r.err != nil || gap >= uint64(n-end) {

@@ -9,9 +9,9 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// Task is an asynq task as asynq v0.26 keeps it in Redis. Writing it here, and
-// not through asynq's client, lets a job's ledger, chunk and task be one atomic
-// step; a test in internal/queue holds it against asynq's own encoding.
+// Task is an asynq task as asynq v0.26 keeps it in Redis. It is written here, and
+// not by asynq's client, so that a job's ledger, chunk and task are one atomic step;
+// a test in internal/queue compares it with asynq's own encoding.
 type Task struct {
 	ID      string
 	Queue   string
@@ -32,8 +32,8 @@ const (
 	taskTimeout = 8
 )
 
-// Encode writes the task in asynq's format. Its retries are out of reach:
-// postrider's own rule decides when a task has had enough.
+// Encode writes the task in asynq's format. Its limit of retries is never reached:
+// postrider decides itself when to give up.
 func (t Task) Encode() []byte {
 	b := make([]byte, 0, 64+len(t.Payload)+len(t.ID)+len(t.Queue))
 	text := func(n protowire.Number, v string) {
@@ -67,7 +67,7 @@ func DecodeTask(b []byte) (t Task, lastError string, err error) {
 		}
 		if kind == protowire.BytesType {
 			text, _ := protowire.ConsumeBytes(b[n:])
-			texts[number] = string(text) // of a field that stands twice the last counts
+			texts[number] = string(text) // if a field occurs twice, the last one counts
 		}
 		b = b[n+field:]
 	}
@@ -77,8 +77,8 @@ func DecodeTask(b []byte) (t Task, lastError string, err error) {
 	return Task{ID: texts[taskID], Queue: texts[taskQueue], Payload: []byte(texts[taskPayload])}, texts[taskError], nil
 }
 
-// TaskError is what makes a reason the last error of a task when it is put
-// behind the task's encoding: of a field that stands twice the last counts.
+// TaskError makes a reason the last error of a task when it is appended to the
+// task's encoding: if a field occurs twice, the last one counts.
 func TaskError(reason string) []byte {
 	return protowire.AppendString(protowire.AppendTag(nil, taskError, protowire.BytesType), reason)
 }
@@ -89,18 +89,18 @@ const AsynqQueues = "asynq:queues"
 // TaskKey is where asynq keeps a task.
 func TaskKey(queue, id string) string { return "asynq:{" + queue + "}:t:" + id }
 
-// PendingKey is asynq's list of a queue's tasks that are due.
+// PendingKey is asynq's list of a queue's tasks that are to be worked now.
 func PendingKey(queue string) string { return "asynq:{" + queue + "}:pending" }
 
 // ActiveKey is asynq's list of a queue's tasks that are in work.
 func ActiveKey(queue string) string { return "asynq:{" + queue + "}:active" }
 
-// LeaseKey is asynq's sorted set of the tasks in work, by the Unix second at
-// which the worker's hold on one ends unless it says again that it is alive.
+// LeaseKey is asynq's sorted set of the tasks in work, by the Unix second at which
+// the worker's lease ends unless the worker renews it.
 func LeaseKey(queue string) string { return "asynq:{" + queue + "}:lease" }
 
 // ArchivedKey is asynq's sorted set of a queue's tasks that do not run again,
-// by the Unix second at which they were given up.
+// by the Unix second at which they were archived.
 func ArchivedKey(queue string) string { return "asynq:{" + queue + "}:archived" }
 
 // ScheduledKey is asynq's sorted set of a queue's tasks that are due later, by Unix second.

@@ -1,12 +1,11 @@
 -- balance(ledger) reads a ledger that is a hash: how many tokens have no outcome,
--- the job's state, how long to keep the ledger (s), and the digest that it has
--- while the job is being enqueued.
+-- the job's state, and how long to keep the ledger (s).
 local function balance(ledger)
   local v = redis.call('HMGET', ledger, 'accepted', 'delivered', 'invalid', 'dropped', 'expired', 'dead', 'canceled',
-    'state', 'keep', 'digest')
+    'state', 'keep')
   local pending = tonumber(v[1] or 0)
   for i = 2, 7 do pending = pending - tonumber(v[i] or 0) end
-  return pending, v[8], tonumber(v[9] or 0), v[10]
+  return pending, v[8], v[9] or 0
 end
 
 -- finish(...) ends a job that has no pending token. A job that was canceled keeps

@@ -9,21 +9,17 @@
 -- the hash turns holds for each app the time, in ms, until which its allowance is
 -- used up. It also holds the last task that went ahead (:last), and when it was
 -- last cleaned of apps whose time is over (:cleaned); an app's name has no colon.
-local function clean(turns, now)
-  if now - tonumber(redis.call('HGET', turns, ':cleaned') or 0) < 1000 then return end
-  redis.call('HSET', turns, ':cleaned', string.format('%d', now))
-  local all = redis.call('HGETALL', turns)
-  for i = 1, #all, 2 do
-    if string.sub(all[i], 1, 1) ~= ':' and tonumber(all[i + 1]) < now then redis.call('HDEL', turns, all[i]) end
-  end
-end
-
 local function allowed(turns, list, app, nanos)
   if app == '' or redis.call('LLEN', list) < 32 then return false end
   local now = math.floor(tonumber(nanos) / 1e6)
   local turn = redis.call('HGET', turns, app)
   if not turn and redis.call('HLEN', turns) >= 1000 then
-    clean(turns, now)
+    if now - tonumber(redis.call('HGET', turns, ':cleaned') or 0) < 1000 then return false end
+    redis.call('HSET', turns, ':cleaned', string.format('%d', now))
+    local all = redis.call('HGETALL', turns)
+    for i = 1, #all, 2 do
+      if string.sub(all[i], 1, 1) ~= ':' and tonumber(all[i + 1]) < now then redis.call('HDEL', turns, all[i]) end
+    end
     if redis.call('HLEN', turns) >= 1000 then return false end
   end
   turn = math.max(tonumber(turn or 0), now)

@@ -34,7 +34,7 @@ func patience(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-func lastSign(t *testing.T, rdb *redis.Client) time.Duration {
+func lastHeartbeat(t *testing.T, rdb *redis.Client) time.Duration {
 	t.Helper()
 	score, err := rdb.ZScore(t.Context(), wire.StagingKey, "j").Result()
 	if err != nil {
@@ -43,12 +43,12 @@ func lastSign(t *testing.T, rdb *redis.Client) time.Duration {
 	return time.Unix(int64(score), 0).Sub(noon)
 }
 
-func TestASenderWhoseInputStallsShowsLife(t *testing.T) {
+func TestASenderWhoseInputStallsSendsHeartbeats(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.Client(t)
 	var clock moving
 	c := newClient(t, rdb, func(o *push.Options) { o.Now = clock.now })
-	c.ShowLifeEvery(time.Millisecond)
+	c.HeartbeatEvery(time.Millisecond)
 	s, err := begin(t, c, to(job("j"), "three", tokens("t", 90)...))
 	if err != nil {
 		t.Fatal(err)
@@ -56,7 +56,7 @@ func TestASenderWhoseInputStallsShowsLife(t *testing.T) {
 	worker := newClient(t, rdb, func(o *push.Options) { o.Now = clock.now })
 	for minute := int64(5); minute <= 60; minute += 5 { // nothing is added all the while
 		clock.seconds.Store(60 * minute)
-		patience(t, "a sign of life", func() bool { return lastSign(t, rdb) == time.Duration(minute)*time.Minute })
+		patience(t, "a heartbeat", func() bool { return lastHeartbeat(t, rdb) == time.Duration(minute)*time.Minute })
 		if completed, back, err := worker.CompleteStale(t.Context()); completed+back > 0 || err != nil {
 			t.Fatalf("after %d minutes: completed %d, took back %d, %v", minute, completed, back, err)
 		}
@@ -64,7 +64,7 @@ func TestASenderWhoseInputStallsShowsLife(t *testing.T) {
 	if got, err := s.Commit(t.Context()); err != nil || got.Accepted != 90 {
 		t.Errorf("got %+v, %v, want the job enqueued", got, err)
 	}
-	if lastSign(t, rdb) >= 0 {
+	if lastHeartbeat(t, rdb) >= 0 {
 		t.Error("a job that is enqueued is still said to be staged")
 	}
 }
@@ -88,8 +88,8 @@ func (s *signs) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proces
 	return next
 }
 
-// A sign that comes late must not list a job again.
-func TestAJobThatWasTakenBackIsNotStagedAgainByASign(t *testing.T) {
+// A late heartbeat must not list a job again.
+func TestAnAbortedJobIsNotStagedAgainByAHeartbeat(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.Client(t)
 	frail := redis.NewClient(&redis.Options{Addr: rdb.Options().Addr, DB: rdb.Options().DB})
@@ -97,7 +97,7 @@ func TestAJobThatWasTakenBackIsNotStagedAgainByASign(t *testing.T) {
 	var count signs
 	frail.AddHook(&count)
 	c := newClient(t, frail)
-	c.ShowLifeEvery(time.Millisecond)
+	c.HeartbeatEvery(time.Millisecond)
 	s, err := begin(t, c, to(job("j"), "three", tokens("t", 90)...))
 	if err != nil {
 		t.Fatal(err)
