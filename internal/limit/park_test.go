@@ -212,6 +212,9 @@ func TestResumeEndsParkedJobs(t *testing.T) {
 func TestJobsThatAreNotParkedCostNoCall(t *testing.T) {
 	t.Parallel()
 	l := newLot(t)
+	if _, err := l.all[0].State(t.Context(), shop()); err != nil { // Redis has the script from here on
+		t.Fatal(err)
+	}
 	calls := func(jobs ...string) int {
 		n := 0
 		l.rdb.AddHook(counter{&n})
