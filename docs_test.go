@@ -28,11 +28,11 @@ func TestDocumentsFollowFromTheData(t *testing.T) {
 	}
 	for name, text := range want {
 		if *update {
-			if err := os.WriteFile(name, []byte(text), 0o644); err != nil { //nolint:gosec // a document
+			if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
 				t.Fatal(err)
 			}
 		}
-		got, err := os.ReadFile(name) //nolint:gosec // a document
+		got, err := os.ReadFile(name)
 		if err != nil || string(got) != text {
 			t.Errorf("%s is not what the data says: run make docs", name)
 		}

@@ -62,7 +62,7 @@ var mayImport = map[string][]string{
 	"internal/dispatch/group": {"internal/account", "internal/coord", "pkg/push", "pkg/push/wire", "pkg/vendors"},
 	"internal/dispatch/slots": {"pkg/push"},
 	"internal/queue":          {"internal/coord", "internal/logging", "pkg/push", "pkg/push/lua", "pkg/push/wire"},
-	"internal/logging":        {},
+	"internal/logging":        {"pkg/push/text"},
 	"internal/queue/baseline": {},
 	"internal/accesstoken":    {"internal/coord", "pkg/classify", "pkg/push/lua", "pkg/vendors"},
 	"internal/upload":         {"internal/coord", "pkg/vendors"},
@@ -244,6 +244,26 @@ func TestTheTableHasOnlyExistingPackages(t *testing.T) {
 		for _, name := range append(allowed, folder) {
 			if !exists[name] {
 				t.Errorf("mayImport has %s, which is not a package", name)
+			}
+		}
+	}
+}
+
+func TestTheTableHasOnlyImportsThatExist(t *testing.T) {
+	t.Parallel()
+	used := map[[2]string]bool{}
+	for _, s := range sources(t) {
+		for _, i := range s.imports {
+			if ours, is := strings.CutPrefix(i, module); is && !s.test() {
+				used[[2]string{row(s.folder), ours}] = true
+				used[[2]string{row(s.folder), row(ours)}] = true
+			}
+		}
+	}
+	for folder, allowed := range mayImport {
+		for _, name := range allowed {
+			if !used[[2]string{folder, name}] {
+				t.Errorf("mayImport lets %s import %s, which it does not: remove the entry", folder, name)
 			}
 		}
 	}

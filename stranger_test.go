@@ -122,7 +122,7 @@ func copyModule(t *testing.T) *moduleCopy {
 		case !d.Type().IsRegular():
 			return nil
 		}
-		text, err := os.ReadFile(path) //nolint:gosec // a file of the module
+		text, err := os.ReadFile(path)
 		if err != nil {
 			return err
 		}
@@ -147,7 +147,7 @@ func (c *moduleCopy) write(b block) {
 		}
 		return
 	}
-	text, err := os.ReadFile(path) //nolint:gosec // a file of the copy
+	text, err := os.ReadFile(path)
 	if err != nil {
 		c.Fatal(err)
 	}
@@ -171,7 +171,7 @@ func (c *moduleCopy) write(b block) {
 // run runs a command in the copy, which has to succeed; gofmt has to be silent too.
 func (c *moduleCopy) run(name string, args ...string) {
 	c.Helper()
-	cmd := exec.CommandContext(c.Context(), name, args...) //nolint:gosec // the commands of the guide
+	cmd := exec.CommandContext(c.Context(), name, args...)
 	cmd.Dir = c.dir
 	// Paths are left out of what is compiled, so that the next run finds it in the cache.
 	cmd.Env = append(os.Environ(), "GOFLAGS=-trimpath")

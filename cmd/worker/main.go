@@ -4,11 +4,9 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 
 	"github.com/redis/go-redis/v9"
@@ -96,7 +94,7 @@ configuration.`,
 	c.Flags().BoolVar(&p.version, "version", false, "print version, commit and Go version")
 	c.PersistentFlags().StringVar(&p.file, "config", "", "configuration `FILE` (default $POSTRIDER_CONFIG, else ./postrider.yaml)")
 	c.PersistentFlags().BoolVar(&p.json, "json", false, "print only JSON on stdout")
-	c.AddCommand(p.demo(), p.checkConfig(), p.healthcheck(), p.versionCommand())
+	c.AddCommand(p.demo(), p.checkConfig(), p.example(), p.healthcheck(), p.versionCommand())
 	for _, sub := range append(c.Commands(), c) {
 		sub.Args = cli.NoArgs
 	}
@@ -142,8 +140,8 @@ func (p *program) work(ctx context.Context) error {
 	if err != nil {
 		return usageError{err}
 	}
-	log := p.logger(cfg.Log)
-	redis.SetLogger(redisLog{log, &logging.Limiter{}})
+	log := logging.New(p.err, cfg.Log.Level, cfg.Log.Format)
+	redis.SetLogger(&logging.RedisClient{Log: log})
 	err = requireRedis(ctx, o, log)
 	if ctx.Err() != nil {
 		return stoppedEarly(log)
@@ -199,37 +197,4 @@ func (p *program) reload(ctx context.Context, w *worker.Worker, log zerolog.Logg
 		log.Error().Err(err).Msg("end the stops of changed accounts")
 	}
 	log.Info().Int("apps", len(cfg.Apps)).Msg("credentials and rates were read again")
-}
-
-// redisLog writes the log of the Redis client, which reports every lost or
-// failed connection, to the worker's log, and limits repeated lines.
-type redisLog struct {
-	zerolog.Logger
-	limiter *logging.Limiter
-}
-
-// Printf is called by the Redis client.
-func (l redisLog) Printf(_ context.Context, format string, v ...any) {
-	omitted, ok := l.limiter.Allow(format)
-	if !ok {
-		return
-	}
-	e := l.Warn()
-	if omitted > 0 {
-		e = e.Int("left_out", omitted)
-	}
-	e.Msg(text.Line("redis client: " + strings.TrimPrefix(fmt.Sprintf(format, v...), "redis: ")))
-}
-
-// logger writes to stderr in the configured format.
-func (p *program) logger(c config.Log) zerolog.Logger {
-	level, err := zerolog.ParseLevel(c.Level)
-	if err != nil {
-		level = zerolog.InfoLevel
-	}
-	out := p.err
-	if c.Format == "console" {
-		out = zerolog.ConsoleWriter{Out: p.err, TimeFormat: "15:04:05.000"}
-	}
-	return zerolog.New(out).Level(level).With().Timestamp().Logger()
 }

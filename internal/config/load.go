@@ -55,7 +55,7 @@ type Source struct {
 func Load(path string, specs []vendors.Spec, env func(string) (string, bool)) (*Config, error) {
 	data, err := readFile(path, maxFile)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("read configuration: %w: create it, or name another file with --config or $%s", err, envPath)
+		return nil, fmt.Errorf("read configuration: %w: create it (worker example > postrider.yaml), or name another file with --config or $%s", err, envPath)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)

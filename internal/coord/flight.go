@@ -9,7 +9,7 @@ import (
 // Callers wait for the same work. The work's context has the first caller's values and
 // no deadline, and is canceled when all callers have left.
 type Callers struct {
-	ctx     context.Context //nolint:containedctx // it is what callers have in common
+	ctx     context.Context
 	cancel  context.CancelFunc
 	mu      sync.Mutex
 	waiting int

@@ -149,7 +149,7 @@ func (d *Dispatcher) callAdapter(ctx context.Context, r *request, calls []*vendo
 		}
 	}()
 	if len(calls) > 1 {
-		return r.Vendor.(vendors.MixedSender).SendMixed(ctx, calls) //nolint:forcetypeassert // group.Mix mixes only for a Multi
+		return r.Vendor.(vendors.MixedSender).SendMixed(ctx, calls)
 	}
 	return r.Vendor.Send(ctx, calls[0])
 }

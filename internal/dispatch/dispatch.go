@@ -52,7 +52,7 @@ type Dispatcher struct {
 	lines    lines
 	// draining is closed when waiting tasks are to be put back: life has ended.
 	draining <-chan struct{}
-	life     context.Context //nolint:containedctx // the Dispatcher's own, which Drain ends
+	life     context.Context
 	drain    context.CancelFunc
 }
 
@@ -218,4 +218,4 @@ func slotFor(a *account.Account, p push.Priority) slots.Request {
 }
 
 // jitter spreads what would otherwise come back at once.
-func jitter() float64 { return rand.Float64() } //nolint:gosec // it protects no secret
+func jitter() float64 { return rand.Float64() }

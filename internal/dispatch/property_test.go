@@ -161,7 +161,7 @@ func newWorld(t *rapid.T) *world {
 	seed := rapid.Uint64().Draw(t, "seed")
 	return &world{
 		memory: newMemoryBook(), codes: classify.MustParse("nova", table), end: make(chan struct{}),
-		rnd: rand.New(rand.NewPCG(seed, 1)), multi: rapid.IntRange(0, 3).Draw(t, "multi") == 0, batch: rapid.IntRange(2, 6).Draw(t, "batch"), //nolint:gosec // a script, no secret
+		rnd: rand.New(rand.NewPCG(seed, 1)), multi: rapid.IntRange(0, 3).Draw(t, "multi") == 0, batch: rapid.IntRange(2, 6).Draw(t, "batch"),
 		canceled: map[string]time.Time{}, atMost: map[string]bool{}, doubt: map[string]bool{}, accepted: map[string]bool{}, gone: map[string]bool{}, parked: map[string]time.Time{},
 	}
 }

@@ -16,7 +16,7 @@ const (
 // nextStep is the generation after a step: another one of the same fence, and
 // not 0, which means that the chunk has no states yet.
 func nextStep(gen uint32) uint32 {
-	step := 1 + rand.Uint32N(stepMask) //nolint:gosec // no secret depends on it
+	step := 1 + rand.Uint32N(stepMask)
 	if step == gen&stepMask {
 		step = step%stepMask + 1
 	}
@@ -26,7 +26,7 @@ func nextStep(gen uint32) uint32 {
 // nextFence is the generation after a fence. Two fences that follow the same
 // generation differ, so that each reaper recognises its own.
 func nextFence(gen uint32) uint32 {
-	return (gen>>stepBits%maxFence+1)<<stepBits | rand.Uint32N(stepMask+1) //nolint:gosec // no secret depends on it
+	return (gen>>stepBits%maxFence+1)<<stepBits | rand.Uint32N(stepMask+1)
 }
 
 // fenced tells whether a chunk was fenced since a run loaded it. Steps of the run

@@ -84,17 +84,14 @@ func (s *Store) Settle(ctx context.Context, steps []*Step) ([]bool, error) {
 	}
 	cmds, err := lua.RunAllBy(ctx, s.Redis, calls, func(questions func(redis.Cmdable)) { s.ask(ctx, len(steps), questions) })
 	out := make([]bool, len(steps))
-	if err == nil {
-		for i, cmd := range cmds {
-			steps[i].note(cmd, &out[i])
-		}
-		return out, nil
-	}
 	var faults []error
 	for i, cmd := range cmds {
 		if fault := steps[i].note(cmd, &out[i]); fault != nil {
 			faults = append(faults, fmt.Errorf("settle chunk %s: %w", steps[i].Ref, fault))
 		}
+	}
+	if len(faults) == 0 {
+		return out, err
 	}
 	return out, errors.Join(faults...)
 }

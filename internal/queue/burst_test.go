@@ -48,7 +48,7 @@ func TestAFullLaneCostsFewerRoundTrips(t *testing.T) {
 		r.add(normal, fmt.Sprint(i))
 	}
 	got, l := make(chan string, tasks), &looks{}
-	r.start(64, report(got), func(c *queue.Config) { c.Redis.(*redis.Client).AddHook(l) }) //nolint:forcetypeassert // the rig's own
+	r.start(64, report(got), func(c *queue.Config) { c.Redis.(*redis.Client).AddHook(l) })
 	seen := map[string]bool{}
 	for range tasks {
 		seen[from(t, got, "a task")] = true

@@ -207,7 +207,7 @@ func TestAsynqsScriptsAreRecognised(t *testing.T) {
 					<-over // longer than the lanes wait for it
 				}
 				return c.answer()
-			}, func(c *queue.Config) { c.Redis.(*redis.Client).AddHook(h) }) //nolint:forcetypeassert // the rig's own
+			}, func(c *queue.Config) { c.Redis.(*redis.Client).AddHook(h) })
 			from(t, began, "the run")
 			if !c.stop {
 				r.add(normal, "next")
@@ -277,7 +277,7 @@ func TestALostReplyIsNoCrash(t *testing.T) {
 		crashes.Store(r.rdb.HGet(ctx, wire.TaskKey(normal, "task"), "crashes").Val())
 		got <- task.ID
 		return nil
-	}, func(c *queue.Config) { c.Redis.(*redis.Client).AddHook(h) }) //nolint:forcetypeassert // the rig's own
+	}, func(c *queue.Config) { c.Redis.(*redis.Client).AddHook(h) })
 	begin := time.Now()
 	r.add(normal, "task")
 	r.eventually("the task runs", time.Minute, func() bool { return len(got) > 0 })

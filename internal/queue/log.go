@@ -24,7 +24,7 @@ type logger struct {
 
 // trouble records whether the lanes of a worker have errors with Redis.
 type trouble struct {
-	hush logging.Limiter
+	repeated logging.Limiter
 
 	mu    sync.Mutex
 	since time.Time // zero: there is none
@@ -65,7 +65,7 @@ func (l logger) Error(args ...any) {
 	// The cause follows the colon, and ids are in brackets.
 	name, _, _ := strings.Cut(text, ":")
 	name, _, _ = strings.Cut(name, "[")
-	left, ok := l.trouble.hush.Allow(name)
+	left, ok := l.trouble.repeated.Allow(name)
 	if !ok {
 		return
 	}

@@ -143,7 +143,7 @@ func taskStates(ctx context.Context, rdb redis.UniversalClient, lane string, all
 // for they count buckets of a hash table. strange are members that only a newer
 // version knows.
 func (f *Finder) members(ctx context.Context, lane string, cursor int64) (all []Lost, next int64, strange int, err error) {
-	found, after, err := f.Redis.ZScan(ctx, wire.OpenKey(lane), uint64(cursor), "", lookPage).Result() //nolint:gosec // never negative
+	found, after, err := f.Redis.ZScan(ctx, wire.OpenKey(lane), uint64(cursor), "", lookPage).Result()
 	if err != nil {
 		return nil, 0, 0, err
 	}
@@ -157,7 +157,7 @@ func (f *Finder) members(ctx context.Context, lane string, cursor int64) (all []
 		}
 		all = append(all, Lost{Open: o, Expires: int64(score)})
 	}
-	return all, int64(after), strange, nil //nolint:gosec // see above
+	return all, int64(after), strange, nil
 }
 
 // count reads in one step how many members and how many tasks a lane has, and

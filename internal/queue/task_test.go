@@ -105,7 +105,7 @@ func stored(t *testing.T, rdb *redis.Client) map[string]map[string]string {
 			v["set"] = strings.Join(rdb.SMembers(ctx, k).Val(), " ")
 		case "zset":
 			for _, z := range rdb.ZRangeWithScores(ctx, k, 0, -1).Val() {
-				v[z.Member.(string)] = strconv.FormatFloat(z.Score, 'f', -1, 64) //nolint:forcetypeassert // go-redis answers strings
+				v[z.Member.(string)] = strconv.FormatFloat(z.Score, 'f', -1, 64)
 			}
 		default:
 			t.Errorf("%s is a %s", k, kind)

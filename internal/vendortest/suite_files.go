@@ -62,7 +62,7 @@ func (s *suite) golden(name, got string) {
 			s.Fatalf("%v", err)
 		}
 	}
-	want, err := os.ReadFile(path) //nolint:gosec // a fixture
+	want, err := os.ReadFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		s.Errorf("%s is missing: run the test with -update, and review what it writes", path)

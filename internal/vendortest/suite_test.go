@@ -252,7 +252,7 @@ func audit(t *testing.T, c check, spec vendors.Spec, dir string) []string {
 
 // recorder takes down what a check reports.
 type recorder struct {
-	ctx      context.Context //nolint:containedctx // it replaces testing.T
+	ctx      context.Context
 	mu       sync.Mutex
 	faults   []string
 	cleanups []func()

@@ -111,7 +111,7 @@ func toySpec(p *plant) vendors.Spec {
 	overrides := &body.Overrides{Field: "message.overrides.toy", Into: "the request", Reserved: p.reserved, Because: "the job decides it"}
 	var mapping strings.Builder
 	mapping.WriteString("field\tto\n")
-	for _, field := range strings.Fields("kind class category channel title body data click collapse_id ttl image sound badge test overrides.toy") {
+	for _, field := range strings.FieldsSeq("kind class category channel title body data click collapse_id ttl image sound badge test overrides.toy") {
 		fmt.Fprintf(&mapping, "message.%s\t-\n", field)
 	}
 	size := func(m *push.Message) (int, error) {
@@ -241,7 +241,7 @@ func (t *toy) doGreedily(req *http.Request) (httpx.Reply, error) {
 	if err != nil {
 		return httpx.Reply{}, err
 	}
-	defer resp.Body.Close() //nolint:errcheck // a toy
+	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
 	return httpx.Reply{Status: resp.StatusCode, Body: text}, err
 }

@@ -150,7 +150,7 @@ func (g gate) carryOut(ctx context.Context, a answer) (parked time.Time) {
 	case retry.ParkOrStop, retry.Park:
 		return g.park(ctx, a)
 	case retry.Pause:
-		g.pause(ctx, a, a.Admission.Buckets)
+		g.pause(ctx, a, a.Buckets)
 		g.well(ctx, a)
 	case retry.Accepted:
 		g.limiter.Succeeded(key(a.Account))

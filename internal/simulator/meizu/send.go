@@ -2,7 +2,7 @@ package meizu
 
 import (
 	"bytes"
-	"crypto/md5" //nolint:gosec // the vendor's signature is MD5
+	"crypto/md5"
 	"encoding/hex"
 	"maps"
 	"net/http"
@@ -104,7 +104,7 @@ func signature(form url.Values, secret string) string {
 			text.WriteString(name + "=" + form.Get(name))
 		}
 	}
-	sum := md5.Sum([]byte(text.String() + secret)) //nolint:gosec // the vendor's signature is MD5
+	sum := md5.Sum([]byte(text.String() + secret))
 	return hex.EncodeToString(sum[:])
 }
 

@@ -138,5 +138,5 @@ const codeTooFast = "13"
 
 // newID has the form of the document's: 24 hex digits, each time different.
 func newID(c *play.Call) string {
-	return fmt.Sprintf("%08x%016x", uint32(c.Now.Unix()), c.Serial()) //nolint:gosec // only the form matters
+	return fmt.Sprintf("%08x%016x", uint32(c.Now.Unix()), c.Serial())
 }

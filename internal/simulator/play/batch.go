@@ -33,7 +33,7 @@ func (b *batch) load(tokens [][]byte) {
 	for i, t := range tokens {
 		h := xxh3.Hash128(t)
 		s := h.Lo % shards
-		b.hashes[i], b.next[i], b.head[s] = h, b.head[s], int32(i) //nolint:gosec // a body has fewer tokens than bytes
+		b.hashes[i], b.next[i], b.head[s] = h, b.head[s], int32(i)
 	}
 }
 
@@ -53,7 +53,7 @@ func (b *batch) duplicates() (n int) {
 		if b.table[at] != 0 {
 			n++
 		}
-		b.table[at] = int32(i + 1) //nolint:gosec // a body has fewer tokens than bytes
+		b.table[at] = int32(i + 1)
 	}
 	return n
 }

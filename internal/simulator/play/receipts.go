@@ -70,7 +70,7 @@ func (s *Server) SetReceipts(vendor string, r *Receipts) error {
 	switch {
 	case p == nil:
 		return fmt.Errorf("vendor %q is not played here", vendor)
-	case p.Vendor.Receipts == nil && r != nil:
+	case p.Receipts == nil && r != nil:
 		return fmt.Errorf("vendor %q sends no receipts", vendor)
 	}
 	p.receipts.Store(r)
@@ -108,7 +108,7 @@ func (s *Server) sendReceiptCall(p *player, r Receipts, address, app string, out
 	if r.Unknown {
 		outcomes = append(slices.Clip(outcomes), Outcome{ReceiptRequest{address, strings.Repeat("f", 32)}, "nobody", true})
 	}
-	one := p.Vendor.Receipts(r, app, s.opt.Now(), outcomes)
+	one := p.Receipts(r, app, s.opt.Now(), outcomes)
 	if one.Body == nil {
 		return
 	}

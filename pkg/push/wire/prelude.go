@@ -29,7 +29,7 @@ func Prelude(names ...string) (string, error) {
 		}
 		first, _, _ := strings.Cut(string(source), "\n")
 		if uses, ok := strings.CutPrefix(first, "-- Uses: "); ok {
-			for _, other := range strings.Split(uses, ", ") {
+			for other := range strings.SplitSeq(uses, ", ") {
 				if err := add(other); err != nil {
 					return err
 				}
