@@ -184,12 +184,12 @@ func TestAMessageThatIsNotJSONIsPrintedAsAString(t *testing.T) {
 	}
 }
 
-func TestDeadReplayEnqueuesDeadTokensAgain(t *testing.T) {
+func TestDeadReplayEnqueuesTheTokensAgain(t *testing.T) {
 	t.Parallel()
 	d := newDeployment(t)
 	d.enqueueAndEndDead(t, "a", 25)
 	d.enqueueAndEndDead(t, "b", 1)
-	d.runOK(t, csv(3), notification("--targets", "-", "--id", "c")...) // has no dead tokens
+	d.runOK(t, csv(3), notification("--targets", "-", "--id", "c")...) // has no dead letters
 	got := d.runOK(t, "", "dead", "replay")
 	wantKeys(t, got, "entries", "tokens")
 	if got["entries"] != 4.0 || got["tokens"] != 26.0 {

@@ -83,7 +83,7 @@ func TestWorkEndsWhenEverybodyHasLeft(t *testing.T) {
 			<-errs[i]
 		}
 		<-ended
-		// A new caller gets a run of its own: the old one is as good as over.
+		// A new caller gets its own run: the old one has ended for all callers.
 		if v, err := g.Do(t.Context(), "k", func(context.Context) (int, error) { return 7, nil }); v != 7 || err != nil {
 			t.Errorf("got %d, %v", v, err)
 		}

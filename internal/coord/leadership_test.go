@@ -19,7 +19,7 @@ func TestMain(m *testing.M) { redistest.Main(m) }
 type runner struct {
 	stop  func()
 	began chan struct{} // told whenever it has the lease
-	ended chan struct{} // told whenever it has it no more
+	ended chan struct{} // receives when it has lost the leadership
 }
 
 func always() bool { return true }

@@ -53,7 +53,7 @@ func (e *Entry) Count() int { return strings.Count(e.Tokens, "\n") + 1 }
 // Number is the code as the vendor says it: what follows vendor and level.
 func (e *Entry) Number() string { return wire.VendorCode(e.Code) }
 
-// decode reads an entry's fields. Times that are none stay zero.
+// decode reads an entry's fields. Times that cannot be read stay zero.
 func decode(id string, values map[string]any) Entry {
 	f := wire.DecodeDeadEntry(values)
 	e := Entry{

@@ -121,7 +121,7 @@ func TestReplayGivesAnExpiredEntryAsLongToLiveAsItHad(t *testing.T) {
 		"no times stored":                 {"", "", time.Time{}, 0, 24 * time.Hour},
 		"no start stored":                 {"", ms(2 * time.Hour), time.Time{}, 0, 2 * time.Hour},
 		"no start stored and expired":     {"", ms(-time.Hour), time.Time{}, 0, 24 * time.Hour},
-		"times that are none":             {"soon", "later", time.Time{}, 0, 24 * time.Hour},
+		"times that cannot be read":       {"soon", "later", time.Time{}, 0, 24 * time.Hour},
 		"expired before it began to live": {ms(-time.Hour), ms(-2 * time.Hour), time.Time{}, 0, 24 * time.Hour},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -41,7 +41,7 @@ func TestWhatAnArchivedTaskCarriesBecomesDeadLetters(t *testing.T) {
 func TestEndArchivedKeepsWhatItCannotRead(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	tasks := r.alone(job("a", "t1"), job("b", "t2"))
+	tasks := r.separate(job("a", "t1"), job("b", "t2"))
 	h, err := wire.DecodeHeader(tasks[0].Payload)
 	r.must(err)
 	key := wire.ChunkKey(h.Chunk)
@@ -59,7 +59,7 @@ func TestEndArchivedKeepsWhatItCannotRead(t *testing.T) {
 func TestEndArchivedFailsIfTheDeadLettersCannotBeWritten(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, func(r *rig) { r.cfg.Book = &tooLate{r.book} })
-	tasks := r.alone(job("a", "t1"))
+	tasks := r.separate(job("a", "t1"))
 	if err := r.d.EndArchived(t.Context(), tasks[0].lane, []queue.Archived{archived(tasks[0], wire.DeadPoison)}); err == nil {
 		t.Error("got nil, want an error: the sweep has to come again")
 	}
@@ -73,7 +73,7 @@ func ours(context.Context) (bool, error) { return true, nil }
 func TestARunThatWasFencedSendsNothing(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	tasks := r.alone(job("a", "t1", "t2"))
+	tasks := r.separate(job("a", "t1", "t2"))
 	r.gate.first(func() {
 		r.must(r.d.Fence(t.Context(), tasks[0].Task, ours))
 		r.clock.forward(time.Minute)
@@ -94,7 +94,7 @@ func TestARunThatWasFencedRecordsNothing(t *testing.T) {
 	r := newRig(t)
 	began, thaw := make(chan struct{}, 1), make(chan struct{})
 	r.vendor.replies = []reply{answerWhen(began, thaw, but(map[string]string{"t1": "gone"}))}
-	tasks := r.alone(job("a", "t1", "t2"))
+	tasks := r.separate(job("a", "t1", "t2"))
 	frozen := r.start(t.Context(), tasks[0])
 	from(t, began, "the request")
 	r.must(r.d.Fence(t.Context(), tasks[0].Task, ours))

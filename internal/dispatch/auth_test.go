@@ -32,7 +32,7 @@ func TestAnExpiredAccessTokenIsRenewedInTheSameRun(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, authorized(&access{}))
 	r.vendor.replies = []reply{say("expired")}
-	tasks := r.alone(job("a", "t1", "t2"))
+	tasks := r.separate(job("a", "t1", "t2"))
 	if err := r.handle(tasks[0]); err != nil {
 		t.Errorf("got %v, want it done in one run", err)
 	}
@@ -57,7 +57,7 @@ func TestAnAccessTokenThatStaysRefusedStopsTheAccount(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, authorized(c.access))
 			r.vendor.always = say("expired")
-			tasks := r.alone(job("a", "t1", "t2"))
+			tasks := r.separate(job("a", "t1", "t2"))
 			again := r.again(tasks[0])
 			if again.Counted || again.At.Sub(r.clock.now()) < time.Minute {
 				t.Errorf("put back until %v, counted=%v, want a minute at least and not counted", again.At, again.Counted)
@@ -115,7 +115,7 @@ func TestARefusedGrantSendsNothingAndKeepsTheTokens(t *testing.T) {
 			r := newRig(t, authorized(a))
 			j := job("a", "t1", "t2")
 			j.Delivery = "at-most-once" // a grant that failed sent nothing: no outcome is unknown
-			tasks := r.alone(j)
+			tasks := r.separate(j)
 			again := r.again(tasks[0])
 			if again.Counted || again.At.Sub(r.clock.now()) < c.wait {
 				t.Errorf("put back for %v, counted=%v, want at least %v, and no attempt counted", again.At.Sub(r.clock.now()), again.Counted, c.wait)
@@ -142,7 +142,7 @@ func TestConfigurationErrorsStopTheAccountAndKeepTheTokens(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.vendor.replies = []reply{say("rights")}
-	tasks := r.alone(job("a", "t1", "t2"))
+	tasks := r.separate(job("a", "t1", "t2"))
 	if again := r.again(tasks[0]); again.Counted || again.At.Sub(r.clock.now()) < time.Minute {
 		t.Errorf("put back until %v, counted=%v, want a minute at least and not counted", again.At, again.Counted)
 	}
@@ -157,7 +157,7 @@ func TestTheMeterCountsWhatIsPutBackByItsOwnRemedy(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.vendor.replies = []reply{but(map[string]string{"t1": "busy", "t2": "busy", "t3": "4711"})}
-	r.again(r.alone(job("a", "t1", "t2", "t3", "t4"))[0])
+	r.again(r.separate(job("a", "t1", "t2", "t3", "t4"))[0])
 	if got := r.meter.again; got[classify.Backoff] != 3 || len(got) != 1 {
 		t.Errorf("the meter counts %v put back, want 3 for backoff", got)
 	}
@@ -176,7 +176,7 @@ func TestAMessageIsUploadedOnceForAllItsChunks(t *testing.T) {
 	s := &uploader{}
 	r := newRig(t, uploading(s, &uploadedIDs{}), func(r *rig) { r.acct.Batch = 3 })
 	r.vendor.replies = []reply{say("busy")}
-	r.finish(r.alone(job("a", "t1", "t2", "t3", "t4", "t5", "t6", "t7"))...)
+	r.finish(r.separate(job("a", "t1", "t2", "t3", "t4", "t5", "t6", "t7"))...)
 	r.want("a", outcomes{wire.Delivered: 7})
 	if s.saves != 1 {
 		t.Errorf("the message was uploaded %d times, want once", s.saves)
@@ -208,7 +208,7 @@ func TestAMessageThatTheVendorLostIsUploadedOnceMore(t *testing.T) {
 			s, n := &uploader{}, &uploadedIDs{}
 			r := newRig(t, uploading(s, n))
 			r.vendor.replies = c.replies
-			err := r.handle(r.alone(job("a", "t1", "t2"))[0])
+			err := r.handle(r.separate(job("a", "t1", "t2"))[0])
 			if (err != nil) != c.put {
 				t.Errorf("got %v, want it put back: %v", err, c.put)
 			}
@@ -226,7 +226,7 @@ func TestAMessageThatCannotBeUploadedIsNotSent(t *testing.T) {
 	t.Parallel()
 	s := &uploader{refusal: &vendors.Error{Op: "save", Code: classify.Code{Level: classify.Response, Code: "drop"}}}
 	r := newRig(t, uploading(s, &uploadedIDs{}))
-	r.finish(r.alone(job("a", "t1", "t2"))...)
+	r.finish(r.separate(job("a", "t1", "t2"))...)
 	r.want("a", outcomes{wire.Dropped: 2})
 	if got := len(r.vendor.sizes()); got != 0 {
 		t.Errorf("%d requests were made, want none", got)
@@ -240,7 +240,7 @@ func TestAnUploadWithoutAnswerLeavesNoOutcomeUnknown(t *testing.T) {
 	r := newRig(t, uploading(s, &uploadedIDs{}))
 	j := job("a", "t1", "t2")
 	j.Delivery = "at-most-once"
-	tasks := r.alone(j)
+	tasks := r.separate(j)
 	r.again(tasks[0])
 	s.refusal = nil
 	r.finish(tasks...)

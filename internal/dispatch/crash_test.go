@@ -45,7 +45,7 @@ func TestAWorkerThatFreezesInItsRequest(t *testing.T) {
 			r.vendor.replies = []reply{answerWhen(began, thaw, but(map[string]string{"t1": "gone"}))}
 			j := job("a", "t1", "t2")
 			j.Delivery = c.delivery
-			tasks := r.alone(j)
+			tasks := r.separate(j)
 			frozen := r.start(t.Context(), tasks[0])
 			from(t, began, "the request")
 
@@ -77,7 +77,7 @@ func TestALateRecordDoesNotTouchWhatGoesOn(t *testing.T) {
 	r := newRig(t)
 	began, thaw := make(chan struct{}, 1), make(chan struct{})
 	r.vendor.replies = []reply{answerWhen(began, thaw, say("ok")), but(map[string]string{"t2": "busy"})}
-	tasks := r.alone(job("a", "t1", "t2"))
+	tasks := r.separate(job("a", "t1", "t2"))
 	frozen := r.start(t.Context(), tasks[0])
 	from(t, began, "the request")
 	r.again(tasks[0])
@@ -181,7 +181,7 @@ func TestARecordWhoseReplyWasLostCountsOnce(t *testing.T) {
 		}
 		return ok, err
 	}))
-	r.finish(r.alone(job("a", "t1", "t2"))...)
+	r.finish(r.separate(job("a", "t1", "t2"))...)
 	r.want("a", outcomes{wire.Delivered: 2})
 	if got := len(r.vendor.sizes()); got != 1 {
 		t.Errorf("%d requests were made, want 1", got)
@@ -224,7 +224,7 @@ func TestAnAnswerOutlivesAnAbsenceOfRedis(t *testing.T) {
 		}
 		return next()
 	}))
-	if err := r.handle(r.alone(job("a", "t1", "t2"))[0]); err != nil {
+	if err := r.handle(r.separate(job("a", "t1", "t2"))[0]); err != nil {
 		t.Errorf("got %v, want it done", err)
 	}
 	r.want("a", outcomes{wire.Delivered: 2})

@@ -349,7 +349,7 @@ func (h *faulty) receive(tokens []string) {
 		}
 		switch {
 		case seen[t]:
-			h.fault("%s stands twice in a request", t)
+			h.fault("%s is in a request twice", t)
 		case !open:
 			h.fault("%s is sent though it is resolved", t)
 		case h.final[t]:

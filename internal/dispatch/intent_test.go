@@ -79,7 +79,7 @@ func TestWithoutARequestNoOutcomeIsUnknown(t *testing.T) {
 			r := newRig(t, func(r *rig) { mend = prepare(r) })
 			j := job("a", "t1", "t2")
 			j.Delivery = push.AtMostOnce
-			tasks := r.alone(j)
+			tasks := r.separate(j)
 			r.again(tasks[0])
 			c, err := wire.DecodeChunk(r.rdb.Get(t.Context(), r.chunk()).Val())
 			r.must(err)

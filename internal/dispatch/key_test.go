@@ -72,12 +72,12 @@ func TestTwoJobsWithTheSameWordsToOnePhoneHaveTwoKeys(t *testing.T) {
 	t.Parallel()
 	for name, enqueue := range map[string]func(*rig) []task{
 		"small, one after the other": func(r *rig) []task {
-			return append(r.alone(job("a", "t1")), r.alone(job("b", "t1"))...)
+			return append(r.separate(job("a", "t1")), r.separate(job("b", "t1"))...)
 		},
 		"packed in one chunk": func(r *rig) []task { return r.packed(job("a", "t1"), job("b", "t1")) },
 		"packed with others":  func(r *rig) []task { return r.packed(job("a", "t1", "t2"), job("b", "t1", "t3"), job("c", "t4")) },
 		"streamed":            func(r *rig) []task { return append(r.streamed("a", "t1"), r.streamed("b", "t1")...) },
-		"small and streamed":  func(r *rig) []task { return append(r.alone(job("a", "t1")), r.streamed("b", "t1")...) },
+		"small and streamed":  func(r *rig) []task { return append(r.separate(job("a", "t1")), r.streamed("b", "t1")...) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -111,7 +111,7 @@ func TestJoinedJobsWithTheSameWordsToOnePhoneHaveTwoKeys(t *testing.T) {
 func TestEachTryOfATokenHasOneKey(t *testing.T) {
 	t.Parallel()
 	for name, enqueue := range map[string]func(*rig) []task{
-		"alone":    func(r *rig) []task { return r.alone(job("a", "t1")) },
+		"separate": func(r *rig) []task { return r.separate(job("a", "t1")) },
 		"packed":   func(r *rig) []task { return r.packed(job("a", "t1"), job("b", "t2"), job("c", "t3")) },
 		"streamed": func(r *rig) []task { return r.streamed("a", "t1", "t2") },
 		"packed and cut by the limit": func(r *rig) []task {
@@ -129,7 +129,7 @@ func TestEachTryOfATokenHasOneKey(t *testing.T) {
 			first := r.vendor.keys()
 			r.must(r.d.Fence(t.Context(), tasks[0].Task, ours)) // as a reaper does
 			r.vendor.replies = nil
-			r.finish(append(tasks, r.alone(job("later", "t9"))...)...)
+			r.finish(append(tasks, r.separate(job("later", "t9"))...)...)
 			for token := range first {
 				if key := r.wantOneKey(token, 2); key == r.vendor.keys()["t9"][0] {
 					t.Errorf("%s shares its key with a later job", token)
@@ -175,7 +175,7 @@ func TestADrawnKeyIsRecordedBeforeItsRequest(t *testing.T) {
 func TestAnOpenRequestIsNotedWhenTheWorkerStops(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	tasks := r.alone(job("a", "t1"))
+	tasks := r.separate(job("a", "t1"))
 	began, release := make(chan struct{}, 1), make(chan struct{})
 	r.vendor.replies = []reply{answerWhen(began, release, say("ok"))}
 	end := make(chan error, 1)
@@ -235,7 +235,7 @@ func TestAChunkOfVersionOneKeepsItsKey(t *testing.T) {
 func TestAReplayHasTheKeyOfItsFirstTry(t *testing.T) {
 	t.Parallel()
 	for name, enqueue := range map[string]func(*rig) []task{
-		"alone":    func(r *rig) []task { return r.alone(job("a", "t1")) },
+		"separate": func(r *rig) []task { return r.separate(job("a", "t1")) },
 		"packed":   func(r *rig) []task { return r.packed(job("a", "t1"), job("b", "t2")) },
 		"streamed": func(r *rig) []task { return r.streamed("a", "t1", "t2") },
 	} {
@@ -250,9 +250,9 @@ func TestAReplayHasTheKeyOfItsFirstTry(t *testing.T) {
 			if len(left) > 0 || sum.Tokens == 0 {
 				t.Fatalf("replayed %+v, left %+v", sum, left)
 			}
-			r.finish(append(r.tasks(), r.alone(job("later", "t9"))...)...)
+			r.finish(append(r.tasks(), r.separate(job("later", "t9"))...)...)
 			r.wantOneKey("t1", 4) // three attempts and the replay
-			r.want("a", outcomes{wire.Delivered: map[string]int{"alone": 1, "packed": 1, "streamed": 2}[name]})
+			r.want("a", outcomes{wire.Delivered: map[string]int{"separate": 1, "packed": 1, "streamed": 2}[name]})
 		})
 	}
 }

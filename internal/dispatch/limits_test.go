@@ -51,7 +51,7 @@ func TestTestMessagesShareRequestsUpToTheirOwnLimit(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, few, func(r *rig) { r.cfg.Linger = 50 * time.Millisecond })
 	var ended []<-chan error
-	for _, task := range r.alone(numbered("a", 4, true), numbered("b", 4, true), numbered("c", 4, true)) {
+	for _, task := range r.separate(numbered("a", 4, true), numbered("b", 4, true), numbered("c", 4, true)) {
 		ended = append(ended, r.start(t.Context(), task))
 	}
 	for _, err := range ended {
@@ -93,7 +93,7 @@ func TestARequestWithALowerLimitTakesMoreOfTheRate(t *testing.T) {
 			r := newRig(t, func(r *rig) { r.acct.Vendor, r.acct.Rate = paced{r.vendor, tt.pace}, tt.rate })
 			j := numbered("a", 25, false)
 			j.Message.Kind, j.Message.Data = tt.kind, map[string]string{"k": "v"}
-			r.finish(r.alone(j)...)
+			r.finish(r.separate(j)...)
 			if !slices.Equal(r.gate.units, []int{tt.want}) {
 				t.Errorf("got %v permits, want %d", r.gate.units, tt.want)
 			}

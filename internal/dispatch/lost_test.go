@@ -23,7 +23,7 @@ const normal = "nova:normal"
 // finder finds lost tasks of the rig's lanes.
 func (r *rig) finder() *queue.Finder {
 	return &queue.Finder{
-		Redis: r.rdb, Lanes: []string{"nova:high", normal, "nova:bulk"}, Lost: r.d.Lost, End: r.d.End, Bury: r.d.EndArchived, Log: zerolog.Nop(),
+		Redis: r.rdb, Lanes: []string{"nova:high", normal, "nova:bulk"}, Lost: r.d.Lost, End: r.d.End, EndArchived: r.d.EndArchived, Log: zerolog.Nop(),
 	}
 }
 

@@ -129,8 +129,8 @@ func job(id string, tokens ...string) push.Job {
 	}
 }
 
-// alone enqueues jobs with a chunk for each, and returns the tasks.
-func (r *rig) alone(jobs ...push.Job) []task {
+// separate enqueues jobs with a chunk for each, and returns the tasks.
+func (r *rig) separate(jobs ...push.Job) []task {
 	r.Helper()
 	for _, j := range jobs {
 		_, err := r.client.Enqueue(r.Context(), j)

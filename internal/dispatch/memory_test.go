@@ -243,7 +243,7 @@ func (s *memoryBook) checkEntries(st *ledger.Step, dead, invalid int) {
 		}
 	}
 	if dead != 0 {
-		s.fault("%d dead tokens have no dead letter", dead)
+		s.fault("%d tokens that ended dead have no dead letter", dead)
 	}
 	if invalid != len(st.Invalid) {
 		s.fault("%d invalid tokens, %d entries in the feed", invalid, len(st.Invalid))

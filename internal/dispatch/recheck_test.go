@@ -46,7 +46,7 @@ func TestAJobThatIsCanceledWhileItWaitsIsNotSent(t *testing.T) {
 			r := newRig(t)
 			j := job("a", c.tokens...)
 			j.Delivery = c.delivery
-			tasks := r.alone(j)
+			tasks := r.separate(j)
 			r.gate.first(func() {
 				r.must(r.book.Cancel(context.Background(), "a"))
 				r.clock.forward(c.waits)
@@ -106,7 +106,7 @@ func TestAJobThatIsCanceledWhileAnAccessTokenIsFetchedIsNotSent(t *testing.T) {
 			r.clock.forward(5 * time.Second)
 		}}
 	})
-	r.finish(r.alone(job("a", "t1", "t2"))...)
+	r.finish(r.separate(job("a", "t1", "t2"))...)
 	r.want("a", outcomes{wire.Canceled: 2})
 	if got := r.vendor.sizes(); len(got) > 0 {
 		t.Errorf("requests of %v tokens were made", got)
@@ -132,7 +132,7 @@ func TestWithoutKnowingWhatWasCanceledNothingIsSent(t *testing.T) {
 	r := newRig(t, func(r *rig) { b.Book, r.cfg.Book = r.book, b })
 	j := job("a", "t1", "t2")
 	j.Delivery = push.AtMostOnce
-	tasks := r.alone(j)
+	tasks := r.separate(j)
 	r.gate.first(func() { r.clock.forward(time.Minute) })
 	if got := r.again(tasks[0]); got.Counted || got.Reason != "redis is away" {
 		t.Errorf("got %+v", got)

@@ -79,7 +79,7 @@ func TestAFaultOfRedisUsesNoAttempt(t *testing.T) {
 			if c.asked > 0 {
 				r.vendor.always = say("expired")
 			}
-			task := r.alone(job("a", "t1", "t2"))[0]
+			task := r.separate(job("a", "t1", "t2"))[0]
 			const faults = 5
 			for range faults {
 				again := r.again(task)

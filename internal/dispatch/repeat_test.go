@@ -32,7 +32,7 @@ func TestAStepWhoseReplyWasLostEndsItsTask(t *testing.T) {
 					proxy, r.cfg.Book = p, &ledger.Store{Redis: flaky, Now: r.clock.now}
 				})
 				r.vendor.always = c.reply
-				task := r.alone(job("a", "t1", "t2", "t3"))[0]
+				task := r.separate(job("a", "t1", "t2", "t3"))[0]
 				task.Ours = func(context.Context) (bool, error) { return true, nil }
 				proxy.Break(redistest.Nth(n, redistest.LoseAnswer))
 				if err := r.handle(task); err != nil {
@@ -61,7 +61,7 @@ func TestAStepAfterAnotherRunEndedTheChunkCountsNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
-			task := r.alone(job("a", "t1", "t2", "t3"))[0]
+			task := r.separate(job("a", "t1", "t2", "t3"))[0]
 			task.Ours = ours
 			r.vendor.always = func(v *vendors.Request) (vendors.Answer, error) {
 				r.vendor.always = nil

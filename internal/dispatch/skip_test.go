@@ -30,11 +30,11 @@ func sent(r *rig) []string {
 
 func TestATokenThatIsKnownToBeInvalidIsNotSentAgain(t *testing.T) {
 	t.Parallel()
-	for name, enqueue := range map[string]func(*rig, ...push.Job) []task{"alone": (*rig).alone, "packed": (*rig).packed} {
+	for name, enqueue := range map[string]func(*rig, ...push.Job) []task{"separate": (*rig).separate, "packed": (*rig).packed} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, withGone)
-			before := r.alone(job("first", "dead", "off", "fine"))
+			before := r.separate(job("first", "dead", "off", "fine"))
 			waiting := enqueue(r, job("many", "dead", "off", "fine", "other"), job("one", "dead"))
 			r.clock.forward(time.Second)
 			r.vendor.replies = []reply{but(map[string]string{"dead": "gone", "off": "off"})}
@@ -63,13 +63,13 @@ func TestATokenThatIsKnownToBeInvalidIsNotSentAgain(t *testing.T) {
 func TestATokenThatIsEnqueuedAgainIsSent(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, withGone)
-	older := r.alone(job("older", "dead", "x"))
-	first := r.alone(job("first", "dead", "y"))
+	older := r.separate(job("older", "dead", "x"))
+	first := r.separate(job("first", "dead", "y"))
 	r.clock.forward(time.Second)
 	r.vendor.replies = []reply{but(map[string]string{"dead": "gone"})}
 	r.finish(first...)
 	r.clock.forward(2 * time.Second)
-	r.finish(r.alone(job("again", "dead", "z"))...)
+	r.finish(r.separate(job("again", "dead", "z"))...)
 	r.want("again", map[wire.Outcome]int{wire.Delivered: 2})
 	if n := r.rdb.ZCard(t.Context(), wire.GoneKey("shop", "nova")).Val(); n != 0 {
 		t.Error("the token's mark stays")
@@ -84,7 +84,7 @@ func TestATokenThatIsEnqueuedAgainIsSent(t *testing.T) {
 func TestATokenIsInvalidSinceItsRequest(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, withGone)
-	tasks := r.alone(job("first", "dead", "y"))
+	tasks := r.separate(job("first", "dead", "y"))
 	asked := r.clock.now()
 	r.vendor.replies = []reply{but(map[string]string{"dead": "gone"})}
 	answer := r.vendor.replies[0]
@@ -115,7 +115,7 @@ func TestQuarantinedTokensAreSent(t *testing.T) {
 		tokens[i] = fmt.Sprint("token-", i)
 		codes[tokens[i]] = "gone"
 	}
-	tasks := r.alone(job("a", tokens...), job("b", tokens...), job("c", "other"))
+	tasks := r.separate(job("a", tokens...), job("b", tokens...), job("c", "other"))
 	r.clock.forward(time.Second)
 	r.vendor.replies = []reply{but(codes), but(codes)}
 	for _, task := range tasks {
@@ -140,7 +140,7 @@ func TestQuarantinedTokensAreSent(t *testing.T) {
 func TestTheGuardCountsOnlyVerdictsOnTokens(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, func(r *rig) { r.book.Guard = ledger.Guard{Min: 2, Ratio: 0.9} })
-	tasks := r.alone(job("a", "t1", "t2", "t3"), job("b", "t4", "t5"))
+	tasks := r.separate(job("a", "t1", "t2", "t3"), job("b", "t4", "t5"))
 	r.vendor.replies = []reply{say("drop"), but(map[string]string{"t4": "gone", "t5": "gone"})}
 	for _, task := range tasks {
 		r.finish(task)
@@ -153,7 +153,7 @@ func TestTheGuardCountsOnlyVerdictsOnTokens(t *testing.T) {
 func TestATaskWaitsIfInvalidTokensCannotBeLookedUp(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, withGone)
-	tasks := r.alone(job("a", "t1", "t2"))
+	tasks := r.separate(job("a", "t1", "t2"))
 	r.must(r.rdb.Set(t.Context(), wire.GoneKey("shop", "nova"), "no set", 0).Err())
 	if err := r.handle(tasks[0]); err == nil {
 		t.Error("got nil, want the task put back")

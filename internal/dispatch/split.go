@@ -59,7 +59,7 @@ func (c *claim) batches(a *account.Account, parked map[string]time.Time, now tim
 		for len(rest.Tokens) > 0 {
 			at := rest.Place(0)
 			split.Add(&rest, c.sameKey(&rest), group.Terms{
-				Key: c.groupKey(e, m.digest, at), Message: m.message, Alone: probed, Shared: c.oldKey(e) || c.storedKey(at) != "",
+				Key: c.groupKey(e, m.digest, at), Message: m.message, Exclusive: probed, Shared: c.oldKey(e) || c.storedKey(at) != "",
 			})
 		}
 	}

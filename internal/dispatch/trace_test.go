@@ -59,7 +59,7 @@ func TestAccountsWithoutReceiptsNoteNothing(t *testing.T) {
 	t.Parallel()
 	tr := &tracer{}
 	r := newRig(t, traced(tr, false))
-	r.finish(r.alone(job("a", "t1"))...)
+	r.finish(r.separate(job("a", "t1"))...)
 	if tr.calls != 0 {
 		t.Errorf("noted %+v, want nothing", tr.sent)
 	}
@@ -80,13 +80,13 @@ func TestALargeJobIsNotedOnceWithoutItsTokens(t *testing.T) {
 	r.must(err)
 	r.finish(r.tasks()...)
 	if len(tr.sent) != 1 || tr.sent[0].Job != "large" || tr.sent[0].Tokens != nil {
-		t.Errorf("noted %+v, want the job alone", tr.sent)
+		t.Errorf("noted %+v, want only the job", tr.sent)
 	}
 }
 
 func TestAMessageIsSentAlthoughItCannotBeNoted(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, traced(&tracer{err: errors.New("redis is away")}, true))
-	r.finish(r.alone(job("a", "t1"))...)
+	r.finish(r.separate(job("a", "t1"))...)
 	r.want("a", map[wire.Outcome]int{wire.Delivered: 1})
 }

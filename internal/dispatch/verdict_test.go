@@ -95,7 +95,7 @@ func TestTheOutcomesOfAJobsTokens(t *testing.T) {
 			r.vendor.replies, r.vendor.always = c.replies, c.always
 			j := job("a", "t1", "t2", "t3", "t4")
 			j.Delivery = c.delivery
-			r.finish(r.alone(j)...)
+			r.finish(r.separate(j)...)
 			st := r.want("a", c.want)
 			if !st.Ended() {
 				t.Errorf("the job is %s, want it ended", st.State)
@@ -126,17 +126,17 @@ func TestInvalidTokensGoToTheFeed(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.vendor.replies = []reply{but(map[string]string{"t1": "gone", "t3": "off"})}
-	r.finish(r.alone(job("a", "t1", "t2", "t3"))...)
+	r.finish(r.separate(job("a", "t1", "t2", "t3"))...)
 	r.wantEntries(wire.InvalidStream, []string{"app", "vendor", "token", "code", "reason", "job", "action"},
 		"shop|nova|t1|nova/token/gone|the token is dead|a|delete", "shop|nova|t3|nova/token/off|switched off|a|suppress")
 }
 
-func TestDeadTokensGoToTheDeadLetters(t *testing.T) {
+func TestTokensThatEndDeadGoToTheDeadLetters(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.vendor.replies = []reply{but(map[string]string{"t2": "busy", "t3": "busy", "t4": "busy"}), but(map[string]string{"t2": "busy", "t4": "busy"})}
 	r.vendor.always = say("busy")
-	tasks := r.alone(job("a", "t1", "t2", "t3", "t4"))
+	tasks := r.separate(job("a", "t1", "t2", "t3", "t4"))
 	var err error
 	for range 3 {
 		err = r.handle(tasks[0])
@@ -163,7 +163,7 @@ func TestADeadLetterHasTheVendorsWords(t *testing.T) {
 	r.vendor.always = fail(classify.Transport, classify.Broken)
 	j := job("a", "t1")
 	j.Delivery = push.AtMostOnce
-	r.finish(r.alone(j)...)
+	r.finish(r.separate(j)...)
 	r.wantEntries(wire.DeadStream, []string{"reason", "detail", "attempts", "delivery"}, "unknown-outcome|no answer|1|at-most-once")
 }
 
@@ -185,7 +185,7 @@ func TestNothingIsSentForAJobThatIsOver(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
-			tasks := r.alone(job("a", c.tokens...))
+			tasks := r.separate(job("a", c.tokens...))
 			c.before(r)
 			r.finish(tasks...)
 			r.want("a", c.want)
@@ -226,7 +226,7 @@ func TestACancelEndsWhatIsNotSentYet(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.vendor.replies = []reply{but(map[string]string{"t2": "busy", "t3": "busy"})}
-	tasks := r.alone(job("a", "t1", "t2", "t3"))
+	tasks := r.separate(job("a", "t1", "t2", "t3"))
 	r.again(tasks[0])
 	r.cancel("a")
 	r.finish(tasks...)
@@ -251,7 +251,7 @@ func TestARequestThatIsTooLargeIsHalved(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
 			r.vendor.always = most(c.most)
-			tasks := r.alone(job("a", "t1", "t2", "t3", "t4", "t5", "t6", "t7", "t8"))
+			tasks := r.separate(job("a", "t1", "t2", "t3", "t4", "t5", "t6", "t7", "t8"))
 			if again := r.again(tasks[0]); again.Counted || again.At.After(r.clock.now()) {
 				t.Errorf("halved at %v, counted=%v, want at once and not counted", again.At, again.Counted)
 			}
@@ -279,7 +279,7 @@ func TestATaskWithoutSettingsWaits(t *testing.T) {
 	r := newRig(t)
 	r.cfg.Account = func(string, string) (*account.Account, bool) { return nil, false }
 	d := dispatch.New(r.cfg)
-	tasks := r.alone(job("a", "t1"))
+	tasks := r.separate(job("a", "t1"))
 	again := r.mustAgain(d.Handle(t.Context(), tasks[0].lane, tasks[0].Task))
 	if again.Counted || !again.At.After(r.clock.now()) || !strings.Contains(again.Reason, "shop at nova") {
 		t.Errorf("got %+v, want it put back for later, not counted, naming app and vendor", again)
@@ -302,7 +302,7 @@ func TestWhatCannotBeReadIsPutBackOrArchived(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
-			tasks := r.alone(job("a", "t1"))
+			tasks := r.separate(job("a", "t1"))
 			c.spoil(r, &tasks[0])
 			err := r.handle(tasks[0])
 			var dead *queue.DeadError
@@ -329,7 +329,7 @@ func (r *rig) chunk() string {
 func TestAMessageThatCannotBeReadWaits(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	tasks := r.alone(job("a", "t1"))
+	tasks := r.separate(job("a", "t1"))
 	raw := r.rdb.Get(t.Context(), r.chunk()).Val()
 	r.must(r.rdb.Set(t.Context(), r.chunk(), strings.Replace(raw, `"title"`, `"tltle"`, 1), 0).Err())
 	if again := r.again(tasks[0]); again.Counted || !again.At.After(r.clock.now()) {
@@ -346,7 +346,7 @@ func TestARequestCarriesTheRestOfItsTimeAndOneKey(t *testing.T) {
 	r.vendor.replies = []reply{say("busy")}
 	j := job("a", "t1")
 	j.Message.TTL = push.Duration(time.Hour)
-	tasks := r.alone(j)
+	tasks := r.separate(j)
 	r.clock.forward(10 * time.Minute)
 	r.again(tasks[0])
 	r.clock.forward(49 * time.Minute)
@@ -376,7 +376,7 @@ func TestAcceptedTokensSpeakForTheVendor(t *testing.T) {
 		}
 	}
 	r.vendor.replies = []reply{but(bad)}
-	r.finish(r.alone(job("a", tokens...))...)
+	r.finish(r.separate(job("a", tokens...))...)
 	r.want("a", outcomes{wire.Delivered: 60, wire.Invalid: 40})
 	if fed, held := len(r.entries(wire.InvalidStream, "token")), len(r.entries(wire.QuarantineStream, "token")); fed != 40 || held != 0 {
 		t.Errorf("%d entries are fed and %d held, want all 40 fed", fed, held)

@@ -30,7 +30,7 @@ func (p *Puller) store(ctx context.Context, a *account.Account, got vendors.List
 	found := p.found(a, got, since)
 	if len(found.Invalid) == 0 {
 		p.Log.Warn().Str("app", a.App).Str("vendor", a.Spec.Name).Int("tokens", len(got.Tokens)).
-			Msg("pulled tokens are ignored: the configured action of their code is none")
+			Msg("tokens of the vendor's list are ignored: the configuration gives their code no action")
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), listStoreFor)

@@ -144,7 +144,7 @@ func TestAJobThatSpansSeveralLinesIsRefusedOnce(t *testing.T) {
 		want []int // lines that are answered with a refusal
 		jobs int
 	}{
-		"alone":                       {pretty.String(), []int{1}, 0},
+		"by itself":                   {pretty.String(), []int{1}, 0},
 		"twice":                       {pretty.String() + tabs, []int{1, 14}, 0},
 		"between others":              {job("a") + pretty.String() + job("b"), []int{2}, 2},
 		"without indents":             {flat + job("b"), []int{1}, 1},

@@ -21,12 +21,12 @@ func TestTargetsReadsItsFormats(t *testing.T) {
 		want       []got
 	}{
 		{"nothing", "", nil},
-		{"blank lines alone", "\n \n\r\n", nil},
+		{"only blank lines", "\n \n\r\n", nil},
 		{"CSV", "huawei,a\nxiaomi,b\n", []got{{1, "huawei", "a"}, {2, "xiaomi", "b"}}},
 		{"CSV without a last line end", "huawei,a\nxiaomi,b", []got{{1, "huawei", "a"}, {2, "xiaomi", "b"}}},
 		{"CSV with a header", "vendor,token\nhuawei,a\n", []got{{2, "huawei", "a"}}},
 		{"CSV with a quoted header in capitals", "\"Vendor\",\"TOKEN\"\nhuawei,a\n", []got{{2, "huawei", "a"}}},
-		{"a header alone", "vendor,token", nil},
+		{"only a header", "vendor,token", nil},
 		{"a header is one at the top only", "huawei,a\nvendor,token\n", []got{{1, "huawei", "a"}, {2, "vendor", "token"}}},
 		{"a header after blank lines", "\n\nvendor,token\nhuawei,a\n", []got{{4, "huawei", "a"}}},
 		{"CSV with line ends of Windows", "vendor,token\r\nhuawei,a\r\nxiaomi,b\r\n", []got{{2, "huawei", "a"}, {3, "xiaomi", "b"}}},
@@ -173,7 +173,7 @@ func TestTargetsEndsWithTheFirstErrorOfAdd(t *testing.T) {
 		line bool
 		want string
 	}{
-		{"the job's fault stands at the line", invalid, true, "line 2: targets.x: is not a vendor"},
+		{"the job's fault names the line", invalid, true, "line 2: targets.x: is not a vendor"},
 		{"a fault that is not the file's stands by itself", away, false, "redis is away"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -210,7 +210,7 @@ func FuzzTargets(f *testing.F) {
 			}
 			last = n
 			for _, word := range []string{string(vendor), string(token)} {
-				if !stoodIn(lines[n-1], word) {
+				if !isFrom(lines[n-1], word) {
 					t.Fatalf("line %d, %q, became %q", n, lines[n-1], word)
 				}
 			}
@@ -223,9 +223,9 @@ func FuzzTargets(f *testing.F) {
 	})
 }
 
-// stoodIn tells whether a word comes from the line: as it stands, with its
+// isFrom tells whether a word comes from the line: unchanged, with its
 // quotes doubled, or from JSON escapes, which are encoding/json's to read.
-func stoodIn(line, word string) bool {
+func isFrom(line, word string) bool {
 	return strings.Contains(line, word) || strings.Contains(strings.ReplaceAll(line, `""`, `"`), word) ||
 		strings.Contains(line, `\`)
 }

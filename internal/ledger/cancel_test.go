@@ -74,7 +74,7 @@ func TestCancelEndsWhatIsNotYetSent(t *testing.T) {
 		r.enqueue(job("a", "t1"), job("b", "t2", "t3"), job("c", "t4"))
 		r.must(r.book.Cancel(t.Context(), "b"))
 		if o := r.load(); !slices.Equal(o.Canceled, []bool{false, true, false}) {
-			t.Errorf("canceled are %v, want the second alone", o.Canceled)
+			t.Errorf("canceled are %v, want only the second", o.Canceled)
 		}
 	})
 }

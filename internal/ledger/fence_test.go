@@ -47,7 +47,7 @@ func TestAHundredFencesShutOutEveryEarlierRun(t *testing.T) {
 }
 
 // A fence belongs to a claim. When another worker claims the task between two
-// steps of a fence, fences it and runs it, the late fence leaves that run alone.
+// steps of a fence, fences it and runs it, the late fence does not affect that run.
 func TestALateFenceDoesNotAffectTheNextRun(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

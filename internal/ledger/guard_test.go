@@ -95,7 +95,7 @@ func TestTheGuardQuarantinesWhenNearlyAllIsInvalid(t *testing.T) {
 				t.Errorf("%d fed and %d held, want %d and %d", f, h, fedWant, heldWant)
 			}
 			if n := g.rdb.ZCard(t.Context(), wire.GoneKey("shop", "huawei")).Val(); int(n) != fedWant {
-				t.Errorf("%d tokens are known dead, want those %d that were fed", n, fedWant)
+				t.Errorf("%d tokens are known to be invalid, want the %d that were fed", n, fedWant)
 			}
 		})
 	}
@@ -170,7 +170,7 @@ func TestMarksAreOfTokensToBeDeletedAndAreKeptAsLongAsLedgers(t *testing.T) {
 	add(found("shop", "dead", "delete", g.now), found("shop", "off", "suppress", g.now), found("shop", "moved", "replace", g.now))
 	marks := g.rdb.ZRangeWithScores(t.Context(), key, 0, -1).Val()
 	if len(marks) != 1 || marks[0].Member != wire.Mark("dead") || int64(marks[0].Score) != g.now.UnixMilli() {
-		t.Errorf("got %v, want the dead token at %d", marks, g.now.UnixMilli())
+		t.Errorf("got %v, want the invalid token at %d", marks, g.now.UnixMilli())
 	}
 	if ttl := g.rdb.TTL(t.Context(), key).Val(); ttl <= 59*time.Minute || ttl > time.Hour {
 		t.Errorf("the marks stay for %v, want an hour", ttl)
@@ -204,7 +204,7 @@ func TestFeedAddsATokenOnceADayForACode(t *testing.T) {
 	}
 }
 
-// A list of dead tokens says nothing of how many live: it goes where answers go.
+// A list of invalid tokens does not say how many are valid: it is judged like answers.
 func TestTokensWithoutAnswersAreQuarantinedWhileTheGuardIsOn(t *testing.T) {
 	t.Parallel()
 	g := newGuarded(t)

@@ -162,7 +162,7 @@ func TestLoadRefusesWhatItCannotRead(t *testing.T) {
 				r.must(r.rdb.Set(r.Context(), chunk, raw, 0).Err())
 			}, false, true,
 		},
-		"a chunk that is none": {
+		"a value that is not a chunk": {
 			func(r *rig, chunk string) { r.must(r.rdb.Set(r.Context(), chunk, "{}", 0).Err()) }, true, false,
 		},
 		"a chunk whose message is gone": {
@@ -234,7 +234,7 @@ func TestLoadFailsWhenOnlyTheLedgerCannotBeRead(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
 			r.enqueue(jobs...)
-			r.must(r.rdb.Del(t.Context(), wire.JobKey("gone")).Err()) // answered with an error that is none
+			r.must(r.rdb.Del(t.Context(), wire.JobKey("gone")).Err()) // its answer is redis.Nil
 			h := r.headers()[0]
 			r.rdb.AddHook(failing{key: wire.JobKey("a")})
 			if o, err := r.book.Load(t.Context(), h); !errors.Is(err, errBroken) {

@@ -15,7 +15,7 @@ import (
 
 func TestMain(m *testing.M) { redistest.Main(m) }
 
-// success and gone are codes as they stand in a ledger.
+// success and gone are codes as a ledger has them.
 const (
 	success = "huawei/response/80000000"
 	gone    = "huawei/response/80300007"

@@ -48,7 +48,7 @@
 -- ARGV rest words
 -- Returns 0 if the step comes too late, -1 if it would end the chunk and a step that did was
 -- recorded, this one or another, 1 if it was recorded, now or before, 2 if its invalid tokens
--- were quarantined besides, 3 if those before them were not.
+-- were quarantined, too, 3 if those before them were not.
 local generation = redis.call('GETRANGE', chunk, 2, 5)
 if generation ~= expected then
   if generation == '' and done == '1' and not redis.call('ZSCORE', open_work, member) then return -1 end

@@ -243,7 +243,7 @@ func TestACanceledJobStaysCanceled(t *testing.T) {
 	}
 }
 
-// A ledger that was lost is not made anew: it could not balance.
+// A ledger that was lost is not created again: it could not balance.
 func TestSettleOfAJobWithoutALedgerMakesNone(t *testing.T) {
 	t.Parallel()
 	for name, tokens := range map[string][]string{"of a single job": {"t1"}, "of a job of several tokens": {"t1", "t2"}} {

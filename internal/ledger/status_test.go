@@ -91,15 +91,15 @@ func TestStatusOfAnUnknownJob(t *testing.T) {
 	}
 }
 
-func TestStatusRefusesALedgerThatIsNone(t *testing.T) {
+func TestStatusRefusesAValueThatIsNotALedger(t *testing.T) {
 	t.Parallel()
 	for name, write := range map[string]func(r *rig) error{
-		"a string that is none":   func(r *rig) error { return r.rdb.Set(r.Context(), wire.JobKey("a"), "hello", 0).Err() },
-		"a newer single ledger":   func(r *rig) error { return r.rdb.Set(r.Context(), wire.JobKey("a"), "2d1 shop", 0).Err() },
-		"accepted is no number":   func(r *rig) error { return r.rdb.HSet(r.Context(), wire.JobKey("a"), "accepted", "x").Err() },
-		"an outcome is no number": func(r *rig) error { return r.rdb.HSet(r.Context(), wire.JobKey("a"), "dead", "x").Err() },
-		"a code is no number":     func(r *rig) error { return r.rdb.HSet(r.Context(), wire.JobKey("a"), success, "x").Err() },
-		"another type":            func(r *rig) error { return r.rdb.SAdd(r.Context(), wire.JobKey("a"), "x").Err() },
+		"a string without a state": func(r *rig) error { return r.rdb.Set(r.Context(), wire.JobKey("a"), "hello", 0).Err() },
+		"a newer single ledger":    func(r *rig) error { return r.rdb.Set(r.Context(), wire.JobKey("a"), "2d1 shop", 0).Err() },
+		"accepted is no number":    func(r *rig) error { return r.rdb.HSet(r.Context(), wire.JobKey("a"), "accepted", "x").Err() },
+		"an outcome is no number":  func(r *rig) error { return r.rdb.HSet(r.Context(), wire.JobKey("a"), "dead", "x").Err() },
+		"a code is no number":      func(r *rig) error { return r.rdb.HSet(r.Context(), wire.JobKey("a"), success, "x").Err() },
+		"another type":             func(r *rig) error { return r.rdb.SAdd(r.Context(), wire.JobKey("a"), "x").Err() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -112,7 +112,7 @@ func TestSlowDownsInARowLeaveASixtyFourth(t *testing.T) {
 	stop(t, l, Halt{Kind: TooFast}, time.Second)
 }
 
-func TestAResumedKeyStartsAnewWithItsLoweredRate(t *testing.T) {
+func TestAResumedKeyStartsWithItsLoweredRate(t *testing.T) {
 	t.Parallel()
 	c := newClock()
 	l := timed(redistest.Client(t), c, 1)[0]

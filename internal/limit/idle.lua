@@ -1,4 +1,4 @@
--- Begins the lines of requests that wait for permits anew, if permits went unused
+-- Resets the lines of requests that wait for permits, if permits went unused
 -- for a second although the last in line has its time two seconds from now or later.
 --
 -- Uses: micros

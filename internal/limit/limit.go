@@ -143,7 +143,7 @@ func (l *Limiter) Place(ctx context.Context, k Key, lim Limit, w Waiting) (time.
 
 // Idle returns the keys whose permits went unused for a second although Place gave
 // requests a later time: the requests before them were canceled, for example, or the
-// rate was raised. Their lines begin anew, so their requests should ask now. It looks
+// rate was raised. Their lines are reset, so their requests should ask now. It looks
 // at keys in whose lines this worker has placed a request.
 func (l *Limiter) Idle(ctx context.Context) (idle []Key, err error) {
 	var errs []error

@@ -15,7 +15,7 @@
 --  shortest number      the first wait, ms, doubled by each probe that fails
 --  longest number       the longest, ms
 --  keep number          ms for which an entry outlives its wait
---  probe                the probe that the request was; '': it was none
+--  probe                the probe that the request was; '': it was not a probe
 --  now                  µs; '': Redis's own clock
 -- ARGV of each job
 --  id                   the job

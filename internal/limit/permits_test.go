@@ -61,6 +61,6 @@ func TestLeasedPermitsEnd(t *testing.T) {
 		t.Error("a permit was granted after its time")
 	}
 	if _, back := p.returnAll(now.Add(returnTime)); back != 0 {
-		t.Errorf("%d permits go back after their time, want 0", back)
+		t.Errorf("%d permits are returned after their time, want 0", back)
 	}
 }

@@ -18,7 +18,7 @@
 --  longest number       the longest, ms
 --  slower               1: the rate is halved
 --  smallest number      the smallest factor
---  probe                the probe that failed; '': the request was none
+--  probe                the probe that failed; '': the request was not a probe
 --  reason               for people
 --  keep number          ms to keep the hashes when nobody uses them
 --  calm_after number    ms without a stop after which the next is not in a row with it

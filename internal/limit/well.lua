@@ -7,7 +7,7 @@
 --  stop   hash, see stop.lua
 --  codes  hash of the codes that jobs got, see park.lua: the app is well, so they were about the jobs
 -- ARGV
---  probe  the request's name as a probe; '': it was none
+--  probe  the request's name as a probe; '': it was not a probe
 --  climb  what a second of success then adds to the factor
 --  keep   ms to remember the row of stops
 --  now    µs; '': Redis's own clock

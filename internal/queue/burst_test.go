@@ -62,7 +62,7 @@ func TestAFullLaneCostsFewerRoundTrips(t *testing.T) {
 	}
 }
 
-// What was taken ahead goes back when the lanes stop, to the front and in order.
+// Tasks that were taken ahead are requeued when the lanes stop, at the front and in order.
 func TestStopGivesBackWhatWasTakenAhead(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -81,7 +81,7 @@ func TestStopGivesBackWhatWasTakenAhead(t *testing.T) {
 		return ctx.Err()
 	})
 	from(t, began, "the first task")
-	stop() // its handlers are cut off after a second, and their tasks go back too
+	stop() // its handlers are cut off after a second, and their tasks are requeued, too
 	left := r.rdb.LLen(t.Context(), wire.PendingKey(bulk)).Val() + r.rdb.ZCard(t.Context(), "asynq:{"+bulk+"}:retry").Val()
 	if left != tasks {
 		t.Errorf("%d tasks wait, want all %d", left, tasks)

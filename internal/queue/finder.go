@@ -73,8 +73,8 @@ type Finder struct {
 	Lost func(ctx context.Context, lane string, l Lost) (*wire.Task, error)
 	// End ends the tokens that are not to be sent any more of work whose task exists.
 	End func(ctx context.Context, lane string, l Lost) error
-	// Bury ends the tokens of archived tasks that asynq has deleted from its archive.
-	Bury func(ctx context.Context, lane string, all []Archived) error
+	// EndArchived ends the tokens of archived tasks that asynq has deleted from its archive.
+	EndArchived func(ctx context.Context, lane string, all []Archived) error
 	// Adopt adds the work of a task to the index; nil: tasks that are not in it are not
 	// looked for.
 	Adopt func(ctx context.Context, lane string, t Task) error

@@ -74,7 +74,7 @@ func TestAWorkerDoesNotEndATaskThatItLost(t *testing.T) {
 				t.Errorf("the new run's entry is %s, want %s", got, before)
 			}
 			if n := r.rdb.LLen(t.Context(), wire.PendingKey(normal)).Val() + r.rdb.ZCard(t.Context(), wire.RetryKey(normal)).Val(); n != 0 {
-				t.Errorf("the task is due %d times besides", n)
+				t.Errorf("the task is also due %d times", n)
 			}
 		})
 	}

@@ -52,7 +52,7 @@ func TestDeadWorkersLeases(t *testing.T) {
 				}
 			}
 			if found < c.before || found > c.after {
-				t.Errorf("found dead after %d s, want %d to %d", found, c.before, c.after)
+				t.Errorf("taken over after %d s, want %d to %d", found, c.before, c.after)
 			}
 		})
 	}

@@ -153,7 +153,7 @@ func (f *Finder) recovered(reason string, n int) {
 // trimmed ends the tokens of archived tasks that asynq has deleted from its archive,
 // where the sweeper would have found them.
 func (f *Finder) trimmed(ctx context.Context, lane string, all []Lost) error {
-	if len(all) == 0 || f.Bury == nil {
+	if len(all) == 0 || f.EndArchived == nil {
 		return nil
 	}
 	scores := make([]*redis.FloatCmd, len(all))
@@ -177,7 +177,7 @@ func (f *Finder) trimmed(ctx context.Context, lane string, all []Lost) error {
 	}
 	dead, err := readArchived(ctx, f.Redis, lane, ids)
 	if err == nil {
-		err = f.Bury(ctx, lane, dead)
+		err = f.EndArchived(ctx, lane, dead)
 	}
 	if err != nil {
 		return err

@@ -67,8 +67,8 @@ func (r *rig) start(handlers int, h queue.Handler, change func(*queue.Config)) (
 	c := queue.Config{
 		Redis: rdb, Block: open(len(push.Priorities())), Vendors: []string{"huawei"}, Handlers: handlers,
 		ShutdownTimeout: time.Second, Handle: h, Log: zerolog.Nop(),
-		Fence: func(context.Context, queue.Task, func(context.Context) (bool, error)) error { return nil },
-		Bury:  func(context.Context, string, []queue.Archived) error { return nil },
+		Fence:       func(context.Context, queue.Task, func(context.Context) (bool, error)) error { return nil },
+		EndArchived: func(context.Context, string, []queue.Archived) error { return nil },
 	}
 	change(&c)
 	l, err := queue.Start(c)

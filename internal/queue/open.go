@@ -49,7 +49,7 @@ func (r OpenReader) Each(ctx context.Context, lane string, look func([]OpenWork)
 }
 
 // Latest reads a page of a lane's open work, that which expires last first,
-// after skipping some. No work: there is no more.
+// after skipping some. No work: it was the last.
 func (r OpenReader) Latest(ctx context.Context, lane string, skip, n int64) ([]OpenWork, error) {
 	page, err := r.Redis.ZRevRangeWithScores(ctx, wire.OpenKey(lane), skip, skip+n-1).Result()
 	if err != nil {

@@ -9,7 +9,7 @@
 //	 |   |                |  |                             |
 //	 |  retry <-----------+  |  *AgainError             sweeper
 //	 |                       |                             v
-//	 +------ reaper <--------+  the worker died         Config.Bury
+//	 +------ reaper <--------+  the worker died         Config.EndArchived
 //
 //	any of them, deleted or lost: finder asks Config.Lost, and enqueues the task again
 //
@@ -96,8 +96,8 @@ type Config struct {
 	// a task whose worker died or is frozen runs again. ours tells whether the caller
 	// still owns the task.
 	Fence func(ctx context.Context, t Task, ours func(context.Context) (bool, error)) error
-	// Bury ends the tokens that archived tasks still have; most have none.
-	Bury func(ctx context.Context, lane string, all []Archived) error
+	// EndArchived ends the tokens that archived tasks still have; most have none.
+	EndArchived func(ctx context.Context, lane string, all []Archived) error
 	// Lost, End, Adopt, Recovered, Producers and Passed are what a Finder needs.
 	Lost      func(ctx context.Context, lane string, l Lost) (*wire.Task, error)
 	End       func(ctx context.Context, lane string, l Lost) error
@@ -204,12 +204,12 @@ func (l *Lanes) goRounds(c Config, self string, t *trouble) {
 	wg.Go(func() {
 		rounds(ctx,
 			&reaper{rdb: c.Redis, lanes: lanes, fence: c.Fence, log: c.Log, self: self, clients: l.clients, recovered: c.Recovered},
-			&sweeper{rdb: c.Redis, every: cmp.Or(c.SweepEvery, sweepEvery), lanes: known, bury: c.Bury, swept: map[string]int64{}},
+			&sweeper{rdb: c.Redis, every: cmp.Or(c.SweepEvery, sweepEvery), lanes: known, endArchived: c.EndArchived, swept: map[string]int64{}},
 			t)
 	})
 	if c.Lost != nil {
 		finder := &Finder{
-			Redis: c.Redis, Lanes: known, Every: c.LookEvery, Lost: c.Lost, End: c.End, Bury: c.Bury, Adopt: c.Adopt,
+			Redis: c.Redis, Lanes: known, Every: c.LookEvery, Lost: c.Lost, End: c.End, EndArchived: c.EndArchived, Adopt: c.Adopt,
 			Recovered: c.Recovered, Producers: c.Producers, Passed: c.Passed, Log: c.Log,
 		}
 		wg.Go(func() { finder.Run(ctx) })

@@ -225,7 +225,7 @@ func spread(now time.Time, found []finding) {
 type outcome int
 
 const (
-	leftAlone outcome = iota
+	untouched outcome = iota
 	ranAgain
 	hadNoLease
 	wasLost
@@ -240,12 +240,12 @@ func (r *reaper) takeOver(ctx context.Context, f finding, now time.Time) (outcom
 	run := "reaper-" + rand.Text()
 	ok, err := claim(ctx, r.rdb, f.lease, run, now)
 	if err != nil || !ok {
-		return leftAlone, err
+		return untouched, err
 	}
 	if f.task.ID != "" {
 		still := func(ctx context.Context) (bool, error) { return ours(ctx, r.rdb, f.taskName, run) }
 		if err := r.fence(ctx, f.task, still); err != nil {
-			return leftAlone, fmt.Errorf("fence task %s: %w", f.id, err)
+			return untouched, fmt.Errorf("fence task %s: %w", f.id, err)
 		}
 	}
 	e := end{taskName: f.taskName, run: run, crashed: f.until != noLease, due: f.due}
@@ -254,7 +254,7 @@ func (r *reaper) takeOver(ctx context.Context, f finding, now time.Time) (outcom
 	}
 	crashes, err := e.do(ctx, r.rdb, now)
 	if err != nil || crashes < 0 {
-		return leftAlone, err
+		return untouched, err
 	}
 	if e.archive != "" {
 		r.log.Error().Str("lane", f.lane).Str("task", f.id).Int("crashes", crashes).

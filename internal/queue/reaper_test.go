@@ -90,20 +90,20 @@ func TestATaskThatKillsItsWorkersIsGivenUp(t *testing.T) {
 	key := wire.TaskKey(normal, "poison")
 	r.must(r.rdb.HSet(t.Context(), key, "crashes", 4).Err())
 	r.abandon(normal, "poison", 12*time.Second)
-	got, buried := make(chan string, 1), make(chan queue.Archived, 10)
+	got, ended := make(chan string, 1), make(chan queue.Archived, 10)
 	r.start(4, report(got), func(c *queue.Config) {
-		c.Bury = func(_ context.Context, lane string, all []queue.Archived) error {
+		c.EndArchived = func(_ context.Context, lane string, all []queue.Archived) error {
 			for _, one := range all {
 				if lane != normal {
-					t.Errorf("buried in %s", lane)
+					t.Errorf("ended in %s", lane)
 				}
-				buried <- one
+				ended <- one
 			}
 			return nil
 		}
 	})
-	if c := from(t, buried, "the burial"); c.Reason != wire.DeadPoison || !strings.HasPrefix(c.Detail, "poison: 5 workers") || c.ID != "poison" || string(c.Payload) != "poison" {
-		t.Errorf("buried %+v", c)
+	if c := from(t, ended, "the archived task"); c.Reason != wire.DeadPoison || !strings.HasPrefix(c.Detail, "poison: 5 workers") || c.ID != "poison" || string(c.Payload) != "poison" {
+		t.Errorf("ended %+v", c)
 	}
 	info, err := r.inspector.GetTaskInfo(normal, "poison")
 	r.must(err)
@@ -142,23 +142,23 @@ func TestTasksThatAPersonArchivesAreEnded(t *testing.T) {
 	if err != nil || n != tasks {
 		t.Fatalf("%d tasks were archived: %v", n, err)
 	}
-	buried := make(chan string, 2*tasks)
+	ended := make(chan string, 2*tasks)
 	r.start(4, report(nil), func(c *queue.Config) {
-		c.Bury = func(_ context.Context, _ string, all []queue.Archived) error {
+		c.EndArchived = func(_ context.Context, _ string, all []queue.Archived) error {
 			for _, one := range all {
 				if one.Reason != wire.DeadArchived || one.Detail != "by hand" {
 					t.Errorf("the reason is %q, the detail %q", one.Reason, one.Detail)
 				}
-				buried <- one.ID
+				ended <- one.ID
 			}
 			return nil
 		}
 	})
 	seen := map[string]bool{}
 	for range tasks {
-		seen[from(t, buried, "a burial")] = true
+		seen[from(t, ended, "an archived task")] = true
 	}
 	if len(seen) != tasks {
-		t.Errorf("%d tasks were buried, want %d", len(seen), tasks)
+		t.Errorf("%d tasks were ended, want %d", len(seen), tasks)
 	}
 }

@@ -36,7 +36,7 @@ func TestATurnWhoseReplyWasLostIsUsed(t *testing.T) {
 	lost(t, func(n int, direct, flaky *redis.Client) {
 		archive(t, direct, "task", time.Now())
 		ended := 0
-		s := &sweeper{rdb: flaky, every: sweepEvery, lanes: []string{"huawei:bulk"}, swept: map[string]int64{}, bury: func(context.Context, string, []Archived) error {
+		s := &sweeper{rdb: flaky, every: sweepEvery, lanes: []string{"huawei:bulk"}, swept: map[string]int64{}, endArchived: func(context.Context, string, []Archived) error {
 			ended++
 			return nil
 		}}
@@ -64,7 +64,7 @@ func TestLostTasksAreLookedForAlsoWhenTheTurnsReplyWasLost(t *testing.T) {
 	})
 }
 
-// What was taken ahead goes back once, and does not come before what is there
+// Tasks that were taken ahead are requeued once, and does not come before what is there
 // when the script is sent again.
 func TestATaskIsPutBackOnceAlsoWhenTheReplyWasLost(t *testing.T) {
 	t.Parallel()

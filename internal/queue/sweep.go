@@ -37,13 +37,13 @@ type Archived struct {
 
 // sweeper finds the tasks that were archived without the handler: tasks that kill
 // their workers, tasks that asynq's recoverer gives up, and tasks that a person
-// archives in the UI. bury ends their tokens; asynq keeps 10,000 archived tasks of a
+// archives in the UI. endArchived ends their tokens; asynq keeps 10,000 archived tasks of a
 // lane and deletes the others.
 type sweeper struct {
-	rdb   redis.UniversalClient
-	every time.Duration // how often one of the workers sweeps
-	lanes []string
-	bury  func(ctx context.Context, lane string, all []Archived) error
+	rdb         redis.UniversalClient
+	every       time.Duration // how often one of the workers sweeps
+	lanes       []string
+	endArchived func(ctx context.Context, lane string, all []Archived) error
 	// swept is up to which Unix second each lane's archive was read.
 	swept map[string]int64
 }
@@ -86,7 +86,7 @@ func (s *sweeper) lane(ctx context.Context, lane string) error {
 		if err != nil {
 			return errors.Join(append(errs, err)...)
 		}
-		if err := s.bury(ctx, lane, all); err != nil {
+		if err := s.endArchived(ctx, lane, all); err != nil {
 			errs = append(errs, err)
 		}
 		if len(errs) > 0 {

@@ -29,7 +29,7 @@ func TestASweepContinuesWhereTheLastOneEnded(t *testing.T) {
 	rdb := redistest.Client(t)
 	var got []string
 	var fault error
-	s := &sweeper{rdb: rdb, every: sweepEvery, lanes: []string{"huawei:bulk"}, swept: map[string]int64{}, bury: func(_ context.Context, _ string, all []Archived) error {
+	s := &sweeper{rdb: rdb, every: sweepEvery, lanes: []string{"huawei:bulk"}, swept: map[string]int64{}, endArchived: func(_ context.Context, _ string, all []Archived) error {
 		for _, c := range all {
 			got = append(got, c.ID)
 		}
@@ -65,17 +65,17 @@ func TestWorkersTakeTurnsAtSweeping(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.Client(t)
 	archive(t, rdb, "task", time.Now())
-	buried := 0
+	ended := 0
 	for range 3 {
-		s := &sweeper{rdb: rdb, every: sweepEvery, lanes: []string{"huawei:bulk"}, swept: map[string]int64{}, bury: func(_ context.Context, _ string, all []Archived) error {
-			buried += len(all)
+		s := &sweeper{rdb: rdb, every: sweepEvery, lanes: []string{"huawei:bulk"}, swept: map[string]int64{}, endArchived: func(_ context.Context, _ string, all []Archived) error {
+			ended += len(all)
 			return nil
 		}}
 		if err := s.sweep(t.Context(), false); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if buried != 1 {
-		t.Errorf("buried %d times, want once", buried)
+	if ended != 1 {
+		t.Errorf("ended %d times, want once", ended)
 	}
 }

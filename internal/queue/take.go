@@ -129,7 +129,7 @@ func (s *source) later(ctx context.Context, r *run) error {
 }
 
 // giveBack puts tasks back that were taken and not given to asynq: when asynq asks
-// for no more tasks, all of them; before, those that are not fresh any more.
+// for no more tasks, all of them; before, those that are no longer fresh.
 func (s *source) giveBack(ctx context.Context, all []*run) error {
 	var errs []error
 	for _, r := range slices.Backward(all) {

@@ -31,7 +31,7 @@ func TestAnIdleLaneTakesATaskAtOnce(t *testing.T) {
 		took[i] = time.Since(start)
 	}
 	slices.Sort(took)
-	// The machine may be busy once or twice; asynq alone would take half a second on average.
+	// The machine may be busy once or twice; asynq by itself would take half a second on average.
 	if median := took[len(took)/2]; median > 50*time.Millisecond {
 		t.Errorf("a task was taken after %v, want at most 50 ms", median)
 	}

@@ -110,14 +110,14 @@ func TestANameLivesAsLongAsTheVendorSays(t *testing.T) {
 	get(t, s, message("k"), vendor.save)
 	keys := client.Keys(t.Context(), "postrider:saved:*").Val()
 	if len(keys) != 1 {
-		t.Fatalf("keys are %v, want the name alone: the lock is given back", keys)
+		t.Fatalf("keys are %v, want only the id: the lock is released", keys)
 	}
 	if got := client.TTL(t.Context(), keys[0]).Val(); got > time.Hour || got < time.Hour-time.Minute {
 		t.Errorf("the name lives for %v, want an hour", got)
 	}
 	client.Del(t.Context(), keys[0]) // as Redis does after that time
 	if id := get(t, s, message("k"), vendor.save); id != "id-2" {
-		t.Errorf("got %q, want the message saved anew", id)
+		t.Errorf("got %q, want the message uploaded again", id)
 	}
 }
 
@@ -302,7 +302,7 @@ func TestForgetDeletesOnlyTheGivenID(t *testing.T) {
 	}
 }
 
-// What the vendor has laid up costs quota: it is kept even if nobody waits any more.
+// An upload costs quota: its id is kept even if no caller waits any longer.
 func TestANameIsKeptThoughTheCallerLeft(t *testing.T) {
 	t.Parallel()
 	s := &upload.Store{Redis: redistest.Client(t)}

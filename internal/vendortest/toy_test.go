@@ -111,7 +111,7 @@ func toySpec(p *plant) vendors.Spec {
 	overrides := &body.Overrides{Field: "message.overrides.toy", Into: "the request", Reserved: p.reserved, Because: "the job decides it"}
 	var mapping strings.Builder
 	mapping.WriteString("field\tto\n")
-	for _, field := range strings.FieldsSeq("kind class category channel title body data click collapse_id ttl image sound badge test overrides.toy") {
+	for field := range strings.FieldsSeq("kind class category channel title body data click collapse_id ttl image sound badge test overrides.toy") {
 		fmt.Fprintf(&mapping, "message.%s\t-\n", field)
 	}
 	size := func(m *push.Message) (int, error) {

@@ -196,9 +196,9 @@ func (g gate) unpark(ctx context.Context, a answer) {
 	ended, err := g.limiter.Unpark(ctx, key(a.Account), a.Tried, a.JobProbe, true)
 	switch {
 	case err != nil:
-		g.log.Warn().Err(err).Str("app", a.App).Str("vendor", a.Spec.Name).Msg("jobs stay parked although the vendor took a request of theirs")
+		g.log.Warn().Err(err).Str("app", a.App).Str("vendor", a.Spec.Name).Msg("jobs stay parked although the vendor accepted one of their requests")
 	case ended:
-		g.log.Info().Str("app", a.App).Str("vendor", a.Spec.Name).Str("job", a.Tried[0]).Int("jobs", len(a.Tried)).Msg("parked no longer: the vendor took a request of theirs")
+		g.log.Info().Str("app", a.App).Str("vendor", a.Spec.Name).Str("job", a.Tried[0]).Int("jobs", len(a.Tried)).Msg("no longer parked: the vendor accepted one of their requests")
 	}
 }
 

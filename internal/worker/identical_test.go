@@ -37,7 +37,7 @@ func TestJobsWithTheSameMessageAreNotDropped(t *testing.T) {
 						Targets: map[string][]string{vendor: tokens},
 					}
 				}
-				jobs := []push.Job{same("alone-1", tokens[0]), same("alone-2", tokens[0]), same("few-1", tokens[:3]...), same("few-2", tokens[:3]...)}
+				jobs := []push.Job{same("single-1", tokens[0]), same("single-2", tokens[0]), same("few-1", tokens[:3]...), same("few-2", tokens[:3]...)}
 				for _, j := range jobs {
 					_, err := r.client.Enqueue(t.Context(), j)
 					r.must(err)

@@ -379,23 +379,23 @@ func (p *proof) look(ctx context.Context, fatal func(error)) {
 	})
 	fatal(err)
 	finder := &queue.Finder{
-		Redis: w.rdb, Lanes: p.lanes(), Lost: w.dispatch.Lost, End: w.dispatch.End, Bury: w.dispatch.EndArchived, Adopt: w.dispatch.Adopt, Log: zerolog.Nop(),
+		Redis: w.rdb, Lanes: p.lanes(), Lost: w.dispatch.Lost, End: w.dispatch.End, EndArchived: w.dispatch.EndArchived, Adopt: w.dispatch.Adopt, Log: zerolog.Nop(),
 		Producers: func(ctx context.Context) error { _, _, err := producer.CompleteStale(ctx); return err },
 	}
 	fatal(finder.Look(ctx))
 	for _, lane := range p.lanes() {
 		ids, err := p.rdb.ZRange(ctx, wire.ArchivedKey(lane), 0, -1).Result()
 		fatal(err)
-		var corpses []queue.Archived
+		var archived []queue.Archived
 		for _, id := range ids {
 			msg, err := p.rdb.HGet(ctx, wire.TaskKey(lane, id), "msg").Bytes()
 			fatal(err)
 			task, detail, err := wire.DecodeTask(msg)
 			fatal(err)
-			corpses = append(corpses, queue.Archived{Task: queue.Task{ID: task.ID, Payload: task.Payload}, Reason: wire.DeadArchived, Detail: detail})
+			archived = append(archived, queue.Archived{Task: queue.Task{ID: task.ID, Payload: task.Payload}, Reason: wire.DeadArchived, Detail: detail})
 		}
-		if len(corpses) > 0 {
-			fatal(w.dispatch.EndArchived(ctx, lane, corpses))
+		if len(archived) > 0 {
+			fatal(w.dispatch.EndArchived(ctx, lane, archived))
 		}
 	}
 }

@@ -70,7 +70,7 @@ func BenchmarkStreamAdd(b *testing.B) {
 	}
 }
 
-// It runs alone: AllocsPerRun counts what others allocate as well.
+// It does not run in parallel: AllocsPerRun counts the allocations of all goroutines.
 func TestAStreamAllocatesPerChunkAndNotPerToken(t *testing.T) {
 	c := newCampaign(t)
 	for range 100_000 { // the set of tokens seen has just grown, and will not again below

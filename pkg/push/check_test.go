@@ -197,7 +197,7 @@ func TestWhatARightJobMayHave(t *testing.T) {
 	}{
 		{"an id of the greatest length", func(j *push.Job) { j.ID = strings.Repeat("i", push.MaxIDBytes) }},
 		{"an id in Chinese with a colon and a hyphen", func(j *push.Job) { j.ID = "订单:42-a/b" }},
-		{"data alone", func(j *push.Job) { j.Message = push.Message{Kind: push.Data, Data: map[string]string{"k": "v"}} }},
+		{"only data", func(j *push.Job) { j.Message = push.Message{Kind: push.Data, Data: map[string]string{"k": "v"}} }},
 		{"a badge to clear", func(j *push.Job) { j.Message.Badge = &zero }},
 		{"a category", func(j *push.Job) { j.Message.Category = "DEVICE_REMINDER" }},
 		{"a click that opens the app", func(j *push.Job) { j.Message.Click = &push.Click{Action: push.ClickApp} }},
@@ -208,7 +208,7 @@ func TestWhatARightJobMayHave(t *testing.T) {
 		{"an image", func(j *push.Job) { j.Message.Image = "https://shop.example/i.png" }},
 		{"the longest ttl there is", func(j *push.Job) { j.Message.TTL = push.Duration(math.MaxInt64) }},
 		{"a title that only another vendor would refuse", func(j *push.Job) { j.Message.Title = strings.Repeat("x", 21) }},
-		{"an empty list for a vendor that is none", func(j *push.Job) { j.Targets["none"] = nil }},
+		{"an empty list for an unknown vendor", func(j *push.Job) { j.Targets["none"] = nil }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

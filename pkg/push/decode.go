@@ -91,7 +91,7 @@ func decodeText(data []byte, v any) *Fault {
 		return jsonFault(err, data)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return &Fault{Reason: "something follows the JSON object: want one object alone"}
+		return &Fault{Reason: "something follows the JSON object: want exactly one object"}
 	}
 	return nil
 }

@@ -87,8 +87,8 @@ func TestDecodeJobNamesTheFieldAtFault(t *testing.T) {
 		{"nothing", ``, "is empty: want a JSON object"},
 		{"half a job", `{"id":"j"`, "is not JSON: it breaks off"},
 		{"no JSON", `{"id":j}`, "is not JSON: invalid character 'j' looking for beginning of value at byte 7"},
-		{"two jobs", `{} {}`, "something follows the JSON object: want one object alone"},
-		{"a job and a rest", `{}x`, "something follows the JSON object: want one object alone"},
+		{"two jobs", `{} {}`, "something follows the JSON object: want exactly one object"},
+		{"a job and a rest", `{}x`, "something follows the JSON object: want exactly one object"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

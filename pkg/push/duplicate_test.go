@@ -15,7 +15,7 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-// sizes are those of the three ways a job is laid down: a ledger that is a
+// sizes are those of the three ways in which a job is stored: a ledger that is a
 // string, one that is a hash, and chunk by chunk.
 var sizes = []int{1, 4, 1200}
 

@@ -98,7 +98,7 @@ type books struct {
 }
 
 // open reads Redis and demands the law: every ledger says as many accepted
-// tokens as stand in the chunks that tasks lead to; no token twice in a job, no
+// tokens as are in the chunks that tasks lead to; no token twice in a job, no
 // chunk twice or without a task, no task that is not in exactly one queue.
 func open(tb rapid.TB, rdb redis.UniversalClient) books {
 	tb.Helper()
@@ -214,7 +214,7 @@ func (d *dump) task(tb rapid.TB, key string) task {
 	case len(places) == 0 && len(scores) == 1 && state == "scheduled":
 		t.due = scores[0]
 	default:
-		tb.Errorf("task %s is %s and stands at %v of pending and %v of scheduled", key, state, places, scores)
+		tb.Errorf("task %s is %s and is at %v of pending and %v of scheduled", key, state, places, scores)
 	}
 	if d.places[wire.AsynqQueues][t.lane] == nil {
 		tb.Errorf("asynq does not know the queue %s", t.lane)

@@ -49,7 +49,7 @@ func streamAll(tb rapid.TB, c *push.Client, j push.Job) error {
 	return err
 }
 
-// wantJob demands that the job's tokens stand in its chunks in the order of
+// wantJob demands that the job's tokens are in its chunks in the order of
 // the input, each once.
 func (b *books) wantJob(tb rapid.TB, j push.Job) {
 	tb.Helper()
@@ -102,7 +102,7 @@ func TestAStreamsChunksAreFullAndInOrder(t *testing.T) {
 	wantLedger(t, rdb, "j", 111)
 }
 
-// wantLedger demands that nothing of the laying down is left in the ledger.
+// wantLedger demands that nothing of the staging is left in the ledger.
 func wantLedger(t *testing.T, rdb *redis.Client, id string, accepted int) {
 	t.Helper()
 	want := map[string]string{
@@ -239,7 +239,7 @@ func TestAVendorThatTheJobCannotHaveRefusesItWhole(t *testing.T) {
 				t.Errorf("got %v, want %s", err, c.want)
 			}
 			if rdb.DBSize(t.Context()).Val() == 0 || !s.Unsealed() {
-				t.Fatal("nothing was laid down: the test proves nothing")
+				t.Fatal("nothing was staged: the test proves nothing")
 			}
 			if err := s.Abort(t.Context()); err != nil {
 				t.Error(err)
@@ -283,7 +283,7 @@ func TestAbortTakesEverythingBack(t *testing.T) {
 	}
 }
 
-func TestAbortLeavesACommittedJobAlone(t *testing.T) {
+func TestAbortDoesNotChangeACommittedJob(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.Client(t)
 	j := to(job("j"), "three", tokens("t", 50)...)
@@ -338,7 +338,7 @@ func TestAJobThatIsDoneBeforeItsCommitEndsThere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Workers are faster than the commit: every chunk that was laid down, and
+	// Workers are faster than the commit: every chunk that was stored, and
 	// the last that Commit adds, has been delivered by then.
 	rdb.HSet(t.Context(), wire.JobKey("j"), string(wire.Delivered), 60)
 	if _, err := s.Commit(t.Context()); err != nil {

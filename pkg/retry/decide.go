@@ -24,7 +24,7 @@ const (
 	authAgain = time.Second
 )
 
-// State is what is known of the token besides its result.
+// State is what is known of the token in addition to its result.
 type State struct {
 	// Attempt counts the token's attempts, this one included. Only those that
 	// Decision.Counted says count.

@@ -309,9 +309,9 @@ func BenchmarkSingles(b *testing.B) {
 
 		per := func(n int, d time.Duration) float64 { return float64(n) / d.Seconds() }
 		b.ReportMetric(0, "ns/op")
-		b.ReportMetric(per(single, enqueueSingle), "enqueued-alone/s")
-		b.ReportMetric(per(single, drainSingle), "drained-alone/s")
-		b.ReportMetric(per(single, drainSingle)/per(n, drainNoop), "alone-x-asynq-noop")
+		b.ReportMetric(per(single, enqueueSingle), "enqueued-single/s")
+		b.ReportMetric(per(single, drainSingle), "drained-single/s")
+		b.ReportMetric(per(single, drainSingle)/per(n, drainNoop), "single-x-asynq-noop")
 		b.ReportMetric(per(n, enqueuePacked), "enqueued-packed/s")
 		b.ReportMetric(per(n, enqueuePacked)/per(n, enqueueNoop), "enqueued-packed-x-asynq")
 		b.ReportMetric(per(n, drainPacked), "drained-packed/s")

@@ -272,7 +272,7 @@ func (v *result) report() string {
 	list(&b, "breakages", stringKeys(v.done))
 	list(&b, "faults fired", v.faults)
 	list(&b, "tokens that were accepted again, by the fault of the previous request", v.twice)
-	list(&b, "dead tokens", v.reasons)
+	list(&b, "tokens that ended dead", v.reasons)
 	list(&b, "other events", v.counts)
 	if v.tooMany > 0 {
 		v.wrong = append(v.wrong, fmt.Sprintf("and %d more", v.tooMany))

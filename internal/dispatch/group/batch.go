@@ -96,10 +96,10 @@ type Batch[C comparable] struct {
 	Shared bool
 	// Unrecorded: the tag was drawn, and the chunks concerned do not have it yet.
 	Unrecorded bool
-	// Alone: no other message, and no other job, may be in the request.
-	Alone    bool
-	Segments []Segment[C]
-	Count    int // of tokens
+	// Exclusive: no other message, and no other job, may be in the request.
+	Exclusive bool
+	Segments  []Segment[C]
+	Count     int // of tokens
 }
 
 // Tokens are those of all segments; of a single one without copying.

@@ -56,7 +56,7 @@ type gathering[C comparable] struct {
 
 // Small tells whether the batch is to wait for others rather than be sent at once.
 func (g *Gatherer[C]) Small(a *account.Account, b *Batch[C]) bool {
-	return g.linger > 0 && !b.Alone && b.Count <= a.BatchFor(b.Message)/2
+	return g.linger > 0 && !b.Exclusive && b.Count <= a.BatchFor(b.Message)/2
 }
 
 // Send sends the batch together with others that come within the linger. It

@@ -60,10 +60,10 @@ func text(requests ...Batches[string]) string {
 func TestSplitterCutsAChunkByMessageKeyAndLimit(t *testing.T) {
 	t.Parallel()
 	type added struct {
-		message int
-		request string
-		alone   bool
-		tokens  string
+		message   int
+		request   string
+		exclusive bool
+		tokens    string
 	}
 	for name, c := range map[string]struct {
 		cap  int
@@ -90,7 +90,7 @@ func TestSplitterCutsAChunkByMessageKeyAndLimit(t *testing.T) {
 				seg := Whole("chunk", e, i, tokens, first)
 				first += len(tokens)
 				for len(seg.Tokens) > 0 {
-					s.Add(&seg, len(seg.Tokens), Terms{Key: Key{Request: a.request}, Message: &push.Message{Title: fmt.Sprint(a.message)}, Alone: a.alone})
+					s.Add(&seg, len(seg.Tokens), Terms{Key: Key{Request: a.request}, Message: &push.Message{Title: fmt.Sprint(a.message)}, Exclusive: a.exclusive})
 				}
 			}
 			var all []Batches[string]
@@ -133,8 +133,8 @@ func TestASegmentThatIsCutKeepsItsTokensPlaces(t *testing.T) {
 
 func TestMixPutsDifferentMessagesInOneRequest(t *testing.T) {
 	t.Parallel()
-	alone := of("alone", "C", "z")
-	alone.Alone = true
+	exclusive := of("exclusive", "C", "z")
+	exclusive.Exclusive = true
 	a := shop(10, 4)
 	a.Spec.Quotas = []vendors.Quota{{Bucket: "news", Counts: func(m *push.Message, _ int) bool { return m.Title == "N" }}}
 	for name, c := range map[string]struct {
@@ -146,7 +146,7 @@ func TestMixPutsDifferentMessagesInOneRequest(t *testing.T) {
 		"as many as fit":                    {[]*Batch[string]{of("1", "A", "a", "b"), of("2", "B", "c", "d"), of("3", "C", "e")}, 0, "A:a,b + B:c,d | C:e"},
 		"a large one goes by itself":        {[]*Batch[string]{of("1", "A", "a", "b", "c"), of("2", "B", "d")}, 0, "A:a,b,c | B:d"},
 		"no token twice":                    {[]*Batch[string]{of("1", "A", "a"), of("2", "B", "a")}, 0, "A:a | B:a"},
-		"one that has to go by itself":      {[]*Batch[string]{of("1", "A", "a"), alone, of("2", "B", "b")}, 0, "A:a + B:b | C:z"},
+		"one that has to go by itself":      {[]*Batch[string]{of("1", "A", "a"), exclusive, of("2", "B", "b")}, 0, "A:a + B:b | C:z"},
 		"a limit below the vendor's":        {[]*Batch[string]{of("1", "A", "a"), of("2", "B", "b"), of("3", "C", "c")}, 2, "A:a + B:b | C:c"},
 		"messages of one quota only":        {[]*Batch[string]{of("1", "A", "a"), of("2", "N", "b"), of("3", "N", "c")}, 0, "A:a | N:b + N:c"},
 		"none where the limit is one token": {[]*Batch[string]{of("1", "A", "a"), of("2", "B", "b")}, 1, "A:a | B:b"},

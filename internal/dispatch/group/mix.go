@@ -9,7 +9,7 @@ import (
 
 // mayMix tells whether the batch may share a request with other messages.
 func mayMix[C comparable](a *account.Account, b *Batch[C]) bool {
-	if a.MaxMixed() == 0 || b.Alone {
+	if a.MaxMixed() == 0 || b.Exclusive {
 		return false
 	}
 	u, ok := a.Vendor.(vendors.Uploader)

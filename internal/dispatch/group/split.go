@@ -23,23 +23,23 @@ type Splitter[C comparable] struct {
 
 // splitKey is what tokens of one chunk have in common that go in one batch.
 type splitKey struct {
-	message int // in the chunk
-	request string
-	start   int64
-	alone   bool
+	message   int // in the chunk
+	request   string
+	start     int64
+	exclusive bool
 }
 
 // Terms are what tokens are sent with: see the fields of Batch.
 type Terms struct {
-	Key           Key // without app and vendor
-	Message       *push.Message
-	Alone, Shared bool
+	Key               Key // without app and vendor
+	Message           *push.Message
+	Exclusive, Shared bool
 }
 
 // Add adds a segment's first n tokens, or fewer if no more fit in their batch, and
 // takes them off the segment.
 func (s *Splitter[C]) Add(seg *Segment[C], n int, t Terms) {
-	k := splitKey{seg.Entry.Message, t.Key.Request, t.Key.Start, t.Alone}
+	k := splitKey{seg.Entry.Message, t.Key.Request, t.Key.Start, t.Exclusive}
 	b := s.open[k]
 	if b == nil || b.Count >= s.limit(t.Message) || s.Several && s.seen[b].hasAny(seg.Tokens[:n]) {
 		b = s.begin(k, t, seg)
@@ -55,7 +55,7 @@ func (s *Splitter[C]) Add(seg *Segment[C], n int, t Terms) {
 func (s *Splitter[C]) begin(k splitKey, t Terms, seg *Segment[C]) *Batch[C] {
 	b := &Batch[C]{
 		Key: t.Key, Tag: t.Key.Request, Priority: s.Priority, Message: t.Message, HoldUntil: holdUntil(seg.Entry, t.Message),
-		Alone: t.Alone, Shared: t.Shared,
+		Exclusive: t.Exclusive, Shared: t.Shared,
 	}
 	b.App, b.Vendor = s.Account.App, s.Account.Spec.Name
 	if s.open == nil {

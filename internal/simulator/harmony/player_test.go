@@ -269,7 +269,7 @@ func TestHarmonyChecksBodies(t *testing.T) {
 		{"no notification", "0", background(``), "80100003"},
 		{"no extra data", "6", background(``), "80100003"},
 		{"no category", "0", strings.Replace(goodBody("", "", "a"), `"category":"MARKETING",`, "", 1), "80100003"},
-		{"a category of API v1 alone", "0", strings.Replace(goodBody("", "", "a"), `MARKETING`, "PLAY_VOICE", 1), "80100003"},
+		{"a category of only API v1", "0", strings.Replace(goodBody("", "", "a"), `MARKETING`, "PLAY_VOICE", 1), "80100003"},
 		{"no title", "0", strings.Replace(goodBody("", "", "a"), `"title":"普通标题",`, "", 1), "80100003"},
 		{"no click action", "0", strings.Replace(goodBody("", "", "a"), `,"clickAction":{"actionType":0}`, "", 1), "80100003"},
 		{"a page without its name", "0", clicked(`{"actionType":1}`), "80100003"},

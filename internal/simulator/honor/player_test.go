@@ -84,7 +84,7 @@ func TestHonorChecksBodies(t *testing.T) {
 		{"neither notification nor data", `{"token":["a"]}`, "80100003"},
 		{"no title", strings.Replace(goodBody("", "", "a"), `"title":"test title",`, "", 1), "80100003"},
 		{"no click action", strings.Replace(goodBody("", "", "a"), `,"clickAction":{"type":3}`, "", 1), "80100003"},
-		{"type 1 alone", clicked(`{"type":1}`), "80100003"},
+		{"only type 1", clicked(`{"type":1}`), "80100003"},
 		{"type 2 with plain http", clicked(`{"type":2,"url":"http://x.example"}`), "80100003"},
 		{"type 2 with https", clicked(`{"type":2,"url":"https://x.example"}`), "200"},
 		{"type 4", clicked(`{"type":4}`), "80100003"},

@@ -257,7 +257,7 @@ func TestOppoBroadcastsWhatWasSaved(t *testing.T) {
 	}{
 		{"a correct one", nil, nil, "0", "0"},
 		{"no title", url.Values{"title": {""}}, nil, "40", ""},
-		{"a number that is none", url.Values{"off_line_ttl": {"1h"}}, nil, "41", ""},
+		{"a value that is not a number", url.Values{"off_line_ttl": {"1h"}}, nil, "41", ""},
 		{"a speed that is too high", url.Values{"fix_speed_rate": {"10001"}}, nil, "41", ""},
 		{"an unknown message", nil, url.Values{"message_id": {"58ad"}}, "0", "31"},
 		{"no message", nil, url.Values{"message_id": {""}}, "0", "40"},

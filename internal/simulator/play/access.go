@@ -85,7 +85,7 @@ func (a *auth) check(vendor, token string, now time.Time) (app string, s AccessS
 }
 
 // countGrant counts a grant in the app's window. It is false, and counts nothing,
-// when the window is full; limit <= 0 is none.
+// when the window is full; limit <= 0 means that there is none.
 func (a *auth) countGrant(by appKey, now time.Time, limit int, length time.Duration) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()

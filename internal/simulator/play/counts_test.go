@@ -127,7 +127,7 @@ func TestAWindowAgreesWithAList(t *testing.T) {
 	})
 }
 
-func TestAWindowOutlivesAClockThatGoesBack(t *testing.T) {
+func TestAWindowOutlivesAClockThatIsSetBack(t *testing.T) {
 	t.Parallel()
 	var w window
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)

@@ -38,7 +38,7 @@ func (d *DayCounter) Add(key string, now time.Time, n int) {
 }
 
 // Take counts one more, unless the count has reached the limit: then it is false.
-// A limit of 0 is none.
+// 0 means no limit.
 func (d *DayCounter) Take(key string, now time.Time, limit int) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()

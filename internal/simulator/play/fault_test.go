@@ -152,7 +152,7 @@ func TestFaultCodesComeInTheVendorsForm(t *testing.T) {
 	}
 	for want, status := range map[string]int{"80200003": 401, "80100016": 400, "81000001": 500, "80000001": 500, "80999999": 400} {
 		set(play.Fault{Code: want})
-		r.WantHuaweiCode("code alone", r.HuaweiSend("x", playtest.HuaweiMessage("a")), status, want)
+		r.WantHuaweiCode("only a code", r.HuaweiSend("x", playtest.HuaweiMessage("a")), status, want)
 	}
 	set(play.Fault{Code: "80300007", Status: 500})
 	r.WantHuaweiCode("code under a status", r.HuaweiSend("x", playtest.HuaweiMessage("a")), 500, "80300007")
@@ -162,7 +162,7 @@ func TestFaultCodesComeInTheVendorsForm(t *testing.T) {
 	}
 	set(play.Fault{Headers: map[string]string{"Retry-After": "7"}})
 	got := r.HuaweiSend("x", playtest.HuaweiMessage("b"))
-	r.WantHuaweiCode("headers alone", got, 200, "80000000")
+	r.WantHuaweiCode("only headers", got, 200, "80000000")
 	if got.Header.Get("Retry-After") != "7" || r.Count("huawei", "b") != 1 {
 		t.Errorf("got %v, %d deliveries; want Retry-After and one", got.Header, r.Count("huawei", "b"))
 	}

@@ -282,7 +282,7 @@ func TestStatesAreWrittenWhereStatesOffsetSays(t *testing.T) {
 	// What a recorded step does with SETRANGE: states behind the end, head at the front.
 	at := c.StatesOffset()
 	if at != len(stored) {
-		t.Fatalf("states would stand at %d, want %d, right behind the entries", at, len(stored))
+		t.Fatalf("states would be at %d, want %d, right after the entries", at, len(stored))
 	}
 	for gen, states := range []string{"\x01\x02\x03", "\xff\x03\xfe"} {
 		stored = stored[:at] + states
@@ -330,14 +330,14 @@ func TestAChunkReadsAsItWasWritten(t *testing.T) {
 		if want.States == nil {
 			want.States, want.Tail = make([]byte, n), wire.Tail{}
 			if got.StatesOffset() != len(s) {
-				t.Fatalf("states would stand at %d of %d", got.StatesOffset(), len(s))
+				t.Fatalf("states would be at %d of %d", got.StatesOffset(), len(s))
 			}
 		}
 		if !same(got, want) || got.Version != wire.ChunkVersion {
 			t.Fatalf("got %+v, want %+v", got, want)
 		}
 		if journal := s[got.StatesOffset():]; journal != "" && !strings.HasPrefix(journal, string(want.States)) {
-			t.Fatal("the states do not stand at their offset")
+			t.Fatal("the states are not at their offset")
 		}
 	})
 }

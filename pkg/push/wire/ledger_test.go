@@ -73,7 +73,7 @@ func TestAMalformedSingleLedgerIsRefused(t *testing.T) {
 		{"no app", "1p0", false},
 		{"a number below zero", "1p-5 shop", false},
 		{"a number beyond all time", "1pzzzzzzzzzz shop", false},
-		{"a number that is none", "1p! shop", false},
+		{"a count that is not a number", "1p! shop", false},
 		{"a count that is no number", "1p0 shop huawei/http/503=two", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -12,7 +12,7 @@ var preludes embed.FS
 
 // Prelude returns the named Lua functions that scripts share, each once and after
 // those that it uses itself. A name is that of a file in the folder prelude. A
-// script should name only what it calls: Redis defines the functions anew for
+// script should name only what it calls: Redis defines the functions again for
 // every call.
 func Prelude(names ...string) (string, error) {
 	var b strings.Builder
