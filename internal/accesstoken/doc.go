@@ -5,5 +5,5 @@
 //
 // It knows Redis and when a token is due for renewal. It does not know how a
 // vendor grants one (a vendors.Granter does) or what a refusal means (the caller's
-// Hold function decides). It neither logs nor retries.
+// Backoff function decides). It neither logs nor retries.
 package accesstoken

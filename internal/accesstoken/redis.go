@@ -22,7 +22,7 @@ var (
 	refuseScript = lua.Load(scripts, "refuse.lua")
 )
 
-// forgetRefusals is how long after the hold of a refusal the next one still counts as
+// forgetRefusals is how long after the wait of a refusal the next one still counts as
 // one in a row.
 const forgetRefusals = 10 * time.Minute
 

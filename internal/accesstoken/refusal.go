@@ -20,12 +20,12 @@ type refusal struct {
 	Cause string         `json:"cause,omitempty"`
 }
 
-// DefaultHold doubles from 1 s, to 30 s when the vendor could not be reached
+// DefaultBackoff doubles from 1 s, to 30 s when the vendor could not be reached
 // and to 5 minutes when it said no: Huawei blocks grants for up to that long
 // after more than 1,000 in 5 minutes (1302). A Retry-After counts up to 5 minutes.
 //
 // Source: https://developer.huawei.com/consumer/cn/doc/harmonyos-references/account-api-obtain-app-token
-func DefaultHold(refusal *vendors.Error, n int) time.Duration {
+func DefaultBackoff(refusal *vendors.Error, n int) time.Duration {
 	const longest = 5 * time.Minute
 	limit := longest
 	if refusal.Code.Level == classify.Transport {
@@ -37,12 +37,12 @@ func DefaultHold(refusal *vendors.Error, n int) time.Duration {
 
 // refuse stores the nth refusal in a row for all workers, and returns it.
 func (s *Store) refuse(ctx context.Context, sl *slot, lock string, e *vendors.Error, n int) error {
-	hold := DefaultHold
-	if s.Hold != nil {
-		hold = s.Hold
+	backoff := DefaultBackoff
+	if s.Backoff != nil {
+		backoff = s.Backoff
 	}
-	held := hold(e, n)
-	if held < time.Millisecond {
+	wait := backoff(e, n)
+	if wait < time.Millisecond {
 		s.unlock(ctx, sl, lock)
 		return e
 	}
@@ -51,10 +51,10 @@ func (s *Store) refuse(ctx context.Context, sl *slot, lock string, e *vendors.Er
 	err := refuseScript.Call().
 		Key("lock", sl.lock).Key("refusal", sl.refused).Key("refusals", sl.refusals).
 		Arg("me", lock).Arg("value", formatRefusal(e)).
-		Arg("hold", held.Milliseconds()).Arg("forget", (held+forgetRefusals).Milliseconds()).
+		Arg("wait", wait.Milliseconds()).Arg("forget", (wait+forgetRefusals).Milliseconds()).
 		Run(ctx, s.Redis).Err()
 	said := *e
-	said.RetryAfter = held
+	said.RetryAfter = wait
 	if err != nil {
 		return errors.Join(&said, fmt.Errorf("record refusal: %w", err))
 	}

@@ -29,8 +29,8 @@ func TestNoWorkerAsksAgainWhileARefusalHolds(t *testing.T) {
 	client := redistest.Client(t)
 	g := &vendorFake{}
 	g.refuse(flowControl())
-	hold := func(*vendors.Error, int) time.Duration { return 5 * time.Minute }
-	refused(t, &Store{Redis: client, Hold: hold}, g, 1)
+	backoff := func(*vendors.Error, int) time.Duration { return 5 * time.Minute }
+	refused(t, &Store{Redis: client, Backoff: backoff}, g, 1)
 	g.refuse(nil)
 	for _, s := range workers(3, client) {
 		if r := refused(t, s, g, 1); r.RetryAfter < 4*time.Minute || r.RetryAfter > 5*time.Minute {
@@ -67,7 +67,7 @@ func TestRefusalsInARowAreCountedAndASuccessForgetsThem(t *testing.T) {
 	var seen []bool
 	s := &Store{
 		Redis:   client,
-		Hold:    func(_ *vendors.Error, n int) time.Duration { rows = append(rows, n); return time.Minute },
+		Backoff: func(_ *vendors.Error, n int) time.Duration { rows = append(rows, n); return time.Minute },
 		Observe: func(_, _ string, refusal *vendors.Error) { seen = append(seen, refusal == nil) },
 	}
 	g := &vendorFake{}
@@ -78,7 +78,7 @@ func TestRefusalsInARowAreCountedAndASuccessForgetsThem(t *testing.T) {
 		s.slot(app, vendor, print1).forget("")
 	}
 	if want := []int{1, 2, 1}; len(rows) != 3 || rows[0] != want[0] || rows[1] != want[1] || rows[2] != want[2] {
-		t.Errorf("Hold was told of refusals %v, want %v", rows, want)
+		t.Errorf("Backoff was called for refusals %v, want %v", rows, want)
 	}
 	if len(seen) != 4 || seen[0] || seen[1] || !seen[2] || seen[3] {
 		t.Errorf("Observe saw %v, want two refusals, a grant and a refusal", seen)
@@ -90,7 +90,7 @@ func TestAfterAHoldOfZeroTheNextCallerAsks(t *testing.T) {
 	client := redistest.Client(t)
 	g := &vendorFake{}
 	g.refuse(flowControl())
-	s := &Store{Redis: client, Hold: func(*vendors.Error, int) time.Duration { return 0 }}
+	s := &Store{Redis: client, Backoff: func(*vendors.Error, int) time.Duration { return 0 }}
 	if _, err := s.Access(t.Context(), app, vendor, g, print1); err == nil {
 		t.Fatal("a refused grant gave a token")
 	}
@@ -119,7 +119,7 @@ func TestDefaultHold(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			e := &vendors.Error{Code: classify.Code{Level: c.level}, RetryAfter: c.after}
-			if got := DefaultHold(e, c.n); got != c.want {
+			if got := DefaultBackoff(e, c.n); got != c.want {
 				t.Errorf("got %v, want %v", got, c.want)
 			}
 		})

@@ -35,9 +35,9 @@ type Store struct {
 	Now func() time.Time
 	// Key encrypts tokens in Redis with AES-256-GCM; it has 32 bytes. Nil: plain.
 	Key []byte
-	// Hold says how long no worker asks again after the nth refusal in a row, n from 1;
-	// 0: the next caller asks at once. Nil: DefaultHold.
-	Hold func(refusal *vendors.Error, n int) time.Duration
+	// Backoff says how long no worker asks again after the nth refusal in a row, n from 1;
+	// 0: the next caller asks at once. Nil: DefaultBackoff.
+	Backoff func(refusal *vendors.Error, n int) time.Duration
 	// Observe is called for every grant that this worker asked for, with the refusal or
 	// nil; it must not block. Nil: it is not called.
 	Observe func(app, vendor string, refusal *vendors.Error)

@@ -15,26 +15,26 @@ import (
 
 func TestMain(m *testing.M) { redistest.Main(m) }
 
-// runner is one worker that wants the lease.
+// runner is one worker that wants the leadership.
 type runner struct {
 	stop  func()
-	began chan struct{} // told whenever it has the lease
-	ended chan struct{} // receives when it has lost the leadership
+	began chan struct{} // told whenever it is the leader
+	ended chan struct{} // receives when it is no longer the leader
 }
 
 func always() bool { return true }
 
-// run starts a worker with a short lease; busy counts those that have it.
+// run starts a worker whose leadership ends soon; busy counts those that have it.
 func run(t *testing.T, rdb redis.UniversalClient, busy *atomic.Int64) *runner {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	r := &runner{began: make(chan struct{}, 100), ended: make(chan struct{}, 100)}
 	var wg sync.WaitGroup
-	l := &coord.Leadership{Redis: rdb, Key: "lease", Life: 3 * time.Second}
+	l := &coord.Leadership{Redis: rdb, Key: "leader", Life: 3 * time.Second}
 	wg.Go(func() {
 		l.Run(ctx, always, func(ctx context.Context) {
 			if busy.Add(1) > 1 {
-				t.Error("two have the lease")
+				t.Error("two are leaders")
 			}
 			r.began <- struct{}{}
 			<-ctx.Done()
@@ -66,7 +66,7 @@ func TestOneWorkerIsTheLeaderAndTheNextOneFollows(t *testing.T) {
 	first := run(t, rdb, &busy)
 	await(t, "the first has it", first.began)
 	second := run(t, rdb, &busy)
-	select { // longer than the life of a lease that is not renewed
+	select { // longer than the life of a leadership that is not renewed
 	case <-second.began:
 		t.Fatal("the second has it too")
 	case <-first.ended:
@@ -79,8 +79,8 @@ func TestOneWorkerIsTheLeaderAndTheNextOneFollows(t *testing.T) {
 	}
 	await(t, "the second has it", second.began)
 	second.stop()
-	if rdb.Exists(t.Context(), "lease").Val() != 0 {
-		t.Error("the lease stays behind")
+	if rdb.Exists(t.Context(), "leader").Val() != 0 {
+		t.Error("the key is left")
 	}
 }
 
@@ -89,8 +89,8 @@ func TestTheContextEndsWhenLeadershipIsLost(t *testing.T) {
 	rdb := redistest.Client(t)
 	var busy atomic.Int64
 	r := run(t, rdb, &busy)
-	await(t, "it has the lease", r.began)
-	rdb.Set(t.Context(), "lease", "another", time.Second)
+	await(t, "it is the leader", r.began)
+	rdb.Set(t.Context(), "leader", "another", time.Second)
 	await(t, "it is told", r.ended)
 	await(t, "it has it again", r.began)
 }
@@ -100,14 +100,14 @@ func TestWithoutRedisThereIsNoLeader(t *testing.T) {
 	s := redistest.Start(t)
 	var busy atomic.Int64
 	r := run(t, s.Client(t), &busy)
-	await(t, "it has the lease", r.began)
+	await(t, "it is the leader", r.began)
 	s.Kill()
 	await(t, "it is told", r.ended)
 	s.Restart(t)
 	await(t, "it has it again", r.began)
 }
 
-// go-redis sends a command again whose reply was lost. Whoever took the lease
+// go-redis sends a command again whose reply was lost. A worker that took the leadership
 // must not take it for another's: nobody would have it until it ends.
 func TestALeadershipWhoseReplyWasLostIsOurs(t *testing.T) {
 	t.Parallel()
@@ -116,14 +116,14 @@ func TestALeadershipWhoseReplyWasLostIsOurs(t *testing.T) {
 		proxy.Break(redistest.Nth(n, redistest.LoseAnswer))
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		has := false
-		l := &coord.Leadership{Redis: flaky, Key: "lease", Life: time.Minute}
+		l := &coord.Leadership{Redis: flaky, Key: "leader", Life: time.Minute}
 		l.Run(ctx, always, func(context.Context) {
 			has = true
 			cancel()
 		})
 		cancel()
 		if !has {
-			t.Errorf("answer %d lost: it has not got the lease", n)
+			t.Errorf("answer %d lost: it is not the leader", n)
 		}
 	}
 }
@@ -133,6 +133,6 @@ func TestAWorkerThatDoesNotWantToLeadDoesNotAskRedis(t *testing.T) {
 	rdb := redistest.Client(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	l := &coord.Leadership{Redis: rdb, Key: "lease", Life: 10 * time.Millisecond}
-	l.Run(ctx, func() bool { return rdb.Exists(t.Context(), "lease").Val() == 1 }, func(context.Context) { t.Error("it has the lease") })
+	l := &coord.Leadership{Redis: rdb, Key: "leader", Life: 10 * time.Millisecond}
+	l.Run(ctx, func() bool { return rdb.Exists(t.Context(), "leader").Val() == 1 }, func(context.Context) { t.Error("it is the leader") })
 }

@@ -30,13 +30,13 @@ func TestTheBookInMemoryIsTheBookInRedis(t *testing.T) {
 			b.add(i)
 		}
 		rt.Repeat(map[string]func(*rapid.T){
-			"load":          b.load,
-			"settle":        b.settle,
-			"settle again":  b.settleAgain,
-			"fence":         b.fence,
-			"cancel":        b.cancel,
-			"ask for holds": b.held,
-			"":              b.compare,
+			"load":         b.load,
+			"settle":       b.settle,
+			"settle again": b.settleAgain,
+			"fence":        b.fence,
+			"cancel":       b.cancel,
+			"recheck":      b.recheck,
+			"":             b.compare,
 		})
 		if why := b.memory.complaints(); len(why) > 0 {
 			rt.Fatalf("%q", why)
@@ -196,23 +196,23 @@ func (b *books) cancel(t *rapid.T) {
 	b.must(b.store.Cancel(b.outer.Context(), job))
 }
 
-// held asks both whether a chunk that was loaded may still be sent.
-func (b *books) held(t *rapid.T) {
+// recheck asks both whether a chunk that was loaded may still be sent.
+func (b *books) recheck(t *rapid.T) {
 	if len(b.loads) == 0 {
 		t.Skip("nothing is loaded")
 	}
 	l := rapid.SampledFrom(b.loads).Draw(t, "load")
 	var answers [2]string
 	for i, o := range []*ledger.Open{l.memory, l.redis} {
-		h := ledger.Hold{Chunk: o.Ref, Gen: o.Chunk.Gen}
+		h := ledger.Loaded{Chunk: o.Ref, Gen: o.Chunk.Gen}
 		for _, e := range o.Chunk.Entries {
 			h.Jobs = append(h.Jobs, ledger.Ref{Job: e.Job, Single: e.Single})
 		}
 		var err error
 		if i == 0 {
-			answers[i], err = b.memory.Held(b.outer.Context(), []ledger.Hold{h})
+			answers[i], err = b.memory.Recheck(b.outer.Context(), []ledger.Loaded{h})
 		} else {
-			answers[i], err = b.store.Held(b.outer.Context(), []ledger.Hold{h})
+			answers[i], err = b.store.Recheck(b.outer.Context(), []ledger.Loaded{h})
 		}
 		b.must(err)
 	}

@@ -232,9 +232,9 @@ type meter struct {
 	requests int
 	outcomes map[wire.Outcome]int
 	again    map[classify.Remedy]int
-	// fed and held are entries, held the quarantined ones; skipped are tokens.
-	fed, held, skipped int
-	recovered          map[string]int
+	// fed and quarantined are entries; skipped are tokens.
+	fed, quarantined, skipped int
+	recovered                 map[string]int
 }
 
 func newMeter() *meter {
@@ -259,11 +259,11 @@ func (m *meter) Again(_, _ string, remedy classify.Remedy, n int) {
 	m.again[remedy] += n
 }
 
-func (m *meter) Invalid(_, _ string, n int, held bool) {
+func (m *meter) Invalid(_, _ string, n int, quarantined bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if held {
-		m.held += n
+	if quarantined {
+		m.quarantined += n
 	} else {
 		m.fed += n
 	}

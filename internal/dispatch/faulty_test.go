@@ -161,11 +161,11 @@ func (h *faulty) Canceled(ctx context.Context, job string) (bool, error) {
 	return h.memory.Canceled(ctx, job)
 }
 
-func (h *faulty) Held(ctx context.Context, holds []ledger.Hold) (string, error) {
+func (h *faulty) Recheck(ctx context.Context, loaded []ledger.Loaded) (string, error) {
 	if err := h.op(); err != nil || h.chance(20) {
 		return "", errors.New("redis is away")
 	}
-	return h.memory.Held(ctx, holds)
+	return h.memory.Recheck(ctx, loaded)
 }
 
 func (h *faulty) Fence(ctx context.Context, ref string, ours func(context.Context) (bool, error)) error {

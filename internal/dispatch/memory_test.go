@@ -85,11 +85,11 @@ func (s *memoryBook) Load(_ context.Context, h wire.Header) (*ledger.Open, error
 	return o, nil
 }
 
-// Held tells whether chunks and jobs are as the holds say.
-func (s *memoryBook) Held(_ context.Context, holds []ledger.Hold) (string, error) {
+// Recheck tells whether chunks and jobs are as they were loaded.
+func (s *memoryBook) Recheck(_ context.Context, loaded []ledger.Loaded) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, h := range holds {
+	for _, h := range loaded {
 		if raw, ok := s.chunks[h.Chunk]; !ok || gen(raw)>>20 != h.Gen>>20 {
 			return ledger.TakenOver, nil
 		}

@@ -18,8 +18,8 @@ import (
 type Book interface {
 	Load(ctx context.Context, h wire.Header) (*ledger.Open, error)
 	Settle(ctx context.Context, steps []*ledger.Step) ([]bool, error)
-	// Held returns "" if the chunks and jobs are still as the holds say, else why not.
-	Held(ctx context.Context, holds []ledger.Hold) (why string, err error)
+	// Recheck returns "" if the chunks and jobs are still as they were loaded, else why not.
+	Recheck(ctx context.Context, loaded []ledger.Loaded) (why string, err error)
 	// Fence makes every run that has loaded the chunk unable to record anything, if
 	// ours says that the chunk is still the caller's.
 	Fence(ctx context.Context, chunk string, ours func(context.Context) (bool, error)) error

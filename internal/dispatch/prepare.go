@@ -112,7 +112,7 @@ func (d *Dispatcher) recheck(ctx context.Context, r *request) bool {
 	if !slices.ContainsFunc(segments, func(s segment) bool { return s.Owner.asked().Before(now.Add(-staleAfter)) }) {
 		return true
 	}
-	why, err := d.Book.Held(ctx, holdsOf(segments))
+	why, err := d.Book.Recheck(ctx, loadedOf(segments))
 	switch {
 	case err != nil:
 		d.takeBack(ctx, r, d.Now().Add(time.Second), err.Error())
@@ -130,9 +130,9 @@ func (d *Dispatcher) recheck(ctx context.Context, r *request) bool {
 	return true
 }
 
-// holdsOf are what the segments' chunks and jobs have to be to be sent.
-func holdsOf(segments []segment) []ledger.Hold {
-	var all []ledger.Hold
+// loadedOf are what the segments' chunks and jobs have to be to be sent.
+func loadedOf(segments []segment) []ledger.Loaded {
+	var all []ledger.Loaded
 	at := map[*claim]int{}
 	for i := range segments {
 		s := &segments[i]
@@ -140,7 +140,7 @@ func holdsOf(segments []segment) []ledger.Hold {
 		if !ok {
 			k = len(all)
 			at[s.Owner] = k
-			all = append(all, ledger.Hold{Chunk: s.Owner.open.Ref, Gen: s.Owner.generation()})
+			all = append(all, ledger.Loaded{Chunk: s.Owner.open.Ref, Gen: s.Owner.generation()})
 		}
 		all[k].Jobs = append(all[k].Jobs, ledger.Ref{Job: s.Entry.Job, Single: s.Entry.Single})
 	}

@@ -119,11 +119,11 @@ type blind struct {
 	asked int
 }
 
-func (b *blind) Held(ctx context.Context, holds []ledger.Hold) (string, error) {
+func (b *blind) Recheck(ctx context.Context, loaded []ledger.Loaded) (string, error) {
 	if b.asked++; b.asked == 1 {
 		return "", errors.New("redis is away")
 	}
-	return b.Book.Held(ctx, holds)
+	return b.Book.Recheck(ctx, loaded)
 }
 
 func TestWithoutKnowingWhatWasCanceledNothingIsSent(t *testing.T) {

@@ -128,8 +128,8 @@ func TestQuarantinedTokensAreSent(t *testing.T) {
 	if got := r.vendor.sizes(); !slices.Equal(got, []int{50, 50, 1}) {
 		t.Errorf("requests had %v tokens, want all sent", got)
 	}
-	if n := r.rdb.XLen(t.Context(), wire.QuarantineStream).Val(); n != 100 || r.rdb.Exists(t.Context(), wire.InvalidStream).Val() != 0 || r.meter.held != 100 {
-		t.Errorf("%d held, %d counted, want 100 and nothing in the feed", n, r.meter.held)
+	if n := r.rdb.XLen(t.Context(), wire.QuarantineStream).Val(); n != 100 || r.rdb.Exists(t.Context(), wire.InvalidStream).Val() != 0 || r.meter.quarantined != 100 {
+		t.Errorf("%d quarantined, %d counted, want 100 and nothing in the feed", n, r.meter.quarantined)
 	}
 	if alarms := strings.Count(log.String(), `"level":"error"`); alarms != 1 || strings.Contains(log.String(), "token-") {
 		t.Errorf("%d alarms, want one without a token:\n%s", alarms, log.String())
@@ -145,8 +145,8 @@ func TestTheGuardCountsOnlyVerdictsOnTokens(t *testing.T) {
 	for _, task := range tasks {
 		r.finish(task)
 	}
-	if r.meter.held != 2 {
-		t.Errorf("%d held and %d fed, want what is invalid held", r.meter.held, r.meter.fed)
+	if r.meter.quarantined != 2 {
+		t.Errorf("%d quarantined and %d fed, want the invalid ones quarantined", r.meter.quarantined, r.meter.fed)
 	}
 }
 

@@ -39,7 +39,7 @@ type ListMeter interface {
 	// Pulled counts a request for a page of a list.
 	Pulled(app, vendor string, ok bool)
 	// Invalid counts n entries that entered the feed or the quarantine (held).
-	Invalid(app, vendor string, n int, held bool)
+	Invalid(app, vendor string, n int, quarantined bool)
 	// Lost counts tokens of a list that could not be stored.
 	Lost(app, vendor string, tokens int)
 }

@@ -44,7 +44,7 @@ type rig struct {
 	mu               sync.Mutex
 	log              bytes.Buffer
 	ok, failed, lost int
-	fed, held        int
+	fed, quarantined int
 }
 
 func newRig(t *testing.T, ids int) *rig {
@@ -96,11 +96,11 @@ func (r *rig) Pulled(_, _ string, ok bool) {
 	}
 }
 
-func (r *rig) Invalid(_, _ string, n int, held bool) {
+func (r *rig) Invalid(_, _ string, n int, quarantined bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if held {
-		r.held += n
+	if quarantined {
+		r.quarantined += n
 	} else {
 		r.fed += n
 	}
@@ -346,8 +346,8 @@ func TestPulledTokensAreQuarantinedByTheGuard(t *testing.T) {
 		t.Fatalf("got %d, %v", s, err)
 	}
 	r.due()
-	if got := r.tokens(wire.QuarantineStream); len(got) != 23 || r.held != 3 || r.rdb.Exists(t.Context(), wire.InvalidStream).Val() != 0 {
-		t.Errorf("%d are quarantined, %d counted, want all 23", len(got), r.held)
+	if got := r.tokens(wire.QuarantineStream); len(got) != 23 || r.quarantined != 3 || r.rdb.Exists(t.Context(), wire.InvalidStream).Val() != 0 {
+		t.Errorf("%d are quarantined, %d counted, want all 23", len(got), r.quarantined)
 	}
 }
 

@@ -103,7 +103,7 @@ func (h *Quarantine) move(ctx context.Context, f wire.EntryFilter, what string, 
 			}
 		}
 		if err != nil {
-			return fmt.Errorf("%s held entries: %w", what, err)
+			return fmt.Errorf("%s quarantined entries: %w", what, err)
 		}
 		return nil
 	})

@@ -29,7 +29,7 @@ func TestAHundredFencesShutOutEveryEarlierRun(t *testing.T) {
 		runs = append(runs, o)
 		r.must(r.book.Fence(t.Context(), o.Ref, ours))
 		for i, run := range runs {
-			why, err := r.book.Held(t.Context(), []ledger.Hold{{Chunk: o.Ref, Gen: run.Chunk.Gen}})
+			why, err := r.book.Recheck(t.Context(), []ledger.Loaded{{Chunk: o.Ref, Gen: run.Chunk.Gen}})
 			r.must(err)
 			if why != ledger.TakenOver {
 				t.Fatalf("after %d fences run %d still holds the chunk", n+1, i)

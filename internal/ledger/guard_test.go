@@ -54,21 +54,21 @@ func (g *guarded) length(stream string) int { return int(g.rdb.XLen(g.Context(),
 
 func TestTheGuardQuarantinesWhenNearlyAllIsInvalid(t *testing.T) {
 	t.Parallel()
-	const fed, held, alarm = ledger.Fed, ledger.Quarantined, ledger.Alarm
+	const fed, quarantined, alarm = ledger.Fed, ledger.Quarantined, ledger.Alarm
 	for name, c := range map[string]struct {
 		steps []verdicts
 		want  []ledger.Standing
 	}{
-		"the first chunk of all, all of it bad": {[]verdicts{{0, 1000, 1000}}, []ledger.Standing{alarm}},
-		"too few to tell":                       {[]verdicts{{0, 19, 19}}, []ledger.Standing{fed}},
-		"the least that tells":                  {[]verdicts{{0, 20, 20}}, []ledger.Standing{alarm}},
-		"just the ratio is not over it":         {[]verdicts{{0, 70, 63}}, []ledger.Standing{fed}},
-		"one more is":                           {[]verdicts{{0, 70, 64}}, []ledger.Standing{alarm}},
-		"one alarm for an episode":              {[]verdicts{{0, 30, 30}, {0, 30, 30}, {time.Minute, 1, 1}}, []ledger.Standing{alarm, held, held}},
-		"what was good before counts":           {[]verdicts{{0, 100, 0}, {0, 30, 30}}, []ledger.Standing{fed, fed}},
-		"nothing invalid is nothing to hold":    {[]verdicts{{0, 30, 30}, {0, 5, 0}, {0, 1, 1}}, []ledger.Standing{alarm, fed, fed}},
+		"the first chunk of all, all of it bad":    {[]verdicts{{0, 1000, 1000}}, []ledger.Standing{alarm}},
+		"too few to tell":                          {[]verdicts{{0, 19, 19}}, []ledger.Standing{fed}},
+		"the least that tells":                     {[]verdicts{{0, 20, 20}}, []ledger.Standing{alarm}},
+		"just the ratio is not over it":            {[]verdicts{{0, 70, 63}}, []ledger.Standing{fed}},
+		"one more is":                              {[]verdicts{{0, 70, 64}}, []ledger.Standing{alarm}},
+		"one alarm for an episode":                 {[]verdicts{{0, 30, 30}, {0, 30, 30}, {time.Minute, 1, 1}}, []ledger.Standing{alarm, quarantined, quarantined}},
+		"what was good before counts":              {[]verdicts{{0, 100, 0}, {0, 30, 30}}, []ledger.Standing{fed, fed}},
+		"nothing invalid is nothing to quarantine": {[]verdicts{{0, 30, 30}, {0, 5, 0}, {0, 1, 1}}, []ledger.Standing{alarm, fed, fed}},
 		"singles add up": {
-			slices.Repeat([]verdicts{{0, 1, 1}}, 21), append(slices.Repeat([]ledger.Standing{fed}, 19), alarm, held),
+			slices.Repeat([]verdicts{{0, 1, 1}}, 21), append(slices.Repeat([]ledger.Standing{fed}, 19), alarm, quarantined),
 		},
 		"good ones end the episode, and a new one is a new alarm": {
 			[]verdicts{{0, 30, 30}, {0, 300, 0}, {0, 1, 1}, {11 * time.Minute, 30, 30}}, []ledger.Standing{alarm, fed, fed, alarm},
@@ -80,7 +80,7 @@ func TestTheGuardQuarantinesWhenNearlyAllIsInvalid(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			g := newGuarded(t)
-			fedWant, heldWant := 0, 0
+			fedWant, quarantinedWant := 0, 0
 			for i, v := range c.steps {
 				if got := g.say("shop", v); got != c.want[i] {
 					t.Errorf("step %d: got %d, want %d", i, got, c.want[i])
@@ -88,11 +88,11 @@ func TestTheGuardQuarantinesWhenNearlyAllIsInvalid(t *testing.T) {
 				if c.want[i] == fed {
 					fedWant += v.invalid
 				} else {
-					heldWant += v.invalid
+					quarantinedWant += v.invalid
 				}
 			}
-			if f, h := g.length(wire.InvalidStream), g.length(wire.QuarantineStream); f != fedWant || h != heldWant {
-				t.Errorf("%d fed and %d held, want %d and %d", f, h, fedWant, heldWant)
+			if f, h := g.length(wire.InvalidStream), g.length(wire.QuarantineStream); f != fedWant || h != quarantinedWant {
+				t.Errorf("%d fed and %d quarantined, want %d and %d", f, h, fedWant, quarantinedWant)
 			}
 			if n := g.rdb.ZCard(t.Context(), wire.GoneKey("shop", "huawei")).Val(); int(n) != fedWant {
 				t.Errorf("%d tokens are known to be invalid, want the %d that were fed", n, fedWant)
@@ -108,7 +108,7 @@ func TestAnAppsGuardKnowsNoOtherApp(t *testing.T) {
 		t.Error("good answers of one app hide that another's are bad")
 	}
 	if g.say("other", verdicts{0, 1, 1}) != ledger.Fed {
-		t.Error("an app's entries are held for another's sake")
+		t.Error("an app's entries are quarantined for another's sake")
 	}
 }
 
@@ -149,7 +149,7 @@ func TestWithoutAGuardAllIsFed(t *testing.T) {
 	g := newGuarded(t)
 	g.book.Guard = ledger.Guard{}
 	if g.say("shop", verdicts{0, 1000, 1000}) != ledger.Fed || g.length(wire.InvalidStream) != 1000 {
-		t.Error("entries are held")
+		t.Error("entries are quarantined")
 	}
 }
 
@@ -211,6 +211,6 @@ func TestTokensWithoutAnswersAreQuarantinedWhileTheGuardIsOn(t *testing.T) {
 	g.say("shop", verdicts{0, 30, 30})
 	n, standing, err := g.book.Feed(t.Context(), ledger.Found{App: "shop", Vendor: "huawei", Invalid: []ledger.InvalidToken{invalidToken()}})
 	if err != nil || n != 1 || standing != ledger.Quarantined || g.length(wire.InvalidStream) != 0 {
-		t.Errorf("%d added, %d, %v, want it held", n, standing, err)
+		t.Errorf("%d added, %d, %v, want it quarantined", n, standing, err)
 	}
 }

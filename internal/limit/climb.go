@@ -12,7 +12,7 @@ const (
 )
 
 // Succeeded tells that a request succeeded. It is cheap and makes no call: Redis
-// learns of it with the next lease.
+// learns of it with the next block.
 func (l *Limiter) Succeeded(k Key) {
 	l.entry(k).permits.succeed(l.now())
 }
@@ -33,7 +33,7 @@ func (p *permits) succeeded() bool {
 }
 
 // pause ignores the successes of requests that were sent before a pause that ends
-// at until, and drops the permits that were leased before it.
+// at until, and drops the permits that were taken before it.
 func (p *permits) pause(until time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -14,7 +14,7 @@ import "math"
 //	pace × Rate × (1 s + credit + useTime) + one block ≤ Rate + one block
 //
 // The times are microseconds in float64, which holds them exactly for the next
-// 200 years. lease.lua is the same rule, operation by operation.
+// 200 years. block.lua is the same rule, operation by operation.
 const (
 	// pace is the part of the rate that is used. The rest pays for credit and
 	// useTime, and for vendors who measure with their own clock.

@@ -26,7 +26,7 @@ func TestRedisAndGoAgree(t *testing.T) {
 			}
 			var want float64
 			want, mine = gcra(lim.Rate, lim.Burst, mine, float64(c.us.Load()), q.take, q.back, q.high)
-			got, factor, err := l.lease(t.Context(), shop(), lim, q)
+			got, factor, err := l.takeBlock(t.Context(), shop(), lim, q)
 			if err != nil {
 				r.Fatal(err)
 			}

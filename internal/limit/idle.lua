@@ -3,7 +3,7 @@
 --
 -- Uses: micros
 -- KEYS
---  rate  hash: at (see lease.lua); <class>:line, <class>:late (see place.lua)
+--  rate  hash: at (see block.lua); <class>:line, <class>:late (see place.lua)
 -- ARGV
 --  now   µs; '': Redis's own clock
 -- Returns 1 if it did, else 0.

@@ -71,7 +71,7 @@ func newEntry() *entry {
 
 // Take takes n permits and returns 0, or takes nothing and returns how long to wait
 // before asking again. high requests get permits before all others: those are refused
-// while a high one could be granted. Permits are leased from Redis in blocks of up to
+// while a high one could be granted. Permits are taken from Redis in blocks of up to
 // 50 ms' worth, so that most calls need no round trip.
 //
 // After an error nothing was taken.
@@ -93,11 +93,11 @@ func (l *Limiter) Take(ctx context.Context, k Key, lim Limit, n int, high bool) 
 		return wait, nil
 	}
 	take, back := p.plan(now, n, lim)
-	wait, factor, err := l.lease(ctx, k, lim, request{take: take, back: back, high: high, success: p.succeeded()})
+	wait, factor, err := l.takeBlock(ctx, k, lim, request{take: take, back: back, high: high, success: p.succeeded()})
 	if err != nil {
 		return 0, fmt.Errorf("take permits: %w", err)
 	}
-	p.learn(now, lease{n: n, got: take, wait: wait, high: high, factor: factor})
+	p.learn(now, block{n: n, got: take, wait: wait, high: high, factor: factor})
 	return wait, nil
 }
 
@@ -172,7 +172,7 @@ func (l *Limiter) placedAfter(after time.Time) (all []Key) {
 	return all
 }
 
-// Close gives the permits that were leased and not used back to the other
+// Close gives the permits that were taken and not used back to the other
 // workers. The Limiter can still be used.
 func (l *Limiter) Close(ctx context.Context) error {
 	l.mu.Lock()
@@ -183,7 +183,7 @@ func (l *Limiter) Close(ctx context.Context) error {
 		if back == 0 {
 			continue
 		}
-		if _, _, err := l.lease(ctx, k, lim, request{back: back}); err != nil {
+		if _, _, err := l.takeBlock(ctx, k, lim, request{back: back}); err != nil {
 			errs = append(errs, fmt.Errorf("return permits: %w", err))
 		}
 	}

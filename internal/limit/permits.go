@@ -8,31 +8,31 @@ import (
 )
 
 const (
-	// useTime is how long a leased permit may be used: a permit that is kept back
+	// useTime is how long a permit of a block may be used: a permit that is kept back
 	// now is used on top of what the limiter grants later.
 	useTime = 10 * time.Millisecond
 	// returnTime is how long an unused permit can be given back.
 	returnTime = 200 * time.Millisecond
-	// leaseShare of a second's permits is the largest lease.
-	leaseShare = 1.0 / 20
+	// blockShare of a second's permits is the largest block.
+	blockShare = 1.0 / 20
 	// rememberTime is how long a refusal is believed without asking again.
 	rememberTime = 100 * time.Millisecond
 )
 
-// permits are the permits of one key that this worker has leased and not used,
+// permits are the permits of one key that this worker has taken and not used,
 // and what it was refused.
 type permits struct {
 	asking *semaphore.Weighted // one goroutine at a time asks Redis; held across I/O
 
-	mu       sync.Mutex
-	limit    Limit // of the last lease
-	demand   int   // how many to lease, by what was used lately
-	leased   int   // how many the last lease was for; 0: none since demand was set
-	unused   int   // how many of them are left
-	leasedAt time.Time
-	refused  [2]refusal // others, high
-	factor   float64    // of the rate, as Redis last said
-	placed   time.Time  // the latest time that this worker gave to a request
+	mu        sync.Mutex
+	limit     Limit // of the last block
+	demand    int   // how many to take, by what was used lately
+	lastBlock int   // how many the last block was for; 0: none since demand was set
+	unused    int   // how many of them are left
+	takenAt   time.Time
+	refused   [2]refusal // others, high
+	factor    float64    // of the rate, as Redis last said
+	placed    time.Time  // the latest time that this worker gave to a request
 
 	success     bool      // a request succeeded since Redis was last told
 	ignoreUntil time.Time // before then a success says nothing: the request was sent before a pause
@@ -44,8 +44,8 @@ type refusal struct {
 	until time.Time
 }
 
-// lease is what Redis answered to a request for n permits that asked for got.
-type lease struct {
+// block is what Redis answered to a request for n permits that asked for got.
+type block struct {
 	n, got int
 	wait   time.Duration // 0: granted
 	high   bool
@@ -56,7 +56,7 @@ type lease struct {
 func (p *permits) answer(now time.Time, n int, high bool) (wait time.Duration, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.unused >= n && now.Sub(p.leasedAt) < useTime {
+	if p.unused >= n && now.Sub(p.takenAt) < useTime {
 		p.unused -= n
 		return 0, true
 	}
@@ -67,34 +67,34 @@ func (p *permits) answer(now time.Time, n int, high bool) (wait time.Duration, o
 }
 
 // plan says how many permits to ask for, and how many to give back with the same
-// call. It asks for as many as were used lately: twice the last lease if that was
+// call. It asks for as many as were used lately: twice the last block if that was
 // used up in time, up to the largest; so no worker hoards permits.
 func (p *permits) plan(now time.Time, n int, lim Limit) (take, back int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	age := now.Sub(p.leasedAt)
+	age := now.Sub(p.takenAt)
 	switch {
-	case p.leased == 0:
+	case p.lastBlock == 0:
 	case age < useTime:
-		p.demand = 2 * p.leased
+		p.demand = 2 * p.lastBlock
 	default:
-		p.demand = p.leased - p.unused
+		p.demand = p.lastBlock - p.unused
 	}
 	if age < returnTime {
 		back = p.unused
 	}
-	p.demand = min(p.demand, int(lim.Rate*p.factor*leaseShare), lim.Burst)
-	p.limit, p.unused, p.leased = lim, 0, 0
+	p.demand = min(p.demand, int(lim.Rate*p.factor*blockShare), lim.Burst)
+	p.limit, p.unused, p.lastBlock = lim, 0, 0
 	return max(n, p.demand), back
 }
 
 // learn stores Redis's answer to a call begun at now.
-func (p *permits) learn(now time.Time, a lease) {
+func (p *permits) learn(now time.Time, a block) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.factor = a.factor
 	if a.wait == 0 {
-		p.leased, p.unused, p.leasedAt = a.got, a.got-a.n, now
+		p.lastBlock, p.unused, p.takenAt = a.got, a.got-a.n, now
 		p.refused = [2]refusal{}
 		return
 	}
@@ -110,8 +110,8 @@ func (p *permits) returnAll(now time.Time) (Limit, int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	back := p.unused
-	p.unused, p.leased = 0, 0
-	if now.Sub(p.leasedAt) >= returnTime {
+	p.unused, p.lastBlock = 0, 0
+	if now.Sub(p.takenAt) >= returnTime {
 		back = 0
 	}
 	return p.limit, back

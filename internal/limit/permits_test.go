@@ -7,7 +7,7 @@ import (
 
 func TestHowMuchIsLeased(t *testing.T) {
 	t.Parallel()
-	lim := Limit{2000, 1000} // the largest lease is 100
+	lim := Limit{2000, 1000} // the largest block is 100
 	now := time.Unix(1_800_000_000, 0)
 	p := &newEntry().permits
 	step := func(name string, passed time.Duration, used, n, want, back int) {
@@ -18,7 +18,7 @@ func TestHowMuchIsLeased(t *testing.T) {
 		if gotWant != want || gotBack != back {
 			t.Errorf("%s: asks for %d and gives %d back, want %d and %d", name, gotWant, gotBack, want, back)
 		}
-		p.learn(now, lease{n: n, got: gotWant, factor: 1})
+		p.learn(now, block{n: n, got: gotWant, factor: 1})
 	}
 	step("the first asks for what it needs", 0, 0, 1, 1, 0)
 	step("one that ran out at once is doubled", time.Millisecond, 0, 1, 2, 0)
@@ -28,7 +28,7 @@ func TestHowMuchIsLeased(t *testing.T) {
 	step("one that grew old shrinks to what was used", useTime, 29, 1, 30, 70)
 	step("after long nothing is given back", returnTime, 9, 1, 10, 0)
 	p.factor = 1.0 / 64
-	step("a slowed-down rate leases less", time.Millisecond, 9, 1, 1, 0)
+	step("at a lowered rate blocks are smaller", time.Millisecond, 9, 1, 1, 0)
 }
 
 func TestARefusalDoesNotForgetTheDemand(t *testing.T) {
@@ -36,13 +36,13 @@ func TestARefusalDoesNotForgetTheDemand(t *testing.T) {
 	lim := Limit{2000, 1000}
 	now := time.Unix(1_800_000_000, 0)
 	p := &newEntry().permits
-	p.learn(now, lease{n: 40, got: 40, factor: 1})
+	p.learn(now, block{n: 40, got: 40, factor: 1})
 	for range 3 {
 		want, _ := p.plan(now, 1, lim)
 		if want != 80 {
 			t.Errorf("asks for %d, want 80", want)
 		}
-		p.learn(now, lease{n: 1, got: want, wait: time.Millisecond, factor: 1})
+		p.learn(now, block{n: 1, got: want, wait: time.Millisecond, factor: 1})
 	}
 }
 
@@ -50,7 +50,7 @@ func TestLeasedPermitsEnd(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_800_000_000, 0)
 	p := &newEntry().permits
-	p.learn(now, lease{n: 1, got: 10, factor: 1})
+	p.learn(now, block{n: 1, got: 10, factor: 1})
 	if _, ok := p.answer(now.Add(useTime-1), 4, false); !ok {
 		t.Error("4 of 9 permits were refused while they are good")
 	}

@@ -4,7 +4,7 @@
 --
 -- Uses: micros
 -- KEYS
---  rate            hash: at, interval, factor (see lease.lua); of each class of requests, whose lines do not
+--  rate            hash: at, interval, factor (see block.lua); of each class of requests, whose lines do not
 --                  know each other: <class>:line, when the last that was given a time has its permits, µs;
 --                  <class>:late, the same of those that had a time and found no room when it came;
 --                  <class>:interval, µs per permit with which both were calculated

@@ -14,7 +14,7 @@ import (
 var scripts embed.FS
 
 var (
-	leaseScript   = lua.Load(scripts, "lease.lua")
+	blockScript   = lua.Load(scripts, "block.lua")
 	placeScript   = lua.Load(scripts, "place.lua")
 	idleScript    = lua.Load(scripts, "idle.lua")
 	stopScript    = lua.Load(scripts, "stop.lua")
@@ -32,15 +32,15 @@ var (
 // keepTime is how long Redis remembers the rate of a key that nobody uses.
 const keepTime = 10 * time.Minute
 
-// request is one call of lease.lua.
+// request is one call of block.lua.
 type request struct {
 	take, back    int
 	high, success bool
 }
 
-// lease asks Redis for permits: wait is 0 when they were granted.
-func (l *Limiter) lease(ctx context.Context, k Key, lim Limit, r request) (wait time.Duration, factor float64, err error) {
-	reply, err := leaseScript.Call().
+// takeBlock asks Redis for permits: wait is 0 when they were granted.
+func (l *Limiter) takeBlock(ctx context.Context, k Key, lim Limit, r request) (wait time.Duration, factor float64, err error) {
+	reply, err := blockScript.Call().
 		Key("rate", k.rate()).
 		Arg("permits", lim.Rate).
 		Arg("burst", max(lim.Burst, 1)).

@@ -4,7 +4,7 @@
 -- Uses: micros
 -- KEYS
 --  pauses  hash, see pause.lua
---  rate    hash, see lease.lua
+--  rate    hash, see block.lua
 --  stop    hash, see stop.lua
 --  jobs    hash of parked jobs, see park.lua
 --  forget  sorted set of parked jobs, see park.lua

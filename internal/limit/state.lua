@@ -5,7 +5,7 @@
 -- KEYS
 --  pauses  hash, see pause.lua
 --  stop    hash, see stop.lua
---  rate    hash, see lease.lua
+--  rate    hash, see block.lua
 --  jobs    hash of parked jobs, see park.lua
 --  forget  sorted set of parked jobs, see park.lua
 -- ARGV

@@ -4,7 +4,7 @@
 --
 -- Uses: micros
 -- KEYS
---  rate                 hash, see lease.lua
+--  rate                 hash, see block.lua
 --  stop                 hash: kind; until: when a probe may go, µs; reason; row: stops in a row before this
 --                       one; failed: probes that failed; since: when it was stopped, µs; probe: whose it is,
 --                       and asked, out: when it went and how long it is waited for, µs. Without kind nothing

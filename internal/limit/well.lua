@@ -3,7 +3,7 @@
 --
 -- Uses: micros
 -- KEYS
---  rate   hash, see lease.lua
+--  rate   hash, see block.lua
 --  stop   hash, see stop.lua
 --  codes  hash of the codes that jobs got, see park.lua: the app is well, so they were about the jobs
 -- ARGV

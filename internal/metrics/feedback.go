@@ -9,9 +9,9 @@ import (
 )
 
 // Invalid counts invalid tokens that entered the feed or the quarantine (held).
-func (m *Metrics) Invalid(app, vendor string, n int, held bool) {
+func (m *Metrics) Invalid(app, vendor string, n int, quarantined bool) {
 	to := "feed"
-	if held {
+	if quarantined {
 		to = "held"
 	}
 	m.entries.WithLabelValues(app, vendor, to).Add(float64(n))

@@ -122,8 +122,8 @@ func (m *Metrics) Prepare(app, vendor string) {
 	}
 	m.tokens.WithLabelValues(app, vendor)
 	m.skipped.WithLabelValues(app, vendor)
-	for _, held := range []bool{false, true} {
-		m.Invalid(app, vendor, 0, held)
+	for _, quarantined := range []bool{false, true} {
+		m.Invalid(app, vendor, 0, quarantined)
 	}
 	for _, k := range limit.Kinds() {
 		m.stops.WithLabelValues(app, vendor, string(k))

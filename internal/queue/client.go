@@ -41,7 +41,7 @@ func newClient(c Config, pipe redis.UniversalClient, self string) *client {
 	cl := &client{
 		UniversalClient: c.Redis, pipe: pipe, leases: map[string]string{}, guards: map[string]*redis.Script{}, done: make(chan struct{}),
 	}
-	cl.watcher = newWatcher(c.Redis, c.Block, c.Hold, cl.done)
+	cl.watcher = newWatcher(c.Redis, c.Block, c.Blocked, cl.done)
 	cl.source = newSource(c, cl.watcher, self)
 	cl.forward = newForwarder(c.Redis, c.Now, cl.done)
 	return cl

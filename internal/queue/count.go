@@ -18,7 +18,7 @@ type Count struct {
 	InFlight int
 	Archived int
 	Oldest   time.Duration // the longest that a pending task has waited; 0: there is none
-	Held     bool          // an operator paused it in asynq's UI
+	Paused   bool          // an operator paused it in asynq's UI
 }
 
 // Counts reads every lane that has ever had a task, in no order.
@@ -42,7 +42,7 @@ func Counts(ctx context.Context, rdb redis.UniversalClient) ([]Count, error) {
 		}
 		all = append(all, Count{
 			Lane: name, Pending: q.Pending, Later: q.Scheduled + q.Retry, InFlight: q.Active, Archived: q.Archived,
-			Oldest: q.Latency, Held: q.Paused,
+			Oldest: q.Latency, Paused: q.Paused,
 		})
 	}
 	return all, nil

@@ -110,9 +110,9 @@ type Config struct {
 	SweepEvery, LookEvery time.Duration
 	// Now is the time by Redis's clock; nil: time.Now.
 	Now func() time.Time
-	// Hold says why no task may be taken now; nil, or a nil error: tasks may be taken.
-	Hold func() error
-	Log  zerolog.Logger
+	// Blocked says why no task may be taken now; nil, or a nil error: tasks may be taken.
+	Blocked func() error
+	Log     zerolog.Logger
 }
 
 // Lanes are running lanes.
@@ -149,8 +149,8 @@ func Start(c Config) (*Lanes, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	if c.Hold == nil {
-		c.Hold = func() error { return nil }
+	if c.Blocked == nil {
+		c.Blocked = func() error { return nil }
 	}
 	pipe, err := c.Redis.AutoPipeline()
 	if err != nil {

@@ -70,7 +70,7 @@ func TestATaskIsPutBackOnceAlsoWhenTheReplyWasLost(t *testing.T) {
 	t.Parallel()
 	const lane = "huawei:bulk"
 	lost(t, func(n int, direct, flaky *redis.Client) {
-		cl := newClient(Config{Redis: flaky, Now: time.Now, Hold: func() error { return nil }, Handlers: 8, Log: zerolog.Nop()}, flaky, "me-")
+		cl := newClient(Config{Redis: flaky, Now: time.Now, Blocked: func() error { return nil }, Handlers: 8, Log: zerolog.Nop()}, flaky, "me-")
 		cl.add(lane, 4)
 		src := cl.source
 		l := src.lanes[wire.PendingKey(lane)]

@@ -22,7 +22,7 @@ const maxTake = 16
 type source struct {
 	rdb      redis.UniversalClient
 	now      func() time.Time // by Redis's clock
-	hold     func() error     // why no task may be taken now
+	blocked  func() error     // why no task may be taken now
 	log      zerolog.Logger
 	self     string // what the ids of this process's runs begin with
 	handlers int
@@ -49,7 +49,7 @@ type sourceLane struct {
 
 func newSource(c Config, w *watcher, self string) *source {
 	return &source{
-		rdb: c.Redis, now: c.Now, hold: c.Hold, log: c.Log, self: self, handlers: c.Handlers, watcher: w,
+		rdb: c.Redis, now: c.Now, blocked: c.Blocked, log: c.Log, self: self, handlers: c.Handlers, watcher: w,
 		lanes: map[string]*sourceLane{}, runs: map[taskName]*run{},
 	}
 }
@@ -63,7 +63,7 @@ func (s *source) add(lane string, slots int) {
 func (s *source) next(ctx context.Context, keys []string, l *sourceLane) (string, error) {
 	err := s.giveBack(ctx, s.unready(time.Now().Add(-freshFor)))
 	msg, n := s.ready(l)
-	if n > 0 && err == nil && s.hold() == nil {
+	if n > 0 && err == nil && s.blocked() == nil {
 		err = s.take(ctx, keys, l, n)
 		// This process may have been frozen meanwhile.
 		err = errors.Join(err, s.giveBack(ctx, s.unready(time.Now().Add(-freshFor))))

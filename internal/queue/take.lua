@@ -3,7 +3,7 @@
 --
 -- KEYS
 --  pending      asynq's pending list
---  paused       exists while an operator holds the queue
+--  paused       exists while an operator pauses the queue
 --  active       asynq's list of tasks in work
 --  leases       asynq's set of the leases of tasks in work
 -- ARGV

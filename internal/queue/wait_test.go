@@ -57,7 +57,7 @@ func TestAPausedLaneNeitherSpinsNorBlocksOthers(t *testing.T) {
 	from(t, got, "the first task")
 	r.must(r.inspector.PauseQueue(bulk))
 	for i := range 5 {
-		r.add(bulk, fmt.Sprint("held-", i))
+		r.add(bulk, fmt.Sprint("paused-", i))
 	}
 	const while = 4 * time.Second
 	if n := r.commands(while); n > most*int64(while/time.Second) {
@@ -76,7 +76,7 @@ func TestAPausedLaneNeitherSpinsNorBlocksOthers(t *testing.T) {
 	r.must(r.inspector.UnpauseQueue(bulk))
 	start := time.Now()
 	for range 5 {
-		from(t, got, "a task that was held")
+		from(t, got, "a task of the paused lane")
 	}
 	if took := time.Since(start); took > 2*time.Second {
 		t.Errorf("the lane went on %v after its pause, want at most 2 s", took)

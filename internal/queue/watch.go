@@ -31,10 +31,10 @@ const (
 //	  ^                                                       |
 //	  +------------- a task was taken, or it was not ---------+
 type watcher struct {
-	rdb   redis.UniversalClient
-	block redis.UniversalClient   // has a connection for each lane
-	hold  func() error            // why no task may be taken now
-	lanes map[string]*watchedLane // by name
+	rdb     redis.UniversalClient
+	block   redis.UniversalClient   // has a connection for each lane
+	blocked func() error            // why no task may be taken now
+	lanes   map[string]*watchedLane // by name
 
 	mu    sync.Mutex
 	empty int // answers in a row that a lane is empty
@@ -52,8 +52,8 @@ type watchedLane struct {
 	paused bool          // an operator paused it
 }
 
-func newWatcher(rdb, block redis.UniversalClient, hold func() error, done chan struct{}) *watcher {
-	return &watcher{rdb: rdb, block: block, hold: hold, lanes: map[string]*watchedLane{}, wake: make(chan struct{}, 1), done: done}
+func newWatcher(rdb, block redis.UniversalClient, blocked func() error, done chan struct{}) *watcher {
+	return &watcher{rdb: rdb, block: block, blocked: blocked, lanes: map[string]*watchedLane{}, wake: make(chan struct{}, 1), done: done}
 }
 
 func (w *watcher) add(lane string) {
@@ -165,7 +165,7 @@ func (w *watcher) run(l *watchedLane) {
 func (w *watcher) hasTask(l *watchedLane) bool {
 	w.mu.Lock()
 	pause := time.Duration(0)
-	if l.paused || w.hold() != nil {
+	if l.paused || w.blocked() != nil {
 		pause = pausedPoll
 	}
 	w.mu.Unlock()

@@ -38,8 +38,8 @@ func TestReceiptsThatCallNearlyAllInvalidAreQuarantined(t *testing.T) {
 			r.deliver("huawei", statuses(tag, items...))
 			r.drain()
 			fed, held := r.rdb.XLen(t.Context(), wire.InvalidStream).Val(), r.rdb.XLen(t.Context(), wire.QuarantineStream).Val()
-			if int(fed) != c.fed || int(held) != c.held || r.meter.fed != c.fed || r.meter.held != c.held {
-				t.Errorf("%d in the feed and %d in quarantine, counted as %d and %d, want %d and %d", fed, held, r.meter.fed, r.meter.held, c.fed, c.held)
+			if int(fed) != c.fed || int(held) != c.held || r.meter.fed != c.fed || r.meter.quarantined != c.held {
+				t.Errorf("%d in the feed and %d in quarantine, counted as %d and %d, want %d and %d", fed, held, r.meter.fed, r.meter.quarantined, c.fed, c.held)
 			}
 			if alarms := strings.Count(log.String(), `"level":"error"`); alarms != min(1, c.held) {
 				t.Errorf("%d alarms:\n%s", alarms, log.String())

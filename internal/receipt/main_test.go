@@ -211,16 +211,16 @@ func (r *rig) wantFeed(want ...string) {
 }
 
 type meter struct {
-	mu        sync.Mutex
-	sums      map[string]int
-	fed, held int
+	mu               sync.Mutex
+	sums             map[string]int
+	fed, quarantined int
 }
 
-func (m *meter) Invalid(_, _ string, n int, held bool) {
+func (m *meter) Invalid(_, _ string, n int, quarantined bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if held {
-		m.held += n
+	if quarantined {
+		m.quarantined += n
 	} else {
 		m.fed += n
 	}

@@ -30,7 +30,7 @@ type Meter interface {
 	// too-long or not-kept.
 	Refused(vendor, reason string)
 	// Invalid counts n entries that entered the feed or the quarantine (held).
-	Invalid(app, vendor string, n int, held bool)
+	Invalid(app, vendor string, n int, quarantined bool)
 }
 
 // Config holds what handler and consumer need.

@@ -117,7 +117,7 @@ func (r *LaneReader) Lanes(ctx context.Context, accounts []*account.Account) ([]
 	}
 	for _, c := range counts {
 		l := add(wire.SplitLane(c.Lane))
-		l.Waiting, l.Later, l.InFlight, l.PausedInUI = c.Pending+c.Later, c.Later, c.InFlight, c.Held
+		l.Waiting, l.Later, l.InFlight, l.PausedInUI = c.Pending+c.Later, c.Later, c.InFlight, c.Paused
 		l.Oldest = c.Oldest.Round(time.Millisecond).Seconds()
 	}
 	return sorted(byName), nil

@@ -37,13 +37,13 @@ type Page struct {
 
 // PageView is the content of the page.
 type PageView struct {
-	At     time.Time
-	Lanes  []Lane
-	Apps   []AccountRow
-	Jobs   []WorkingJob
-	Dead   Tally
-	Held   Tally    // quarantined feed entries
-	Faults []string // what could not be read
+	At         time.Time
+	Lanes      []Lane
+	Apps       []AccountRow
+	Jobs       []WorkingJob
+	Dead       Tally
+	Quarantine Tally    // quarantined feed entries
+	Faults     []string // what could not be read
 }
 
 // ServeHTTP renders the page. It shows what could be read, and an error for each
@@ -78,7 +78,7 @@ func (h *Page) view(ctx context.Context) PageView {
 		func() (err error) { v.Lanes, err = reader.Lanes(ctx, accounts); return err },
 		func() (err error) { v.Jobs, err = h.jobs(ctx, v.Lanes); return err },
 		func() (err error) { v.Dead, err = h.dead(ctx); return err },
-		func() (err error) { v.Held, err = h.quarantined(ctx); return err },
+		func() (err error) { v.Quarantine, err = h.quarantined(ctx); return err },
 	} {
 		if err := part(); err != nil {
 			h.Log.Warn().Err(err).Msg("read for /postrider")

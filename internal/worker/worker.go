@@ -94,7 +94,7 @@ func Start(ctx context.Context, o Options) (*Worker, error) {
 	keeper := &status.Keeper{Redis: w.rdb, Book: w.book, Recovered: w.metrics.Recovered, Log: w.log}
 	w.lanes, err = queue.Start(queue.Config{
 		Redis: w.rdb, Block: o.Redis(3 * len(w.served)), Vendors: w.served, Known: known, Handlers: handlers(c),
-		ShutdownTimeout: c.Worker.ShutdownTimeout, Log: w.log, Now: w.clock.Now, Hold: w.clock.Err,
+		ShutdownTimeout: c.Worker.ShutdownTimeout, Log: w.log, Now: w.clock.Now, Blocked: w.clock.Err,
 		Handle: w.dispatch.Handle, Fence: w.dispatch.Fence, EndArchived: w.dispatch.EndArchived,
 		Lost: w.dispatch.Lost, End: w.dispatch.End, Adopt: w.dispatch.Adopt, Recovered: w.metrics.Recovered,
 		Producers: w.completeStale, Passed: keeper.Passed, LookEvery: o.LookEvery, SweepEvery: o.SweepEvery,

@@ -27,7 +27,7 @@ func TestHeldChecksManyJobsAtOnce(t *testing.T) {
 			r.must(r.book.Cancel(t.Context(), "c"))
 			r.must(r.book.Cancel(t.Context(), "d"))
 			o := r.open(r.headers()[0])
-			got, err := r.book.Held(t.Context(), []ledger.Hold{{Chunk: o.Ref, Gen: o.Chunk.Gen, Jobs: c.jobs}})
+			got, err := r.book.Recheck(t.Context(), []ledger.Loaded{{Chunk: o.Ref, Gen: o.Chunk.Gen, Jobs: c.jobs}})
 			if err != nil || got != c.want {
 				t.Errorf("got %q, %v, want %q", got, err, c.want)
 			}
@@ -42,7 +42,7 @@ func TestARunOwnsItsChunkUntilItIsFenced(t *testing.T) {
 	o := r.load()
 	held := func() string {
 		t.Helper()
-		why, err := r.book.Held(t.Context(), []ledger.Hold{{Chunk: o.Ref, Gen: o.Chunk.Gen}})
+		why, err := r.book.Recheck(t.Context(), []ledger.Loaded{{Chunk: o.Ref, Gen: o.Chunk.Gen}})
 		r.must(err)
 		return why
 	}

@@ -18,8 +18,8 @@ type Ref struct {
 	Single bool
 }
 
-// Hold is a chunk that a run has loaded, and the jobs for which it is about to send.
-type Hold struct {
+// Loaded is a chunk that a run has loaded, and the jobs for which it is about to send.
+type Loaded struct {
 	Chunk string
 	// Gen is the generation that the run's last recorded step wrote.
 	Gen  uint32
@@ -32,13 +32,13 @@ const (
 	Canceled  = "a job of this request was canceled"
 )
 
-// Held returns "" if no other worker took one of the chunks over and none of the jobs
+// Recheck returns "" if no other worker took one of the chunks over and none of the jobs
 // was canceled, else the reason, in one round trip. A job without a ledger was not
 // canceled.
-func (s *Store) Held(ctx context.Context, holds []Hold) (why string, err error) {
-	gens, jobs := make([]*redis.StringCmd, len(holds)), []*redis.StringCmd(nil)
+func (s *Store) Recheck(ctx context.Context, loaded []Loaded) (why string, err error) {
+	gens, jobs := make([]*redis.StringCmd, len(loaded)), []*redis.StringCmd(nil)
 	_, _ = s.Redis.Pipelined(ctx, func(p redis.Pipeliner) error { // errors are checked per command below
-		for i, h := range holds {
+		for i, h := range loaded {
 			gens[i] = p.GetRange(ctx, wire.ChunkKey(h.Chunk), wire.GenOffset, wire.GenOffset+wire.GenLength-1)
 			for _, j := range h.Jobs {
 				if j.Single {
@@ -50,7 +50,7 @@ func (s *Store) Held(ctx context.Context, holds []Hold) (why string, err error) 
 		}
 		return nil
 	})
-	for i, h := range holds {
+	for i, h := range loaded {
 		gen, err := gens[i].Bytes()
 		if err != nil {
 			return "", fmt.Errorf("look for chunk %s: %w", h.Chunk, err)
