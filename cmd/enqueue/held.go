@@ -13,7 +13,7 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-func (p *program) invalidHeld() *cobra.Command {
+func (p *program) quarantineCommands() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "held",
 		Short: "List, confirm or discard quarantined feed entries",

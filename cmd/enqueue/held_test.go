@@ -40,7 +40,7 @@ func TestHeldListPrintsFeedEntries(t *testing.T) {
 	}
 }
 
-func TestHeldConfirmAndDiscardPrintHowMany(t *testing.T) {
+func TestConfirmAndDiscardPrintHowMany(t *testing.T) {
 	t.Parallel()
 	for name, feed := range map[string]int64{"confirm": 3, "discard": 0} {
 		d := newDeployment(t)
@@ -63,7 +63,7 @@ func TestHeldConfirmAndDiscardPrintHowMany(t *testing.T) {
 	}
 }
 
-func TestHeldRefusesWrongUsage(t *testing.T) {
+func TestTheQuarantineCommandsRefuseWrongUsage(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{
 		{"invalid", "held"}, {"invalid", "held", "forget"}, {"invalid", "held", "list", "x"},

@@ -34,7 +34,7 @@ Tokens are shortened; --json prints them in full.`,
 			return p.runInvalid(cmd.Context(), t, follow)
 		},
 	}
-	c.AddCommand(p.invalidHeld())
+	c.AddCommand(p.quarantineCommands())
 	c.Flags().BoolVar(&follow, "follow", false, "continue to print new entries until interrupted")
 	c.Flags().StringVar(&from, "since", "", "only entries after this `TIME`: RFC 3339, or a duration before now like 2h")
 	return c

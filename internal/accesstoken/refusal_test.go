@@ -24,7 +24,7 @@ func refused(t *testing.T, s *Store, g *vendorFake, grants int64) *vendors.Error
 	return refusal
 }
 
-func TestNoWorkerAsksAgainWhileARefusalHolds(t *testing.T) {
+func TestNoWorkerAsksAgainBeforeARefusalEnds(t *testing.T) {
 	t.Parallel()
 	client := redistest.Client(t)
 	g := &vendorFake{}
@@ -98,7 +98,7 @@ func TestAfterAHoldOfZeroTheNextCallerAsks(t *testing.T) {
 	access(t, s, g, "access-2")
 }
 
-func TestDefaultHold(t *testing.T) {
+func TestDefaultBackoff(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name  string

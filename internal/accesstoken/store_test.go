@@ -185,7 +185,7 @@ func TestTheLockOfADeadWorkerEnds(t *testing.T) {
 	}
 }
 
-func TestALockIsHeldForSecondsOnly(t *testing.T) {
+func TestALockEndsAfterSeconds(t *testing.T) {
 	t.Parallel()
 	client := redistest.Client(t)
 	var left time.Duration

@@ -64,7 +64,7 @@ func (r *request) calls(now time.Time) []*vendors.Request {
 	for i, b := range r.batches {
 		identify(b)
 		all[i] = &vendors.Request{
-			Message: b.Message, Tokens: b.Tokens(), TTL: max(b.HoldUntil.Sub(now), time.Second), Key: b.Tag, Now: now,
+			Message: b.Message, Tokens: b.Tokens(), TTL: max(b.KeepUntil.Sub(now), time.Second), Key: b.Tag, Now: now,
 			ReceiptURL: r.ReceiptURL,
 		}
 	}

@@ -18,7 +18,7 @@ import (
 
 func withGone(r *rig) { r.cfg.Gone = &feed.InvalidTokens{Redis: r.rdb, Now: r.clock.now} }
 
-const suppressed = "nova/postrider/suppressed"
+const skippedCode = "nova/postrider/suppressed"
 
 func sent(r *rig) []string {
 	var all []string
@@ -43,7 +43,7 @@ func TestATokenThatIsKnownToBeInvalidIsNotSentAgain(t *testing.T) {
 			r.finish(waiting...)
 			many := r.want("many", map[wire.Outcome]int{wire.Delivered: 3, wire.Invalid: 1})
 			one := r.want("one", map[wire.Outcome]int{wire.Invalid: 1})
-			if many.Codes[suppressed] != 1 || one.Codes[suppressed] != 1 {
+			if many.Codes[skippedCode] != 1 || one.Codes[skippedCode] != 1 {
 				t.Errorf("the ledgers have %v and %v, want the code of ours", many.Codes, one.Codes)
 			}
 			if got := sent(r); !slices.Equal(got, []string{"dead", "off", "fine", "off", "fine", "other"}) {
@@ -53,7 +53,7 @@ func TestATokenThatIsKnownToBeInvalidIsNotSentAgain(t *testing.T) {
 				t.Errorf("the feed has %d entries, want the two of the first job", n)
 			}
 			if r.meter.skipped != 2 || r.meter.fed != 2 {
-				t.Errorf("%d tokens suppressed and %d entries fed, want 2 and 2", r.meter.skipped, r.meter.fed)
+				t.Errorf("%d tokens skipped and %d entries fed, want 2 and 2", r.meter.skipped, r.meter.fed)
 			}
 		})
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-func TestHeldChecksManyJobsAtOnce(t *testing.T) {
+func TestRecheckChecksManyJobsAtOnce(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		jobs []ledger.Ref

@@ -123,7 +123,7 @@ func TestFourWorkersKeepOneRateLimit(t *testing.T) {
 	}
 }
 
-func TestKilledWorkersLeasesAreNotMissed(t *testing.T) {
+func TestBlocksOfKilledWorkersAreNotMissed(t *testing.T) {
 	rate(t, Limit{2000, 100}, 2*time.Second, 8, func(stop context.Context) []worker {
 		client := redistest.Client(t)
 		dies, kill := context.WithTimeout(stop, time.Second) // and is never closed

@@ -154,7 +154,7 @@ func prepare(j *Job, now time.Time) (*prepared, error) {
 		p.start = j.NotBefore
 	}
 	if p.expires.IsZero() {
-		p.expires = p.start.Add(j.Message.HoldFor())
+		p.expires = p.start.Add(j.Message.Lifetime())
 	}
 	b, err := json.Marshal(&j.Message)
 	if err != nil {
@@ -164,8 +164,8 @@ func prepare(j *Job, now time.Time) (*prepared, error) {
 	return p, nil
 }
 
-// HoldFor is the message's TTL, or DefaultTTL where it has none.
-func (m *Message) HoldFor() time.Duration {
+// Lifetime is the message's TTL, or DefaultTTL where it has none.
+func (m *Message) Lifetime() time.Duration {
 	if m.TTL == 0 {
 		return DefaultTTL
 	}

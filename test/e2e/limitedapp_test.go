@@ -25,10 +25,10 @@ func twoLimitedApps(t *testing.T, rate, concurrency int) *watchedRig {
 	}})
 }
 
-// TestALimitedAppHoldsNobodyUp has an app with a limit of 900 tokens a second and a
+// TestALimitedAppDelaysNoOther has an app with a limit of 900 tokens a second and a
 // job of a million tokens, of which it sends as many as -flow allows, and an app
 // without a limit.
-func TestALimitedAppHoldsNobodyUp(t *testing.T) {
+func TestALimitedAppDelaysNoOther(t *testing.T) {
 	const rate, chunks = 900, 25
 	st := twoLimitedApps(t, rate, 64)
 	st.worker()
@@ -69,9 +69,9 @@ func TestALimitedAppHoldsNobodyUp(t *testing.T) {
 	}
 }
 
-// TestPackedAndSingleMessagesOfALimitedAppHoldNobodyUp has many messages of an app
+// TestPackedAndSingleMessagesOfALimitedAppDelayNoOther has many messages of an app
 // with a limit, and measures the time of single messages of another app.
-func TestPackedAndSingleMessagesOfALimitedAppHoldNobodyUp(t *testing.T) {
+func TestPackedAndSingleMessagesOfALimitedAppDelayNoOther(t *testing.T) {
 	for name, c := range map[string]struct{ rate, workers, jobs, together int }{
 		"40 packed chunks at 100 a second":       {100, 1, 40_000, 1000},
 		"15,000 single messages at 300 a second": {300, 2, 15_000, 1},

@@ -86,9 +86,9 @@ type Batch[C comparable] struct {
 	Key
 	Priority push.Priority
 	Message  *push.Message
-	// HoldUntil is until when the vendor may hold the message: the earliest time of
+	// KeepUntil is until when the vendor may hold the message: the earliest time of
 	// its jobs.
-	HoldUntil time.Time
+	KeepUntil time.Time
 	// Tag is the idempotency key of the request. It is Key.Request or, where the
 	// batch may still take other jobs in, unknown until the request is made.
 	Tag string
@@ -152,21 +152,21 @@ func (b *Batch[C]) Keep(keep func(*Segment[C]) bool) (removed bool) {
 func (b *Batch[C]) add(s Segment[C]) {
 	b.Segments = append(b.Segments, s)
 	b.Count += len(s.Tokens)
-	if at := holdUntil(s.Entry, b.Message); at.Before(b.HoldUntil) {
-		b.HoldUntil = at
+	if at := keepUntil(s.Entry, b.Message); at.Before(b.KeepUntil) {
+		b.KeepUntil = at
 	}
 }
 
-func holdUntil(e *wire.Entry, m *push.Message) time.Time {
-	return time.UnixMilli(e.Start).Add(m.HoldFor())
+func keepUntil(e *wire.Entry, m *push.Message) time.Time {
+	return time.UnixMilli(e.Start).Add(m.Lifetime())
 }
 
 // merge adds the tokens of a batch with the same key.
 func (b *Batch[C]) merge(other *Batch[C]) {
 	b.Segments = append(b.Segments, other.Segments...)
 	b.Count += other.Count
-	if other.HoldUntil.Before(b.HoldUntil) {
-		b.HoldUntil = other.HoldUntil
+	if other.KeepUntil.Before(b.KeepUntil) {
+		b.KeepUntil = other.KeepUntil
 	}
 	if other.Priority == push.Normal {
 		b.Priority = push.Normal // never slower than its most urgent part

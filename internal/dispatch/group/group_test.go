@@ -38,7 +38,7 @@ func of(job, title string, tokens ...string) *Batch[string] {
 	e := &wire.Entry{Job: job, Tokens: tokens, Expires: time.Now().Add(time.Hour).UnixMilli()}
 	b := &Batch[string]{
 		Key: Key{App: "shop", Vendor: "nova", Digest: title}, Message: &push.Message{Title: title}, Priority: push.Bulk,
-		HoldUntil: time.Now().Add(time.Hour),
+		KeepUntil: time.Now().Add(time.Hour),
 	}
 	b.add(Whole("chunk of "+job, e, 0, tokens, 0))
 	return b
@@ -258,7 +258,7 @@ func TestKeepTakesSegmentsOut(t *testing.T) {
 func TestARequestIsAsUrgentAsItsMostUrgentBatchAndEndsWithItsFirstJob(t *testing.T) {
 	t.Parallel()
 	a, b := of("1", "A", "a"), of("2", "A", "b")
-	b.Priority, b.HoldUntil = push.Normal, a.HoldUntil.Add(-time.Minute)
+	b.Priority, b.KeepUntil = push.Normal, a.KeepUntil.Add(-time.Minute)
 	b.Segments[0].Entry.Expires = a.Segments[0].Entry.Expires - 1
 	bs := Batches[string]{a, b}
 	if got := bs.Priority(); got != push.Normal {
@@ -268,7 +268,7 @@ func TestARequestIsAsUrgentAsItsMostUrgentBatchAndEndsWithItsFirstJob(t *testing
 		t.Errorf("it expires at %d, want with the second", got)
 	}
 	a.merge(b)
-	if a.Priority != push.Normal || !a.HoldUntil.Equal(b.HoldUntil) || a.Count != 2 {
+	if a.Priority != push.Normal || !a.KeepUntil.Equal(b.KeepUntil) || a.Count != 2 {
 		t.Errorf("after a merge: %+v", a)
 	}
 }

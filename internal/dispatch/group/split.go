@@ -54,7 +54,7 @@ func (s *Splitter[C]) Add(seg *Segment[C], n int, t Terms) {
 // begin opens a batch for tokens like the segment's.
 func (s *Splitter[C]) begin(k splitKey, t Terms, seg *Segment[C]) *Batch[C] {
 	b := &Batch[C]{
-		Key: t.Key, Tag: t.Key.Request, Priority: s.Priority, Message: t.Message, HoldUntil: holdUntil(seg.Entry, t.Message),
+		Key: t.Key, Tag: t.Key.Request, Priority: s.Priority, Message: t.Message, KeepUntil: keepUntil(seg.Entry, t.Message),
 		Exclusive: t.Exclusive, Shared: t.Shared,
 	}
 	b.App, b.Vendor = s.Account.App, s.Account.Spec.Name
