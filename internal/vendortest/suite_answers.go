@@ -29,7 +29,7 @@ func answers(s *suite) {
 	}
 }
 
-// describe writes an answer as a .want file has it.
+// describe returns an answer in the format of a .want file.
 func (s *suite) describe(a vendors.Answer, err error) string {
 	s.Helper()
 	if err != nil {
@@ -104,7 +104,7 @@ func (s *suite) atOnce(calls int, call func() error) {
 }
 
 // contradictions tries codes under HTTP statuses that contradict them. A 404 or
-// 5xx with a JSON body that says 80300007 was seen behind a proxy.
+// 5xx whose JSON body has the code 80300007 was seen through a proxy.
 func contradictions(s *suite) {
 	b := s.bench()
 	bodies := map[string]string{}
@@ -114,7 +114,7 @@ func contradictions(s *suite) {
 			bodies[row.Key()] = s.bodyOf(strings.ReplaceAll(envelope, "%CODE%", row.Code))
 		}
 	}
-	for _, name := range s.names("answers", ".http") { // those that name tokens among them
+	for _, name := range s.names("answers", ".http") { // some of them name tokens
 		bodies[name] = s.bodyOf(b.fill(s.read("answers/" + name + ".http")))
 	}
 	if len(bodies) < 2 {

@@ -70,7 +70,7 @@ type Answer struct {
 type TokenCode struct {
 	// Index is the token's index in Request.Tokens.
 	Index int
-	// Code is what the vendor said of the token.
+	// Code is what the vendor said about the token.
 	Code classify.Code
 }
 
