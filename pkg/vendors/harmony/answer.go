@@ -14,7 +14,7 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
-// The codes that this file branches on; codes.tsv says what they lead to.
+// Codes that this file depends on. codes.tsv says what follows from them.
 const (
 	codeSuccess    = "80000000"
 	codePartial    = "80100000"
@@ -40,8 +40,8 @@ type envelope struct {
 	RequestID json.RawMessage `json:"requestId"`
 }
 
-// readAnswer looks at the body first and at the HTTP status only when the body
-// has no code: failures come with status 200, and what matters of a 4xx is inside.
+// readAnswer looks at the body first, and at the HTTP status only when the body
+// has no code: failures come with status 200, and the body of a 4xx has the reason.
 func readAnswer(reply httpx.Reply, tokens []string, access string) (vendors.Answer, error) {
 	var e envelope
 	if err := json.Unmarshal(reply.Body, &e); err != nil {
@@ -63,7 +63,7 @@ func readAnswer(reply httpx.Reply, tokens []string, access string) (vendors.Answ
 	}
 	if code != codeSuccess {
 		msg := body.Decode(e.Msg)
-		answer.Code.Text = words(msg, tokens, access)
+		answer.Code.Text = vendorText(msg, tokens, access)
 		answer.Tokens = tokenCodes(code, msg, tokens)
 	}
 	return answer, nil
@@ -71,7 +71,7 @@ func readAnswer(reply httpx.Reply, tokens []string, access string) (vendors.Answ
 
 // words are the vendor's, for people. A list of tokens is not words. The
 // private key is not looked for: the vendor never gets it.
-func words(msg string, tokens []string, secrets ...string) string {
+func vendorText(msg string, tokens []string, secrets ...string) string {
 	if strings.HasPrefix(strings.TrimSpace(msg), "{") {
 		return ""
 	}

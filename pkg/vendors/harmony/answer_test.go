@@ -23,7 +23,7 @@ func TestReadAnswerKeepsRequestIDAndRetryAfter(t *testing.T) {
 	vendortest.KeepsID(t, reader, `{"code":"80000000","requestId":%s}`)
 }
 
-func TestAnswerTextIsTheVendorsWordsWithoutTokens(t *testing.T) {
+func TestAnswerTextHidesTokensAndSecrets(t *testing.T) {
 	t.Parallel()
 	vendortest.HidesTokens(t, reader, `{"code":"80100001","msg":%s}`, "access-1")
 	got, err := reader(httpx.Reply{Status: 200, Body: []byte(`{"code":"80100001","msg":"{\"illegalTokens\":{\"noRight\":[\"token-1\"]}}"}`)}, []string{"token-1"})
@@ -47,7 +47,7 @@ func TestPartialFailureNamesExactlyTheSentTokens(t *testing.T) {
 		token := rapid.StringMatching(`[!-+\--:<-~]{1,40}`)
 		tokens := rapid.SliceOfNDistinct(token, 1, 50, rapid.ID[string]).Draw(t, "tokens")
 		reasons := []string{"", "tokenFormatError", "noRight", "appinfoError"}
-		want, lists := map[string]string{}, map[string][]string{" countryNotSupport ": {"stranger of ours"}}
+		want, lists := map[string]string{}, map[string][]string{" countryNotSupport ": {"token not sent"}}
 		for _, token := range tokens {
 			if reason := rapid.SampledFrom(reasons).Draw(t, "reason"); reason != "" {
 				want[token], lists[reason] = reason, append(lists[reason], token)

@@ -53,7 +53,7 @@ type options struct {
 	BiTag       string `json:"biTag"`
 }
 
-// ident is what tells one request's message from another's.
+// ident has the values that differ between requests with the same message.
 type ident struct {
 	ttl time.Duration
 	key string

@@ -7,7 +7,7 @@ import (
 )
 
 // receipts are posted to the address in the console, at most 100 of them at
-// once, perhaps twice and in any order:
+// once, possibly twice and in any order:
 // https://developer.huawei.com/consumer/cn/doc/harmonyos-references/push-api-msg-receipt
 func receiptSpec() *vendors.Receipts {
 	return &vendors.Receipts{

@@ -48,10 +48,10 @@ func (s *Settings) Faults() []push.Fault {
 		faults = append(faults, push.Fault{Field: "project_id", Reason: "is required: letters, digits, - and _, 64 at most, as in the service account's key file"})
 	}
 	if !idForm.MatchString(s.KeyID) {
-		faults = append(faults, push.Fault{Field: "key_id", Reason: "is required: printable characters without blanks, as in the service account's key file"})
+		faults = append(faults, push.Fault{Field: "key_id", Reason: "is required: printable characters without spaces, as in the service account's key file"})
 	}
 	if !idForm.MatchString(s.SubAccount) {
-		faults = append(faults, push.Fault{Field: "sub_account", Reason: "is required: printable characters without blanks, as in the service account's key file"})
+		faults = append(faults, push.Fault{Field: "sub_account", Reason: "is required: printable characters without spaces, as in the service account's key file"})
 	}
 	if reason := keyFault(s.PrivateKey); reason != "" {
 		faults = append(faults, push.Fault{Field: "private_key", Reason: reason})

@@ -113,11 +113,11 @@ func TestSettingsNameTheKeyAtFault(t *testing.T) {
 		change func(s *Settings)
 		want   string
 	}{
-		{"good ones have none", func(*Settings) {}, ""},
-		{"a project id stands in a path", func(s *Settings) { s.ProjectID = "../x" }, "project_id"},
+		{"valid settings have no fault", func(*Settings) {}, ""},
+		{"a project id is part of a path", func(s *Settings) { s.ProjectID = "../x" }, "project_id"},
 		{"a project id is needed", func(s *Settings) { s.ProjectID = "" }, "project_id"},
 		{"a key id is needed", func(s *Settings) { s.KeyID = "" }, "key_id"},
-		{"a sub account has no blanks", func(s *Settings) { s.SubAccount = "a b" }, "sub_account"},
+		{"a sub account has no spaces", func(s *Settings) { s.SubAccount = "a b" }, "sub_account"},
 		{"a private key is needed", func(s *Settings) { s.PrivateKey = vendors.NewSecret("") }, "private_key"},
 		{"a private key is PEM", func(s *Settings) { s.PrivateKey = vendors.NewSecret("MIIE") }, "private_key"},
 		{"a private key is whole", func(s *Settings) { s.PrivateKey = vendors.NewSecret(s.PrivateKey.Reveal()[:900]) }, "private_key"},

@@ -12,7 +12,7 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
-// The codes that this file branches on; codes.tsv says what they lead to.
+// Codes that this file depends on. codes.tsv says what follows from them.
 // A token's code is the name of the list that it stands in.
 const (
 	codeSuccess = "200"

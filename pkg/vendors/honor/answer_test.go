@@ -23,7 +23,7 @@ func TestReadAnswerKeepsRequestIDAndRetryAfter(t *testing.T) {
 	vendortest.KeepsID(t, reader, `{"code":200,"data":{"requestId":%s}}`)
 }
 
-func TestAnswerTextIsTheVendorsWordsWithoutTokens(t *testing.T) {
+func TestAnswerTextHidesTokensAndSecrets(t *testing.T) {
 	t.Parallel()
 	vendortest.HidesTokens(t, reader, `{"code":80100003,"message":%s}`, "access-1", "secret-1")
 }
@@ -45,7 +45,7 @@ func TestPartialFailureNamesExactlyTheSentTokens(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		token := rapid.StringMatching(`[!-+\--:<-~]{1,40}`)
 		tokens := rapid.SliceOfNDistinct(token, 1, 50, rapid.ID[string]).Draw(t, "tokens")
-		some := rapid.SliceOf(rapid.SampledFrom(append([]string{"stranger of ours"}, tokens...)))
+		some := rapid.SliceOf(rapid.SampledFrom(append([]string{"token not sent"}, tokens...)))
 		fail, expire := some.Draw(t, "failTokens"), some.Draw(t, "expireTokens")
 		body, err := json.Marshal(map[string]any{
 			"code": rapid.SampledFrom([]int{200, 80100000}).Draw(t, "code"),

@@ -11,14 +11,14 @@ import (
 
 const overridesField = "message.overrides." + Name
 
-// check reports what in a message breaks a hard limit of Honor's.
+// check reports the parts of a message that break a hard limit of Honor.
 func check(m *push.Message) []push.Fault {
 	var faults []push.Fault
 	if m.Kind != push.Data {
 		faults = append(body.CheckTexts(m, "Honor"), body.CheckHTTPS(m)...)
 	}
 	if f := overrides.Faults(m.Overrides[Name]); len(f) > 0 {
-		return append(faults, f...) // what cannot be merged cannot be measured
+		return append(faults, f...) // without a merged message there is no size
 	}
 	return append(faults, sizeFaults(m)...)
 }

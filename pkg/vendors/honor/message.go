@@ -45,14 +45,14 @@ type badge struct {
 	SetNum int `json:"setNum"`
 }
 
-// ident is what tells one request's message from another's.
+// ident has the values that differ between requests with the same message.
 type ident struct {
 	ttl      time.Duration
 	key      string
 	notifyID uint32
 }
 
-// payload is the body as it goes out, overrides merged, without its tokens.
+// payload returns the body with overrides merged and without its tokens.
 func payload(m *push.Message, id ident) ([]byte, error) {
 	c, err := newContent(m, id)
 	if err != nil {

@@ -22,13 +22,13 @@ func readReceipts(c *vendors.ReceiptCall) ([]vendors.Receipt, error) {
 		code := f.Text("status")
 		return vendors.Receipt{
 			Token: f.Text("token"), Tag: f.Text("biTag"), RequestID: f.Text("requestId"), At: f.Millis("timestamp"),
-			Code: classify.Code{Level: classify.Receipt, Code: code}, Event: event(code), Foreign: another(c.Settings, f.Text("appid")),
+			Code: classify.Code{Level: classify.Receipt, Code: code}, Event: event(code), Foreign: foreign(c.Settings, f.Text("appid")),
 		}
 	})
 }
 
 // another reports whether a receipt is about another app than the account's.
-func another(s vendors.Settings, app string) bool {
+func foreign(s vendors.Settings, app string) bool {
 	ours, ok := s.(*Settings)
 	return ok && app != "" && app != ours.AppID
 }

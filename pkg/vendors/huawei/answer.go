@@ -15,7 +15,7 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
-// The codes that this file branches on; codes.tsv says what they lead to.
+// Codes that this file depends on. codes.tsv says what follows from them.
 const (
 	codeSuccess    = "80000000"
 	codePartial    = "80100000"
@@ -37,8 +37,8 @@ type envelope struct {
 	RequestID json.RawMessage `json:"requestId"`
 }
 
-// readAnswer looks at the body first and at the HTTP status only when the body
-// has no code: failures come with status 200, and what matters of a 4xx is inside.
+// readAnswer looks at the body first, and at the HTTP status only when the body
+// has no code: failures come with status 200, and the body of a 4xx has the reason.
 func readAnswer(reply httpx.Reply, tokens []string, secrets ...string) (vendors.Answer, error) {
 	var e envelope
 	if err := json.Unmarshal(reply.Body, &e); err != nil {
@@ -60,17 +60,17 @@ func readAnswer(reply httpx.Reply, tokens []string, secrets ...string) (vendors.
 	}
 	if code != codeSuccess {
 		msg := body.Decode(e.Msg)
-		answer.Code.Text = words(msg, tokens, secrets...)
+		answer.Code.Text = vendorText(msg, tokens, secrets...)
 		answer.Tokens = tokenCodes(code, msg, tokens)
 	}
 	return answer, nil
 }
 
-// codeOf reads a code that is a string or a number of digits; else it is "".
+// codeOf reads a code of digits, a number or a string. "": there is no such code.
 func codeOf(raw json.RawMessage) string { return body.Code(raw, codeForm) }
 
 // words are the vendor's, for people. A list of tokens is not words.
-func words(msg string, tokens []string, secrets ...string) string {
+func vendorText(msg string, tokens []string, secrets ...string) string {
 	if strings.HasPrefix(strings.TrimSpace(msg), "{") {
 		return ""
 	}

@@ -36,7 +36,7 @@ func TestACodeIsDigitsInAStringOrNot(t *testing.T) {
 	}
 }
 
-func TestAnswerTextIsTheVendorsWordsWithoutTokens(t *testing.T) {
+func TestAnswerTextHidesTokensAndSecrets(t *testing.T) {
 	t.Parallel()
 	vendortest.HidesTokens(t, reader, `{"code":"80100001","msg":%s}`, "access-1")
 	got, err := reader(httpx.Reply{Status: 200, Body: []byte(`{"code":"80100001","msg":"{\"illegal_tokens\":[\"token-1\"]}"}`)}, []string{"token-1"})
@@ -79,7 +79,7 @@ func TestPartialFailureNamesExactlyTheSentTokens(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		token := rapid.StringMatching(`[!-+\--:<-~]{1,40}`)
 		tokens := rapid.SliceOfNDistinct(token, 1, 50, rapid.ID[string]).Draw(t, "tokens")
-		named := rapid.SliceOf(rapid.SampledFrom(append([]string{"stranger of ours"}, tokens...))).Draw(t, "named")
+		named := rapid.SliceOf(rapid.SampledFrom(append([]string{"token not sent"}, tokens...))).Draw(t, "named")
 		msg, err := json.Marshal(map[string]any{"illegal_tokens": named})
 		if err != nil {
 			t.Fatal(err)
@@ -88,7 +88,7 @@ func TestPartialFailureNamesExactlyTheSentTokens(t *testing.T) {
 		for _, n := range named {
 			want[n] = codePartial
 		}
-		delete(want, "stranger of ours")
+		delete(want, "token not sent")
 		if got := vendortest.ByToken(t, tokenCodes(codePartial, string(msg), tokens), tokens); !maps.Equal(got, want) {
 			t.Fatalf("got %v, want %v", got, want)
 		}

@@ -47,14 +47,14 @@ type badge struct {
 	SetNum int `json:"set_num"`
 }
 
-// ident is what tells one request's message from another's.
+// ident has the values that differ between requests with the same message.
 type ident struct {
 	ttl      time.Duration
 	key      string
 	notifyID uint32
 }
 
-// payload is the message as it goes out, overrides merged, without its tokens.
+// payload returns the message with overrides merged and without its tokens.
 func payload(m *push.Message, id ident) ([]byte, error) {
 	msg, err := newMessage(m, id)
 	if err != nil {

@@ -24,7 +24,7 @@ func readReceipts(c *vendors.ReceiptCall) ([]vendors.Receipt, error) {
 		code := f.Text("status")
 		return vendors.Receipt{
 			Token: f.Text("token"), Tag: f.Text("biTag"), RequestID: f.Text("requestId"), At: f.Millis("timestamp"),
-			Code: classify.Code{Level: classify.Receipt, Code: code}, Event: event(code), Foreign: another(c.Settings, f),
+			Code: classify.Code{Level: classify.Receipt, Code: code}, Event: event(code), Foreign: foreign(c.Settings, f),
 		}
 	})
 }
@@ -32,7 +32,7 @@ func readReceipts(c *vendors.ReceiptCall) ([]vendors.Receipt, error) {
 // another reports whether a receipt is about another app than the account's. The
 // app is appid in old documents and clientId in new ones. With API v2 the
 // client may be the project's: then nothing can be told from it.
-func another(s vendors.Settings, f receipts.Fields) bool {
+func foreign(s vendors.Settings, f receipts.Fields) bool {
 	ours, ok := s.(*Settings)
 	if !ok || ours.ProjectID != "" {
 		return false

@@ -12,12 +12,12 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
-// The codes that this file branches on; codes.tsv says what they lead to.
+// Codes that this file depends on. codes.tsv says what follows from them.
 const codeSuccess = "200"
 
 // ofToken are codes that speak of one push id. Since 2025 the vendor's document
 // has them at the top as well, where with many ids they do not say which.
-var ofToken = []string{"110002", "110003"}
+var tokenOnly = []string{"110002", "110003"}
 
 var codeForm = regexp.MustCompile(`^[0-9]{1,10}$`)
 
@@ -58,11 +58,11 @@ func readAnswer(reply httpx.Reply, tokens []string, hide ...string) (vendors.Ans
 		return answer, nil
 	}
 	answer.Code.Text = httpx.RedactAnswer(body.Decode(e.Message), tokens, hide...)
-	if len(tokens) == 1 && slices.Contains(ofToken, code) {
+	if len(tokens) == 1 && slices.Contains(tokenOnly, code) {
 		answer.Tokens = []vendors.TokenCode{{Code: classify.Code{Level: classify.Token, Code: code}}}
 	}
 	return answer, nil
 }
 
-// codeOf reads a code that is a string or a number of digits; else it is "".
+// codeOf reads a code of digits, a number or a string. "": there is no such code.
 func codeOf(raw json.RawMessage) string { return body.Code(raw, codeForm) }

@@ -44,7 +44,7 @@ func TestACodeOfOnePushIDIsTheTokensOnlyWhenItIsAlone(t *testing.T) {
 	}
 }
 
-func TestAnswerTextIsTheVendorsWordsWithoutTokens(t *testing.T) {
+func TestAnswerTextHidesTokensAndSecrets(t *testing.T) {
 	t.Parallel()
 	vendortest.HidesTokens(t, reader, `{"code":"1005","message":%s,"value":""}`, "secret-1")
 }
@@ -56,12 +56,12 @@ func TestPartialFailureNamesExactlyTheSentTokens(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		tokens := rapid.SliceOfNDistinct(rapid.StringMatching(`[0-9A-Za-z]{1,45}`), 1, 100, rapid.ID[string]).Draw(t, "tokens")
 		lists, want, kind := map[string][]string{}, map[string]bool{}, rapid.SampledFrom([]string{"110002", "110003", "110010", "513", "518"})
-		for _, id := range rapid.SliceOf(rapid.SampledFrom(append([]string{"stranger_of_ours"}, tokens...))).Draw(t, "named") {
+		for _, id := range rapid.SliceOf(rapid.SampledFrom(append([]string{"token_not_sent"}, tokens...))).Draw(t, "named") {
 			code := kind.Draw(t, "code")
 			lists[code] = append(lists[code], id)
 			want[id] = want[id] || code[0] == '5'
 		}
-		delete(want, "stranger_of_ours")
+		delete(want, "token_not_sent")
 		value, err := json.Marshal(lists)
 		if err != nil {
 			t.Fatal(err)

@@ -12,14 +12,14 @@ import (
 
 const overridesField = "message.overrides." + Name
 
-// check reports what in a message breaks a hard limit of Meizu's. A text that
+// check reports the parts of a message that break a hard limit of Meizu. A text that
 // an override replaces is judged as it goes out: that is how one job can have
 // a longer title for everybody else.
 func check(m *push.Message) []push.Fault {
 	var own override
 	if raw := m.Overrides[Name]; len(raw) > 0 {
 		if faults := overrides.Faults(raw); len(faults) > 0 {
-			return faults // what cannot be merged cannot be measured
+			return faults // without a merged message there is no size
 		}
 		own = readOverride(raw)
 	}
@@ -53,7 +53,7 @@ func readOverride(raw []byte) override {
 // textFaults judges a text that a notification must have, or what replaces it.
 func textFaults(field, key, text string, replaced *string, most int) []push.Fault {
 	if replaced == nil && text == "" || replaced != nil && *replaced == "" {
-		return []push.Fault{{Field: named(field, key, replaced), Reason: "is required for a notification at Meizu"}}
+		return []push.Fault{{Field: faultField(field, key, replaced), Reason: "is required for a notification at Meizu"}}
 	}
 	return lengthFaults(field, key, text, replaced, most)
 }
@@ -64,13 +64,13 @@ func lengthFaults(field, key, text string, replaced *string, most int) []push.Fa
 		text = *replaced
 	}
 	if n := len(utf16.Encode([]rune(text))); n > most {
-		return []push.Fault{{Field: named(field, key, replaced), Reason: fmt.Sprintf("has %d characters; Meizu allows %d", n, most)}}
+		return []push.Fault{{Field: faultField(field, key, replaced), Reason: fmt.Sprintf("has %d characters; Meizu allows %d", n, most)}}
 	}
 	return nil
 }
 
 // named is the field that a text comes from.
-func named(field, key string, replaced *string) string {
+func faultField(field, key string, replaced *string) string {
 	if replaced != nil {
 		return overridesField + "." + key
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
-// The codes that this file branches on; codes.tsv says what they lead to.
+// Codes that this file depends on. codes.tsv says what follows from them.
 const (
 	codeSuccess = "0"
 	// codeFail is ours, for a failure that came without a number.
@@ -23,7 +23,7 @@ const (
 
 // ofToken are codes that speak of one account. For a whole request they do not
 // say which, nor whether the sender's is meant.
-var ofToken = []string{"20003", "70107", "90048"}
+var tokenOnly = []string{"20003", "70107", "90048"}
 
 var codeForm = regexp.MustCompile(`^-?[0-9]{1,10}$`)
 
@@ -72,7 +72,7 @@ func readAnswer(reply httpx.Reply, tokens []string, secrets ...string) (vendors.
 		return answer, nil
 	}
 	answer.Code.Text = httpx.RedactAnswer(body.Decode(e.ErrorInfo), tokens, secrets...)
-	if len(tokens) == 1 && len(answer.Tokens) == 0 && slices.Contains(ofToken, code) {
+	if len(tokens) == 1 && len(answer.Tokens) == 0 && slices.Contains(tokenOnly, code) {
 		answer.Tokens = []vendors.TokenCode{{Code: classify.Code{Level: classify.Token, Code: code}}}
 	}
 	return answer, nil
@@ -93,7 +93,7 @@ func requestCode(e envelope) string {
 	return ""
 }
 
-// codeOf reads a code that is a whole number, bare or in a string; else it is "".
+// codeOf reads an integer code, with or without quotes. "": there is no such code.
 func codeOf(raw json.RawMessage) string { return body.Code(raw, codeForm) }
 
 // requestID is the vendor's name for the request, in whatever form: a task id

@@ -138,7 +138,7 @@ func TestVivoClassNeverContradictsTheCategory(t *testing.T) {
 	}
 }
 
-// Allocations are counted alone: a parallel test would add its own.
+// Not parallel: the allocations of other tests would be counted too.
 func TestAllocationsDoNotGrowWithTheTokens(t *testing.T) {
 	m := &push.Message{Title: "t", Body: "b", Data: map[string]string{"k": "v"}}
 	ok := httpx.Reply{Status: 200, Body: []byte(`{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0,"TaskId":"batch_667015d4_537529d8"}`)}

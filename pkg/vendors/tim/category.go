@@ -5,7 +5,7 @@ import "github.com/postrider/postrider/pkg/push"
 const marketing = "MARKETING"
 
 // kinds are one vendor's name for a category each; "" where it has none.
-type kinds struct {
+type categoryNames struct {
 	Huawei string // HarmonyOS has the same
 	OPPO   string
 	VIVO   string
@@ -13,7 +13,7 @@ type kinds struct {
 
 // categories maps the vendors' common vocabulary to what Tencent hands on to
 // each: https://cloud.tencent.com/document/product/269/133879
-var categories = map[string]kinds{
+var categories = map[string]categoryNames{
 	"IM":              {"IM", "IM", "IM"},
 	"VOIP":            {"VOIP", "", ""},
 	"SUBSCRIPTION":    {"SUBSCRIPTION", "SUBSCRIPTION", "SUBSCRIPTION"},
@@ -35,7 +35,7 @@ var categories = map[string]kinds{
 
 // category is the message's category at each vendor. A marketing message
 // without one says at least so much.
-func category(m *push.Message) kinds {
+func category(m *push.Message) categoryNames {
 	k := categories[m.Category]
 	if m.Class != push.Marketing {
 		return k

@@ -8,7 +8,7 @@ import (
 
 const overridesField = "message.overrides." + Name
 
-// check reports what in a message breaks a hard limit of Tencent's. Title and
+// check reports the parts of a message that break a hard limit of Tencent. Title and
 // body have none: Tencent cuts them for each phone's vendor.
 func check(m *push.Message) []push.Fault {
 	var faults []push.Fault
@@ -16,7 +16,7 @@ func check(m *push.Message) []push.Fault {
 		faults = append(faults, body.CheckTexts(m, "Tencent IM")...)
 	}
 	if f := overrides.Faults(m.Overrides[Name]); len(f) > 0 {
-		return append(faults, f...) // what cannot be merged cannot be measured
+		return append(faults, f...) // without a merged message there is no size
 	}
 	return append(faults, sizeFaults(m)...)
 }

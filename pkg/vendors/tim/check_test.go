@@ -24,9 +24,9 @@ func TestCheckNamesTheFieldAtFault(t *testing.T) {
 		m    push.Message
 		want []string
 	}{
-		{"a data message needs neither", push.Message{Kind: push.Data, Data: map[string]string{"k": "v"}}, nil},
+		{"a data message needs neither title nor body", push.Message{Kind: push.Data, Data: map[string]string{"k": "v"}}, nil},
 		{"a badge is not negative", push.Message{Title: "t", Body: "b", Badge: &minus}, []string{"message.badge"}},
-		{"overrides leave the receivers alone", push.Message{Title: "t", Body: "b", Overrides: over(`{"To_Account":["x"],"from_account":"x"}`)},
+		{"overrides cannot change the receivers", push.Message{Title: "t", Body: "b", Overrides: over(`{"To_Account":["x"],"from_account":"x"}`)},
 			[]string{"message.overrides.tim.To_Account", "message.overrides.tim.from_account"}},
 		{"a long message", push.Message{Title: "t", Body: strings.Repeat("b", 12<<10)}, []string{"message.body"}},
 		{"an override makes a message long", push.Message{Title: "t", Body: "b", Overrides: over(`{"Ext":"` + strings.Repeat("b", 12<<10) + `"}`)}, []string{"message.overrides.tim"}},
@@ -75,11 +75,11 @@ func TestSettingsNameTheKeyAtFault(t *testing.T) {
 		change func(s *Settings)
 		want   string
 	}{
-		{"good ones have none", func(*Settings) {}, ""},
+		{"valid settings have no fault", func(*Settings) {}, ""},
 		{"an app id is over 0", func(s *Settings) { s.SDKAppID = 0 }, "sdk_app_id"},
 		{"a secret key is needed", func(s *Settings) { s.SecretKey = vendors.NewSecret("") }, "secret_key"},
 		{"an identifier may be named", func(s *Settings) { s.Identifier = "shop-admin" }, ""},
-		{"an identifier has no blanks", func(s *Settings) { s.Identifier = "shop admin" }, "identifier"},
+		{"an identifier has no spaces", func(s *Settings) { s.Identifier = "shop admin" }, "identifier"},
 		{"an identifier has 32 bytes at most", func(s *Settings) { s.Identifier = strings.Repeat("a", 33) }, "identifier"},
 		{"the push service may be named", func(s *Settings) { s.API = "push" }, ""},
 		{"chat messages may be chosen", func(s *Settings) { s.API = "chat" }, ""},

@@ -100,7 +100,7 @@ func newOfflinePush(m *push.Message) (*offlinePush, error) {
 	return info, nil
 }
 
-func newAndroid(m *push.Message, k kinds) *androidInfo {
+func newAndroid(m *push.Message, k categoryNames) *androidInfo {
 	a := &androidInfo{
 		Sound:           m.Sound,
 		HuaWeiChannelID: m.Channel, XiaoMiChannelID: m.Channel, OPPOChannelID: m.Channel, GoogleChannelID: m.Channel,

@@ -19,7 +19,7 @@ import (
 // https://cloud.tencent.com/document/product/269/102567
 func receiptSpec() *vendors.Receipts {
 	return &vendors.Receipts{
-		Verify: verifyCallback, Ours: ours, Read: readCallback,
+		Verify: verifyCallback, Ours: forApp, Read: readCallback,
 		ContentType: "application/json",
 		Reply:       `{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}`,
 	}
@@ -39,7 +39,7 @@ func verifyCallback(c *vendors.ReceiptCall) bool {
 }
 
 // ours: Tencent asks its callees to compare the app's id.
-func ours(c *vendors.ReceiptCall) bool {
+func forApp(c *vendors.ReceiptCall) bool {
 	s, ok := c.Settings.(*Settings)
 	return ok && c.Query.Get("SdkAppid") == strconv.FormatInt(s.SDKAppID, 10)
 }

@@ -27,7 +27,7 @@ type adapter struct {
 // UserSig, so nothing may print it.
 func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer, error) {
 	address, write := a.pushURL, a.pushBody
-	if a.chats(r.Message) {
+	if a.sendsAsChat(r.Message) {
 		address, write = a.chatURL, a.chatBody
 	}
 	body, err := write(r)
@@ -48,11 +48,11 @@ func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer,
 
 // Pace is the limit of chat messages; the push service has but the app's rate.
 func (a *adapter) Pace(m *push.Message) float64 {
-	if a.chats(m) {
+	if a.sendsAsChat(m) {
 		return chatPace
 	}
 	return 0
 }
 
 // chats reports whether a message goes out as a chat message.
-func (a *adapter) chats(m *push.Message) bool { return a.chat || isData(m) }
+func (a *adapter) sendsAsChat(m *push.Message) bool { return a.chat || isData(m) }

@@ -12,7 +12,7 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
-// The codes that this file branches on; codes.tsv says what they lead to.
+// Codes that this file depends on. codes.tsv says what follows from them.
 const (
 	codeSuccess   = "0"
 	codeFailed    = "20301"
@@ -65,7 +65,7 @@ type delivery struct {
 	messages []channelTokens
 }
 
-// readAnswer looks at the body first and at the HTTP status only when the body
+// readAnswer looks at the body first, and at the HTTP status only when the body
 // has no code: failures come with status 200. What sends or deletes is believed
 // under a successful status alone.
 func readAnswer(reply httpx.Reply, sent delivery, hide ...string) (vendors.Answer, error) {
@@ -84,7 +84,7 @@ func readAnswer(reply httpx.Reply, sent delivery, hide ...string) (vendors.Answe
 	}
 	answer := vendors.Answer{RequestID: body.ID(e.TraceID), Status: reply.Status, RetryAfter: reply.RetryAfter}
 	if code != codeSuccess {
-		answer.Code = classify.Code{Level: classify.Response, Code: reading(code, e, ok, len(sent.tokens)), Text: e.words(sent.tokens, hide)}
+		answer.Code = classify.Code{Level: classify.Response, Code: reading(code, e, ok, len(sent.tokens)), Text: e.vendorText(sent.tokens, hide)}
 		return answer, nil
 	}
 	answer.Code = classify.Code{Level: classify.Response, Code: code}
@@ -147,12 +147,12 @@ func badTokens(list string) map[string]bool {
 	return bad
 }
 
-// codeOf reads a code that is a whole number or a string; else it is "".
+// codeOf reads a code, with or without quotes. "": there is no such code.
 func codeOf(raw json.RawMessage) string { return body.Code(raw, codeForm) }
 
 // words are the vendor's, for people: the reason, which says more than the
 // description, which is the code's own text.
-func (e envelope) words(tokens, hide []string) string {
+func (e envelope) vendorText(tokens, hide []string) string {
 	said := body.Decode(e.Reason)
 	if said == "" || said == "null" {
 		said = body.Decode(e.Description)

@@ -58,7 +58,7 @@ func TestACodeIsAWholeNumberOrNone(t *testing.T) {
 	}
 }
 
-func TestAnswerTextIsTheVendorsWordsWithoutTokens(t *testing.T) {
+func TestAnswerTextHidesTokensAndSecrets(t *testing.T) {
 	t.Parallel()
 	vendortest.HidesTokens(t, reader, `{"code":10008,"reason":%s}`, "the-secret")
 	tests := map[string]struct{ members, want string }{
@@ -86,7 +86,7 @@ func TestPartialFailureNamesExactlyTheSentTokens(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		token := rapid.StringMatching(`[!-+\--:<-~]{1,40}`)
 		tokens := rapid.SliceOfNDistinct(token, 1, 50, rapid.ID[string]).Draw(t, "tokens")
-		named := rapid.SliceOf(rapid.SampledFrom(append([]string{"stranger of ours"}, tokens...))).Draw(t, "named")
+		named := rapid.SliceOf(rapid.SampledFrom(append([]string{"token not sent"}, tokens...))).Draw(t, "named")
 		list, err := json.Marshal(strings.Join(named, ","))
 		if err != nil {
 			t.Fatal(err)
@@ -100,7 +100,7 @@ func TestPartialFailureNamesExactlyTheSentTokens(t *testing.T) {
 		for _, n := range named {
 			want[n] = codeBad
 		}
-		delete(want, "stranger of ours")
+		delete(want, "token not sent")
 		if named := vendortest.ByToken(t, got.Tokens, tokens); !maps.Equal(named, want) {
 			t.Fatalf("got %v, want %v", named, want)
 		}

@@ -22,7 +22,7 @@ var (
 // https://dev.mi.com/xiaomihyperos/documentation/detail?pId=1558
 const receiptTypes = 1 + 2 + 16 + 32 + 64 + 128 + 1024
 
-// check reports what in a message breaks a hard limit of Xiaomi's.
+// check reports the parts of a message that break a hard limit of Xiaomi.
 func check(m *push.Message) []push.Fault {
 	var faults []push.Fault
 	if m.Kind != push.Data {
@@ -31,7 +31,7 @@ func check(m *push.Message) []push.Fault {
 	override := m.Overrides[Name]
 	if len(override) > 0 {
 		if f := overrideFaults(override); len(f) > 0 {
-			return append(faults, f...) // what cannot be merged cannot be measured
+			return append(faults, f...) // without a merged message there is no size
 		}
 	}
 	longest := ident{packageName: strings.Repeat("p", maxPackage), ttl: maxPrivateTTL, key: strings.Repeat("0", 32)}

@@ -24,7 +24,7 @@ const (
 // https://dev.mi.com/xiaomihyperos/documentation/detail?pId=1559
 type field struct{ name, value string }
 
-// ident is what tells one request's message from another's.
+// ident has the values that differ between requests with the same message.
 type ident struct {
 	packageName string
 	ttl         time.Duration
@@ -43,7 +43,7 @@ func fields(m *push.Message, id ident) ([]field, error) {
 			field{"notify_type", "-1"}, field{"notify_id", notifyID(m, id.key)})
 	}
 	if len(m.Data) > 0 || m.Kind == push.Data {
-		// Encoded once more with the form and not before: what is encoded twice
+		// Encoded once more with the form and not before: text that is encoded twice
 		// arrives with its percent signs.
 		text, err := body.Data(m.Data)
 		if err != nil {

@@ -26,25 +26,25 @@ type channelTokens struct {
 
 // thrown is the number of messages thrown away by channel. A text that cannot
 // be read leaves every channel in doubt.
-type thrown struct {
+type discarded struct {
 	byChannel  map[string]int
 	unreadable bool
 }
 
 // overQuota reads "no_channel:2 a:3"; nil: nothing was thrown away.
-func overQuota(s string) *thrown {
+func overQuota(s string) *discarded {
 	if s = strings.TrimSpace(s); s == "" || s == "null" {
 		return nil
 	}
-	t := &thrown{byChannel: map[string]int{}}
+	t := &discarded{byChannel: map[string]int{}}
 	for part := range strings.FieldsSeq(s) {
 		at := strings.LastIndexByte(part, ':')
 		if at < 1 {
-			return &thrown{unreadable: true}
+			return &discarded{unreadable: true}
 		}
 		n, err := strconv.ParseUint(part[at+1:], 10, 31)
 		if err != nil {
-			return &thrown{unreadable: true}
+			return &discarded{unreadable: true}
 		}
 		t.byChannel[part[:at]] += int(n)
 	}
@@ -54,7 +54,7 @@ func overQuota(s string) *thrown {
 // add gives a code to the tokens of the channels that lost messages: one if all
 // of a channel's were lost, another if nobody can tell which. list holds the
 // rejected tokens, in order, which are not counted again.
-func (t *thrown) add(list []vendors.TokenCode, sent delivery, said string) []vendors.TokenCode {
+func (t *discarded) add(list []vendors.TokenCode, sent delivery, said string) []vendors.TokenCode {
 	rejected := make([]bool, len(sent.tokens))
 	for _, tc := range list {
 		rejected[tc.Index] = true
@@ -75,7 +75,7 @@ func (t *thrown) add(list []vendors.TokenCode, sent delivery, said string) []ven
 }
 
 // code is what the tokens of a channel have that got so many messages.
-func (t *thrown) code(channel string, messages int) string {
+func (t *discarded) code(channel string, messages int) string {
 	if channel == "" {
 		channel = noChannel
 	}

@@ -5,7 +5,7 @@ import (
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
-// quotas are the buckets of codes.tsv. Each class of channels has its own
+// quotas returns the buckets of codes.tsv. Each class of channels has its own
 // quota, and only the console shows a channel's class:
 // https://dev.mi.com/xiaomihyperos/documentation/detail?pId=1656
 func quotas() []vendors.Quota {
