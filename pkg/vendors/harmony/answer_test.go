@@ -28,19 +28,19 @@ func TestAnswerTextHidesTokensAndSecrets(t *testing.T) {
 	vendortest.HidesTokens(t, reader, `{"code":"80100001","msg":%s}`, "access-1")
 	got, err := reader(httpx.Reply{Status: 200, Body: []byte(`{"code":"80100001","msg":"{\"illegalTokens\":{\"noRight\":[\"token-1\"]}}"}`)}, []string{"token-1"})
 	if err != nil || got.Code.Text != "" {
-		t.Errorf("got text %q (%v), want none: a list of tokens is not words", got.Code.Text, err)
+		t.Errorf("got text %q (%v), want none for a list of tokens", got.Code.Text, err)
 	}
 }
 
-func TestAReasonThatIsNotAWordDeletesNothing(t *testing.T) {
+func TestAMalformedReasonDeletesNothing(t *testing.T) {
 	t.Parallel()
 	if row, known := codes().Lookup(classify.Token, unreadable); known || row.Class == classify.TokenInvalid {
 		t.Errorf("%s is %s, want an unknown code", unreadable, row.Class)
 	}
 }
 
-// Whatever tokens were sent and named, exactly the sent and named ones have a
-// code of their own, which is their reason.
+// For any sent and named tokens, exactly those that were both sent and named have
+// their own code, which is their reason.
 func TestPartialFailureNamesExactlyTheSentTokens(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

@@ -23,8 +23,8 @@ func check(m *push.Message) []push.Fault {
 	return append(faults, sizeFaults(m)...)
 }
 
-// size measures the bytes that Send would make, at their longest. How the vendor
-// leaves the tokens out is not documented: here the target counts, empty.
+// size returns the largest number of bytes that the request can have, without tokens.
+// The document does not say whether the empty target counts; here it does.
 func size(m *push.Message) (int, error) {
 	msg, err := payload(m, ident{ttl: maxTTL * time.Second, key: strings.Repeat("0", 32)})
 	return len(msg) + len(",") + len(head) + len(`]}`), err
@@ -32,7 +32,7 @@ func size(m *push.Message) (int, error) {
 
 func sizeFaults(m *push.Message) []push.Fault {
 	n, err := size(m)
-	return body.CheckSize(m, Name, n, err, "HarmonyOS's request, tokens aside", maxPayload)
+	return body.CheckSize(m, Name, n, err, "HarmonyOS's request without tokens", maxPayload)
 }
 
 func limits() []vendors.Limit {

@@ -50,11 +50,11 @@ func TestEveryRequestOfAMessageHasItsAppMessageID(t *testing.T) {
 	}
 	other := strings.Repeat("f", 32)
 	if first, again := id(testKey, "a", "b"), id(testKey, "c"); first != testKey || again != first || id(other, "a") != other {
-		t.Errorf("got %q and %q, want the key, whatever the tokens", first, again)
+		t.Errorf("got %q and %q, want the key for any tokens", first, again)
 	}
 }
 
-func TestNotifyIDFollowsTheCollapseIDAlone(t *testing.T) {
+func TestNotifyIDDependsOnlyOnTheCollapseID(t *testing.T) {
 	t.Parallel()
 	if n := newNotification(&push.Message{}, ident{key: "a"}); n.NotifyID != nil {
 		t.Errorf("without a collapse id: got %d, want none", *n.NotifyID)
@@ -77,9 +77,9 @@ func TestCategories(t *testing.T) {
 		m    push.Message
 		want string
 	}{
-		{"the field is required, so a service message without one says what needs no right", push.Message{}, "MARKETING"},
+		{"a service message without a category gets the one that needs no right, since the field is required", push.Message{}, "MARKETING"},
 		{"no category in a marketing message", push.Message{Class: push.Marketing}, "MARKETING"},
-		{"HarmonyOS's own stays", push.Message{Category: "MISS_CALL"}, "MISS_CALL"},
+		{"HarmonyOS's own category stays", push.Message{Category: "MISS_CALL"}, "MISS_CALL"},
 		{"a marketing message keeps its own", push.Message{Class: push.Marketing, Category: "SUBSCRIPTION"}, "SUBSCRIPTION"},
 		{"an order is among orders and logistics", push.Message{Category: "ORDER"}, "EXPRESS"},
 		{"news are marketing", push.Message{Category: "NEWS"}, "MARKETING"},

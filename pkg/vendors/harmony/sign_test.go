@@ -19,8 +19,8 @@ import (
 
 var noon = time.Date(2026, 11, 21, 12, 0, 0, 999, time.UTC)
 
-// The signature is checked with crypto/rsa alone, by the words of the document:
-// RSASSA-PSS, SHA-256, the salt as long as the hash.
+// The signature is verified only with crypto/rsa, as the document describes it:
+// RSASSA-PSS, SHA-256, and a salt as long as the hash.
 func TestGrantSignsByPS256(t *testing.T) {
 	t.Parallel()
 	s := settings(t)
@@ -46,7 +46,7 @@ func TestGrantSignsByPS256(t *testing.T) {
 	}
 }
 
-func TestGrantSaysWhoAndWhen(t *testing.T) {
+func TestGrantHasTheClaimsOfTheDocument(t *testing.T) {
 	t.Parallel()
 	s := settings(t)
 	grant, err := s.Open(nil).(vendors.Granter).Grant(t.Context(), noon)
@@ -77,7 +77,7 @@ func TestGrantSaysWhoAndWhen(t *testing.T) {
 	}
 }
 
-func TestLineEndsOfAKeyMayBeWrittenOut(t *testing.T) {
+func TestLineEndsOfAKeyMayBeEscaped(t *testing.T) {
 	t.Parallel()
 	s := settings(t)
 	s.PrivateKey = vendors.NewSecret(strings.ReplaceAll(s.PrivateKey.Reveal(), "\n", `\n`))

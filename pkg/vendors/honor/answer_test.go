@@ -28,7 +28,7 @@ func TestAnswerTextHidesTokensAndSecrets(t *testing.T) {
 	vendortest.HidesTokens(t, reader, `{"code":80100003,"message":%s}`, "access-1", "secret-1")
 }
 
-func TestTheListsOfOtherCodesNameNobody(t *testing.T) {
+func TestTheListsOfOtherCodesAreIgnored(t *testing.T) {
 	t.Parallel()
 	for _, code := range []string{"80300007", "80300006", "500", "80000000"} {
 		d := detail{ExpireTokens: json.RawMessage(`["a"]`), FailTokens: json.RawMessage(`["b"]`)}
@@ -38,8 +38,8 @@ func TestTheListsOfOtherCodesNameNobody(t *testing.T) {
 	}
 }
 
-// Whatever tokens were sent and listed, exactly the sent and listed ones have a
-// code of their own, and none that failed is taken for expired.
+// For any sent and listed tokens, exactly those that were both sent and listed have
+// their own code, and no failed token counts as expired.
 func TestPartialFailureNamesExactlyTheSentTokens(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

@@ -28,7 +28,7 @@ func TestTTLIsWholeSecondsBetweenOneAndFifteenDays(t *testing.T) {
 	}
 }
 
-func TestImportanceSaysTheClass(t *testing.T) {
+func TestImportanceFollowsTheClass(t *testing.T) {
 	t.Parallel()
 	for class, want := range map[push.Class]string{"": "NORMAL", push.Service: "NORMAL", push.Marketing: "LOW"} {
 		if got := importance(class); got != want {

@@ -29,8 +29,8 @@ var (
 
 var errNoCode = errors.New("a successful HTTP status without a code in the body")
 
-// envelope is the answer of every Push Kit API. Its parts are raw since code
-// and msg were seen as strings, numbers and objects.
+// envelope is the answer of every Push Kit API. Its fields are raw, since code and
+// msg were seen as strings, numbers and objects.
 type envelope struct {
 	Code      json.RawMessage `json:"code"`
 	Msg       json.RawMessage `json:"msg"`
@@ -69,7 +69,8 @@ func readAnswer(reply httpx.Reply, tokens []string, secrets ...string) (vendors.
 // codeOf reads a code of digits, a number or a string. "": there is no such code.
 func codeOf(raw json.RawMessage) string { return body.Code(raw, codeForm) }
 
-// words are the vendor's, for people. A list of tokens is not words.
+// vendorText returns the vendor's text for people, redacted. A list of tokens becomes
+// "".
 func vendorText(msg string, tokens []string, secrets ...string) string {
 	if strings.HasPrefix(strings.TrimSpace(msg), "{") {
 		return ""
@@ -77,22 +78,23 @@ func vendorText(msg string, tokens []string, secrets ...string) string {
 	return httpx.RedactAnswer(msg, tokens, secrets...)
 }
 
-// tokenCodes finds the tokens of which the answer says something of their own.
-// What cannot be read, or was never sent, names no token: deleting needs proof.
+// tokenCodes returns the codes of the tokens that the answer names. It ignores entries
+// that cannot be read or were not in the request: deleting a token needs proof.
 func tokenCodes(code, msg string, tokens []string) []vendors.TokenCode {
 	if code != codePartial && code != codeAllInvalid {
 		return nil
 	}
 	named := namedTokens(msg)
 	if code == codeAllInvalid {
-		// A bare list adds nothing to the code; a reason may say that a token is good.
+		// A list without reasons adds nothing to the code. A reason may keep a token.
 		maps.DeleteFunc(named, func(_, reason string) bool { return reason == codePartial })
 	}
 	return vendors.NamedTokens(tokens, named)
 }
 
-// namedTokens reads the msg of a partial failure, JSON in a string: token to
-// code. API v1 has a list; API v3's object from reason to list is read too.
+// namedTokens reads the msg of a partial failure, which is JSON in a string, and
+// returns the code of each token. API v1 has a list of tokens; the object from reason
+// to list of API v3 is also read.
 func namedTokens(msg string) map[string]string {
 	var detail struct {
 		V1 json.RawMessage `json:"illegal_tokens"`
@@ -117,7 +119,8 @@ func namedTokens(msg string) map[string]string {
 	return named
 }
 
-// byReason adds API v3's form. Its keys were seen with blanks around them.
+// byReason adds the tokens of API v3's form. Its keys were seen with spaces around
+// them.
 func byReason(named map[string]string, raw json.RawMessage) {
 	var lists map[string][]string
 	if json.Unmarshal(raw, &lists) != nil {

@@ -23,7 +23,7 @@ func TestReadAnswerKeepsRequestIDAndRetryAfter(t *testing.T) {
 	vendortest.KeepsID(t, reader, `{"code":"80000000","requestId":%s}`)
 }
 
-func TestACodeIsDigitsInAStringOrNot(t *testing.T) {
+func TestACodeIsDigitsWithOrWithoutQuotes(t *testing.T) {
 	t.Parallel()
 	tests := map[string]string{
 		`"80000000"`: "80000000", `80000000`: "80000000", `0`: "0", `"1234567890"`: "1234567890",
@@ -41,7 +41,7 @@ func TestAnswerTextHidesTokensAndSecrets(t *testing.T) {
 	vendortest.HidesTokens(t, reader, `{"code":"80100001","msg":%s}`, "access-1")
 	got, err := reader(httpx.Reply{Status: 200, Body: []byte(`{"code":"80100001","msg":"{\"illegal_tokens\":[\"token-1\"]}"}`)}, []string{"token-1"})
 	if err != nil || got.Code.Text != "" {
-		t.Errorf("got text %q (%v), want none: a list of tokens is not words", got.Code.Text, err)
+		t.Errorf("got text %q (%v), want none for a list of tokens", got.Code.Text, err)
 	}
 }
 
@@ -61,7 +61,7 @@ func TestAListUnderAllInvalidAddsNothing(t *testing.T) {
 	}
 }
 
-func TestAReasonThatIsNoWordDeletesNothing(t *testing.T) {
+func TestAMalformedReasonDeletesNothing(t *testing.T) {
 	t.Parallel()
 	got := tokenCodes(codePartial, `{"illegalTokens":{"80100000":["a"]}}`, []string{"a"})
 	if len(got) != 1 {
@@ -72,8 +72,8 @@ func TestAReasonThatIsNoWordDeletesNothing(t *testing.T) {
 	}
 }
 
-// Whatever tokens were sent and named, exactly the sent and named ones have a
-// code of their own.
+// For any sent and named tokens, exactly those that were both sent and named have
+// their own code.
 func TestPartialFailureNamesExactlyTheSentTokens(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

@@ -23,8 +23,8 @@ func check(m *push.Message) []push.Fault {
 	return append(faults, sizeFaults(m)...)
 }
 
-// size measures the bytes of the message that Send would make, at their longest
-// and without the tokens.
+// size returns the largest number of bytes that the request's message can have,
+// without the tokens.
 func size(m *push.Message) (int, error) {
 	longest := ident{ttl: maxTTL * time.Second, key: strings.Repeat("0", 32), notifyID: 1<<31 - 1}
 	msg, err := payload(m, longest)
@@ -33,7 +33,7 @@ func size(m *push.Message) (int, error) {
 
 func sizeFaults(m *push.Message) []push.Fault {
 	n, err := size(m)
-	return body.CheckSize(m, Name, n, err, "Huawei's message, tokens aside", maxPayload)
+	return body.CheckSize(m, Name, n, err, "Huawei's message without tokens", maxPayload)
 }
 
 func limits() []vendors.Limit {

@@ -43,7 +43,7 @@ func TestCategories(t *testing.T) {
 	}{
 		{"no category in a service message", push.Message{}, ""},
 		{"no category in a marketing message", push.Message{Class: push.Marketing}, "MARKETING"},
-		{"Huawei's own stays", push.Message{Category: "TRAVEL"}, "TRAVEL"},
+		{"Huawei's own category stays", push.Message{Category: "TRAVEL"}, "TRAVEL"},
 		{"a marketing message keeps its own", push.Message{Class: push.Marketing, Category: "SUBSCRIPTION"}, "SUBSCRIPTION"},
 		{"an order is among orders and logistics", push.Message{Category: "ORDER"}, "EXPRESS"},
 		{"news are marketing, even as a service message", push.Message{Category: "NEWS", Class: push.Service}, "MARKETING"},

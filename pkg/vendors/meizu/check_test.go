@@ -25,7 +25,7 @@ func TestCheckNamesTheFieldAtFault(t *testing.T) {
 		{"a data message needs neither title nor body", push.Message{Kind: push.Data}, nil},
 		{"a title of 32 characters", push.Message{Title: longest, Body: strings.Repeat("b", 100)}, nil},
 		{"a title of 33 characters", push.Message{Title: long, Body: "b"}, []string{"message.title"}},
-		{"a truck is two characters in Java", push.Message{Title: strings.Repeat("t", 31) + "🚚", Body: "b"}, []string{"message.title"}},
+		{"an emoji is two characters in Java", push.Message{Title: strings.Repeat("t", 31) + "🚚", Body: "b"}, []string{"message.title"}},
 		{"a body of 101 characters", push.Message{Title: "t", Body: strings.Repeat("汉", 101)}, []string{"message.body"}},
 		{"a long title that is replaced", push.Message{Title: long, Body: "b", Overrides: over(`{"noticeBarInfo":{"title":"t"}}`)}, nil},
 		{"a replacement that is long", push.Message{Title: "t", Body: "b", Overrides: over(`{"noticeBarInfo":{"title":"` + long + `"}}`)},
@@ -58,7 +58,7 @@ func TestSettingsNameTheKeyAtFault(t *testing.T) {
 		want string
 	}{
 		{"valid settings have no fault", Settings{AppID: "100999", AppSecret: vendors.NewSecret("s")}, ""},
-		{"an app id is one word", Settings{AppID: "100 999", AppSecret: vendors.NewSecret("s")}, "app_id"},
+		{"an app id has no spaces", Settings{AppID: "100 999", AppSecret: vendors.NewSecret("s")}, "app_id"},
 		{"a secret is needed", Settings{AppID: "100999"}, "app_secret"},
 		{"a base URL has no path", Settings{AppID: "100999", AppSecret: vendors.NewSecret("s"), BaseURL: "https://a/b"}, "base_url"},
 	}

@@ -17,7 +17,7 @@ type notification struct {
 	ClickTypeInfo clickType   `json:"clickTypeInfo"`
 	PushTimeInfo  pushTime    `json:"pushTimeInfo"`
 	AdvanceInfo   advanceInfo `json:"advanceInfo"`
-	// Extra asks for receipts, which Meizu sends for notifications alone.
+	// Extra asks for receipts, which Meizu sends only for notifications.
 	Extra *receiptExtra `json:"extra,omitempty"`
 }
 
@@ -98,17 +98,17 @@ func newClickType(c *push.Click) clickType {
 	return clickType{ClickType: 0}
 }
 
-// waiting is how long the message waits for a phone: whole hours, rounded down
-// lest it come after its time. A minute is forgiven, or a message of 24 h that
-// was a moment on its way would get 23.
+// pushTimeFor returns how long the message may wait for a phone: whole hours, rounded
+// down so that it does not arrive after it expired. Up to a minute is added before,
+// so that a message of 24 h that waited a few seconds here does not get 23 h.
 func pushTimeFor(ttl time.Duration) pushTime {
 	hours := int64((min(ttl, maxHours*time.Hour) + time.Minute) / time.Hour)
 	return pushTime{OffLine: 1, ValidTime: min(max(hours, 1), maxHours)}
 }
 
-// notifyKey is 8 of the characters that Meizu allows, made from what replaces
-// the notification (the collapse id), or else from what identifies it: Meizu
-// repeats a repeated request, and of notifications with one key only the last stays.
+// notifyKey returns 8 of the characters that Meizu allows, made from the collapse id
+// or, if that is empty, from the request's key. Meizu does not de-duplicate requests,
+// but a phone shows only the last notification with the same notifyKey.
 func notifyKey(m *push.Message, key string) string {
 	if m.CollapseID != "" {
 		key = "collapse " + m.CollapseID

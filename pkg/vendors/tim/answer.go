@@ -15,20 +15,21 @@ import (
 // Codes that this file depends on. codes.tsv says what follows from them.
 const (
 	codeSuccess = "0"
-	// codeFail is ours, for a failure that came without a number.
+	// codeFail is not Tencent's. It is the code of a failure without a number.
 	codeFail = "FAIL"
-	// unreadable is ours as well, for an account that is named without a number.
+	// unreadable is not Tencent's. It is the code of an account that is named without
+	// a number.
 	unreadable = "unreadable"
 )
 
-// ofToken are codes that speak of one account. For a whole request they do not
-// say which, nor whether the sender's is meant.
+// tokenOnly has the codes that are about one account. As the code of a whole request
+// they do not say which account, or whether they mean the sender.
 var tokenOnly = []string{"20003", "70107", "90048"}
 
 var codeForm = regexp.MustCompile(`^-?[0-9]{1,10}$`)
 
 var (
-	errNoCode = errors.New("a successful HTTP status without ActionStatus and ErrorCode that fit each other")
+	errNoCode = errors.New("a successful HTTP status without consistent ActionStatus and ErrorCode")
 	errNobody = errors.New("an ActionStatus SomeError that names no account of the request")
 )
 
@@ -43,9 +44,8 @@ type envelope struct {
 	MsgKey       json.RawMessage `json:"MsgKey"` // of chat messages
 }
 
-// readAnswer believes a failure whatever the HTTP status, and success only
-// where everything says so: HTTP 2xx, ErrorCode 0 and ActionStatus OK, or
-// SomeError with the accounts that failed.
+// readAnswer accepts a failure with any HTTP status. A success needs HTTP 2xx,
+// ErrorCode 0, and ActionStatus OK, or SomeError with the accounts that failed.
 func readAnswer(reply httpx.Reply, tokens []string, secrets ...string) (vendors.Answer, error) {
 	var e envelope
 	if err := json.Unmarshal(reply.Body, &e); err != nil {
@@ -78,8 +78,8 @@ func readAnswer(reply httpx.Reply, tokens []string, secrets ...string) (vendors.
 	return answer, nil
 }
 
-// requestCode is the answer's code, "" when it has none that can be believed.
-// A 0 beside FAIL, and a FAIL beside nothing, are failures without a number.
+// requestCode returns the answer's code. "": it has no usable code. FAIL with the code
+// 0 or without a code is a failure without a number.
 func requestCode(e envelope) string {
 	code := codeOf(e.ErrorCode)
 	switch {
@@ -96,8 +96,8 @@ func requestCode(e envelope) string {
 // codeOf reads an integer code, with or without quotes. "": there is no such code.
 func codeOf(raw json.RawMessage) string { return body.Code(raw, codeForm) }
 
-// requestID is the vendor's name for the request, in whatever form: a task id
-// has three.
+// requestID returns the vendor's name for the request in any form: a task id has
+// three forms.
 func requestID(e envelope) string {
 	if body.Decode(e.TaskID) == "" {
 		return body.ID(e.MsgKey)

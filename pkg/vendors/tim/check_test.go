@@ -48,7 +48,7 @@ func TestCheckMeasuresWhatSendMakes(t *testing.T) {
 			Title: rapid.StringN(1, 50, -1).Draw(t, "title"), Body: strings.Repeat(rapid.StringN(1, 9, -1).Draw(t, "body"), rapid.IntRange(1, 2000).Draw(t, "times")),
 			Data: rapid.MapOf(rapid.String(), rapid.String()).Draw(t, "data"),
 		}
-		if rapid.Bool().Draw(t, "for the app alone") {
+		if rapid.Bool().Draw(t, "data message") {
 			m.Kind = push.Data
 		}
 		r := request(m)
@@ -83,7 +83,7 @@ func TestSettingsNameTheKeyAtFault(t *testing.T) {
 		{"an identifier has 32 bytes at most", func(s *Settings) { s.Identifier = strings.Repeat("a", 33) }, "identifier"},
 		{"the push service may be named", func(s *Settings) { s.API = "push" }, ""},
 		{"chat messages may be chosen", func(s *Settings) { s.API = "chat" }, ""},
-		{"there is no third way", func(s *Settings) { s.API = "mail" }, "api"},
+		{"there is no third API", func(s *Settings) { s.API = "mail" }, "api"},
 		{"a base URL has no path", func(s *Settings) { s.BaseURL = "https://a/v4" }, "base_url"},
 	}
 	for _, tt := range tests {
@@ -96,7 +96,7 @@ func TestSettingsNameTheKeyAtFault(t *testing.T) {
 	}
 }
 
-func TestChatMessagesHaveALimitOfTheirOwn(t *testing.T) {
+func TestChatMessagesHaveTheirOwnLimit(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name string
@@ -106,12 +106,12 @@ func TestChatMessagesHaveALimitOfTheirOwn(t *testing.T) {
 	}{
 		{"a notification by the push service", false, push.Notification, false},
 		{"a notification by chat", true, push.Notification, true},
-		{"data, which goes by chat whatever the setting", false, push.Data, true},
+		{"data, which is sent by chat with any setting", false, push.Data, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			pace := (&adapter{chat: tt.chat}).Pace(&push.Message{Kind: tt.kind})
-			// A minute holds 60 seconds at that pace and one request more.
+			// A minute may have 60 seconds at that pace and one more request.
 			if most := pace*60 + maxTokens; pace > 0 != tt.want || most > 12_000 || tt.want && most < 11_000 {
 				t.Errorf("got %v accounts a second, want a limit %v", pace, tt.want)
 			}

@@ -66,19 +66,19 @@ func TestOnlyProofDeletes(t *testing.T) {
 		class  classify.Class
 	}{
 		{"no valid target", 200, "error", `"No valid targets!"`, "20301", []string{"a", "b"}, "20301", classify.TokenInvalid},
-		{"blanks around the reason", 200, "error", `" No valid targets!\n"`, "20301", []string{"a"}, "20301", classify.TokenInvalid},
-		{"a reason of other words", 200, "error", `"No valid target!"`, "20301", []string{"a"}, "20301/other", classify.Retryable},
+		{"white space around the reason", 200, "error", `" No valid targets!\n"`, "20301", []string{"a"}, "20301", classify.TokenInvalid},
+		{"another reason", 200, "error", `"No valid target!"`, "20301", []string{"a"}, "20301/other", classify.Retryable},
 		{"the reason in a longer one", 200, "error", `"No valid targets! Or is it us?"`, "20301", []string{"a"}, "20301/other", classify.Retryable},
 		{"a reason of another type", 200, "error", `["No valid targets!"]`, "20301", []string{"a"}, "20301/other", classify.Retryable},
 		{"an empty reason", 200, "error", `""`, "20301", []string{"a"}, "20301/other", classify.Retryable},
 		{"a result that contradicts", 200, "ok", `"No valid targets!"`, "20301", []string{"a"}, "20301/other", classify.Retryable},
 		{"a status that contradicts", 500, "error", `"No valid targets!"`, "20301", []string{"a"}, "20301/other", classify.Retryable},
 		{"another code with that reason", 200, "error", `"No valid targets!"`, "10001", []string{"a"}, "10001", classify.Retryable},
-		{"an ill-formed token alone", 200, "error", `"bad"`, "66007", []string{"a"}, "66007/one", classify.TokenInvalid},
-		{"an ill-formed token among two", 200, "error", `"bad"`, "66007", []string{"a", "b"}, "66007", classify.Permanent},
-		{"an ill-formed token alone under a status that contradicts", 400, "error", `"bad"`, "66007", []string{"a"}, "66007", classify.Permanent},
-		{"no device alone", 200, "error", `"bad"`, "10029", []string{"a"}, "10029/one", classify.TokenInvalid},
-		{"no device among two", 200, "error", `"bad"`, "10029", []string{"a", "b"}, "10029", classify.Permanent},
+		{"an ill-formed token as the only one", 200, "error", `"bad"`, "66007", []string{"a"}, "66007/one", classify.TokenInvalid},
+		{"an ill-formed token of two", 200, "error", `"bad"`, "66007", []string{"a", "b"}, "66007", classify.Permanent},
+		{"an ill-formed token as the only one, with a status that contradicts", 400, "error", `"bad"`, "66007", []string{"a"}, "66007", classify.Permanent},
+		{"no device for the only token", 200, "error", `"bad"`, "10029", []string{"a"}, "10029/one", classify.TokenInvalid},
+		{"no device for one of two tokens", 200, "error", `"bad"`, "10029", []string{"a", "b"}, "10029", classify.Permanent},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

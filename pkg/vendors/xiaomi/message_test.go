@@ -53,7 +53,7 @@ func TestTTLIsMillisecondsUpToTheChannelsLimit(t *testing.T) {
 	}
 }
 
-func TestWhatPhonesDeduplicateByIsTheSameOnEveryRetry(t *testing.T) {
+func TestNotifyIDAndJobKeyAreTheSameOnEveryRetry(t *testing.T) {
 	t.Parallel()
 	plain, collapsing := &push.Message{}, &push.Message{CollapseID: "order-42"}
 	first, again, other := notifyID(plain, "a"), notifyID(plain, "a"), notifyID(plain, "b")
@@ -107,8 +107,8 @@ func TestClicks(t *testing.T) {
 	}
 }
 
-// Fields and tokens come back from the form as they went in, whatever they hold.
-func TestTheFormSurvives(t *testing.T) {
+// Any fields and tokens can be read unchanged from the form.
+func TestFieldsAndTokensSurviveTheForm(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		tokens := rapid.SliceOfN(rapid.StringMatching(`[^,]+`), 1, 20).Draw(t, "tokens")
@@ -180,7 +180,7 @@ func TestSendMixedGivesEveryTokenItsMessage(t *testing.T) {
 	}
 }
 
-func TestSendMixedWithOneTokenReadsCodesAsOne(t *testing.T) {
+func TestSendMixedWithOneTokenReadsTheCodeOfOneToken(t *testing.T) {
 	t.Parallel()
 	answer := `{"result":"error","reason":"regId","code":66007}`
 	m := &push.Message{Title: "t", Body: "b"}

@@ -12,7 +12,7 @@ func quotas() []vendors.Quota {
 	return []vendors.Quota{{Bucket: "channel", Meaning: "messages of one channel", Counts: vendors.EveryMessage, Part: channelOf}}
 }
 
-// channelOf is the channel of the form, overrides included; no_channel: none.
+// channelOf returns the channel of the form with overrides. no_channel: none.
 func channelOf(m *push.Message) string {
 	var own []field
 	if m.Channel != "" {
@@ -20,7 +20,7 @@ func channelOf(m *push.Message) string {
 	}
 	list, err := merge(own, m.Overrides[Name])
 	if err != nil {
-		list = own // refused at the door
+		list = own // Check has refused such a message
 	}
 	if c := channel(list); c != "" {
 		return c
