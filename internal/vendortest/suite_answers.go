@@ -134,8 +134,8 @@ func contradictions(s *suite) {
 			if answer.Status != status {
 				s.Fatalf("the answer's status is %d", answer.Status)
 			}
-			believed := answer.Believed(s.spec.Codes)
-			for _, c := range append(believed.Tokens, vendors.TokenCode{Code: believed.Code}) {
+			consistent := answer.Consistent(s.spec.Codes)
+			for _, c := range append(consistent.Tokens, vendors.TokenCode{Code: consistent.Code}) {
 				if r := s.row(c.Code); r.Class == classify.Success || r.Class == classify.TokenInvalid {
 					s.Errorf("the code is %s, which is %s", c.Code, r.Class)
 				}

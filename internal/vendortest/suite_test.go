@@ -93,7 +93,7 @@ func TestThePlantedFaultsAreFound(t *testing.T) {
 		{fault: "a refused connection may have sent something", plant: plant{unsentUnknown: true}, check: "a refused connection is known to be unsent", said: "nothing was sent"},
 
 		{fault: "an HTML page is a success", plant: plant{optimistic: true}, check: "no HTTP status is success by itself", said: "want none"},
-		{fault: "an unknown code is a success", plant: plant{believesAll: true}, check: "an unknown code neither accepts nor deletes", said: "want none"},
+		{fault: "an unknown code is a success", plant: plant{acceptsAll: true}, check: "an unknown code neither accepts nor deletes", said: "want none"},
 		{fault: "half an answer is a success", plant: plant{hasty: true}, check: "a truncated answer is never success", said: "want none"},
 		{fault: "the status is not passed on", plant: plant{statusless: true}, check: "a code never decides against its HTTP status", said: "the answer's status is 0"},
 		{fault: "Retry-After is dropped", plant: plant{impatient: true}, check: "Retry-After is passed on", said: "got RetryAfter 0s"},

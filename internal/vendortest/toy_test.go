@@ -44,7 +44,7 @@ type plant struct {
 	leaksInError  bool
 	prints        bool // the adapter stores its secret as a string
 	optimistic    bool // an answer that cannot be read is a success
-	believesAll   bool // an unknown code is a success
+	acceptsAll    bool // an unknown code is a success
 	hasty         bool // a truncated answer is read as a whole one
 	keyless       bool // the key is not sent
 	statusless    bool // Answer.Status is not set
@@ -279,7 +279,7 @@ func (t *toy) read(reply httpx.Reply, r *vendors.Request) (vendors.Answer, error
 		text = httpx.Redact(said.Text, r.Access, t.secret.Reveal())
 	}
 	a.Code = classify.Code{Level: classify.Response, Code: said.Code, Text: text}
-	if t.believesAll && said.Code != "busy" && said.Code != "full" {
+	if t.acceptsAll && said.Code != "busy" && said.Code != "full" {
 		a.Code.Code = "ok"
 	}
 	named := map[string]string{}

@@ -29,17 +29,17 @@ func policy() retry.Policy {
 	return retry.Policy{Attempts: 8, First: time.Second, Max: 10 * time.Minute}
 }
 
-const goldenHeader = `# What retry.Decide says to every answer that a table may hold, with at most 8 attempts, 1s after the first and
-# 10m at the longest, jitter in the middle of its range, and the quota's next window in 2h.
+const goldenHeader = `# The decision of retry.Decide for every answer that a table may have, with at most 8 attempts, waits of 1s after the first
+# and at most 10m, jitter in the middle of its range, and the quota's next window in 2h.
 # scope: token appears where it makes a difference; batch and app only for flow control, configuration and mixed requests.
 # try: of the tries that the row allows, or of the policy's attempts; attempts and tries are the same number here.
-# circumstance: answer: the answer to a request; unknown: the vendor may have accepted the token nevertheless; grant: it answers
-# the request for an access token; refused: it refuses an access token that was renewed; probe: the request was the probe of a
-# stopped app and had no answer; inconclusive: nothing was asked; mixed: the request had messages of several jobs; personal: it
-# had several messages of one job; of-tokens: it was mixed, and the row answers some of its tokens; parked: the gate has parked
-# the job for the answer, for an hour; parked-2d: for two days.
-# A circumstance, or tokens, that do not change the answer's decisions are left out.
-# tokens: in the request. asked: the vendor's Retry-After. expires: the job, from now.
+# circumstance: answer: the answer to a request; unknown: the vendor may have accepted the token nevertheless; grant: the answer
+# to the request for an access token; refused: the answer refuses an access token that was renewed; probe: the request was the
+# probe of a stopped app and had no answer; inconclusive: no request was made; mixed: the request had messages of several jobs;
+# personal: the request had several messages of one job; of-tokens: the request was mixed, and the row is about some of its
+# tokens; parked: the gate has parked the job because of the answer, for an hour; parked-2d: for two days.
+# Circumstances and numbers of tokens that do not change the decisions are left out.
+# tokens: how many the request has. asked: the vendor's Retry-After. expires: when the job expires, from now.
 `
 
 func TestDecideDoesWhatItsGoldenFileSays(t *testing.T) {

@@ -17,12 +17,12 @@ import (
 
 const signalFile = "testdata/signal.golden"
 
-const signalHeader = `# What retry.SignalOf says to every answer that a table may hold: what it means for other requests of the (app, vendor).
-# bucket: whether the row names one. Levels, or buckets, of which the signals are the same share a line.
-# The columns from "answered" on are circumstances. mixed: the request had messages of several jobs; personal: it had several
-# messages of one job; tokens: it was mixed, and the row answers some of its tokens; refused: it refuses an access token that was
-# renewed; unsent: nothing of the request was written; grant: it answers the request for an access token; abandoned: the worker
-# gave the request up; unprepared: nothing was asked. "-" is nothing.
+const signalHeader = `# The signal of retry.SignalOf for every answer that a table may have: what it means for other requests of the (app, vendor).
+# bucket: whether the row names one. Levels and buckets with the same signals share a line.
+# The columns from "answered" on are circumstances. mixed: the request had messages of several jobs; personal: the request had
+# several messages of one job; tokens: the request was mixed, and the row is about some of its tokens; refused: the answer refuses
+# an access token that was renewed; unsent: no byte of the request was written; grant: the answer to the request for an access
+# token; abandoned: the worker gave up waiting for the answer; unprepared: no request was made. "-" is nothing.
 `
 
 func TestSignalOfSaysWhatItsGoldenFileSays(t *testing.T) {

@@ -33,7 +33,7 @@ type Uploader interface {
 	NeedsUpload(r *Request) bool
 	// Upload makes exactly one request that stores r.Message; r.Tokens is not
 	// sent. If r.UploadID is set, the vendor has lost that message: the new upload
-	// must not be taken for a repeat of the old one. A refusal is an *Error with the
+	// must not count as a repeat of the old one. A refusal is an *Error with the
 	// vendor's code.
 	Upload(ctx context.Context, r *Request) (Uploaded, error)
 }

@@ -57,7 +57,7 @@ type Answer struct {
 	// RequestID is the vendor's name for the request, for support cases and
 	// receipts. "": the vendor named none.
 	RequestID string
-	// Status is the HTTP status of the answer. See Believed.
+	// Status is the HTTP status of the answer. See ConsistentCode.
 	Status int
 	// RetryAfter is the wait that the Retry-After header asks for, or 0.
 	RetryAfter time.Duration

@@ -43,7 +43,7 @@ func TestClicksNeedATarget(t *testing.T) {
 	}
 }
 
-func TestAnImageIsHTTPSWhereHTTPSAloneOpens(t *testing.T) {
+func TestAnImageIsHTTPSIfOnlyHTTPSOpens(t *testing.T) {
 	t.Parallel()
 	for image, want := range map[string]string{"": "", "https://a/b.png": "", "http://a/b.png": "message.image", "https://": "message.image"} {
 		if got := fields(body.CheckHTTPS(&push.Message{Image: image})); got != want {

@@ -29,8 +29,8 @@ var tokenOnly = []string{"20003", "70107", "90048"}
 var codeForm = regexp.MustCompile(`^-?[0-9]{1,10}$`)
 
 var (
-	errNoCode = errors.New("a successful HTTP status without consistent ActionStatus and ErrorCode")
-	errNobody = errors.New("an ActionStatus SomeError that names no account of the request")
+	errNoCode    = errors.New("a successful HTTP status without consistent ActionStatus and ErrorCode")
+	errNoAccount = errors.New("an ActionStatus SomeError that names no account of the request")
 )
 
 // envelope is the answer of every API. Codes are raw: a missing one must not
@@ -67,7 +67,7 @@ func readAnswer(reply httpx.Reply, tokens []string, secrets ...string) (vendors.
 	}
 	if code == codeSuccess {
 		if e.ActionStatus != "OK" && len(answer.Tokens) == 0 {
-			return vendors.Answer{}, vendors.MalformedError(opSend, errNobody)
+			return vendors.Answer{}, vendors.MalformedError(opSend, errNoAccount)
 		}
 		return answer, nil
 	}
