@@ -113,9 +113,9 @@ func StringsSize(list []string) int {
 	return size
 }
 
-// WithTokens returns head, the JSON object msg with one more member at its end,
-// and tail. The member begins with open, which ends inside a list; the tokens
-// follow, and tail closes the list and the objects. The message is encoded only once, so the
+// WithTokens returns head, the JSON object msg with one more member at its end, and
+// tail. The member begins with open, which ends inside a list; the tokens follow, and
+// tail closes the list and the objects. The message is encoded only once, so the
 // number of allocations does not grow with the tokens.
 func WithTokens(head string, msg []byte, open string, tokens []string, tail string) []byte {
 	b := make([]byte, 0, len(head)+len(msg)+len(open)+StringsSize(tokens)+len(tail))

@@ -59,7 +59,7 @@ type ident struct {
 	key string
 }
 
-// payload is the body as it goes out, overrides merged, without its target.
+// payload returns the body with overrides merged and without its target.
 func payload(m *push.Message, id ident) ([]byte, error) {
 	c, err := newContent(m, id)
 	if err != nil {

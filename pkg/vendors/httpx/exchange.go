@@ -70,8 +70,8 @@ func (e *proxyError) Error() string {
 	return fmt.Sprintf("the proxy answered HTTP %d to CONNECT, want 200: check HTTPS_PROXY", e.status)
 }
 
-// refusedByProxy is for http.Transport.OnProxyConnectResponse. net/http's own
-// error would quote the proxy.
+// refusedByProxy is for http.Transport.OnProxyConnectResponse. net/http's own error
+// would quote the proxy's answer.
 func refusedByProxy(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
 	if resp.StatusCode != http.StatusOK {
 		return &proxyError{resp.StatusCode}
@@ -79,9 +79,9 @@ func refusedByProxy(_ context.Context, _ *url.URL, _ *http.Request, resp *http.R
 	return nil
 }
 
-// cause removes the URL from an error of net/http. Some errors name only addresses
-// and certificates; any other one becomes other, since it may quote what the
-// vendor or a proxy sent.
+// cause removes the URL from an error of net/http. It keeps errors that name only
+// addresses and certificates. Any other error is replaced by other, since it may quote
+// what the vendor or a proxy sent.
 func cause(err, other error) error {
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		err = u.Err

@@ -76,7 +76,7 @@ func readAll(resp *http.Response) ([]byte, error) {
 		body, err = io.ReadAll(io.LimitReader(resp.Body, MaxAnswer+1))
 	}
 	if err == nil {
-		// A server that sees us close the connection may still end its answer
+		// A server that sees the client close the connection may still end its answer
 		// properly, or send an empty one.
 		err = resp.Request.Context().Err()
 	}

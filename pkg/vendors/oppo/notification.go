@@ -31,7 +31,7 @@ const (
 
 // notification is the value of "notification" in a unicast, and the form of
 // save_message_content: https://open.oppomobile.com/new/developmentDoc/info?id=11236
-// That page has the names in snake case; a sample on page 11238 has not.
+// That page has the names in snake case; a sample on page 11238 uses other names.
 type notification struct {
 	AppMessageID        string `json:"app_message_id"`
 	Style               int    `json:"style"`

@@ -38,7 +38,7 @@ func ReadFields(raw []byte) (Fields, error) {
 	return f, nil
 }
 
-// tidy returns the error without the bytes that it may quote, which may be tokens.
+// tidy returns an error without the quoted input, which may contain tokens.
 func tidy(err error) error {
 	if s, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return fmt.Errorf("not JSON from byte %d on", s.Offset)
