@@ -139,10 +139,10 @@ func TestNotifyIDIsTheSameOnEveryRetry(t *testing.T) {
 	t.Parallel()
 	first, again, other := body.NotifyID("", "a"), body.NotifyID("", "a"), body.NotifyID("", "b")
 	if first != again || first == other {
-		t.Error("without a collapse id, want one id a key")
+		t.Error("without a collapse id, want a different id for each key")
 	}
 	if body.NotifyID("order-42", "a") != body.NotifyID("order-42", "b") {
-		t.Error("with a collapse id, want one id whatever the key")
+		t.Error("with a collapse id, want one id for all keys")
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		if id := body.NotifyID("", rapid.String().Draw(t, "key")); id < 1 || id > 1<<31-1 {

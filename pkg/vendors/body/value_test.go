@@ -21,7 +21,7 @@ func TestValuesWithAndWithoutQuotesAreRead(t *testing.T) {
 		{"no value", ``, "", "", ""},
 		{"null", `null`, "null", "", ""},
 		{"an empty string", `""`, "", "", ""},
-		{"a string with a blank", `"a b"`, "a b", "", ""},
+		{"a string with a space", `"a b"`, "a b", "", ""},
 		{"a string with a line end", `"1\n"`, "1\n", "", ""},
 		{"characters beyond ASCII", `"汉"`, "汉", "", ""},
 		{"a negative number", `-5`, "-5", "", "-5"},

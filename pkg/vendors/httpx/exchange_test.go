@@ -24,7 +24,7 @@ import (
 
 const secret = "s3cr3t-in-the-url"
 
-// post makes a request of its own with a client, and returns its error.
+// post makes one request with a client and returns its error.
 func post(ctx context.Context, client *http.Client, address string) *vendors.Error {
 	req, err := httpx.Post(ctx, "send", address+"/send?key="+secret, "text/plain", []byte("hello"))
 	if err == nil {
