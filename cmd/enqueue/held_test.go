@@ -23,7 +23,7 @@ func (d *deployment) quarantine(t *testing.T, vendor, token string) {
 
 const quarantinedToken = "IQAAAACy0PYwAADzBuyGYnWxWyVbWLd4"
 
-func TestHeldListPrintsFeedEntries(t *testing.T) {
+func TestTheListOfTheQuarantineHasFeedEntries(t *testing.T) {
 	t.Parallel()
 	d := newDeployment(t)
 	d.quarantine(t, "huawei", quarantinedToken)

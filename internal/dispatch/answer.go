@@ -97,7 +97,7 @@ func (d *Dispatcher) lookUpError(r *request, err error, stage retry.Stage, asked
 	if !errors.As(err, &v) {
 		v = &vendors.Error{Code: classify.Code{Level: classify.Transport, Code: classify.Broken}, Err: err}
 	}
-	l := d.lookUpCode(r, vendors.Believed(r.Codes, v.Status, v.Code), asked, v.RetryAfter)
+	l := d.lookUpCode(r, vendors.ConsistentCode(r.Codes, v.Status, v.Code), asked, v.RetryAfter)
 	if l.text == "" && v.Err != nil {
 		l.text = httpx.Redact(v.Err.Error())
 	}

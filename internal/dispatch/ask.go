@@ -121,7 +121,7 @@ func (d *Dispatcher) call(ctx context.Context, r *request, calls []*vendors.Requ
 	if err != nil {
 		ans = d.lookUpError(r, err, stageOf(err, retry.NotSent, retry.Answered), asked)
 	} else {
-		ans = d.lookUp(r, got.Believed(r.Codes), asked)
+		ans = d.lookUp(r, got.Consistent(r.Codes), asked)
 	}
 	d.Meter.Request(r.Account, ans.all.Row, r.batches.Count(), took)
 	return ans, err == nil && got.UploadGone

@@ -5,12 +5,13 @@ import (
 	"testing"
 )
 
-// ConstantAllocations fails the test unless a request to many tokens allocates
-// as often as one to few, give or take one, and that at most most times.
-// prepare sets a request up, to tokens that are numbers in the given format,
-// and returns what is counted: writing the request and reading its answer.
+// ConstantAllocations fails the test unless a request to many tokens allocates as
+// often as a request to few tokens, with a difference of at most one, and a request
+// to few tokens at most most times. prepare gets tokens that are numbers in the
+// given format, and returns the function whose allocations are counted: it writes
+// the request and reads its answer.
 //
-// The test must not be parallel: others would add their allocations.
+// The test must not be parallel: other tests would add their allocations.
 func ConstantAllocations(t *testing.T, few, many, most int, format string, prepare func(tokens []string) func()) {
 	t.Helper()
 	first := allocations(prepare(numbered(format, few)), 0)
@@ -28,13 +29,13 @@ func numbered(format string, n int) []string {
 	return tokens
 }
 
-// allocations is the least number of allocations that one run of f takes, or
-// the first that is no more than enough.
+// allocations returns the smallest number of allocations of one run of f. It stops
+// at the first number that is at most enough.
 //
-// It is no mean, because what f takes from a sync.Pool is not always there:
-// the garbage collector empties pools, more often when requests are large, and
-// under the race detector every fourth Put is thrown away on purpose. The least
-// of many runs is the one in which the pools were full.
+// A mean would be wrong, because a sync.Pool that f uses is not always full: the
+// garbage collector empties pools, more often when requests are large, and the race
+// detector deliberately drops every fourth Put. The run with the fewest allocations
+// is one in which the pools were full.
 func allocations(f func(), enough int) int {
 	const runs = 200
 	least := int(testing.AllocsPerRun(1, f))

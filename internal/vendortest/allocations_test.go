@@ -7,9 +7,9 @@ import (
 
 var sink [][]byte
 
-// The pool is the one of encoding/json in small: ten things taken and put back,
-// of which the race detector throws some away in nearly every run.
-func TestAPoolThatLosesThingsDoesNotCount(t *testing.T) {
+// The pool works like that of encoding/json: ten values are taken and put back, and
+// the race detector drops some of them in nearly every run.
+func TestValuesLostFromAPoolDoNotCount(t *testing.T) {
 	pool := sync.Pool{New: func() any { return new([64]byte) }}
 	got := allocations(func() {
 		sink = append(sink[:0], make([]byte, 8), make([]byte, 8))
@@ -22,7 +22,7 @@ func TestAPoolThatLosesThingsDoesNotCount(t *testing.T) {
 	}
 }
 
-func TestAnAllocationAToken(t *testing.T) {
+func TestAllocationsPerTokenAreCounted(t *testing.T) {
 	got := allocations(func() {
 		sink = sink[:0]
 		for range 100 {

@@ -10,12 +10,12 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
-// Read is how a vendor reads the answer to a request to these tokens.
+// Read reads a vendor's answer to a request to the tokens.
 type Read func(reply httpx.Reply, tokens []string) (vendors.Answer, error)
 
-// KeepsID fails the test unless the vendor's name for a request, a JSON value
-// that format has as %s, and the wait that it asks for are in the answer, and
-// what cannot be a name is not.
+// KeepsID fails the test unless the answer has the vendor's name for the request
+// and the wait that the vendor asks for. The name is the JSON value %s of format. A
+// value that cannot be a name must be left out.
 func KeepsID(t *testing.T, read Read, format string) {
 	for name, tt := range map[string]struct{ raw, want string }{
 		"a string":             {`"1574-4095_5549"`, "1574-4095_5549"},
@@ -45,24 +45,24 @@ func HasID(t *testing.T, read Read, body, want string) {
 	}
 }
 
-// HidesTokens fails the test unless the text of an answer is the vendor's
-// words, a JSON string that format has as %s, without tokens and the secrets
-// that read was given.
+// HidesTokens fails the test unless the text of an answer is the vendor's text
+// without tokens and secrets. The vendor's text is the JSON string %s of format;
+// secrets are those that read was given.
 func HidesTokens(t *testing.T, read Read, format string, secrets ...string) {
-	tests := map[string]struct{ words, want string }{
-		"plain words":                 {`"Illegal payload: 参数错误"`, "Illegal payload: 参数错误"},
+	tests := map[string]struct{ said, want string }{
+		"plain text":                  {`"Illegal payload: 参数错误"`, "Illegal payload: 参数错误"},
 		"a token":                     {`"bad token-1 here"`, "bad … here"},
 		"a token that begins another": {`"bad token-12 here"`, "bad … here"},
-		"a page is not words":         {`"` + strings.Repeat("x", 9<<10) + `"`, ""},
+		"a page is not a message":     {`"` + strings.Repeat("x", 9<<10) + `"`, ""},
 		"control characters":          {`"a\u0000b\nc"`, "a b c"},
 	}
 	for _, s := range secrets {
-		tests["the secret "+s] = struct{ words, want string }{`"key=` + s + ` is wrong"`, "key=… is wrong"}
+		tests["the secret "+s] = struct{ said, want string }{`"key=` + s + ` is wrong"`, "key=… is wrong"}
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			body := fmt.Sprintf(format, tt.words)
+			body := fmt.Sprintf(format, tt.said)
 			got, err := read(httpx.Reply{Status: 200, Body: []byte(body)}, []string{"token-1", "token-12"})
 			if err != nil || got.Code.Text != tt.want {
 				t.Errorf("got text %q (%v), want %q", got.Code.Text, err, tt.want)
@@ -71,9 +71,9 @@ func HidesTokens(t *testing.T, read Read, format string, secrets ...string) {
 	}
 }
 
-// Whole fails the test unless an answer, whatever the vendor wrote, has a code,
-// its tokens' codes are in order, and no text has a secret or one of the
-// tokens; those under five characters may be parts of words.
+// Whole fails the test unless an answer has a code, its tokens' codes are in
+// order, and no text contains a secret or a token. Tokens under five characters
+// are not looked for: they may be parts of words. Fuzz tests use it.
 func Whole(t *testing.T, answer vendors.Answer, tokens []string, secrets ...string) {
 	t.Helper()
 	const word = 5
@@ -82,19 +82,19 @@ func Whole(t *testing.T, answer vendors.Answer, tokens []string, secrets ...stri
 			secrets = append(secrets, s)
 		}
 	}
-	if answer.Code.Code == "" || tells(answer.Code.Text, secrets) {
+	if answer.Code.Code == "" || contains(answer.Code.Text, secrets) {
 		t.Errorf("got code %q, text %q", answer.Code.Code, answer.Code.Text)
 	}
 	last := -1
 	for _, tc := range answer.Tokens {
-		if tc.Index <= last || tc.Index >= len(tokens) || tc.Code.Code == "" || tells(tc.Code.Text, secrets) {
+		if tc.Index <= last || tc.Index >= len(tokens) || tc.Code.Code == "" || contains(tc.Code.Text, secrets) {
 			t.Errorf("got token code %+v after index %d", tc, last)
 		}
 		last = tc.Index
 	}
 }
 
-func tells(text string, secrets []string) bool {
+func contains(text string, secrets []string) bool {
 	for _, s := range secrets {
 		if strings.Contains(text, s) {
 			return true
@@ -103,8 +103,8 @@ func tells(text string, secrets []string) bool {
 	return false
 }
 
-// ByToken is what the codes say, by token. It fails the test where they are out
-// of order. t is a *testing.T or a *rapid.T.
+// ByToken returns the codes by token. It fails the test if they are out of order.
+// t is a *testing.T or a *rapid.T.
 func ByToken(t interface{ Fatalf(string, ...any) }, codes []vendors.TokenCode, tokens []string) map[string]string {
 	all := make(map[string]string, len(codes))
 	for i, tc := range codes {

@@ -20,8 +20,8 @@ func FaultsAt(t *testing.T, faults []push.Fault, want ...string) {
 	}
 }
 
-// ChecksAsAll fails the test unless a vendor's check finds, in subtests, what
-// every vendor's does: texts that are missing, and overrides that are no object.
+// ChecksAsAll runs subtests for the faults that every vendor's check has to find:
+// missing texts, and overrides that are not an object.
 func ChecksAsAll(t *testing.T, vendor string, check func(*push.Message) []push.Fault) {
 	over := func(vendor, object string) push.Message {
 		return push.Message{Title: "t", Body: "b", Overrides: map[string]json.RawMessage{vendor: json.RawMessage(object)}}

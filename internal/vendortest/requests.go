@@ -13,10 +13,10 @@ import (
 	"github.com/postrider/postrider/pkg/push"
 )
 
-// MeasuresWhatIsSent fails the test unless check refuses every message that is
-// over most bytes when it is sent, and takes one that has exactly the most.
-// size is the bytes that count of a request made of a message and its time to
-// live; longest, those of the longest that can be made of title "t" and body "b".
+// MeasuresWhatIsSent fails the test unless check refuses every message whose
+// request has over most bytes, and accepts a message of exactly most bytes. size
+// returns the counted bytes of the request for a message and its time to live.
+// longest is the largest size of a request for title "t" and body "b".
 func MeasuresWhatIsSent(t *testing.T, check func(*push.Message) []push.Fault, size func(*push.Message, time.Duration) (int, error), longest, most int) {
 	m := &push.Message{Title: "t", Body: "b" + strings.Repeat("x", most-longest)}
 	if faults := check(m); len(faults) != 0 {
@@ -41,8 +41,8 @@ func MeasuresWhatIsSent(t *testing.T, check func(*push.Message) []push.Fault, si
 	})
 }
 
-// TokensSurvive fails the test unless tokens come back from a JSON body as they
-// went in, whatever they hold. path names the members that lead to their array.
+// TokensSurvive fails the test unless any tokens can be read unchanged from the
+// JSON body that request returns. path names the members that lead to their array.
 func TokensSurvive(t *testing.T, request func(tokens []string) ([]byte, error), path ...string) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := rapid.SliceOfN(rapid.String(), 1, 20).Draw(t, "tokens")
@@ -60,7 +60,7 @@ func TokensSurvive(t *testing.T, request func(tokens []string) ([]byte, error), 
 	}
 }
 
-// stringsAt is the array of strings at a path; nil: there is none.
+// stringsAt returns the array of strings at a path. nil: there is no such array.
 func stringsAt(doc json.RawMessage, path []string) []string {
 	for _, name := range path {
 		var object map[string]json.RawMessage

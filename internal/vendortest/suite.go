@@ -25,8 +25,8 @@ func Run(t *testing.T, spec vendors.Spec, dir string) {
 	}
 }
 
-// reporter is what a check needs of *testing.T. The tests of this package hand
-// in a recorder instead, to prove that the suite finds planted faults.
+// reporter has the methods of *testing.T that a check needs. The tests of this
+// package pass a recorder instead, to prove that the suite finds planted faults.
 type reporter interface {
 	Helper()
 	Errorf(format string, args ...any)
@@ -35,7 +35,7 @@ type reporter interface {
 	Context() context.Context
 }
 
-// suite is one check's view of a vendor.
+// suite is what one check knows about a vendor.
 type suite struct {
 	reporter
 	spec     vendors.Spec
@@ -82,7 +82,7 @@ func checks() []check {
 		{"every field of a message is mapped", fieldsAreMapped},
 		{"the limits are those that Check enforces", limitsAreEnforced},
 
-		{"every row says what it means and who said so", rowsAreComplete},
+		{"every row has a meaning and a source", rowsAreComplete},
 		{"the codes are pinned", codesArePinned},
 		{"every code of the documents is known", seedsAreKnown},
 		{"every used-up quota names a bucket", quotasHaveBuckets},

@@ -29,7 +29,7 @@ func answers(s *suite) {
 	}
 }
 
-// describe writes an answer as a .want file has it.
+// describe returns an answer in the format of a .want file.
 func (s *suite) describe(a vendors.Answer, err error) string {
 	s.Helper()
 	if err != nil {
@@ -104,7 +104,7 @@ func (s *suite) atOnce(calls int, call func() error) {
 }
 
 // contradictions tries codes under HTTP statuses that contradict them. A 404 or
-// 5xx with a JSON body that says 80300007 was seen behind a proxy.
+// 5xx whose JSON body has the code 80300007 was seen through a proxy.
 func contradictions(s *suite) {
 	b := s.bench()
 	bodies := map[string]string{}
@@ -114,7 +114,7 @@ func contradictions(s *suite) {
 			bodies[row.Key()] = s.bodyOf(strings.ReplaceAll(envelope, "%CODE%", row.Code))
 		}
 	}
-	for _, name := range s.names("answers", ".http") { // those that name tokens among them
+	for _, name := range s.names("answers", ".http") { // some of them name tokens
 		bodies[name] = s.bodyOf(b.fill(s.read("answers/" + name + ".http")))
 	}
 	if len(bodies) < 2 {
@@ -134,8 +134,8 @@ func contradictions(s *suite) {
 			if answer.Status != status {
 				s.Fatalf("the answer's status is %d", answer.Status)
 			}
-			believed := answer.Believed(s.spec.Codes)
-			for _, c := range append(believed.Tokens, vendors.TokenCode{Code: believed.Code}) {
+			consistent := answer.Consistent(s.spec.Codes)
+			for _, c := range append(consistent.Tokens, vendors.TokenCode{Code: consistent.Code}) {
 				if r := s.row(c.Code); r.Class == classify.Success || r.Class == classify.TokenInvalid {
 					s.Errorf("the code is %s, which is %s", c.Code, r.Class)
 				}

@@ -27,16 +27,15 @@ const (
 
 func testNow() time.Time { return time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC) }
 
-// bench is an adapter that is opened with the vendor's settings for tests,
-// against a server on the loopback that answers what a check says and counts
-// requests.
+// bench is an adapter opened with the vendor's settings for tests, and a local
+// server that gives the answers of a check and counts requests.
 type bench struct {
 	*suite
 	server   *httptest.Server
 	settings vendors.Settings
 	vendor   vendors.Vendor
 	tokens   []string
-	secrets  []string // the Secret fields of the settings, a private key line by line
+	secrets  []string // the Secret fields of the settings; a private key as its lines
 
 	respond  atomic.Value // http.HandlerFunc
 	requests atomic.Int64
@@ -99,8 +98,8 @@ func secretsOf(settings vendors.Settings) []string {
 	return secrets
 }
 
-// linesOf returns a secret whole, or the lines of a PEM block: each of them gives
-// the key away, and encoders break the block up.
+// linesOf returns the whole secret, or the lines of a PEM block: encoders split the
+// block, and no line of it may be printed.
 func linesOf(secret vendors.Secret) []string {
 	var lines []string
 	for line := range strings.Lines(secret.Reveal()) {
@@ -151,7 +150,7 @@ func (b *bench) succeed() {
 	b.answer(b.fill(b.read("answers/success.http")))
 }
 
-// fill replaces the placeholders of a fixture that repeats what it was sent.
+// fill replaces the placeholders of a fixture with values of the request.
 func (b *bench) fill(fixture string) string {
 	secret := ""
 	if len(b.secrets) > 0 {
@@ -171,7 +170,7 @@ func (b *bench) request() *vendors.Request {
 	})
 }
 
-// ready gives a request the uploaded message that it needs, if it needs one.
+// ready sets the UploadID of a request that needs one.
 func (b *bench) ready(r *vendors.Request) *vendors.Request {
 	if u, ok := b.vendor.(vendors.Uploader); ok && u.NeedsUpload(r) {
 		r.UploadID = testUpload
@@ -226,8 +225,8 @@ func (b *bench) noLeak(a vendors.Answer, err error) {
 	}
 }
 
-// clean reports a text with a token or a secret in it. Those of three characters
-// and fewer may be parts of words.
+// clean reports a text with a token or a secret in it. It ignores those of at most
+// three characters, which may be parts of words.
 func (b *bench) clean(text string) {
 	b.Helper()
 	for _, hidden := range append(append([]string{testAccess}, b.secrets...), b.tokens...) {

@@ -23,8 +23,8 @@ func rowsAreComplete(s *suite) {
 	}
 }
 
-// codesArePinned writes every column that decides. A lost row is as visible as a
-// changed one.
+// codesArePinned compares every column that a decision depends on. It finds changed
+// and lost rows.
 func codesArePinned(s *suite) {
 	var text strings.Builder
 	text.WriteString("level/code\tclass\tremedy\tscope\ttries\taction\tbucket\twindow\n")

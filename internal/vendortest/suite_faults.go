@@ -14,11 +14,11 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
-// call is one of the things that an adapter does over the network.
+// call is one call of an adapter that makes a request.
 type call func(ctx context.Context, b *bench) (vendors.Answer, error)
 
-// eachCall runs a check for Send, and for Grant and Upload if the vendor has
-// them. The checks answer nothing that Grant or Upload may take for a success.
+// eachCall runs a check for Send, and for Grant and Upload if the vendor has them.
+// The check gives no answer that is a success for Grant or Upload.
 func (s *suite) eachCall(check func(b *bench, c call)) {
 	s.Helper()
 	check(s.about("Send").bench(), func(ctx context.Context, b *bench) (vendors.Answer, error) { return b.send(ctx) })
@@ -50,7 +50,7 @@ func statuses(s *suite) {
 		for status := 100; status <= 599; status++ {
 			bodies := []string{"", html}
 			if status < 200 && status != http.StatusSwitchingProtocols {
-				bodies = bodies[:1] // these have no body: what follows would be the next status line
+				bodies = bodies[:1] // these have no body: the client would read one as the next status line
 			}
 			for _, body := range bodies {
 				b.answer(fmt.Sprintf("HTTP/1.1 %d Status\r\nConnection: close\r\nLocation: /elsewhere\r\nContent-Type: text/html\r\n\r\n%s", status, body))
@@ -120,8 +120,8 @@ func deadlines(s *suite) {
 	})
 }
 
-// hang makes the server answer only after the check; the channel is closed when
-// a request has arrived.
+// hang makes the server answer only after the check. The returned channel is closed
+// when a request has arrived.
 func (b *bench) hang() <-chan struct{} {
 	arrived, over := make(chan struct{}), make(chan struct{})
 	b.Cleanup(func() { close(over) })
@@ -184,8 +184,8 @@ func brokenConnections(s *suite) {
 
 func oversizedAnswers(s *suite) {
 	heads := map[string]string{
-		"with its length said":     "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: " + strconv.Itoa(httpx.MaxAnswer+1) + "\r\n\r\n",
-		"with its length not said": "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n",
+		"with a Content-Length":    "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: " + strconv.Itoa(httpx.MaxAnswer+1) + "\r\n\r\n",
+		"without a Content-Length": "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n",
 	}
 	body := strings.Repeat(" ", httpx.MaxAnswer+1)
 	s.eachCall(func(b *bench, c call) {

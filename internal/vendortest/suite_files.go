@@ -11,7 +11,7 @@ import (
 	"github.com/postrider/postrider/pkg/push"
 )
 
-// path is a file of the vendor's testdata folder.
+// path returns the path of a file of the vendor's testdata folder.
 func (s *suite) path(name string) string { return filepath.Join(s.dir, filepath.FromSlash(name)) }
 
 // has reports whether the vendor has a file.
@@ -20,7 +20,7 @@ func (s *suite) has(name string) bool {
 	return err == nil
 }
 
-// read returns a file of the vendor's testdata folder. A missing one ends the check.
+// read returns a file of the vendor's testdata folder. A missing file ends the check.
 func (s *suite) read(name string) string {
 	s.Helper()
 	b, err := os.ReadFile(s.path(name))
@@ -36,7 +36,8 @@ func (s *suite) lines(name string) []string {
 	return strings.Split(strings.TrimSpace(s.read(name)), "\n")
 }
 
-// names returns the names, without ext, of the files in a folder. None ends the check.
+// names returns the names, without ext, of the files in a folder. If there are no
+// such files, the check ends.
 func (s *suite) names(folder, ext string) []string {
 	s.Helper()
 	paths, err := filepath.Glob(s.path(folder + "/*" + ext))

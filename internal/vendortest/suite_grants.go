@@ -49,8 +49,9 @@ func grantRequest(s *suite) {
 	b.goldenRequest("auth/request.golden")
 }
 
-// concurrentGrants is what the single flight of package accesstoken relies on: a
-// call of Grant is one request, and Send never asks for an access token.
+// concurrentGrants checks what package accesstoken relies on to make one request
+// for many callers: a call of Grant is one request, and Send never asks for an
+// access token.
 func concurrentGrants(s *suite) {
 	b := s.bench()
 	granter, ok := b.vendor.(vendors.Granter)
@@ -77,8 +78,8 @@ func concurrentGrants(s *suite) {
 	}
 }
 
-// signedTokens compares what is in a signed access token. Whether its signature is
-// right is for the vendor's own tests.
+// signedTokens compares the content of a signed access token. The vendor's own
+// tests verify its signature.
 func signedTokens(s *suite) {
 	if !s.signs() {
 		return
@@ -86,7 +87,7 @@ func signedTokens(s *suite) {
 	b := s.bench()
 	granter, ok := b.vendor.(vendors.Granter)
 	if !ok {
-		s.Fatalf("there is a %s, but the adapter is no Granter", signedGolden)
+		s.Fatalf("there is a %s, but the adapter is not a Granter", signedGolden)
 	}
 	grant, err := granter.Grant(s.Context(), testNow())
 	if err != nil {
@@ -99,8 +100,8 @@ func signedTokens(s *suite) {
 	s.golden(signedGolden, s.decoded(grant.Access)+fmt.Sprintf("lifetime %d\n", int(grant.Lifetime.Seconds())))
 }
 
-// decoded returns a JWT's header and claims, one a line, or else what is in a
-// UserSig of Tencent's, its signature included.
+// decoded returns a JWT's header and claims, one per line, or the content of
+// Tencent's UserSig with its signature.
 func (s *suite) decoded(access string) string {
 	s.Helper()
 	parts := strings.Split(access, ".")
@@ -121,8 +122,8 @@ func (s *suite) decoded(access string) string {
 	return text.String()
 }
 
-// unpacked returns the document in a UserSig: compressed, in a base64 whose
-// characters are safe in a URL.
+// unpacked returns the JSON document in a UserSig, which is compressed and encoded
+// in a base64 variant that is safe in a URL.
 func (s *suite) unpacked(access string) string {
 	s.Helper()
 	packed, err := base64.StdEncoding.DecodeString(strings.NewReplacer("*", "+", "-", "/", "_", "=").Replace(access))
@@ -135,7 +136,7 @@ func (s *suite) unpacked(access string) string {
 	}
 	text, err := io.ReadAll(r)
 	if err != nil || !json.Valid(text) {
-		s.Fatalf("the UserSig holds no JSON (%v)", err)
+		s.Fatalf("the UserSig does not contain JSON (%v)", err)
 	}
 	return string(text) + "\n"
 }

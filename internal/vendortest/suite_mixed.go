@@ -74,7 +74,7 @@ func mixedRows(s *suite) {
 		answer, err := m.SendMixed(s.Context(), rs)
 		got := s.row(answer.Code)
 		if err != nil || answer.Code.Level != classify.Response || (got.Class == classify.Success) != (row.Class == classify.Success) {
-			s.Errorf("code %s is %s, which is %s (%v)", row.Code, answer.Code, got.Class, err)
+			s.Errorf("code %s is read as %s, of class %s (%v)", row.Code, answer.Code, got.Class, err)
 		}
 	}
 }

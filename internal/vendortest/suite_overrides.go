@@ -15,11 +15,10 @@ import (
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
-// overridesAreHarmless tries to replace, by overrides, what only a job may
-// decide. It finds the protected values in a real request: those that hold a
-// token or the access token, and Spec.KeyFields. For each it tries an override at
-// every level of the request. Check has to refuse it, or the value has to arrive
-// unchanged.
+// overridesAreHarmless tries to replace values that only a job may decide. It finds
+// these values in a real request: those that contain a token or the access token,
+// and Spec.KeyFields. For each it tries an override at every level of the request.
+// Either Check refuses the override, or the value arrives unchanged.
 func overridesAreHarmless(s *suite) {
 	for _, m := range []*push.Message{{Title: "title", Body: "body"}, {Title: "title", Body: "body", Class: push.Marketing}} {
 		if len(s.spec.Check(m)) > 0 {
@@ -42,7 +41,7 @@ func overridesAreHarmless(s *suite) {
 	}
 }
 
-// attack is a message whose request overrides are to change.
+// attack is a message with whose overrides the suite tries to change its request.
 type attack struct {
 	*bench
 	message   *push.Message
@@ -56,7 +55,7 @@ func (a *attack) uploads() bool {
 	return ok && u.NeedsUpload(&vendors.Request{Message: a.message, Tokens: a.tokens})
 }
 
-// made is a request as the vendor reads it.
+// made is a decoded request.
 type made struct {
 	headers http.Header
 	target  string
@@ -64,8 +63,8 @@ type made struct {
 	text    string         // the body, unescaped
 }
 
-// hides reports whether the body has a text that its values do not have: it has a
-// member twice, and decoding keeps the last one.
+// hides reports whether the body contains a text that its values do not contain.
+// Then it has a member twice, and decoding kept only the last one.
 func (m made) hides(text string) bool {
 	for path, v := range m.values {
 		if strings.Contains(path, text) || strings.Contains(fmt.Sprint(v), text) {
@@ -99,7 +98,7 @@ func (a *attack) run() {
 		}
 	}
 	if !a.uploading && len(strict) == 0 && !a.inTarget(plain) {
-		a.Fatalf("no value of the request holds the token: the suite cannot protect it")
+		a.Fatalf("no value of the request contains the token: the suite cannot protect it")
 	}
 	for path := range strict {
 		for _, override := range overridesFor(path) {
@@ -137,7 +136,7 @@ func (s *suite) judge(a *attack, override, path string, plain made) {
 	}
 	for other := range got.values {
 		if other != path && strings.EqualFold(other, path) {
-			s.Errorf("Check permits it, and it adds %s beside %s: a lenient server may read either", other, path)
+			s.Errorf("Check permits it, and it adds %s next to %s: a lenient server may read either", other, path)
 		}
 	}
 }
@@ -241,8 +240,8 @@ func collect(into map[string]any, path string, v any) {
 	}
 }
 
-// changed returns the paths whose values differ between two requests, less those
-// that differ by themselves.
+// changed returns the paths whose values differ between the requests one and two.
+// It leaves out values that differ even between equal calls (one and again).
 func changed(one, two, again made) map[string]bool {
 	paths := map[string]bool{}
 	for path, v := range one.values {
@@ -253,8 +252,8 @@ func changed(one, two, again made) map[string]bool {
 	return paths
 }
 
-// overridesFor returns the overrides that might reach a value: at each level of
-// its path, spelt in each case, as a text, a list, or taken out.
+// overridesFor returns overrides that might change a value: at each level of its
+// path, with names in each case, and with a text, a list, a number or null.
 func overridesFor(path string) []string {
 	var all []string
 	parts := strings.Split(path, "/")
@@ -267,7 +266,7 @@ func overridesFor(path string) []string {
 			for _, value := range []string{`"` + stolenToken + `"`, `["` + stolenToken + `"]`, `7`, `null`} {
 				for to := len(names); to > 0; to-- {
 					if to < len(names) && value != "null" {
-						break // only to take a parent out
+						break // a parent is only removed
 					}
 					all = append(all, wrap(names[:to], value))
 				}
@@ -280,7 +279,7 @@ func overridesFor(path string) []string {
 
 func wrap(names []string, value string) string {
 	for _, name := range slices.Backward(names) {
-		quoted, _ := json.Marshal(name) //nolint:errchkjson // a string
+		quoted, _ := json.Marshal(name) // a string always encodes
 		value = "{" + string(quoted) + ":" + value + "}"
 	}
 	return value

@@ -15,7 +15,7 @@ import (
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
-// receiptCall reads a raw call as a vendor makes it.
+// receiptCall parses the raw HTTP call of a vendor.
 func receiptCall(raw string) (*vendors.ReceiptCall, error) {
 	head, body, _ := strings.Cut(raw, "\n\n")
 	r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(head + "\r\n\r\n")))
@@ -28,7 +28,8 @@ func receiptCall(raw string) (*vendors.ReceiptCall, error) {
 	}, nil
 }
 
-// eachReceipt reads every fixture with receipts. A vendor without receipts has none.
+// eachReceipt reads every fixture in receipts/. It does nothing for a vendor without
+// receipts.
 func (s *suite) eachReceipt(check func(s *suite, name string, all []vendors.Receipt, err error)) {
 	s.Helper()
 	if s.spec.Receipts == nil {
@@ -67,8 +68,8 @@ func describeReceipts(all []vendors.Receipt, err error) string {
 	return text.String()
 }
 
-// receiptEvents compares what a receipt counts as with its row: a failure is not
-// a success, and only a failure concerns the token.
+// receiptEvents compares the event of a receipt with its row: Failed has no row of
+// class success, and every other event has one.
 func receiptEvents(s *suite) {
 	shown := 0
 	s.eachReceipt(func(s *suite, _ string, all []vendors.Receipt, _ error) {
@@ -79,7 +80,7 @@ func receiptEvents(s *suite) {
 			}
 			shown++
 			if (row.Class == classify.Success) == (r.Event == vendors.Failed) {
-				s.Errorf("%s counts as %s, but its class is %s", r.Code, r.Event, row.Class)
+				s.Errorf("%s has the event %s, but its class is %s", r.Code, r.Event, row.Class)
 			}
 			if (row.Action == classify.Replace) != (r.Replacement != "") {
 				s.Errorf("%s: action %q with replacement %q", r.Code, row.Action, r.Replacement)
@@ -91,7 +92,7 @@ func receiptEvents(s *suite) {
 	}
 }
 
-// FuzzReceipts fuzzes how a vendor's receipts are read, from its fixtures.
+// FuzzReceipts fuzzes the reading of a vendor's receipts; its fixtures are the seeds.
 func FuzzReceipts(f *testing.F, spec vendors.Spec, dir string) {
 	f.Helper()
 	paths, err := filepath.Glob(filepath.Join(dir, "receipts", "*.http"))

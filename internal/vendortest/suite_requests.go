@@ -11,8 +11,8 @@ import (
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
-// requestsArePinned compares what is sent with golden files. They are to be
-// compared with the vendor's document by eye whenever they change.
+// requestsArePinned compares requests with golden files. When a golden file changes,
+// compare it with the vendor's document.
 func requestsArePinned(s *suite) {
 	for _, name := range s.names("requests", ".json") {
 		if strings.HasSuffix(name, ".settings") {
@@ -42,8 +42,8 @@ func ttlOf(m *push.Message) time.Duration {
 	return time.Duration(m.TTL)
 }
 
-// goldenRequest compares the last request with a file: the request line, the
-// headers that are ours, the body.
+// goldenRequest compares the last request with a file: the request line, the headers
+// that the adapter sets, and the body.
 func (b *bench) goldenRequest(name string) {
 	b.Helper()
 	r, body := b.received()
@@ -95,8 +95,9 @@ func fullBatches(s *suite) {
 	}
 }
 
-// keys sends with a hundred keys. A vendor knows a message by what its adapter
-// makes of the key: the same key is the same message, and no two keys are.
+// keys sends with a hundred keys. A vendor identifies a message by the value that
+// its adapter derives from the key: the same key must give the same request, and
+// two keys different ones.
 func keys(s *suite) {
 	const count = 100
 	for name, m := range map[string]*push.Message{
@@ -123,14 +124,14 @@ func keys(s *suite) {
 				}
 				seen[body] = key
 				if i == 0 && b.identified(m, tokens, key) != body {
-					s.Fatalf("one key is another message when it is sent again")
+					s.Fatalf("the same key gives another request when it is sent again")
 				}
 			}
 		}
 	}
 }
 
-// unkeyed reports whether the vendor takes no key for messages of this kind.
+// unkeyed reports whether the vendor has no idempotency key for messages of this kind.
 func (s *suite) unkeyed(m *push.Message) bool {
 	if !s.has("unkeyed.txt") {
 		return false
@@ -142,8 +143,8 @@ func (s *suite) unkeyed(m *push.Message) bool {
 	return slices.Contains(s.lines("unkeyed.txt"), string(kind))
 }
 
-// identified returns the body of the request by which the vendor knows a message:
-// the upload, if it is uploaded.
+// identified returns the body of the request that carries the idempotency key: the
+// upload if the message is uploaded, else the send.
 func (b *bench) identified(m *push.Message, tokens []string, key string) string {
 	b.Helper()
 	r := b.request()
@@ -157,7 +158,7 @@ func (b *bench) identified(m *push.Message, tokens []string, key string) string 
 	return string(body)
 }
 
-// limitsAreEnforced tries messages at the declared limits and one above.
+// limitsAreEnforced tries messages at the declared limits and one above them.
 func limitsAreEnforced(s *suite) {
 	for _, l := range s.spec.Limits {
 		s := s.about("%s, %d %s", l.Field, l.Max, l.Unit)
@@ -196,14 +197,14 @@ func (s *suite) grown(l vendors.Limit, size int) *push.Message {
 	}
 	if l.Size != nil {
 		if n, err := l.Size(m); err != nil || n != size {
-			s.Errorf("a character more is not one more of the size: got %d (%v), want %d", n, err, size)
+			s.Errorf("the size does not grow by one with each character: got %d (%v), want %d", n, err, size)
 		}
 	}
 	return m
 }
 
-// sizeIsSent compares what Size says with the request: they may differ by what
-// encloses the message and by the length of numbers, but not by more.
+// sizeIsSent compares Size with the size of the request. They may differ by the JSON
+// around the message and by the length of numbers, at most slack bytes.
 func (s *suite) sizeIsSent(m *push.Message, l vendors.Limit) {
 	s.Helper()
 	const slack = 512

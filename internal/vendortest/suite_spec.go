@@ -46,7 +46,7 @@ func specIsComplete(s *suite) {
 	s.demoIsValid()
 }
 
-// demoIsValid decodes the settings for the demo as the configuration would.
+// demoIsValid decodes the demo's settings in the same way as the configuration.
 func (s *suite) demoIsValid() {
 	settings := s.spec.Settings()
 	text := strings.ReplaceAll(s.spec.Demo, "%BASE%", "http://127.0.0.1:1")
@@ -59,7 +59,7 @@ func (s *suite) demoIsValid() {
 	}
 }
 
-// specIsPinned writes the numbers that come from the vendor's documents.
+// specIsPinned compares the numbers that come from the vendor's documents.
 func specIsPinned(s *suite) {
 	var text strings.Builder
 	fmt.Fprintf(&text, "name %s\ntitle %s\nbatch %d\nmin batch %d\ntest batch %d\nmax mixed %d\nrate %g %s\n",
@@ -84,7 +84,7 @@ func fieldsAreMapped(s *suite) {
 	for _, m := range s.spec.Mapping {
 		got = append(got, m.Field)
 		if m.To == "" {
-			s.Errorf("%s goes nowhere; write - if the vendor has no such field", m.Field)
+			s.Errorf("%s has no mapping; write - if the vendor has no such field", m.Field)
 		}
 	}
 	for field := range reflect.TypeFor[push.Message]().Fields() {
@@ -99,12 +99,12 @@ func fieldsAreMapped(s *suite) {
 	}
 }
 
-// secretsAreSilent prints settings and adapters in every way that a careless log
-// line may.
+// secretsAreSilent prints settings and adapters in every way in which a careless
+// log line might print them.
 func secretsAreSilent(s *suite) {
 	b := s.bench()
 	if len(b.secrets) == 0 {
-		s.Fatalf("the settings hold no vendors.Secret")
+		s.Fatalf("the settings have no vendors.Secret")
 	}
 	values := []any{b.settings, b.vendor}
 	for _, v := range values[:2] {

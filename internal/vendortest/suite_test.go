@@ -21,8 +21,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const toyDir = "testdata/toy"
 
-// TestASoundVendorPasses also writes the toy's golden files, with -update.
-func TestASoundVendorPasses(t *testing.T) {
+// With -update, TestAVendorWithoutFaultsPasses also writes the toy's golden files.
+func TestAVendorWithoutFaultsPasses(t *testing.T) {
 	t.Parallel()
 	Run(t, toySpec(&plant{}), toyDir)
 }
@@ -47,8 +47,8 @@ func TestAVendorMayHaveNoReceipts(t *testing.T) {
 	}
 }
 
-// TestThePlantedFaultsAreFound runs the suite against toys with one fault each.
-// Each is to be reported by the check that is there for it.
+// TestThePlantedFaultsAreFound runs the suite against toys with one fault each. The
+// check for that fault must report it.
 func TestThePlantedFaultsAreFound(t *testing.T) {
 	t.Parallel()
 	const (
@@ -73,9 +73,9 @@ func TestThePlantedFaultsAreFound(t *testing.T) {
 
 		{fault: "Check allows more than the limit", plant: plant{max: 2001}, check: limits, said: "one over the limit"},
 		{fault: "Check allows less than the limit", plant: plant{max: 1999}, check: limits, said: "refuses a message at the limit"},
-		{fault: "the limit is another one", spec: func(s *vendors.Spec) { s.Limits[0].Max = 4096 }, check: limits, said: "refuses a message at the limit"},
-		{fault: "the limit is another one, and pinned", spec: func(s *vendors.Spec) { s.Limits[0].Max = 4096 }, check: "the numbers of the spec are pinned", said: "-update"},
-		{fault: "the limit is not of what is sent", spec: func(s *vendors.Spec) {
+		{fault: "the limit is wrong", spec: func(s *vendors.Spec) { s.Limits[0].Max = 4096 }, check: limits, said: "refuses a message at the limit"},
+		{fault: "the limit is not the pinned one", spec: func(s *vendors.Spec) { s.Limits[0].Max = 4096 }, check: "the numbers of the spec are pinned", said: "-update"},
+		{fault: "the limit does not measure the request", spec: func(s *vendors.Spec) {
 			s.Limits[0] = vendors.Limit{Field: "message.body", Max: 3, Size: func(m *push.Message) (int, error) { return len(m.Body) - 1800, nil }}
 		}, check: limits, said: "but the request has"},
 		{fault: "there are no limits", spec: func(s *vendors.Spec) { s.Limits = nil }, check: complete, said: "Limits"},
@@ -89,11 +89,11 @@ func TestThePlantedFaultsAreFound(t *testing.T) {
 		{fault: "a request without an answer is repeated", plant: plant{resends: true}, check: "a broken connection is not repeated", said: "made 2 requests"},
 		{fault: "the context is ignored", plant: plant{ignoresCtx: true}, check: "canceling returns at once", said: "no return"},
 		{fault: "the deadline is ignored", plant: plant{ignoresCtx: true}, check: "a deadline is a timeout", said: "no return"},
-		{fault: "an error is no *vendors.Error", plant: plant{talkative: true}, check: "a deadline is a timeout", said: "want a *vendors.Error"},
+		{fault: "an error is not a *vendors.Error", plant: plant{talkative: true}, check: "a deadline is a timeout", said: "want a *vendors.Error"},
 		{fault: "a refused connection may have sent something", plant: plant{unsentUnknown: true}, check: "a refused connection is known to be unsent", said: "nothing was sent"},
 
-		{fault: "a page is a success", plant: plant{optimistic: true}, check: "no HTTP status is success by itself", said: "want none"},
-		{fault: "an unknown code is a success", plant: plant{believesAll: true}, check: "an unknown code neither accepts nor deletes", said: "want none"},
+		{fault: "an HTML page is a success", plant: plant{optimistic: true}, check: "no HTTP status is success by itself", said: "want none"},
+		{fault: "an unknown code is a success", plant: plant{acceptsAll: true}, check: "an unknown code neither accepts nor deletes", said: "want none"},
 		{fault: "half an answer is a success", plant: plant{hasty: true}, check: "a truncated answer is never success", said: "want none"},
 		{fault: "the status is not passed on", plant: plant{statusless: true}, check: "a code never decides against its HTTP status", said: "the answer's status is 0"},
 		{fault: "Retry-After is dropped", plant: plant{impatient: true}, check: "Retry-After is passed on", said: "got RetryAfter 0s"},
@@ -111,14 +111,14 @@ func TestThePlantedFaultsAreFound(t *testing.T) {
 		{fault: "empty settings are valid", plant: plant{contentless: true}, check: "empty settings are faulty", said: "no fault"},
 		{fault: "a field is not mapped", spec: func(s *vendors.Spec) { s.Mapping = s.Mapping[1:] }, check: "every field of a message is mapped", said: "message.kind"},
 		{fault: "a quota has no row", spec: func(s *vendors.Spec) { s.Quotas = append(s.Quotas, vendors.Quota{Bucket: "x", Meaning: "y"}) }, check: "every used-up quota names a bucket", said: `"x"`},
-		{fault: "MaxMixed of one that sends no mixed requests", spec: func(s *vendors.Spec) { s.MaxMixed = 5 }, check: complete, said: "MixedSender"},
+		{fault: "MaxMixed is set without a MixedSender", spec: func(s *vendors.Spec) { s.MaxMixed = 5 }, check: complete, said: "MixedSender"},
 		{fault: "the demo's settings are not valid", spec: func(s *vendors.Spec) { s.Demo = `base_url: "%BASE%"` }, check: complete, said: "Demo has faults"},
 
 		{fault: "a row is lost", spec: table("receipt	shown", ""), check: codes, said: "codes.golden differs"},
 		{fault: "a row has another class", spec: table("response	busy	retryable	backoff", "response	busy	permanent	drop-batch"), check: codes, said: "codes.golden differs"},
 		{fault: "a row has another scope", spec: table("response	busy	retryable	backoff	batch", "response	busy	retryable	backoff	app"), check: codes, said: "-update"},
-		{fault: "a row has no source", spec: table("try again later	https://toy.example/api", "try again later	the forum"), check: "every row says what it means and who said so", said: "the forum"},
-		{fault: "a receipt that failed is a success", spec: table("receipt	gone	token-invalid	drop-token	token	-	delete", "receipt	gone	success	none	token	-	-"), check: "receipt events agree with the table", said: "counts as failed"},
+		{fault: "a row has no source", spec: table("try again later	https://toy.example/api", "try again later	the forum"), check: "every row has a meaning and a source", said: "the forum"},
+		{fault: "a receipt that failed is a success", spec: table("receipt	gone	token-invalid	drop-token	token	-	delete", "receipt	gone	success	none	token	-	-"), check: "receipt events agree with the table", said: "has the event failed"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.fault, func(t *testing.T) {
@@ -132,9 +132,8 @@ func TestThePlantedFaultsAreFound(t *testing.T) {
 	}
 }
 
-// A file that is missing, or holds something else, is reported with the way to
-// write it.
-func TestGoldenFilesAreMissed(t *testing.T) {
+// The report about a missing or different golden file says how to write it.
+func TestAMissingOrDifferentGoldenFileIsReported(t *testing.T) {
 	t.Parallel()
 	for file, check := range map[string]string{
 		"codes.golden":                 "the codes are pinned",
@@ -234,7 +233,7 @@ func found(t *testing.T, faults []string, said string) {
 	t.Errorf("got %d reports, want one with %q: %.2000q", len(faults), said, faults)
 }
 
-// audit runs a check against a vendor and returns what it reports.
+// audit runs a check against a vendor and returns the faults that it reports.
 func audit(t *testing.T, c check, spec vendors.Spec, dir string) []string {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -250,9 +249,9 @@ func audit(t *testing.T, c check, spec vendors.Spec, dir string) []string {
 	return r.faults
 }
 
-// recorder takes down what a check reports.
+// recorder records what a check reports.
 type recorder struct {
-	ctx      context.Context
+	ctx      context.Context // it replaces that of testing.T
 	mu       sync.Mutex
 	faults   []string
 	cleanups []func()

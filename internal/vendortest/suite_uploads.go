@@ -9,8 +9,8 @@ import (
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
-// uploadCode is the prefix of a response code in codes.tsv that has another
-// meaning as the answer to an upload than as the answer to a send.
+// uploadCode is the prefix of a response code in codes.tsv whose meaning in the
+// answer to an upload differs from that in the answer to a send.
 const uploadCode = "save/"
 
 // uploader opens the adapter if it is an Uploader.
@@ -21,7 +21,7 @@ func (s *suite) uploader() (*bench, vendors.Uploader, bool) {
 	return b, u, ok
 }
 
-// toUpload is a request whose message has to be uploaded.
+// toUpload returns a request whose message has to be uploaded.
 func (b *bench) toUpload(name string) *vendors.Request {
 	b.Helper()
 	r := b.request()
@@ -83,8 +83,8 @@ func uploadRequests(s *suite) {
 	}
 }
 
-// refusedUploads answers an upload with every code. A refusal is an error with
-// the code's own row, and never blames a token, since none was sent.
+// refusedUploads answers an upload with every code. A refusal is an error with the
+// code's own row. No row may make a token invalid, since an upload has no tokens.
 func refusedUploads(s *suite) {
 	b, _, ok := s.uploader()
 	if !ok {
@@ -112,7 +112,7 @@ func refusedUploads(s *suite) {
 			s.Errorf("got %s, want %s", e.Code, want)
 		}
 		if got := s.row(e.Code); got.Class == classify.Success || got.Class == classify.TokenInvalid || got.Action != classify.NoAction {
-			s.Errorf("%s is %s, but an upload says nothing of tokens", e.Code, got.Class)
+			s.Errorf("%s is %s, but an upload says nothing about tokens", e.Code, got.Class)
 		}
 	}
 }
@@ -156,8 +156,8 @@ func missingUploads(s *suite) {
 	}
 }
 
-// newUploads uploads a message in place of a lost one. The vendor must not take
-// it for the lost one.
+// newUploads uploads a message in place of a lost one. The new upload must differ
+// from the first, so that the vendor does not treat it as a duplicate.
 func newUploads(s *suite) {
 	b, u, ok := s.uploader()
 	if !ok {
@@ -173,11 +173,11 @@ func newUploads(s *suite) {
 		_, body := b.received()
 		return string(body)
 	}
-	first, again, anew := bodyFor(""), bodyFor(""), bodyFor(testUpload)
+	first, again, replacing := bodyFor(""), bodyFor(""), bodyFor(testUpload)
 	if first != again {
 		s.Errorf("uploading a message again is another request, want the same")
 	}
-	if first == anew || anew != bodyFor(testUpload) {
+	if first == replacing || replacing != bodyFor(testUpload) {
 		s.Errorf("an upload in place of a lost message is the first request again, or a different one every time")
 	}
 }

@@ -19,8 +19,8 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/receipts"
 )
 
-// toy is the adapter of a vendor that does not exist. Its fields plant faults; the
-// zero value is a sound adapter, apart from the settings.
+// toy is the adapter of a vendor that does not exist. The fields of plant add
+// faults; with the zero value it has no fault.
 type toy struct {
 	*plant
 	client *http.Client
@@ -39,13 +39,13 @@ type plant struct {
 	repeats       bool     // a request that gets a 503 is repeated
 	resends       bool     // a request without an answer is repeated
 	ignoresCtx    bool
-	leaks         bool // the vendor's text is passed on as it is
+	leaks         bool // the vendor's text is passed on unchanged
 	leaksToken    bool // tokens stay in the text
 	leaksInError  bool
-	prints        bool // the adapter holds its secret as a string
+	prints        bool // the adapter stores its secret as a string
 	optimistic    bool // an answer that cannot be read is a success
-	believesAll   bool // an unknown code is a success
-	hasty         bool // an answer that breaks off is read all the same
+	acceptsAll    bool // an unknown code is a success
+	hasty         bool // a truncated answer is read as a whole one
 	keyless       bool // the key is not sent
 	statusless    bool // Answer.Status is not set
 	impatient     bool // Retry-After is dropped
@@ -58,7 +58,7 @@ type plant struct {
 	mutates       bool // Send changes its request
 	insecure      bool // plain http is accepted for any host
 	contentless   bool // empty settings have no faults
-	talkative     bool // errors are no *vendors.Error
+	talkative     bool // errors are not *vendors.Error
 	wrongRequest  bool // a field of the request has another name
 	unsentUnknown bool // a refused connection is not known to be unsent
 }
@@ -100,7 +100,7 @@ func (s *toySettings) Open(client *http.Client) vendors.Vendor {
 	return t
 }
 
-// toySpec is the spec of a sound toy, or of one with faults.
+// toySpec returns the spec of a toy with the given faults.
 func toySpec(p *plant) vendors.Spec {
 	if p.reserved == nil {
 		p.reserved = []string{"to", "id", "access"}
@@ -149,7 +149,7 @@ func readToyReceipts(c *vendors.ReceiptCall) ([]vendors.Receipt, error) {
 	})
 }
 
-// message is the request without its tokens.
+// message returns the request without its tokens.
 func (p *plant) message(r *vendors.Request, overrides *body.Overrides) ([]byte, error) {
 	m := map[string]any{"title": r.Message.Title, "body": r.Message.Body, "data": r.Message.Data}
 	if !p.keyless {
@@ -279,7 +279,7 @@ func (t *toy) read(reply httpx.Reply, r *vendors.Request) (vendors.Answer, error
 		text = httpx.Redact(said.Text, r.Access, t.secret.Reveal())
 	}
 	a.Code = classify.Code{Level: classify.Response, Code: said.Code, Text: text}
-	if t.believesAll && said.Code != "busy" && said.Code != "full" {
+	if t.acceptsAll && said.Code != "busy" && said.Code != "full" {
 		a.Code.Code = "ok"
 	}
 	named := map[string]string{}

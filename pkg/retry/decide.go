@@ -19,30 +19,30 @@ const (
 	// configFirst and configLongest are the first and the longest wait after a
 	// configuration error.
 	configFirst, configLongest = time.Minute, 30 * time.Minute
-	// authAgain is the wait of a token whose request needs a new access token that
-	// could not be had in the same run.
+	// authAgain is the wait of a token whose request needs a new access token, if
+	// the same run could not get one.
 	authAgain = time.Second
 )
 
-// State is what is known of the token in addition to its result.
+// State is what is known about the token apart from its result.
 type State struct {
-	// Attempt counts the token's attempts, this one included. Only those that
-	// Decision.Counted says count.
+	// Attempt counts the token's attempts, this one included. Attempts without
+	// Decision.Counted are left out.
 	Attempt int
 	// Tries counts the token's requests, this one included, that ended with the
 	// result's row. It is 0 unless Result.CountsTries.
 	Tries int
 	// Tokens is how many tokens shared the request.
 	Tokens int
-	// AtMostOnce: never again after an uncertain outcome.
+	// AtMostOnce: the token is never sent again after an uncertain outcome.
 	AtMostOnce   bool
 	Now, Expires time.Time
 	Jitter       float64 // in [0, 1)
-	// QuotaReset is when the next window of the quota begins that the answer
-	// concerns.
+	// QuotaReset is the beginning of the next window of the quota that the answer
+	// is about.
 	QuotaReset time.Time
-	// ParkedUntil is until when the gate has parked the token's job for the
-	// result; zero: it has not.
+	// ParkedUntil is the time until which the gate has parked the token's job
+	// because of the result. Zero: it has not parked the job.
 	ParkedUntil time.Time
 }
 
@@ -55,7 +55,7 @@ const (
 	End Verdict = "end"
 	// Again sends it again at At.
 	Again Verdict = "again"
-	// Wait keeps it back with its job, and asks the gate again at At.
+	// Wait leaves it with its parked job, and asks the gate again at At.
 	Wait Verdict = "wait"
 	// Halve sends it again at once, in requests of half the size.
 	Halve Verdict = "halve"
@@ -73,7 +73,7 @@ type Decision struct {
 	Judged bool
 	// Reason is set for tokens that end dead: DeadAttempts or DeadUnknownOutcome.
 	Reason wire.DeadReason
-	// Class and Remedy are the row's, as the circumstances have it.
+	// Class and Remedy are those of the row after Result.reading.
 	Class  classify.Class
 	Remedy classify.Remedy
 }
@@ -91,7 +91,7 @@ func Decide(p Policy, r Result, s State) Decision {
 	return d
 }
 
-// decide is Decide for a result whose row is read, and a job that is not parked.
+// decide is Decide for a result after reading, and a job that is not parked.
 func decide(p Policy, r Result, s State) Decision {
 	if !repeats(r.Row.Remedy) {
 		return end(ending(r.Row))
@@ -131,13 +131,13 @@ func decide(p Policy, r Result, s State) Decision {
 	return backOff(p, r, s)
 }
 
-// repeats tells whether a remedy may send the token again. An unknown remedy
-// does: it neither deletes a token nor counts it as sent.
+// repeats reports whether a remedy may send the token again. It is true for an
+// unknown remedy, so that no token is deleted or counted as sent.
 func repeats(m classify.Remedy) bool {
 	return m != classify.None && m != classify.DropToken && m != classify.DropBatch
 }
 
-// ending is the outcome of a row whose remedy sends no token again.
+// ending returns the outcome of a row whose remedy sends no token again.
 func ending(row classify.Row) wire.Outcome {
 	switch {
 	case row.Remedy == classify.None && row.Class == classify.Success:
@@ -148,7 +148,7 @@ func ending(row classify.Row) wire.Outcome {
 	return wire.Dropped
 }
 
-// backOff is also what happens after an unknown remedy.
+// backOff decides for the remedy backoff and for unknown remedies.
 func backOff(p Policy, r Result, s State) Decision {
 	counted := !r.free()
 	if counted && s.Attempt >= p.Attempts {
@@ -172,8 +172,8 @@ func again(s State, wait time.Duration, counted bool) Decision {
 	return Decision{Verdict: Again, At: at, Counted: counted}
 }
 
-// doubled is the wait after a number of tries: least after the first, then twice
-// as long after each.
+// doubled returns the wait after a number of tries: least after the first, and
+// twice as long after each further try, up to longest.
 func doubled(least, longest time.Duration, tries int) time.Duration {
 	return min(least<<min(max(tries-1, 0), 16), longest)
 }

@@ -16,10 +16,10 @@ func stages() []retry.Stage {
 	return []retry.Stage{retry.Answered, retry.AccessRefused, retry.Abandoned, retry.NotSent, retry.GrantRefused, retry.Unprepared}
 }
 
-// sendsAgain tells whether the token is sent again, now or later.
+// sendsAgain reports whether the token is sent again, now or later.
 func sendsAgain(d retry.Decision) bool { return d.Verdict == retry.Again || d.Verdict == retry.Wait }
 
-// situation is everything that Decide is told.
+// situation has all arguments of Decide.
 type situation struct {
 	p retry.Policy
 	r retry.Result
@@ -28,13 +28,13 @@ type situation struct {
 
 func (x situation) decide() retry.Decision { return retry.Decide(x.p, x.r, x.s) }
 
-// situations also draws words that no table may hold: a table from a newer
-// version must not have tokens deleted or counted as sent.
+// situations also draws classes and remedies that are in no table: with a table from
+// a newer version no token may be deleted or counted as sent.
 func situations() *rapid.Generator[situation] {
-	words := []string{"", "later", "none", "delete"}
+	unknown := []string{"", "later", "none", "delete"}
 	class, remedy := slices.Clone(classes()), slices.Clone(remedies())
-	for _, w := range words {
-		class, remedy = append(class, classify.Class(w)), append(remedy, classify.Remedy(w))
+	for _, u := range unknown {
+		class, remedy = append(class, classify.Class(u)), append(remedy, classify.Remedy(u))
 	}
 	return rapid.Custom(func(t *rapid.T) situation {
 		wait := func(name string, most time.Duration) time.Duration {
@@ -103,7 +103,7 @@ func TestFlowControlQuotaAndConfigurationNeverCountAnAttempt(t *testing.T) {
 	})
 }
 
-// usedUp tells whether the token had as many requests with the row as it allows.
+// usedUp reports whether the token had as many requests with the row as it allows.
 func (x situation) usedUp(d retry.Decision) bool {
 	return d.Remedy.Repeats() && x.r.Row.Tries > 0 && x.s.Tries >= x.r.Row.Tries
 }
@@ -193,7 +193,7 @@ func TestAgainIsNeverBeforeNowAndAlwaysBeforeTheJobExpires(t *testing.T) {
 }
 
 func TestTheVendorsRetryAfterIsTheLeastWait(t *testing.T) {
-	// A quota's window and a new access token have times of their own.
+	// The waits for a quota's window and for a new access token ignore RetryAfter.
 	own := []classify.Remedy{classify.WaitQuota, classify.RefreshAuth}
 	holds(t, func(x situation, d retry.Decision) bool {
 		return d.Verdict != retry.Again || slices.Contains(own, d.Remedy) || !d.At.Before(x.s.Now.Add(x.r.RetryAfter))

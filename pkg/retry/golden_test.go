@@ -16,8 +16,8 @@ import (
 	"github.com/postrider/postrider/pkg/retry"
 )
 
-// The golden files are the specification of Decide and SignalOf. Read them, not
-// the code, to know what happens, and read their diff when they change.
+// The golden files are the specification of Decide and SignalOf: read them to know
+// what happens, and read their diff when they change.
 var update = flag.Bool("update", false, "write the files testdata/*.golden again")
 
 const goldenFile = "testdata/decide.golden"
@@ -29,17 +29,17 @@ func policy() retry.Policy {
 	return retry.Policy{Attempts: 8, First: time.Second, Max: 10 * time.Minute}
 }
 
-const goldenHeader = `# What retry.Decide says to every answer that a table may hold, with at most 8 attempts, 1s after the first and
-# 10m at the longest, jitter in the middle of its range, and the quota's next window in 2h.
+const goldenHeader = `# The decision of retry.Decide for every answer that a table may have, with at most 8 attempts, waits of 1s after the first
+# and at most 10m, jitter in the middle of its range, and the quota's next window in 2h.
 # scope: token appears where it makes a difference; batch and app only for flow control, configuration and mixed requests.
 # try: of the tries that the row allows, or of the policy's attempts; attempts and tries are the same number here.
-# circumstance: answer: the answer to a request; unknown: the vendor may have accepted the token nevertheless; grant: it answers
-# the request for an access token; refused: it refuses an access token that was renewed; probe: the request was the probe of a
-# stopped app and had no answer; inconclusive: nothing was asked; mixed: the request had messages of several jobs; personal: it
-# had several messages of one job; of-tokens: it was mixed, and the row answers some of its tokens; parked: the gate has parked
-# the job for the answer, for an hour; parked-2d: for two days.
-# A circumstance, or tokens, that do not change the answer's decisions are left out.
-# tokens: in the request. asked: the vendor's Retry-After. expires: the job, from now.
+# circumstance: answer: the answer to a request; unknown: the vendor may have accepted the token nevertheless; grant: the answer
+# to the request for an access token; refused: the answer refuses an access token that was renewed; probe: the request was the
+# probe of a stopped app and had no answer; inconclusive: no request was made; mixed: the request had messages of several jobs;
+# personal: the request had several messages of one job; of-tokens: the request was mixed, and the row is about some of its
+# tokens; parked: the gate has parked the job because of the answer, for an hour; parked-2d: for two days.
+# Circumstances and numbers of tokens that do not change the decisions are left out.
+# tokens: how many the request has. asked: the vendor's Retry-After. expires: when the job expires, from now.
 `
 
 func TestDecideDoesWhatItsGoldenFileSays(t *testing.T) {
@@ -47,7 +47,7 @@ func TestDecideDoesWhatItsGoldenFileSays(t *testing.T) {
 	compareGolden(t, goldenFile, crossProduct())
 }
 
-// compareGolden compares with a golden file, which -update writes before.
+// compareGolden compares with a golden file. With -update it writes the file first.
 func compareGolden(t *testing.T, file string, got []byte) {
 	t.Helper()
 	if *update {
@@ -105,7 +105,7 @@ func crossProduct() []byte {
 	return b.Bytes()
 }
 
-// scopes are those that make a difference to a remedy.
+// scopes returns the scopes that make a difference for a remedy.
 func scopes(m classify.Remedy) []classify.Scope {
 	switch m {
 	case classify.SlowDown, classify.Config, classify.DropBatch:
@@ -136,7 +136,7 @@ func circumstances() []circumstance {
 	}
 }
 
-// parkedFor has the gate park the job, if the answer parks jobs.
+// parkedFor sets ParkedUntil, if the answer parks jobs.
 func parkedFor(wait time.Duration) func(*retry.Result, *retry.State) {
 	return func(r *retry.Result, s *retry.State) {
 		if retry.SignalOf(*r).Parks() {
@@ -145,8 +145,9 @@ func parkedFor(wait time.Duration) func(*retry.Result, *retry.State) {
 	}
 }
 
-// writeCases writes what is decided in each circumstance with one token, and with
-// more, unless it is what is decided without.
+// writeCases writes the decisions for each circumstance, with one token and with
+// 1,000. It leaves out those that equal the decisions without the circumstance, or
+// with one token.
 func writeCases(w *tabwriter.Writer, row classify.Row, try, most int) {
 	var plain, one string
 	for i, c := range circumstances() {
@@ -168,7 +169,7 @@ func writeCases(w *tabwriter.Writer, row classify.Row, try, most int) {
 	}
 }
 
-// decideAll is a line for each delivery, Retry-After and expiry.
+// decideAll returns a line for each delivery, Retry-After and expiry.
 func decideAll(row classify.Row, try, tokens int, c circumstance) string {
 	var b strings.Builder
 	for i := range 1 << 3 {
@@ -237,7 +238,7 @@ func remedies() []classify.Remedy {
 	}
 }
 
-// allowedRows are rows with every class and remedy that Check lets through.
+// allowedRows returns a row for every class and remedy that Check accepts.
 func allowedRows() []classify.Row {
 	var rows []classify.Row
 	for _, c := range classes() {
@@ -258,7 +259,7 @@ func TestTheTableHasEveryOutcomeThatAnAnswerCanHave(t *testing.T) {
 	t.Parallel()
 	b := crossProduct()
 	for _, o := range wire.Outcomes() {
-		// A job is canceled by a person, not by an answer.
+		// A person cancels a job, not an answer.
 		if got, want := bytes.Contains(b, []byte("  end "+o)), o != wire.Canceled; got != want {
 			t.Errorf("outcome %s appears in the table: %v, want %v", o, got, want)
 		}

@@ -10,7 +10,7 @@ import (
 	"github.com/postrider/postrider/pkg/retry"
 )
 
-// almost is the largest jitter there is.
+// almost is about the largest possible jitter.
 const almost = 1 - 1e-9
 
 func TestDelayDoublesAndIsSpreadOverItsUpperHalf(t *testing.T) {
@@ -35,10 +35,10 @@ func TestDelayDoublesAndIsSpreadOverItsUpperHalf(t *testing.T) {
 			t.Parallel()
 			p := retry.Default()
 			if got := p.Delay(c.attempt, 0).String(); got != c.least {
-				t.Errorf("at the least %s, want %s", got, c.least)
+				t.Errorf("shortest delay %s, want %s", got, c.least)
 			}
 			if got := p.Delay(c.attempt, almost).Round(time.Millisecond).String(); got != c.most {
-				t.Errorf("at the most %s, want %s", got, c.most)
+				t.Errorf("longest delay %s, want %s", got, c.most)
 			}
 		})
 	}
@@ -59,7 +59,7 @@ func TestEightRequestsTakeAboutTwoMinutes(t *testing.T) {
 	}
 }
 
-func TestAnAttemptThatNeverWasHasNoDelay(t *testing.T) {
+func TestAttemptZeroHasNoDelay(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{0, -1} {
 		if got := retry.Default().Delay(n, almost); got != 0 {

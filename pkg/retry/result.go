@@ -9,13 +9,13 @@ import (
 // Stage is how far a request got.
 type Stage uint8
 
-// The stages. At those before NotSent the vendor may have received the request.
+// The stages. In those before NotSent the vendor may have received the request.
 const (
 	// Answered: the request was made. The row is the vendor's answer, or says why
 	// there is none.
 	Answered Stage = iota
-	// AccessRefused: the vendor refused the request's access token, and a new one
-	// too, or there was no new one.
+	// AccessRefused: the vendor refused the request's access token. It refused a
+	// new one too, or there was no new one.
 	AccessRefused
 	// Abandoned: this worker gave the request up while it waited for the answer.
 	Abandoned
@@ -25,16 +25,16 @@ const (
 	// GrantRefused: no request was made. The row answers the request for an access
 	// token.
 	GrantRefused
-	// Unprepared: no request was made, for a reason that is not the vendor's, like
-	// a Redis that does not answer.
+	// Unprepared: no request was made, for a reason that the vendor did not cause,
+	// like a Redis that does not answer.
 	Unprepared
 )
 
-// Sent tells whether the vendor may have received the request.
+// Sent reports whether the vendor may have received the request.
 func (s Stage) Sent() bool { return s < NotSent }
 
-// Result is what a request came to for a token: the row of the answer's code, and
-// the circumstances that change what the row means.
+// Result is the result of a request for a token: the row of the answer's code, and
+// the circumstances that change the meaning of the row.
 type Result struct {
 	Row   classify.Row
 	Stage Stage
@@ -42,24 +42,24 @@ type Result struct {
 	OfTokens bool
 	// Uncertain: the vendor may have accepted the token nevertheless.
 	Uncertain bool
-	// Probe: the request was to show whether a stopped app may go on.
+	// Probe: the request had to show whether a stopped app may go on.
 	Probe bool
 	// Mixed: the request had several messages. SeveralJobs: they were of more than
 	// one job.
 	Mixed, SeveralJobs bool
-	// RetryAfter is how long the vendor asked to wait; 0: it did not.
+	// RetryAfter is how long the vendor asked to wait. 0: it did not ask.
 	RetryAfter time.Duration
 }
 
-// reading is the row as the circumstances have it: what a code means depends on
-// what it answers.
+// reading returns the row with the changes for the circumstances: the meaning of a
+// code depends on the request that it answers.
 func (r Result) reading() classify.Row {
 	row := r.Row
 	lasting := row.Remedy == classify.RefreshAuth || row.Class == classify.Permanent || row.Class == classify.TokenInvalid
 	oneAtFault := row.Remedy == classify.DropBatch || row.Remedy == classify.Config && r.SeveralJobs
 	switch {
 	case r.Stage == GrantRefused && lasting, r.Stage == AccessRefused && row.Remedy == classify.RefreshAuth:
-		// Whatever is wrong, it is neither the message nor its tokens.
+		// The fault is neither in the message nor in its tokens.
 		row.Class, row.Remedy, row.Scope = classify.Permanent, classify.Config, classify.ScopeApp
 	case r.Mixed && !r.OfTokens && row.Scope == classify.ScopeBatch && oneAtFault:
 		// One of the messages is at fault, and nobody knows which: the request is
@@ -69,8 +69,8 @@ func (r Result) reading() classify.Row {
 	return row
 }
 
-// free tells whether the result says nothing about the token, so that no attempt
-// is counted.
+// free reports whether the result says nothing about the token, so that the attempt
+// does not count.
 func (r Result) free() bool {
 	switch r.Stage {
 	case GrantRefused, Unprepared, Abandoned:
@@ -80,8 +80,8 @@ func (r Result) free() bool {
 	return r.Probe && r.Row.Level == classify.Transport
 }
 
-// CountsTries tells whether Decide needs State.Tries for the result: the row
-// bounds its tries, or its waits grow with them.
+// CountsTries reports whether Decide needs State.Tries for the result: the row
+// limits its tries, or its waits grow with them.
 func (r Result) CountsTries() bool {
 	if !r.Stage.Sent() {
 		return false
@@ -97,6 +97,6 @@ func (r Result) CountsTries() bool {
 	return row.Tries > 0
 }
 
-// RefusesAccess tells whether the answer is about the request's access token: the
-// request is made once more with a new one.
+// RefusesAccess reports whether the answer is about the request's access token. The
+// request is then made once more with a new one.
 func (r Result) RefusesAccess() bool { return r.Row.Remedy == classify.RefreshAuth }

@@ -7,18 +7,18 @@ import (
 )
 
 // Signal is what a result means for other requests of the (app, vendor). The
-// dispatcher's gate carries it out.
+// dispatcher's gate acts on it.
 type Signal string
 
 // The signals. Those from Well on say that the vendor works: a stop of the app ends.
 const (
 	// Nothing: the result says nothing about other requests.
 	Nothing Signal = "nothing"
-	// TooFast stops the app and lowers its rate. See TakenForQuota.
+	// TooFast stops the app and lowers its rate. See also TakenForQuota.
 	TooFast Signal = "stop: too fast"
 	// Misconfigured stops the app until its settings are right.
 	Misconfigured Signal = "stop: misconfigured"
-	// Unreachable stops the app if it comes several times in a row.
+	// Unreachable stops the app after several results in a row.
 	Unreachable Signal = "stop: unreachable"
 	// ParkOrStop parks the jobs whose tokens got the row. It stops the app if a
 	// second job got it.
@@ -26,18 +26,18 @@ const (
 
 	// Well: the vendor works.
 	Well Signal = "well"
-	// Park parks the jobs whose tokens got the row, however many they are.
+	// Park parks the jobs whose tokens got the row. It never stops the app.
 	Park Signal = "park"
 	// Pause pauses the row's bucket, or the app if it names none, until the row's window.
 	Pause Signal = "pause"
 	// Judged: the vendor has judged the message or its tokens. If the request was
-	// the probe of parked jobs, they go on.
+	// the probe for parked jobs, these jobs go on.
 	Judged Signal = "judged"
-	// Accepted is Judged, and a rate that was lowered may rise.
+	// Accepted is like Judged, and a lowered rate may rise.
 	Accepted Signal = "accepted"
 )
 
-// Parks tells whether the signal concerns the jobs whose tokens got the row.
+// Parks reports whether the signal concerns the jobs whose tokens got the row.
 func (s Signal) Parks() bool { return s == Park || s == ParkOrStop }
 
 // SignalOf says what a result means for other requests. Like Decide it is pure;
@@ -82,8 +82,8 @@ func SignalOf(r Result) Signal {
 	return Well
 }
 
-// heard tells whether the result, whose row reads as given, says anything about
-// the vendor, or about more than single tokens.
+// heard reports whether the result says anything about the vendor, or about more
+// than single tokens. row is the result of reading.
 func (r Result) heard(row classify.Row) bool {
 	switch r.Stage {
 	case Abandoned, Unprepared:
@@ -99,18 +99,18 @@ func (r Result) heard(row classify.Row) bool {
 	return wide && row.Class != classify.Success
 }
 
-// unreachable tells whether the vendor was not there. A server's error is an
+// unreachable reports whether the vendor could not be reached. A server error is an
 // answer: it comes at once, and may be about the message.
 func unreachable(row classify.Row) bool {
 	return row.Level == classify.Transport && (row.Code == classify.Dial || row.Code == classify.Timeout || row.Code == classify.Broken)
 }
 
-// quotaAfter is how long flow control that may be a used-up quota is taken for
-// flow control.
+// quotaAfter is how long an answer that may mean flow control or a used-up quota is
+// treated as flow control.
 const quotaAfter = 10 * time.Minute
 
-// TakenForQuota tells whether flow control that has stopped an app for a time is
-// by now taken for a used-up quota: then TooFast is carried out as Pause.
+// TakenForQuota reports whether flow control that has stopped an app for the given
+// time is now treated as a used-up quota. The gate then handles TooFast like Pause.
 func TakenForQuota(row classify.Row, stopped time.Duration) bool {
 	return row.Window != "" && stopped >= quotaAfter
 }

@@ -17,12 +17,12 @@ import (
 
 const signalFile = "testdata/signal.golden"
 
-const signalHeader = `# What retry.SignalOf says to every answer that a table may hold: what it means for other requests of the (app, vendor).
-# bucket: whether the row names one. Levels, or buckets, of which the signals are the same share a line.
-# The columns from "answered" on are circumstances. mixed: the request had messages of several jobs; personal: it had several
-# messages of one job; tokens: it was mixed, and the row answers some of its tokens; refused: it refuses an access token that was
-# renewed; unsent: nothing of the request was written; grant: it answers the request for an access token; abandoned: the worker
-# gave the request up; unprepared: nothing was asked. "-" is nothing.
+const signalHeader = `# The signal of retry.SignalOf for every answer that a table may have: what it means for other requests of the (app, vendor).
+# bucket: whether the row names one. Levels and buckets with the same signals share a line.
+# The columns from "answered" on are circumstances. mixed: the request had messages of several jobs; personal: the request had
+# several messages of one job; tokens: the request was mixed, and the row is about some of its tokens; refused: the answer refuses
+# an access token that was renewed; unsent: no byte of the request was written; grant: the answer to the request for an access
+# token; abandoned: the worker gave up waiting for the answer; unprepared: no request was made. "-" is nothing.
 `
 
 func TestSignalOfSaysWhatItsGoldenFileSays(t *testing.T) {
@@ -49,10 +49,11 @@ func signals() []byte {
 	return b.Bytes()
 }
 
-// writeSignals writes a line for each bucket and group of levels that make a difference.
+// writeSignals writes a line for each bucket and each group of levels with the same
+// signals.
 func writeSignals(w *tabwriter.Writer, row classify.Row) {
 	var order []string
-	levels := map[string][]string{} // by the line without them
+	levels := map[string][]string{} // by the line without the levels
 	for _, row.Bucket = range []string{"", "b"} {
 		if row.Bucket != "" && row.Remedy != classify.WaitQuota {
 			continue // no such row passes Check
@@ -90,8 +91,8 @@ func lineOfSignals(row classify.Row) string {
 	return b.String()
 }
 
-// answersByLevel has a code of every level that a request's answer may have, and
-// of transport all that make a difference.
+// answersByLevel returns a code of every level that a request's answer may have, and
+// all codes of the level transport that make a difference.
 func answersByLevel() []classify.Code {
 	return []classify.Code{
 		{Level: classify.Transport, Code: classify.Dial}, {Level: classify.Transport, Code: classify.Timeout},
@@ -120,7 +121,7 @@ func signalCircumstances() []signalCircumstance {
 	}
 }
 
-func TestWhatIsNotTheVendorsDoingSaysNothingOfIt(t *testing.T) {
+func TestAResultThatTheVendorDidNotCauseSaysNothing(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		x := situations().Draw(t, "situation")
@@ -141,7 +142,7 @@ func TestOnlyASuccessRaisesTheRate(t *testing.T) {
 	})
 }
 
-// An app is stopped for what the vendor says of the app, or if it says nothing.
+// An app is stopped by what the vendor says about the app, or by silence.
 func TestOneMessageOrTokenNeverStopsTheApp(t *testing.T) {
 	t.Parallel()
 	stops := []retry.Signal{retry.TooFast, retry.Misconfigured, retry.ParkOrStop}

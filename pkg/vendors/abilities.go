@@ -33,7 +33,7 @@ type Uploader interface {
 	NeedsUpload(r *Request) bool
 	// Upload makes exactly one request that stores r.Message; r.Tokens is not
 	// sent. If r.UploadID is set, the vendor has lost that message: the new upload
-	// must not be taken for a repeat of the old one. A refusal is an *Error with the
+	// must not count as a repeat of the old one. A refusal is an *Error with the
 	// vendor's code.
 	Upload(ctx context.Context, r *Request) (Uploaded, error)
 }
@@ -72,16 +72,16 @@ type ListFetcher interface {
 type ListPage struct {
 	// Tokens are the tokens on the page.
 	Tokens []string
-	// Code is what the list says of all of them.
+	// Code is what the list says about all of them.
 	Code classify.Code
 	// Unreadable counts the entries of the page that are not tokens.
 	Unreadable int
 }
 
-// Paced is a Vendor some of whose requests have a limit of their own, beside the
-// app's rate limit.
+// Paced is a Vendor with a separate rate limit for some requests, in addition to
+// the app's rate limit.
 type Paced interface {
-	// Pace is that limit for a request with the message, in Spec.Units a second.
-	// It is low enough that one request too many does no harm. 0: there is none.
+	// Pace returns that limit for a request with the message, in Spec.Units a
+	// second. It leaves room for one extra request. 0: there is no such limit.
 	Pace(m *push.Message) float64
 }

@@ -20,7 +20,7 @@
 //     the vendor first, dispatch calls Upload and sets Request.UploadID.
 //  5. Vendor.Send makes one request. It returns an Answer, or an *Error if there
 //     is no answer.
-//  6. Answer.Believed drops codes that contradict the HTTP status. Package
+//  6. Answer.Consistent drops codes that contradict the HTTP status. Package
 //     classify looks the codes up in Spec.Codes, and package retry decides.
 //  7. A receipt may arrive later: Receipts.Read takes it apart, and its codes go
 //     through the same table.

@@ -15,7 +15,7 @@ type Error struct {
 	Op string
 	// Code says what happened. Its level is transport if there is no answer.
 	Code classify.Code
-	// Status is the HTTP status of a refusal, else 0. See Believed.
+	// Status is the HTTP status of a refusal, else 0. See ConsistentCode.
 	Status int
 	// RetryAfter is the wait that the Retry-After header asks for, or 0.
 	RetryAfter time.Duration

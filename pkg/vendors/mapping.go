@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// Mapping says where one field of push.Message goes.
+// Mapping says into which field of a vendor's request one field of push.Message
+// is written.
 type Mapping struct {
 	// Field is the field's name in a job: "message.ttl".
 	Field string
@@ -13,7 +14,7 @@ type Mapping struct {
 	To string
 }
 
-// MustParseMapping reads the mapping.tsv beside an adapter: two columns, field
+// MustParseMapping reads the mapping.tsv of an adapter: two columns, field
 // and to, separated by a tab, under a header. Lines that begin with # are
 // comments. It panics on anything else, since the file is part of the program.
 func MustParseMapping(tsv string) []Mapping {

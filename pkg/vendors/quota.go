@@ -15,7 +15,7 @@ type Quota struct {
 	// Meaning says what is counted in the bucket, for people.
 	Meaning string
 	// Counts reports whether a request with the message to so many tokens belongs
-	// to the bucket. nil: no request that we make does.
+	// to the bucket. nil: no request of postrider does.
 	Counts func(m *push.Message, tokens int) bool
 	// Part names the message's part of the bucket, for vendors that count parts of
 	// it separately, such as channels. It may return "". nil: there are no parts.
@@ -44,15 +44,15 @@ func (s Spec) Buckets(m *push.Message, tokens int) []string {
 	return list
 }
 
-// HasBucket reports whether the vendor has a quota with that name. "" is always
-// right: it means no bucket.
+// HasBucket reports whether the vendor has a quota with that name. It is true for
+// "", which means no bucket.
 func (s Spec) HasBucket(name string) bool {
 	return name == "" || slices.ContainsFunc(s.Quotas, func(q Quota) bool { return q.Bucket == name })
 }
 
-// OfBucket returns those of a request's buckets that the bucket of a row means:
+// OfBucket returns those of a request's buckets that a row's bucket covers:
 // the bucket itself, or its parts. If the request belongs to none of them, the
-// vendor counts differently than we do, and the result is the row's bucket.
+// vendor counts differently than Quotas says, and the result is the row's bucket.
 func OfBucket(buckets []string, name string) []string {
 	var list []string
 	for _, b := range buckets {

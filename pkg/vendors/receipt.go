@@ -8,7 +8,7 @@ import (
 	"github.com/postrider/postrider/pkg/classify"
 )
 
-// Event is what a receipt says of a token.
+// Event is what a receipt says about a token.
 type Event string
 
 // The events.
@@ -19,7 +19,8 @@ const (
 	Pending Event = "pending" // the message is on its way; another receipt follows
 )
 
-// Receipt is what a vendor said of one token after it had accepted the message.
+// Receipt is what a vendor reported about one token after it had accepted the
+// message.
 type Receipt struct {
 	// Token is the token as the vendor writes it.
 	Token string
@@ -36,7 +37,7 @@ type Receipt struct {
 	// Replacement is the token's successor. "": the vendor named none.
 	Replacement string
 	// Foreign says that the vendor named another app than the account's. If the tag
-	// is unknown too, the receipt is not for us.
+	// is unknown too, the receipt is for another installation and is ignored.
 	Foreign bool
 }
 
@@ -55,7 +56,7 @@ type ReceiptCall struct {
 	Now time.Time
 }
 
-// Receipts says how a vendor reports what became of a message.
+// Receipts says how a vendor reports whether a message was delivered.
 type Receipts struct {
 	// Verify reports whether the call has the vendor's signature and it is right.
 	// nil: the vendor signs nothing.
@@ -74,8 +75,8 @@ type Receipts struct {
 	LongestURL int
 }
 
-// receiptWindow is how far the time in a signed call may be from ours, either
-// way. A recorded call is refused outside of it.
+// receiptWindow is how far the time in a signed call may differ from the time of
+// the call, in either direction. An older recorded call is refused.
 const receiptWindow = 15 * time.Minute
 
 // Within reports whether a call that was signed at the given time is accepted.

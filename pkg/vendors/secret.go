@@ -4,7 +4,7 @@ import "fmt"
 
 // Secret is a setting that never prints. The zero value is the empty secret.
 //
-// The text is behind a pointer. Package fmt does not call the methods of a value
+// The text is stored through a pointer. Package fmt does not call the methods of a value
 // in an unexported field, but it never follows a pointer to a string: at worst it
 // prints an address. So a Secret may be in any field of any struct, and a struct
 // that holds one needs no method of its own.

@@ -92,7 +92,7 @@ func TestASecretIsDecodedAndRevealed(t *testing.T) {
 	}
 }
 
-// silent fails the test if one of the texts has the secret, as it is or in hex.
+// silent fails the test if one of the texts contains the secret, plain or in hex.
 func silent(t *testing.T, texts ...string) {
 	t.Helper()
 	for _, text := range texts {

@@ -17,7 +17,7 @@ const (
 	Messages Unit = "messages"
 )
 
-// Spec is everything that the rest of postrider knows of a vendor. The registry
+// Spec is everything that the rest of postrider knows about a vendor. The registry
 // has one for each vendor; lanes, metric labels, configuration, the demo,
 // documents and the conformance suite follow from it.
 type Spec struct {
@@ -62,7 +62,7 @@ type Spec struct {
 	// Settings returns a new, empty block of the vendor's own settings: a pointer
 	// to a struct with yaml tags, which the configuration fills.
 	Settings func() Settings
-	// Mapping lists what becomes of each field of a message, for docs/mapping.md.
+	// Mapping lists where each field of a message is sent, for docs/mapping.md.
 	Mapping []Mapping
 	// Receipts says how delivery receipts arrive. nil: the vendor sends none.
 	Receipts *Receipts

@@ -57,7 +57,7 @@ type Answer struct {
 	// RequestID is the vendor's name for the request, for support cases and
 	// receipts. "": the vendor named none.
 	RequestID string
-	// Status is the HTTP status of the answer. See Believed.
+	// Status is the HTTP status of the answer. See ConsistentCode.
 	Status int
 	// RetryAfter is the wait that the Retry-After header asks for, or 0.
 	RetryAfter time.Duration
@@ -70,7 +70,7 @@ type Answer struct {
 type TokenCode struct {
 	// Index is the token's index in Request.Tokens.
 	Index int
-	// Code is what the vendor said of the token.
+	// Code is what the vendor said about the token.
 	Code classify.Code
 }
 

@@ -26,8 +26,8 @@ func Encode(v any) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
-// Data returns a message's data as a JSON object, which several vendors want in
-// a string; nil is an empty one.
+// Data returns a message's data as a JSON object, which several vendors expect in
+// a string. nil becomes an empty object.
 func Data(data map[string]string) (string, error) {
 	if data == nil {
 		return "{}", nil
@@ -40,8 +40,8 @@ func Data(data map[string]string) (string, error) {
 }
 
 // AppendString appends s as a JSON string, without HTML escapes. Bytes that are
-// not UTF-8 become the replacement character, as encoding/json has them. Tokens
-// are plain ASCII and copied as they are.
+// not UTF-8 become the replacement character, as in encoding/json. Tokens are
+// plain ASCII and are copied unchanged.
 func AppendString(b []byte, s string) []byte {
 	b = append(b, '"')
 	start, i := 0, unescaped(s)
@@ -61,8 +61,8 @@ func AppendString(b []byte, s string) []byte {
 	return append(append(b, s[start:]...), '"')
 }
 
-// unescaped is how many bytes at the front of s are surely ASCII that needs no
-// escape. It looks at eight at a time.
+// unescaped returns a number of bytes at the beginning of s that are ASCII and
+// need no escape; there may be more. It checks eight bytes at a time.
 func unescaped(s string) int {
 	const each, high = 0x0101010101010101, 0x8080808080808080
 	i := 0
@@ -71,7 +71,7 @@ func unescaped(s string) int {
 			uint64(s[i+4])<<32 | uint64(s[i+5])<<40 | uint64(s[i+6])<<48 | uint64(s[i+7])<<56
 		quote, backslash := x^each*'"', x^each*'\\'
 		// A byte's high bit is set in one of the differences if the byte is less
-		// than a space, a quote, a backslash or no ASCII.
+		// than a space, is a quote or a backslash, or is not ASCII.
 		if ((x-each*' ')|(quote-each)|(backslash-each))&high != 0 {
 			break
 		}
@@ -79,7 +79,7 @@ func unescaped(s string) int {
 	return i
 }
 
-// appendEscape appends a byte that a JSON string cannot have as it is.
+// appendEscape appends a byte that must be escaped in a JSON string.
 func appendEscape(b []byte, c byte) []byte {
 	const hex = "0123456789abcdef"
 	switch {
@@ -103,8 +103,8 @@ func AppendStrings(b []byte, list []string) []byte {
 	return b
 }
 
-// StringsSize is the number of bytes to set aside for AppendStrings; a list
-// with strings that need escapes takes more.
+// StringsSize returns the number of bytes that AppendStrings appends; strings
+// that need escapes take more.
 func StringsSize(list []string) int {
 	size := 0
 	for _, s := range list {
@@ -113,9 +113,9 @@ func StringsSize(list []string) int {
 	return size
 }
 
-// WithTokens returns head, the JSON object msg with one more member at its end,
-// and tail. The member begins with open, which ends inside a list; the tokens
-// follow, and tail closes what is open. The message is encoded only once, so the
+// WithTokens returns head, the JSON object msg with one more member at its end, and
+// tail. The member begins with open, which ends inside a list; the tokens follow, and
+// tail closes the list and the objects. The message is encoded only once, so the
 // number of allocations does not grow with the tokens.
 func WithTokens(head string, msg []byte, open string, tokens []string, tail string) []byte {
 	b := make([]byte, 0, len(head)+len(msg)+len(open)+StringsSize(tokens)+len(tail))
@@ -128,9 +128,9 @@ func WithTokens(head string, msg []byte, open string, tokens []string, tail stri
 	return append(b, tail...)
 }
 
-// NotifyID is the number by which a phone replaces a notification: the same on
-// every retry, over 0, and 31 bits of what replaces the notification (the
-// collapse id), or, where that is empty, of what identifies it (the key).
+// NotifyID returns the number by which a phone replaces a notification. It is over
+// 0 and the same on every retry: 31 bits of a hash of the collapse id or, if that
+// is empty, of the key.
 func NotifyID(collapseID, key string) uint32 {
 	if collapseID != "" {
 		key = collapseID

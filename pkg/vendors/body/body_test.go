@@ -12,7 +12,7 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
-func TestEncodeLeavesHTMLAlone(t *testing.T) {
+func TestEncodeDoesNotEscapeHTML(t *testing.T) {
 	t.Parallel()
 	got, err := body.Encode(map[string]string{"a": "<b>&汉"})
 	if want := `{"a":"<b>&汉"}`; string(got) != want || err != nil {
@@ -30,8 +30,8 @@ func TestDataIsAnObject(t *testing.T) {
 		data map[string]string
 		want string
 	}{
-		{"none", nil, `{}`},
-		{"an empty one", map[string]string{}, `{}`},
+		{"no data", nil, `{}`},
+		{"an empty map", map[string]string{}, `{}`},
 		{"in the order of its keys, without escapes of HTML", map[string]string{"b": "<&>", "a": "1"}, `{"a":"1","b":"<&>"}`},
 	}
 	for _, tt := range tests {
@@ -44,12 +44,12 @@ func TestDataIsAnObject(t *testing.T) {
 	}
 }
 
-func TestStringsAreWrittenAsTheyAreWhereJSONAllows(t *testing.T) {
+func TestAppendStringEscapesOnlyWhatJSONRequires(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, s, want string }{
 		{"nothing", "", `""`},
 		{"a token", "IQAAAA+/=:_-", `"IQAAAA+/=:_-"`},
-		{"signs of HTML", "<&>", `"<&>"`},
+		{"HTML characters", "<&>", `"<&>"`},
 		{"quotes and backslashes", `a"b\c`, `"a\"b\\c"`},
 		{"control characters", "\x00\n\x1f\x7f", "\"\\u0000\\u000a\\u001f\x7f\""},
 		{"characters of several bytes", "汉字🚚", `"汉字🚚"`},
@@ -66,7 +66,7 @@ func TestStringsAreWrittenAsTheyAreWhereJSONAllows(t *testing.T) {
 	}
 }
 
-// Eight bytes are looked at together: every byte has to be found in every place.
+// AppendString checks eight bytes together, so every byte is tried at every index.
 func TestEveryByteIsWrittenAsEncodingJSONDoes(t *testing.T) {
 	t.Parallel()
 	for c := range 256 {
@@ -110,8 +110,8 @@ func TestTokensFollowTheMessage(t *testing.T) {
 		tokens                []string
 		tail, want            string
 	}{
-		{"behind its members", "", `{"a":1}`, `"token":[`, []string{"x", "y"}, `]}`, `{"a":1,"token":["x","y"]}`},
-		{"alone in an empty message", "", `{}`, `"token":[`, []string{"x"}, `]}`, `{"token":["x"]}`},
+		{"after its members", "", `{"a":1}`, `"token":[`, []string{"x", "y"}, `]}`, `{"a":1,"token":["x","y"]}`},
+		{"in an empty message", "", `{}`, `"token":[`, []string{"x"}, `]}`, `{"token":["x"]}`},
 		{"inside another object", `{"message":`, `{"a":1}`, `"token":[`, []string{`"`}, `]}}`, `{"message":{"a":1,"token":["\""]}}`},
 	}
 	for _, tt := range tests {
@@ -139,10 +139,10 @@ func TestNotifyIDIsTheSameOnEveryRetry(t *testing.T) {
 	t.Parallel()
 	first, again, other := body.NotifyID("", "a"), body.NotifyID("", "a"), body.NotifyID("", "b")
 	if first != again || first == other {
-		t.Error("without a collapse id, want one id a key")
+		t.Error("without a collapse id, want a different id for each key")
 	}
 	if body.NotifyID("order-42", "a") != body.NotifyID("order-42", "b") {
-		t.Error("with a collapse id, want one id whatever the key")
+		t.Error("with a collapse id, want one id for all keys")
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		if id := body.NotifyID("", rapid.String().Draw(t, "key")); id < 1 || id > 1<<31-1 {

@@ -45,7 +45,7 @@ func notHTTPS(field, address string) []push.Fault {
 	return nil
 }
 
-// CheckSize reports a message whose size, in bytes as the vendor is sent it, is
+// CheckSize reports a message whose size, in bytes of the vendor's request, is
 // over most; as names what was measured, for people. A non-nil err says that the
 // message could not be encoded. The fault names the largest part of the message.
 func CheckSize(m *push.Message, vendor string, size int, err error, as string, most int) []push.Fault {
@@ -60,9 +60,9 @@ func CheckSize(m *push.Message, vendor string, size int, err error, as string, m
 	return nil
 }
 
-// largest returns the part of a message with the most bytes, as a vendor gets it.
+// largest returns the part of a message with the most bytes in the request.
 func largest(m *push.Message, vendor string) (field string, bytes int) {
-	field = "message" // of a message without any text
+	field = "message" // for a message without any text
 	data := 0
 	for k, v := range m.Data {
 		data += len(k) + len(v)

@@ -17,13 +17,13 @@ func TestClicksNeedATarget(t *testing.T) {
 	tests := []struct {
 		name      string
 		click     *push.Click
-		any, only string // the field at fault; only: where https alone opens
+		any, only string // the field at fault; only: for vendors that open only https
 	}{
 		{"no click opens the app", nil, "", ""},
-		{"the app needs none", &push.Click{Action: push.ClickApp}, "", ""},
+		{"the app needs no target", &push.Click{Action: push.ClickApp}, "", ""},
 		{"an https URL", &push.Click{Action: push.ClickURL, Target: "https://a"}, "", ""},
 		{"an http URL", &push.Click{Action: push.ClickURL, Target: "http://a"}, "", target},
-		{"a scheme alone", &push.Click{Action: push.ClickURL, Target: "https://"}, "", target},
+		{"only a scheme", &push.Click{Action: push.ClickURL, Target: "https://"}, "", target},
 		{"a URL that is missing", &push.Click{Action: push.ClickURL}, target, target},
 		{"an intent that is missing", &push.Click{Action: push.ClickIntent}, target, target},
 		{"an activity that is missing", &push.Click{Action: push.ClickActivity}, target, target},
@@ -37,13 +37,13 @@ func TestClicksNeedATarget(t *testing.T) {
 				t.Errorf("got %q, want %q", got, tt.any)
 			}
 			if got := fields(body.CheckHTTPS(&push.Message{Click: tt.click})); got != tt.only {
-				t.Errorf("where https alone opens: got %q, want %q", got, tt.only)
+				t.Errorf("if only https opens: got %q, want %q", got, tt.only)
 			}
 		})
 	}
 }
 
-func TestAnImageIsHTTPSWhereHTTPSAloneOpens(t *testing.T) {
+func TestAnImageIsHTTPSIfOnlyHTTPSOpens(t *testing.T) {
 	t.Parallel()
 	for image, want := range map[string]string{"": "", "https://a/b.png": "", "http://a/b.png": "message.image", "https://": "message.image"} {
 		if got := fields(body.CheckHTTPS(&push.Message{Image: image})); got != want {
@@ -52,11 +52,11 @@ func TestAnImageIsHTTPSWhereHTTPSAloneOpens(t *testing.T) {
 	}
 }
 
-func TestASizeIsRefusedAboveTheMostWithItsLargestPart(t *testing.T) {
+func TestAMessageThatIsTooLargeIsRefusedWithItsLargestPart(t *testing.T) {
 	t.Parallel()
 	m := &push.Message{Title: "title", Body: "b"}
 	if got := body.CheckSize(m, "some", 10, nil, "Somebody's request", 10); got != nil {
-		t.Errorf("got %v for the most, want none", got)
+		t.Errorf("got %v at the limit, want no fault", got)
 	}
 	for _, c := range []struct {
 		change func(*push.Message)
@@ -79,7 +79,7 @@ func TestASizeIsRefusedAboveTheMostWithItsLargestPart(t *testing.T) {
 		}
 	}
 	if got := body.CheckSize(m, "some", 0, errors.New("no JSON"), "Somebody's request", 10); fields(got) != "message" {
-		t.Errorf("got %v for what cannot be encoded, want a fault", got)
+		t.Errorf("got %v for a message that cannot be encoded, want a fault", got)
 	}
 }
 

@@ -1,6 +1,6 @@
 package body
 
-// plain has the bytes that a form has unescaped.
+// plain has the bytes that a form does not escape.
 var plain = func() (p [256]bool) {
 	for _, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~") {
 		p[c] = true
@@ -19,8 +19,8 @@ func FormSize[S ~string | ~[]byte](s S) int {
 	return n
 }
 
-// AppendForm appends a name or value as application/x-www-form-urlencoded has
-// it, a blank as +.
+// AppendForm appends a name or value encoded as application/x-www-form-urlencoded,
+// with + for a space.
 func AppendForm[S ~string | ~[]byte](b []byte, s S) []byte {
 	const hex = "0123456789ABCDEF"
 	for i := range len(s) {

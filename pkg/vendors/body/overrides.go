@@ -20,8 +20,8 @@ type Overrides struct {
 	Field string // the place of overrides in a job: "message.overrides.huawei"
 	Into  string // what they are merged into, for people
 	// Reserved are the fields that are refused, by their paths: "token",
-	// "android.bi_tag". They are compared without case, lest a lenient server read
-	// "Token" as token.
+	// "android.bi_tag". They are compared without case, since a lenient server may
+	// read "Token" as token.
 	Reserved []string
 	Because  string // why they are refused, for people
 }
@@ -69,9 +69,9 @@ func (o *Overrides) Faults(override []byte) []push.Fault {
 	return faults
 }
 
-// Merge encodes msg, which is an object in JSON, and applies an override to it
-// by RFC 7396: objects key by key, null takes a field out, anything else
-// replaces. An empty override changes nothing.
+// Merge encodes msg, which must encode as a JSON object, and applies an override
+// to it as RFC 7396 says: objects are merged key by key, null removes a field,
+// any other value replaces it. An empty override changes nothing.
 func (o *Overrides) Merge(msg any, override []byte) ([]byte, error) {
 	base, err := Encode(msg)
 	if err != nil {
@@ -116,8 +116,8 @@ func patched(doc, patch map[string]any) map[string]any {
 	return doc
 }
 
-// Object decodes one JSON object and nothing after it; numbers stay as written.
-// Anything else, null too, is an error.
+// Object decodes a text that is one JSON object; numbers stay as written. Anything
+// else is an error, also null or a text after the object.
 func Object(b []byte) (map[string]any, error) {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.UseNumber()

@@ -20,10 +20,10 @@ func TestMergeFollowsRFC7396(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, base, override, want string }{
 		{"nothing changes nothing", `{"b":1,"a":2}`, ``, `{"b":1,"a":2}`},
-		{"a field joins", `{"a":1}`, `{"b":2}`, `{"a":1,"b":2}`},
+		{"a field is added", `{"a":1}`, `{"b":2}`, `{"a":1,"b":2}`},
 		{"a field is replaced", `{"a":1}`, `{"a":"x"}`, `{"a":"x"}`},
 		{"objects merge", `{"a":{"b":1,"c":2}}`, `{"a":{"c":3}}`, `{"a":{"b":1,"c":3}}`},
-		{"null takes out", `{"a":{"b":1,"c":2}}`, `{"a":{"c":null}}`, `{"a":{"b":1}}`},
+		{"null removes", `{"a":{"b":1,"c":2}}`, `{"a":{"c":null}}`, `{"a":{"b":1}}`},
 		{"null in a new object is no field", `{}`, `{"a":{"b":null}}`, `{"a":{}}`},
 		{"an object replaces a value", `{"a":1}`, `{"a":{"b":1}}`, `{"a":{"b":1}}`},
 		{"lists are replaced whole", `{"a":[1,2]}`, `{"a":[3]}`, `{"a":[3]}`},
@@ -48,11 +48,11 @@ func TestFaultsNameTheKeyAndTheReason(t *testing.T) {
 		name, override string
 		want           []string
 	}{
-		{"nothing has none", ``, nil},
-		{"an object has none", `{"a":1}`, nil},
+		{"an empty override has no fault", ``, nil},
+		{"an object has no fault", `{"a":1}`, nil},
 		{"a list", `[]`, []string{"message.overrides.somebody must be a JSON object: it is merged into the request's message"}},
 		{"null", `null`, []string{"message.overrides.somebody must be a JSON object: it is merged into the request's message"}},
-		{"something behind the object", `{} x`, []string{"message.overrides.somebody must be a JSON object: it is merged into the request's message"}},
+		{"a text after the object", `{} x`, []string{"message.overrides.somebody must be a JSON object: it is merged into the request's message"}},
 		{"reserved keys in any case, in order", `{"token":1,"a":2,"PUSHIDS":null}`, []string{
 			"message.overrides.somebody.PUSHIDS cannot be overridden: the job's targets say who gets the message",
 			"message.overrides.somebody.token cannot be overridden: the job's targets say who gets the message",

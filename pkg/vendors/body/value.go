@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Decode returns a JSON string's value, or any other value as it is written:
-// vendors write numbers bare or in strings. raw is valid JSON or empty.
+// Decode returns the value of a JSON string, or the text of any other value:
+// vendors write numbers with and without quotes. raw is valid JSON or empty.
 func Decode(raw json.RawMessage) string {
 	if len(raw) == 0 || raw[0] != '"' {
 		return string(raw)
@@ -21,7 +21,7 @@ func Decode(raw json.RawMessage) string {
 	return s
 }
 
-// Code reads a code, bare or in a string; what has another form is "".
+// Code reads a code, with or without quotes. "": it does not match form.
 func Code(raw json.RawMessage, form *regexp.Regexp) string {
 	if code := Decode(raw); form.MatchString(code) {
 		return code
@@ -29,8 +29,8 @@ func Code(raw json.RawMessage, form *regexp.Regexp) string {
 	return ""
 }
 
-// ID reads a vendor's name for a request or a message, bare or in a string;
-// what cannot be one is "": longer than 128 bytes, null, or not printable.
+// ID reads a vendor's name for a request or a message, with or without quotes.
+// "": the value is null, not printable or longer than 128 bytes.
 func ID(raw json.RawMessage) string {
 	const longest = 128
 	id := Decode(raw)
@@ -40,15 +40,15 @@ func ID(raw json.RawMessage) string {
 	return id
 }
 
-// Printable reports whether s has at least one character and only visible ASCII,
-// so that a header or a log can have it as it is.
+// Printable reports whether s is not empty and has only visible ASCII, so that it
+// can be written into a header or a log unchanged.
 func Printable(s string) bool {
 	odd := func(r rune) bool { return r <= ' ' || r >= 0x7f }
 	return s != "" && !strings.ContainsFunc(s, odd)
 }
 
-// Seconds reads a whole number of seconds, bare or in a string, and believes
-// most at the most. What is no such number, or not over 0, is 0.
+// Seconds reads a whole number of seconds, with or without quotes, and limits it
+// to most. 0: the value is not such a number, or not over 0.
 func Seconds(raw json.RawMessage, most time.Duration) time.Duration {
 	n, err := strconv.ParseInt(Decode(raw), 10, 64)
 	if err != nil || n <= 0 {

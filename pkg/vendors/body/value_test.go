@@ -12,16 +12,16 @@ import (
 
 var digits = regexp.MustCompile(`^[0-9]{1,10}$`)
 
-func TestLooseValues(t *testing.T) {
+func TestValuesWithAndWithoutQuotesAreRead(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, raw, text, code, id string }{
 		{"a string", `"80000000"`, "80000000", "80000000", "80000000"},
 		{"a number", `80000000`, "80000000", "80000000", "80000000"},
 		{"an escape in a string", `"\u0061b"`, "ab", "", "ab"},
-		{"none at all", ``, "", "", ""},
+		{"no value", ``, "", "", ""},
 		{"null", `null`, "null", "", ""},
 		{"an empty string", `""`, "", "", ""},
-		{"a string with a blank", `"a b"`, "a b", "", ""},
+		{"a string with a space", `"a b"`, "a b", "", ""},
 		{"a string with a line end", `"1\n"`, "1\n", "", ""},
 		{"characters beyond ASCII", `"汉"`, "汉", "", ""},
 		{"a negative number", `-5`, "-5", "", "-5"},
@@ -39,7 +39,7 @@ func TestLooseValues(t *testing.T) {
 	}
 }
 
-func TestSecondsAreBelievedUpToABound(t *testing.T) {
+func TestSecondsAreLimited(t *testing.T) {
 	t.Parallel()
 	for raw, want := range map[string]time.Duration{
 		`3600`: time.Hour, `"3600"`: time.Hour, `86400`: 24 * time.Hour, `86401`: 24 * time.Hour, `9223372036854775807`: 24 * time.Hour,
@@ -60,14 +60,14 @@ func FuzzText(f *testing.F) {
 		switch text := body.Decode(raw); {
 		case len(raw) > 0 && raw[0] == '"' && json.Unmarshal(raw, &s) != nil:
 			if text != "" {
-				t.Errorf("%q, which is no JSON, is %q", raw, text)
+				t.Errorf("%q, which is not JSON, is %q", raw, text)
 			}
 		case len(raw) > 0 && raw[0] == '"':
 			if text != s {
 				t.Errorf("%q is %q, want %q", raw, text, s)
 			}
 		case text != string(raw):
-			t.Errorf("%q is %q, want it as it stands", raw, text)
+			t.Errorf("%q is %q, want it unchanged", raw, text)
 		}
 		if id := body.ID(raw); id != "" && !body.Printable(id) {
 			t.Errorf("the id of %q is %q", raw, id)

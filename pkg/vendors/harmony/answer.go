@@ -14,15 +14,15 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
-// The codes that this file branches on; codes.tsv says what they lead to.
+// Codes that this file depends on. codes.tsv says what follows from them.
 const (
 	codeSuccess    = "80000000"
 	codePartial    = "80100000"
 	codeAllInvalid = "80300007"
 )
 
-// unreadable stands for a reason that is no word, and for two reasons at once.
-// It is in no table, so it deletes nothing.
+// unreadable replaces a reason that is malformed, and two reasons for one token. It
+// is in no table, so it deletes nothing.
 const unreadable = "unreadable"
 
 var (
@@ -32,16 +32,16 @@ var (
 
 var errNoCode = errors.New("a successful HTTP status without a code in the body")
 
-// envelope is the answer of every Push Kit API. Its parts are raw: v1's code
-// and msg were seen as strings, numbers and objects.
+// envelope is the answer of every Push Kit API. Its fields are raw: in v1, code and
+// msg were seen as strings, numbers and objects.
 type envelope struct {
 	Code      json.RawMessage `json:"code"`
 	Msg       json.RawMessage `json:"msg"`
 	RequestID json.RawMessage `json:"requestId"`
 }
 
-// readAnswer looks at the body first and at the HTTP status only when the body
-// has no code: failures come with status 200, and what matters of a 4xx is inside.
+// readAnswer looks at the body first, and at the HTTP status only when the body
+// has no code: failures come with status 200, and the body of a 4xx has the reason.
 func readAnswer(reply httpx.Reply, tokens []string, access string) (vendors.Answer, error) {
 	var e envelope
 	if err := json.Unmarshal(reply.Body, &e); err != nil {
@@ -63,37 +63,38 @@ func readAnswer(reply httpx.Reply, tokens []string, access string) (vendors.Answ
 	}
 	if code != codeSuccess {
 		msg := body.Decode(e.Msg)
-		answer.Code.Text = words(msg, tokens, access)
+		answer.Code.Text = vendorText(msg, tokens, access)
 		answer.Tokens = tokenCodes(code, msg, tokens)
 	}
 	return answer, nil
 }
 
-// words are the vendor's, for people. A list of tokens is not words. The
-// private key is not looked for: the vendor never gets it.
-func words(msg string, tokens []string, secrets ...string) string {
+// vendorText returns the vendor's text for people, redacted. A list of tokens becomes
+// "". The text cannot have the private key, which the vendor never gets.
+func vendorText(msg string, tokens []string, secrets ...string) string {
 	if strings.HasPrefix(strings.TrimSpace(msg), "{") {
 		return ""
 	}
 	return httpx.RedactAnswer(msg, tokens, secrets...)
 }
 
-// tokenCodes finds the tokens of which the answer says something of their own.
-// What cannot be read, or was never sent, names no token: deleting needs proof.
+// tokenCodes returns the codes of the tokens that the answer names. It ignores entries
+// that cannot be read or were not in the request: deleting a token needs proof.
 func tokenCodes(code, msg string, tokens []string) []vendors.TokenCode {
 	if code != codePartial && code != codeAllInvalid {
 		return nil
 	}
 	named := namedTokens(msg)
 	if code == codeAllInvalid {
-		// A bare list adds nothing to the code; a reason may say that a token is good.
+		// A list without reasons adds nothing to the code. A reason may keep a token.
 		maps.DeleteFunc(named, func(_, reason string) bool { return reason == codePartial })
 	}
 	return vendors.NamedTokens(tokens, named)
 }
 
-// namedTokens reads the msg of a failure, JSON in a string: token to reason.
-// API v3 has an object from reason to list; API v1's bare list is read too.
+// namedTokens reads the msg of a failure, which is JSON in a string, and returns the
+// reason of each token. API v3 has an object from reason to list of tokens; the list
+// without reasons of API v1 is also read.
 func namedTokens(msg string) map[string]string {
 	var detail struct {
 		V3 json.RawMessage `json:"illegalTokens"`
@@ -116,7 +117,8 @@ func namedTokens(msg string) map[string]string {
 	return named
 }
 
-// reasonOf trims a key: the document's own example has blanks around it.
+// reasonOf returns the reason without surrounding spaces, which the document's own
+// example has.
 func reasonOf(key string) string {
 	if reason := strings.TrimSpace(key); reasonForm.MatchString(reason) {
 		return reason
@@ -124,7 +126,7 @@ func reasonOf(key string) string {
 	return unreadable
 }
 
-// name adds the tokens of a list, if it is one of strings.
+// name adds the tokens of a list. It ignores a value that is not a list of strings.
 func name(named map[string]string, reason string, raw json.RawMessage) {
 	var list []string
 	if json.Unmarshal(raw, &list) != nil {

@@ -23,31 +23,31 @@ func TestReadAnswerKeepsRequestIDAndRetryAfter(t *testing.T) {
 	vendortest.KeepsID(t, reader, `{"code":"80000000","requestId":%s}`)
 }
 
-func TestAnswerTextIsTheVendorsWordsWithoutTokens(t *testing.T) {
+func TestAnswerTextHidesTokensAndSecrets(t *testing.T) {
 	t.Parallel()
 	vendortest.HidesTokens(t, reader, `{"code":"80100001","msg":%s}`, "access-1")
 	got, err := reader(httpx.Reply{Status: 200, Body: []byte(`{"code":"80100001","msg":"{\"illegalTokens\":{\"noRight\":[\"token-1\"]}}"}`)}, []string{"token-1"})
 	if err != nil || got.Code.Text != "" {
-		t.Errorf("got text %q (%v), want none: a list of tokens is not words", got.Code.Text, err)
+		t.Errorf("got text %q (%v), want none for a list of tokens", got.Code.Text, err)
 	}
 }
 
-func TestAReasonThatIsNotAWordDeletesNothing(t *testing.T) {
+func TestAMalformedReasonDeletesNothing(t *testing.T) {
 	t.Parallel()
 	if row, known := codes().Lookup(classify.Token, unreadable); known || row.Class == classify.TokenInvalid {
 		t.Errorf("%s is %s, want an unknown code", unreadable, row.Class)
 	}
 }
 
-// Whatever tokens were sent and named, exactly the sent and named ones have a
-// code of their own, which is their reason.
+// For any sent and named tokens, exactly those that were both sent and named have
+// their own code, which is their reason.
 func TestPartialFailureNamesExactlyTheSentTokens(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		token := rapid.StringMatching(`[!-+\--:<-~]{1,40}`)
 		tokens := rapid.SliceOfNDistinct(token, 1, 50, rapid.ID[string]).Draw(t, "tokens")
 		reasons := []string{"", "tokenFormatError", "noRight", "appinfoError"}
-		want, lists := map[string]string{}, map[string][]string{" countryNotSupport ": {"stranger of ours"}}
+		want, lists := map[string]string{}, map[string][]string{" countryNotSupport ": {"token not sent"}}
 		for _, token := range tokens {
 			if reason := rapid.SampledFrom(reasons).Draw(t, "reason"); reason != "" {
 				want[token], lists[reason] = reason, append(lists[reason], token)

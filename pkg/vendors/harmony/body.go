@@ -5,13 +5,13 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
-// What encloses the tokens, after the rest of the body.
+// The JSON around the tokens, after the rest of the body.
 const (
 	head = `"target":{"token":[`
 	tail = `]}}`
 )
 
-// requestBody is the whole request.
+// requestBody returns the body of a request.
 func requestBody(r *vendors.Request) ([]byte, error) {
 	msg, err := payload(r.Message, ident{ttl: r.TTL, key: r.Key})
 	if err != nil {

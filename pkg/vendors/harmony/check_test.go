@@ -25,15 +25,15 @@ func TestCheckNamesTheFieldAtFault(t *testing.T) {
 		m    push.Message
 		want []string
 	}{
-		{"a data message needs neither", push.Message{Kind: push.Data}, nil},
+		{"a data message needs neither title nor body", push.Message{Kind: push.Data}, nil},
 		{"a URL to open is https", click(push.ClickURL, "http://a"), []string{"message.click.target"}},
-		{"a URL to open is there", click(push.ClickURL, ""), []string{"message.click.target"}},
-		{"an intent is there", click(push.ClickIntent, ""), []string{"message.click.target"}},
-		{"a page is there", click(push.ClickActivity, ""), []string{"message.click.target"}},
+		{"a URL to open has a target", click(push.ClickURL, ""), []string{"message.click.target"}},
+		{"an intent has a target", click(push.ClickIntent, ""), []string{"message.click.target"}},
+		{"a page has a target", click(push.ClickActivity, ""), []string{"message.click.target"}},
 		{"a click action is known", click("page", "x"), []string{"message.click.action"}},
 		{"an image is https", push.Message{Title: "t", Body: "b", Image: "http://a/b.png"}, []string{"message.image"}},
 		{"a badge is not negative", push.Message{Title: "t", Body: "b", Badge: &minus}, []string{"message.badge"}},
-		{"overrides leave the receivers alone", push.Message{Title: "t", Body: "b", Overrides: over(`{"target":{"token":["x"]},"Target":null}`)},
+		{"overrides cannot change the receivers", push.Message{Title: "t", Body: "b", Overrides: over(`{"target":{"token":["x"]},"Target":null}`)},
 			[]string{"message.overrides.harmony.Target", "message.overrides.harmony.target"}},
 		{"a long message", push.Message{Title: "t", Body: strings.Repeat("b", 4096)}, []string{"message.body"}},
 		{"long data", push.Message{Kind: push.Data, Data: map[string]string{"d": strings.Repeat("b", 4096)}}, []string{"message.data"}},

@@ -1,9 +1,9 @@
-// Package harmony speaks Huawei Push Kit's API v3: HarmonyOS 5 and later.
+// Package harmony is the adapter for Huawei Push Kit's API v3: HarmonyOS 5 and later.
 //
-// It knows the request, the answer in every shape that is documented, and how
-// to sign the access token, which here is a JWT of our own. It refuses to know
-// API v1 and v2 (package huawei does), what a code leads to (codes.tsv and
-// package classify say so), and how long a signed token is used.
+// It knows the request, every documented form of the answer, and how to sign the
+// access token, which here is a JWT made by the adapter. It does not know API v1 and
+// v2 (package huawei does), what follows from a code (codes.tsv and package classify
+// do), or how long a signed token is used.
 package harmony
 
 import (
@@ -21,8 +21,8 @@ const Name = "harmony"
 // https://developer.huawei.com/consumer/cn/doc/harmonyos-references/push-scenariozed-api-request-param
 // and, for test messages,
 // https://developer.huawei.com/consumer/cn/doc/harmonyos-references/push-scenariozed-api-response:
-// more tokens are answered with 80300030. A message that an override makes a
-// test is not seen as one; its requests are halved until they are taken.
+// the vendor answers more tokens with 80300030. If only an override makes a message a
+// test message, its requests are halved until they are accepted.
 const (
 	maxTokens  = 1000    // in one request
 	maxTests   = 10      // in one request with a test message
@@ -31,9 +31,9 @@ const (
 	maxBadge   = 99
 )
 
-// minRate is the lowest rate that an app is granted, in tokens a second: the
-// vendor counts devices, not requests. The figure is Tencent's, Huawei shows an
-// app's own in its console: https://cloud.tencent.com/document/product/548/41407
+// minRate is the lowest rate that an app is granted, in tokens a second: the vendor
+// counts devices, not requests. The number is from Tencent; Huawei shows an app's
+// rate in its console: https://cloud.tencent.com/document/product/548/41407
 const minRate = 6000
 
 //go:embed codes.tsv

@@ -21,7 +21,7 @@ func request(m *push.Message, tokens ...string) *vendors.Request {
 	return &vendors.Request{Message: m, Tokens: tokens, TTL: time.Hour, Key: testKey}
 }
 
-// settings are those of the conformance suite.
+// settings returns the settings of the conformance suite.
 func settings(t *testing.T) Settings {
 	t.Helper()
 	text, err := os.ReadFile("testdata/settings.yaml")

@@ -17,8 +17,8 @@ type content struct {
 	Options options     `json:"pushOptions"`
 }
 
-// payloadBody has a notification for push-type 0; extra data, which are then
-// required, for push-type 6.
+// payloadBody has a notification for push-type 0, or extra data for push-type 6, which
+// requires them.
 type payloadBody struct {
 	Notification *notification `json:"notification,omitempty"`
 	ExtraData    string        `json:"extraData,omitempty"`
@@ -53,13 +53,13 @@ type options struct {
 	BiTag       string `json:"biTag"`
 }
 
-// ident is what tells one request's message from another's.
+// ident has the values that differ between requests with the same message.
 type ident struct {
 	ttl time.Duration
 	key string
 }
 
-// payload is the body as it goes out, overrides merged, without its target.
+// payload returns the body with overrides merged and without its target.
 func payload(m *push.Message, id ident) ([]byte, error) {
 	c, err := newContent(m, id)
 	if err != nil {
@@ -82,11 +82,11 @@ func newContent(m *push.Message, id ident) (*content, error) {
 	return c, nil
 }
 
-// newNotification gives every notification an appMessageId: of those with the
-// same one the phone shows the first in 24 hours, so a request that is sent
-// again shows nothing twice. The vendor's collapseKey is never set: it works on
-// messages that wait for a phone, in 101 groups an app, so two collapse ids
-// could fall into one and lose a message.
+// newNotification gives every notification an appMessageId. Within 24 hours the phone
+// shows only the first notification with the same one, so a repeated request shows
+// nothing twice. The vendor's collapseKey is never set: it merges messages that wait
+// for a phone, and an app has only 101 keys, so two collapse ids could share a key
+// and a message would be lost.
 func newNotification(m *push.Message, id ident) *notification {
 	n := &notification{
 		Category: category(m), Title: m.Title, Body: m.Body, Image: m.Image, Sound: m.Sound,
@@ -111,7 +111,7 @@ func newClickAction(m *push.Message) clickAction {
 		return clickAction{ActionType: 1, URI: m.Click.Target, Data: m.Data}
 	case push.ClickIntent:
 		if strings.HasPrefix(m.Click.Target, "intent:") {
-			return home // Android's form, which no page of a HarmonyOS app has
+			return home // Android's form of an intent; no page of a HarmonyOS app has it
 		}
 		return clickAction{ActionType: 1, URI: m.Click.Target, Data: m.Data}
 	case push.ClickActivity:
@@ -121,13 +121,13 @@ func newClickAction(m *push.Message) clickAction {
 	return home
 }
 
-// notifyID is 31 bits of a collapse id: a later message with the same one
-// replaces the notification.
+// notifyID returns 31 bits of a hash of a collapse id. A later message with the same
+// id replaces the notification.
 func notifyID(collapseID string) uint32 {
 	h := fnv.New32a()
 	h.Write([]byte(collapseID))
 	return h.Sum32() & 0x7fffffff
 }
 
-// ttl is in seconds and at least one: what 0 means is not documented.
+// ttl returns seconds, at least one: the meaning of 0 is not documented.
 func ttl(d time.Duration) int64 { return min(max(int64(d/time.Second), 1), maxTTL) }

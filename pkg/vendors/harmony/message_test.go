@@ -50,18 +50,18 @@ func TestEveryRequestOfAMessageHasItsAppMessageID(t *testing.T) {
 	}
 	other := strings.Repeat("f", 32)
 	if first, again := id(testKey, "a", "b"), id(testKey, "c"); first != testKey || again != first || id(other, "a") != other {
-		t.Errorf("got %q and %q, want the key, whatever the tokens", first, again)
+		t.Errorf("got %q and %q, want the key for any tokens", first, again)
 	}
 }
 
-func TestNotifyIDFollowsTheCollapseIDAlone(t *testing.T) {
+func TestNotifyIDDependsOnlyOnTheCollapseID(t *testing.T) {
 	t.Parallel()
 	if n := newNotification(&push.Message{}, ident{key: "a"}); n.NotifyID != nil {
 		t.Errorf("without a collapse id: got %d, want none", *n.NotifyID)
 	}
 	m := &push.Message{CollapseID: "order-42"}
 	if one, two := newNotification(m, ident{key: "a"}), newNotification(m, ident{key: "b"}); *one.NotifyID != *two.NotifyID {
-		t.Error("with a collapse id, want one id whatever the key")
+		t.Error("with a collapse id, want one id for all keys")
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		if id := notifyID(rapid.String().Draw(t, "collapse id")); id > 1<<31-1 {
@@ -77,13 +77,13 @@ func TestCategories(t *testing.T) {
 		m    push.Message
 		want string
 	}{
-		{"the field is required, so a service message without one says what needs no right", push.Message{}, "MARKETING"},
-		{"none for a marketing message", push.Message{Class: push.Marketing}, "MARKETING"},
-		{"HarmonyOS's own stays", push.Message{Category: "MISS_CALL"}, "MISS_CALL"},
+		{"a service message without a category gets the one that needs no right, since the field is required", push.Message{}, "MARKETING"},
+		{"no category in a marketing message", push.Message{Class: push.Marketing}, "MARKETING"},
+		{"HarmonyOS's own category stays", push.Message{Category: "MISS_CALL"}, "MISS_CALL"},
 		{"a marketing message keeps its own", push.Message{Class: push.Marketing, Category: "SUBSCRIPTION"}, "SUBSCRIPTION"},
 		{"an order is among orders and logistics", push.Message{Category: "ORDER"}, "EXPRESS"},
 		{"news are marketing", push.Message{Category: "NEWS"}, "MARKETING"},
-		{"what HarmonyOS lacks is marketing", push.Message{Category: "TODO"}, "MARKETING"},
+		{"a category that HarmonyOS lacks is marketing", push.Message{Category: "TODO"}, "MARKETING"},
 		{"a voice message has another push-type", push.Message{Category: "PLAY_VOICE"}, "MARKETING"},
 	}
 	for _, tt := range tests {
@@ -119,7 +119,7 @@ func TestAnOverrideThatEmptiesTheMessageLeavesTheTokensAndTheKey(t *testing.T) {
 	}
 }
 
-// Allocations are counted alone: a parallel test would add its own.
+// Not parallel: the allocations of other tests would be counted too.
 func TestAllocationsDoNotGrowWithTheTokens(t *testing.T) {
 	m := &push.Message{Title: "t", Body: "b", Data: map[string]string{"k": "v"}}
 	vendortest.ConstantAllocations(t, 1, 1000, 60, "%0130d", func(tokens []string) func() {

@@ -2,7 +2,7 @@ package harmony
 
 import "github.com/postrider/postrider/pkg/vendors/body"
 
-// overrides reserve the key of the body that says who gets it.
+// overrides reserves the fields that name the receivers or identify the message.
 var overrides = body.Overrides{
 	Field:    overridesField,
 	Into:     "the request's body",

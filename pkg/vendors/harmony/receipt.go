@@ -6,8 +6,8 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/receipts"
 )
 
-// receipts are posted to the address in the console, at most 100 of them at
-// once, perhaps twice and in any order:
+// receiptSpec describes the receipts. They are posted to the address in the console,
+// at most 100 at once, possibly twice and in any order:
 // https://developer.huawei.com/consumer/cn/doc/harmonyos-references/push-api-msg-receipt
 func receiptSpec() *vendors.Receipts {
 	return &vendors.Receipts{
@@ -22,7 +22,7 @@ func readReceipts(c *vendors.ReceiptCall) ([]vendors.Receipt, error) {
 	return receipts.ReadList(c.Body, "statuses", func(f receipts.Fields) vendors.Receipt {
 		status := f.Object("deliveryStatus")
 		if status == nil {
-			status = f.Object("formStatus") // of an update of a card
+			status = f.Object("formStatus") // for an update of a card
 		}
 		code := status.Text("result")
 		return vendors.Receipt{
@@ -32,7 +32,8 @@ func readReceipts(c *vendors.ReceiptCall) ([]vendors.Receipt, error) {
 	})
 }
 
-// event: 27 and 51 tell that the message waits on the phone.
+// event returns the event of a code. 27 and 51 mean that the message waits on the
+// phone.
 func event(code string) vendors.Event {
 	switch code {
 	case "0":

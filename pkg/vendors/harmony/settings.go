@@ -18,7 +18,7 @@ import (
 // https://developer.huawei.com/consumer/cn/doc/harmonyos-references/push-scenariozed-api-request-struct
 const sendBase = "https://push-api.cloud.huawei.com"
 
-// leastKey is the shortest key, in bits, that is not a mistake; the vendor's have 4,096.
+// leastKey is the shortest accepted key, in bits; the vendor's keys have 4,096.
 const leastKey = 2048
 
 var (
@@ -26,8 +26,8 @@ var (
 	idForm        = regexp.MustCompile(`^[!-~]{1,256}$`)
 )
 
-// Settings are one app's credentials and addresses. All but BaseURL stand in
-// the service account's key file under the names given.
+// Settings are one app's credentials and addresses. All but BaseURL are in the
+// service account's key file, under the given names.
 type Settings struct {
 	// ProjectID is the file's project_id.
 	ProjectID string `yaml:"project_id"`
@@ -48,10 +48,10 @@ func (s *Settings) Faults() []push.Fault {
 		faults = append(faults, push.Fault{Field: "project_id", Reason: "is required: letters, digits, - and _, 64 at most, as in the service account's key file"})
 	}
 	if !idForm.MatchString(s.KeyID) {
-		faults = append(faults, push.Fault{Field: "key_id", Reason: "is required: printable characters without blanks, as in the service account's key file"})
+		faults = append(faults, push.Fault{Field: "key_id", Reason: "is required: printable characters without spaces, as in the service account's key file"})
 	}
 	if !idForm.MatchString(s.SubAccount) {
-		faults = append(faults, push.Fault{Field: "sub_account", Reason: "is required: printable characters without blanks, as in the service account's key file"})
+		faults = append(faults, push.Fault{Field: "sub_account", Reason: "is required: printable characters without spaces, as in the service account's key file"})
 	}
 	if reason := keyFault(s.PrivateKey); reason != "" {
 		faults = append(faults, push.Fault{Field: "private_key", Reason: reason})
@@ -59,7 +59,8 @@ func (s *Settings) Faults() []push.Fault {
 	return append(faults, httpx.CheckAddress("base_url", s.BaseURL, false)...)
 }
 
-// keyFault never quotes the key or what a parser says of it.
+// keyFault reports a missing or unusable key. It never quotes the key or the parser's
+// error.
 func keyFault(secret vendors.Secret) string {
 	if secret.Empty() {
 		return "is required: the private key in the service account's key file"
@@ -67,7 +68,7 @@ func keyFault(secret vendors.Secret) string {
 	key, err := parseKey(secret)
 	switch {
 	case err != nil:
-		return "is no RSA key in PEM: copy it whole, from -----BEGIN PRIVATE KEY----- to the end"
+		return "is not an RSA key in PEM: copy it whole, from -----BEGIN PRIVATE KEY----- to the end"
 	case key.N.BitLen() < leastKey:
 		return fmt.Sprintf("has %d bits, want at least %d", key.N.BitLen(), leastKey)
 	}
@@ -88,7 +89,7 @@ func parseKey(secret vendors.Secret) (*rsa.PrivateKey, error) {
 func (s *Settings) Open(client *http.Client) vendors.Vendor {
 	key, err := parseKey(s.PrivateKey)
 	if err != nil {
-		key = nil // Faults has refused it; Grant says so again
+		key = nil // Faults has refused it; Grant returns an error
 	}
 	return &adapter{
 		client:  client,

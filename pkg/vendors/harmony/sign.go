@@ -14,8 +14,8 @@ import (
 
 const opGrant = "sign access token"
 
-// What a token says, and how long it lives: an hour is what the document
-// recommends, a day the most.
+// The audience and lifetime of a token. The document recommends an hour and allows a
+// day at most.
 // https://developer.huawei.com/consumer/cn/doc/harmonyos-guides/push-jwt-token
 const (
 	audience = "https://oauth-login.cloud.huawei.com/oauth2/v3/token"
@@ -31,10 +31,10 @@ type signer struct {
 	issuer string // its sub_account
 }
 
-// Grant signs an access token. Unlike other vendors' it makes no request: the
-// vendor accepts the token as it is. It is a grant all the same, since signing
-// with a key of 4,096 bits takes milliseconds, which is too much for each
-// request; whoever keeps access tokens keeps this one too.
+// Grant signs an access token. Unlike that of other vendors it makes no request: the
+// vendor accepts a token that the adapter signed. It is a grant nevertheless, so that
+// the token is kept: signing with a key of 4,096 bits takes milliseconds, which is
+// too much for each request.
 func (a *adapter) Grant(_ context.Context, now time.Time) (vendors.Grant, error) {
 	access, err := a.signer.sign(now)
 	if err != nil {
@@ -43,7 +43,8 @@ func (a *adapter) Grant(_ context.Context, now time.Time) (vendors.Grant, error)
 	return vendors.Grant{Access: access, Lifetime: lifetime}, nil
 }
 
-// sign writes aud as a string: the library's own claims would make a list of it.
+// sign returns a signed JWT. It uses MapClaims, since the library's own claims type
+// would write aud as a list.
 func (s signer) sign(now time.Time) (string, error) {
 	if s.key == nil {
 		return "", errNoKey

@@ -19,8 +19,8 @@ import (
 
 var noon = time.Date(2026, 11, 21, 12, 0, 0, 999, time.UTC)
 
-// The signature is checked with crypto/rsa alone, by the words of the document:
-// RSASSA-PSS, SHA-256, the salt as long as the hash.
+// The signature is verified only with crypto/rsa, as the document describes it:
+// RSASSA-PSS, SHA-256, and a salt as long as the hash.
 func TestGrantSignsByPS256(t *testing.T) {
 	t.Parallel()
 	s := settings(t)
@@ -46,7 +46,7 @@ func TestGrantSignsByPS256(t *testing.T) {
 	}
 }
 
-func TestGrantSaysWhoAndWhen(t *testing.T) {
+func TestGrantHasTheClaimsOfTheDocument(t *testing.T) {
 	t.Parallel()
 	s := settings(t)
 	grant, err := s.Open(nil).(vendors.Granter).Grant(t.Context(), noon)
@@ -77,7 +77,7 @@ func TestGrantSaysWhoAndWhen(t *testing.T) {
 	}
 }
 
-func TestLineEndsOfAKeyMayBeWrittenOut(t *testing.T) {
+func TestLineEndsOfAKeyMayBeEscaped(t *testing.T) {
 	t.Parallel()
 	s := settings(t)
 	s.PrivateKey = vendors.NewSecret(strings.ReplaceAll(s.PrivateKey.Reveal(), "\n", `\n`))
@@ -113,11 +113,11 @@ func TestSettingsNameTheKeyAtFault(t *testing.T) {
 		change func(s *Settings)
 		want   string
 	}{
-		{"good ones have none", func(*Settings) {}, ""},
-		{"a project id stands in a path", func(s *Settings) { s.ProjectID = "../x" }, "project_id"},
+		{"valid settings have no fault", func(*Settings) {}, ""},
+		{"a project id is part of a path", func(s *Settings) { s.ProjectID = "../x" }, "project_id"},
 		{"a project id is needed", func(s *Settings) { s.ProjectID = "" }, "project_id"},
 		{"a key id is needed", func(s *Settings) { s.KeyID = "" }, "key_id"},
-		{"a sub account has no blanks", func(s *Settings) { s.SubAccount = "a b" }, "sub_account"},
+		{"a sub account has no spaces", func(s *Settings) { s.SubAccount = "a b" }, "sub_account"},
 		{"a private key is needed", func(s *Settings) { s.PrivateKey = vendors.NewSecret("") }, "private_key"},
 		{"a private key is PEM", func(s *Settings) { s.PrivateKey = vendors.NewSecret("MIIE") }, "private_key"},
 		{"a private key is whole", func(s *Settings) { s.PrivateKey = vendors.NewSecret(s.PrivateKey.Reveal()[:900]) }, "private_key"},

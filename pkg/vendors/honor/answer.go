@@ -12,8 +12,8 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
-// The codes that this file branches on; codes.tsv says what they lead to.
-// A token's code is the name of the list that it stands in.
+// Codes that this file depends on. codes.tsv says what follows from them.
+// A token's code is the name of the list that names the token.
 const (
 	codeSuccess = "200"
 	codePartial = "80100000"
@@ -28,8 +28,8 @@ var (
 	errNotSent = errors.New("the code 200, sendResult false, and no token named")
 )
 
-// envelope is the answer to a send. Its parts are raw: one of an unexpected
-// type must not hide its neighbours.
+// envelope is the answer to a send. Its fields are raw, so that a field of an
+// unexpected type does not hide the others.
 type envelope struct {
 	Code    json.RawMessage `json:"code"`
 	Message json.RawMessage `json:"message"`
@@ -43,9 +43,9 @@ type detail struct {
 	ExpireTokens json.RawMessage `json:"expireTokens"`
 }
 
-// readAnswer looks at the body first and at the HTTP status when the body has
-// no code. The code 200 counts under a 2xx alone: it is also an HTTP status,
-// which something on the way may have copied into its own answer.
+// readAnswer looks at the body first, and at the HTTP status if the body has no code.
+// The code 200 counts only with a 2xx status: it is also an HTTP status, which a
+// proxy may have copied into its own answer.
 func readAnswer(reply httpx.Reply, tokens []string, access, secret string) (vendors.Answer, error) {
 	var e envelope
 	if err := json.Unmarshal(reply.Body, &e); err != nil {
@@ -74,8 +74,8 @@ func readAnswer(reply httpx.Reply, tokens []string, access, secret string) (vend
 	return answer, nil
 }
 
-// contradiction is the error for a success that says of itself that nothing was
-// sent. Where it names tokens, these are what was not.
+// contradiction returns an error for a success whose sendResult is false. If the
+// answer names tokens, only these were not sent, and there is no error.
 func contradiction(d detail, a vendors.Answer) error {
 	if string(d.SendResult) == "false" && len(a.Tokens) == 0 {
 		return vendors.MalformedError(opSend, errNotSent)
@@ -91,20 +91,20 @@ func detailOf(raw json.RawMessage) detail {
 	return d
 }
 
-// tokenCodes finds the tokens that stand in a list of their own, which happens
-// under success too. Under any other code the code itself says what became of all.
+// tokenCodes returns the codes of the tokens that a list names; a success may have
+// lists too. Any code other than success and partial failure is about all tokens.
 func tokenCodes(code string, d detail, tokens []string) []vendors.TokenCode {
 	if code != codeSuccess && code != codePartial {
 		return nil
 	}
 	named := map[string]string{}
 	name(named, codeExpired, d.ExpireTokens)
-	// A token in both lists failed: that reading deletes nothing.
+	// A token in both lists counts as failed, which deletes nothing.
 	name(named, codeFailed, d.FailTokens)
 	return vendors.NamedTokens(tokens, named)
 }
 
-// name adds the tokens of a list, if it is one of strings.
+// name adds the tokens of a list. It ignores a value that is not a list of strings.
 func name(named map[string]string, code string, raw json.RawMessage) {
 	var list []string
 	if len(raw) == 0 || json.Unmarshal(raw, &list) != nil {

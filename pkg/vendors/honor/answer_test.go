@@ -23,12 +23,12 @@ func TestReadAnswerKeepsRequestIDAndRetryAfter(t *testing.T) {
 	vendortest.KeepsID(t, reader, `{"code":200,"data":{"requestId":%s}}`)
 }
 
-func TestAnswerTextIsTheVendorsWordsWithoutTokens(t *testing.T) {
+func TestAnswerTextHidesTokensAndSecrets(t *testing.T) {
 	t.Parallel()
 	vendortest.HidesTokens(t, reader, `{"code":80100003,"message":%s}`, "access-1", "secret-1")
 }
 
-func TestTheListsOfOtherCodesNameNobody(t *testing.T) {
+func TestTheListsOfOtherCodesAreIgnored(t *testing.T) {
 	t.Parallel()
 	for _, code := range []string{"80300007", "80300006", "500", "80000000"} {
 		d := detail{ExpireTokens: json.RawMessage(`["a"]`), FailTokens: json.RawMessage(`["b"]`)}
@@ -38,14 +38,14 @@ func TestTheListsOfOtherCodesNameNobody(t *testing.T) {
 	}
 }
 
-// Whatever tokens were sent and listed, exactly the sent and listed ones have a
-// code of their own, and none that failed is taken for expired.
+// For any sent and listed tokens, exactly those that were both sent and listed have
+// their own code, and no failed token counts as expired.
 func TestPartialFailureNamesExactlyTheSentTokens(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		token := rapid.StringMatching(`[!-+\--:<-~]{1,40}`)
 		tokens := rapid.SliceOfNDistinct(token, 1, 50, rapid.ID[string]).Draw(t, "tokens")
-		some := rapid.SliceOf(rapid.SampledFrom(append([]string{"stranger of ours"}, tokens...)))
+		some := rapid.SliceOf(rapid.SampledFrom(append([]string{"token not sent"}, tokens...)))
 		fail, expire := some.Draw(t, "failTokens"), some.Draw(t, "expireTokens")
 		body, err := json.Marshal(map[string]any{
 			"code": rapid.SampledFrom([]int{200, 80100000}).Draw(t, "code"),

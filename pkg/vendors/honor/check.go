@@ -11,20 +11,20 @@ import (
 
 const overridesField = "message.overrides." + Name
 
-// check reports what in a message breaks a hard limit of Honor's.
+// check reports the parts of a message that break a hard limit of Honor.
 func check(m *push.Message) []push.Fault {
 	var faults []push.Fault
 	if m.Kind != push.Data {
 		faults = append(body.CheckTexts(m, "Honor"), body.CheckHTTPS(m)...)
 	}
 	if f := overrides.Faults(m.Overrides[Name]); len(f) > 0 {
-		return append(faults, f...) // what cannot be merged cannot be measured
+		return append(faults, f...) // without a merged message there is no size
 	}
 	return append(faults, sizeFaults(m)...)
 }
 
-// size measures the bytes that Send would make, at their longest and with an
-// empty list of tokens.
+// size returns the largest number of bytes that the request can have, with an empty
+// list of tokens.
 func size(m *push.Message) (int, error) {
 	msg, err := payload(m, ident{ttl: maxTTL * time.Second, key: strings.Repeat("0", 32), notifyID: 1<<31 - 1})
 	return len(msg) + len(",") + len(head) + len(`]`), err
@@ -32,7 +32,7 @@ func size(m *push.Message) (int, error) {
 
 func sizeFaults(m *push.Message) []push.Fault {
 	n, err := size(m)
-	return body.CheckSize(m, Name, n, err, "Honor's request, tokens aside", maxPayload)
+	return body.CheckSize(m, Name, n, err, "Honor's request without tokens", maxPayload)
 }
 
 func limits() []vendors.Limit {

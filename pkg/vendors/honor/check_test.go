@@ -26,15 +26,15 @@ func TestCheckNamesTheFieldAtFault(t *testing.T) {
 		m    push.Message
 		want []string
 	}{
-		{"a data message needs neither", push.Message{Kind: push.Data}, nil},
+		{"a data message needs neither title nor body", push.Message{Kind: push.Data}, nil},
 		{"a URL to open is https", click(push.ClickURL, "http://a"), []string{"message.click.target"}},
-		{"a URL to open is there", click(push.ClickURL, ""), []string{"message.click.target"}},
-		{"an intent is there", click(push.ClickIntent, ""), []string{"message.click.target"}},
-		{"a page is there", click(push.ClickActivity, ""), []string{"message.click.target"}},
+		{"a URL to open has a target", click(push.ClickURL, ""), []string{"message.click.target"}},
+		{"an intent has a target", click(push.ClickIntent, ""), []string{"message.click.target"}},
+		{"a page has a target", click(push.ClickActivity, ""), []string{"message.click.target"}},
 		{"a click action is known", click("page", "x"), []string{"message.click.action"}},
 		{"an image is https", push.Message{Title: "t", Body: "b", Image: "http://a/b.png"}, []string{"message.image"}},
 		{"a badge is not negative", push.Message{Title: "t", Body: "b", Badge: &minus}, []string{"message.badge"}},
-		{"overrides leave the receivers alone", push.Message{Title: "t", Body: "b", Overrides: over(`{"token":["x"],"Topic":"x","condition":null}`)},
+		{"overrides cannot change the receivers", push.Message{Title: "t", Body: "b", Overrides: over(`{"token":["x"],"Topic":"x","condition":null}`)},
 			[]string{"message.overrides.honor.Topic", "message.overrides.honor.condition", "message.overrides.honor.token"}},
 		{"a long message", push.Message{Title: "t", Body: strings.Repeat("b", 4096)}, []string{"message.body"}},
 		{"long data", push.Message{Kind: push.Data, Data: map[string]string{"d": strings.Repeat("b", 4096)}}, []string{"message.data"}},
@@ -71,14 +71,14 @@ func TestSettingsNameTheKeyAtFault(t *testing.T) {
 		change func(s *Settings)
 		want   string
 	}{
-		{"good ones have none", func(*Settings) {}, ""},
+		{"valid settings have no fault", func(*Settings) {}, ""},
 		{"an app id is needed", func(s *Settings) { s.AppID = "" }, "app_id"},
-		{"an app id stands in a path", func(s *Settings) { s.AppID = "../x" }, "app_id"},
+		{"an app id is part of a path", func(s *Settings) { s.AppID = "../x" }, "app_id"},
 		{"a client id is needed", func(s *Settings) { s.ClientID = "" }, "client_id"},
-		{"a client id has no blanks", func(s *Settings) { s.ClientID = "a b" }, "client_id"},
+		{"a client id has no spaces", func(s *Settings) { s.ClientID = "a b" }, "client_id"},
 		{"a secret is needed", func(s *Settings) { s.ClientSecret = vendors.NewSecret("") }, "client_secret"},
 		{"a base URL has no path", func(s *Settings) { s.BaseURL = "https://a/b" }, "base_url"},
-		{"an auth URL is plain on the loopback alone", func(s *Settings) { s.AuthURL = "http://a/b" }, "auth_url"},
+		{"an auth URL may be plain http only on the loopback", func(s *Settings) { s.AuthURL = "http://a/b" }, "auth_url"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

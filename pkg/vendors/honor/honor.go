@@ -1,9 +1,8 @@
-// Package honor speaks the HONOR Push service.
+// Package honor is the adapter for the HONOR Push service.
 //
-// It knows the request, the answer in every shape that was seen, and the OAuth
-// grant. It refuses to know Huawei, whose codes look the same and mean other
-// things, what a code leads to (codes.tsv and package classify say so), and
-// when to try again.
+// It knows the request, every observed form of the answer, and the OAuth grant. It
+// does not know Huawei, whose codes look the same but have other meanings, what
+// follows from a code (codes.tsv and package classify do), or when to try again.
 package honor
 
 import (
@@ -18,8 +17,8 @@ import (
 const Name = "honor"
 
 // Honor's limits: https://developer.honor.com/cn/docs/11002/reference/downlink-message
-// Whether the 4,096 bytes hold the tokens is not said there; they cannot, since
-// 1,000 tokens are many times as long.
+// That page does not say whether the 4,096 bytes include the tokens. They cannot,
+// since 1,000 tokens are many times as long.
 const (
 	maxTokens  = 1000    // in one request
 	maxPayload = 4096    // bytes of the body without its tokens
@@ -27,8 +26,8 @@ const (
 	maxBadge   = 99
 )
 
-// rate is every app's; the vendor does not say whether it counts tokens or
-// requests, so it is taken for tokens.
+// rate is the rate of every app, in tokens a second. The vendor does not say whether
+// it counts tokens or requests; tokens is the stricter assumption.
 const rate = 3000
 
 //go:embed codes.tsv

@@ -45,14 +45,14 @@ type badge struct {
 	SetNum int `json:"setNum"`
 }
 
-// ident is what tells one request's message from another's.
+// ident has the values that differ between requests with the same message.
 type ident struct {
 	ttl      time.Duration
 	key      string
 	notifyID uint32
 }
 
-// payload is the body as it goes out, overrides merged, without its tokens.
+// payload returns the body with overrides merged and without its tokens.
 func payload(m *push.Message, id ident) ([]byte, error) {
 	c, err := newContent(m, id)
 	if err != nil {
@@ -66,7 +66,7 @@ func newContent(m *push.Message, id ident) (*content, error) {
 	if m.Test {
 		c.Android.TargetUserType = 1
 	}
-	// A data message is one that has data and no notification, so it always has data.
+	// A data message has data and no notification, so its data field is always set.
 	if len(m.Data) > 0 || m.Kind == push.Data {
 		data, err := body.Data(m.Data)
 		if err != nil {
@@ -80,21 +80,21 @@ func newContent(m *push.Message, id ident) (*content, error) {
 	return c, nil
 }
 
-// newNotification gives every notification a notifyId: a request that is sent
-// again then replaces what it showed the first time.
+// newNotification gives every notification a notifyId, so that a repeated request
+// replaces the notification of the first.
 func newNotification(m *push.Message, id ident) *notification {
 	n := &notification{
 		Title: m.Title, Body: m.Body, Image: m.Image, Importance: importance(m.Class),
 		Tag: m.CollapseID, NotifyID: id.notifyID, ClickAction: newClickAction(m.Click),
 	}
-	// A badge needs the class of the start activity, which the job does not have.
+	// A badge needs the class of the start activity, which a job does not have.
 	if m.Badge != nil && namesBadgeClass(m.Overrides[Name]) {
 		n.Badge = &badge{SetNum: min(*m.Badge, maxBadge)}
 	}
 	return n
 }
 
-// importance is Honor's only word for the class; there is no category.
+// importance returns Honor's only field for the class; Honor has no category.
 func importance(c push.Class) string {
 	if c == push.Marketing {
 		return "LOW"
@@ -117,7 +117,7 @@ func newClickAction(c *push.Click) clickAction {
 	return clickAction{Type: 3}
 }
 
-// ttl is at least a second: 0 would mean the vendor's default, a day.
+// ttl returns at least one second: 0 would mean the vendor's default, a day.
 func ttl(d time.Duration) string {
 	return strconv.FormatInt(min(max(int64(d/time.Second), 1), maxTTL), 10) + "s"
 }

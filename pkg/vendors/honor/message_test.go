@@ -28,7 +28,7 @@ func TestTTLIsWholeSecondsBetweenOneAndFifteenDays(t *testing.T) {
 	}
 }
 
-func TestImportanceSaysTheClass(t *testing.T) {
+func TestImportanceFollowsTheClass(t *testing.T) {
 	t.Parallel()
 	for class, want := range map[push.Class]string{"": "NORMAL", push.Service: "NORMAL", push.Marketing: "LOW"} {
 		if got := importance(class); got != want {
@@ -53,7 +53,7 @@ func TestAnOverrideThatEmptiesTheMessageLeavesTheTokens(t *testing.T) {
 	}
 }
 
-// Allocations are counted alone: a parallel test would add its own.
+// Not parallel: the allocations of other tests would be counted too.
 func TestAllocationsDoNotGrowWithTheTokens(t *testing.T) {
 	m := &push.Message{Title: "t", Body: "b", Data: map[string]string{"k": "v"}}
 	vendortest.ConstantAllocations(t, 1, 1000, 60, "%0130d", func(tokens []string) func() {

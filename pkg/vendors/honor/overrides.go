@@ -6,7 +6,7 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
-// overrides reserve the keys of the body that say who gets it.
+// overrides reserves the fields of the body that name the receivers.
 var overrides = body.Overrides{
 	Field:    overridesField,
 	Into:     "the request's body",

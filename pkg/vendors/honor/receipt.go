@@ -6,9 +6,10 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/receipts"
 )
 
-// receipts are posted, unsigned, to the address in the console. A token may get
-// several for one message: held back, then shown, then clicked. The codes are
-// https://developer.honor.com/cn/docs/11002/reference/downlink-message's.
+// receiptSpec describes the receipts. They are posted, unsigned, to the address in the
+// console. A token may get several for one message: withheld, then shown, then
+// clicked. The codes are listed at
+// https://developer.honor.com/cn/docs/11002/reference/downlink-message
 func receiptSpec() *vendors.Receipts {
 	return &vendors.Receipts{
 		Read:        readReceipts,
@@ -22,18 +23,19 @@ func readReceipts(c *vendors.ReceiptCall) ([]vendors.Receipt, error) {
 		code := f.Text("status")
 		return vendors.Receipt{
 			Token: f.Text("token"), Tag: f.Text("biTag"), RequestID: f.Text("requestId"), At: f.Millis("timestamp"),
-			Code: classify.Code{Level: classify.Receipt, Code: code}, Event: event(code), Foreign: another(c.Settings, f.Text("appid")),
+			Code: classify.Code{Level: classify.Receipt, Code: code}, Event: event(code), Foreign: foreign(c.Settings, f.Text("appid")),
 		}
 	})
 }
 
-// another reports whether a receipt is about another app than the account's.
-func another(s vendors.Settings, app string) bool {
-	ours, ok := s.(*Settings)
-	return ok && app != "" && app != ours.AppID
+// foreign reports whether a receipt is about another app than the account's.
+func foreign(s vendors.Settings, app string) bool {
+	own, ok := s.(*Settings)
+	return ok && app != "" && app != own.AppID
 }
 
-// event: 40000013 is held back until the screen is on, 50000003 waits for the app.
+// event returns the event of a code. A message with 40000013 is withheld until the
+// screen is on; one with 50000003 waits for the app.
 func event(code string) vendors.Event {
 	switch code {
 	case "40000001", "40000002":

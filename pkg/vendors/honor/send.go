@@ -18,8 +18,8 @@ type adapter struct {
 	auth    oauth.Client
 }
 
-// Send makes exactly one request for at most 1,000 tokens, which are distinct:
-// Honor refuses a request that names one twice.
+// Send makes exactly one request for at most 1,000 distinct tokens: Honor refuses a
+// request that names a token twice.
 func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer, error) {
 	body, err := requestBody(r)
 	if err != nil {
@@ -30,7 +30,7 @@ func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer,
 		return vendors.Answer{}, err
 	}
 	req.Header.Set("Authorization", "Bearer "+r.Access)
-	// Milliseconds, of this very attempt: an old one is refused.
+	// Milliseconds, the time of this attempt: Honor refuses an old timestamp.
 	req.Header.Set("Timestamp", strconv.FormatInt(r.Now.UnixMilli(), 10))
 	reply, err := httpx.Do(a.auth.HTTP, opSend, req)
 	if err != nil {

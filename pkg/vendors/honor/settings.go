@@ -44,7 +44,7 @@ func (s *Settings) Faults() []push.Fault {
 		faults = append(faults, push.Fault{Field: "app_id", Reason: "is required: letters, digits, - and _, 64 at most; the app's id, not the client's"})
 	}
 	if !clientIDForm.MatchString(s.ClientID) {
-		faults = append(faults, push.Fault{Field: "client_id", Reason: "is required: printable characters without blanks, the push service's client id"})
+		faults = append(faults, push.Fault{Field: "client_id", Reason: "is required: printable characters without spaces, the push service's client id"})
 	}
 	if s.ClientSecret.Empty() {
 		faults = append(faults, push.Fault{Field: "client_secret", Reason: "is required: the push service's client secret"})

@@ -9,8 +9,8 @@ import (
 )
 
 // CheckAddress reports what is wrong with a base URL (scheme and host only) or,
-// with whole, a full URL. Empty is valid: it means the vendor's own. Plain http is
-// only for loopback hosts.
+// if whole is true, with a full URL. "" is valid: it means the vendor's own
+// address. Plain http is only for loopback hosts.
 func CheckAddress(field, address string, whole bool) []push.Fault {
 	if address == "" {
 		return nil
@@ -20,7 +20,7 @@ func CheckAddress(field, address string, whole bool) []push.Fault {
 	case err != nil, u.Host == "", u.Scheme != "https" && u.Scheme != "http":
 		return []push.Fault{{Field: field, Reason: "is not a URL: write it like https://host or http://127.0.0.1:8081"}}
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		return []push.Fault{{Field: field, Reason: "may not hold a user, a query or a fragment"}}
+		return []push.Fault{{Field: field, Reason: "must not contain a user, a query or a fragment"}}
 	case !whole && strings.Trim(u.Path, "/") != "":
 		return []push.Fault{{Field: field, Reason: "replaces scheme and host only: leave out the path"}}
 	case u.Scheme == "http" && !Loopback(u.Hostname()):

@@ -91,15 +91,16 @@ func connOf(c net.Conn) *conn {
 	}
 }
 
-// use is one request's use of a connection.
-type use struct {
+// connUse is one request's use of a connection. The counts show later whether
+// other requests got answers meanwhile.
+type connUse struct {
 	begun          bool
 	conn           *conn  // nil: unknown
-	ofConn, ofPool uint64 // answers, as the use began
+	ofConn, ofPool uint64 // the answers counted when the use began
 }
 
-func begin(c net.Conn) use {
-	u := use{begun: true, conn: connOf(c)}
+func begin(c net.Conn) connUse {
+	u := connUse{begun: true, conn: connOf(c)}
 	if u.conn != nil {
 		u.ofConn, u.ofPool = u.conn.answers.Load(), u.conn.pool.answers.Load()
 	}
@@ -107,7 +108,7 @@ func begin(c net.Conn) use {
 }
 
 // answered records that the request got an answer.
-func (u use) answered() {
+func (u connUse) answered() {
 	if u.conn != nil {
 		u.conn.answers.Add(1)
 		u.conn.pool.answers.Add(1)
@@ -118,12 +119,12 @@ func (u use) answered() {
 // over the same connection meanwhile, the connection is closed, together with the
 // other requests on it, since it may be dead. If no request got one over any
 // connection, idle connections are closed too.
-func (u use) timedOut(client *http.Client) {
+func (u connUse) timedOut(client *http.Client) {
 	if u.conn == nil {
 		return
 	}
 	if u.conn.answers.Load() == u.ofConn {
-		_ = u.conn.Close() // below TLS, which would wait to say goodbye
+		_ = u.conn.Close() // below TLS, whose Close would wait for a last write
 	}
 	if u.conn.pool.answers.Load() == u.ofPool {
 		client.CloseIdleConnections()

@@ -16,8 +16,8 @@ import (
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
-// middlebox forwards connections until it forgets them: what is written to a
-// forgotten one, in either direction, is lost, and nobody is told.
+// middlebox forwards connections until it forgets them. Bytes written to a
+// forgotten connection, in either direction, are lost without an error.
 type middlebox struct {
 	address string
 	mu      sync.Mutex
@@ -64,7 +64,7 @@ func (p *path) copy(to, from net.Conn) {
 	}
 }
 
-// forget loses all connections that there are.
+// forget forgets all connections that are open now.
 func (m *middlebox) forget() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -89,7 +89,7 @@ func postIn(t *testing.T, client *http.Client, address string, timeout time.Dura
 
 func answer(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }
 
-// noPings leaves it to the requests to find a connection dead.
+// noPings switches pings off, so that only requests find a dead connection.
 func noPings(c *http.Client) { transport(c).HTTP2 = &http.HTTP2Config{} }
 
 func TestAfterATimeoutADeadConnectionIsNotUsedAgain(t *testing.T) {
@@ -135,7 +135,7 @@ func TestADeadHTTP2ConnectionIsFoundByPings(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.forget()
-	// It ends with the connection, long before its own time.
+	// The request ends with the connection, long before its own timeout.
 	if err := postIn(t, client, m.address, time.Minute); err == nil || err.Code.Code != classify.Broken || err.Unsent {
 		t.Errorf("got %v over a dead connection, want it broken", err)
 	}
@@ -144,7 +144,7 @@ func TestADeadHTTP2ConnectionIsFoundByPings(t *testing.T) {
 	}
 }
 
-func TestATimeoutDoesNotCloseWhatIsAlive(t *testing.T) {
+func TestATimeoutDoesNotCloseAWorkingConnection(t *testing.T) {
 	t.Parallel()
 	over := make(chan struct{})
 	hanging := make(chan struct{}, 1)
@@ -166,7 +166,7 @@ func TestATimeoutDoesNotCloseWhatIsAlive(t *testing.T) {
 	timedOut := make(chan *vendors.Error)
 	go func() { timedOut <- postIn(t, client, m.address+"/slow", 500*time.Millisecond) }()
 	<-hanging
-	if err := post(t.Context(), client, m.address); err != nil { // the connection answers others
+	if err := post(t.Context(), client, m.address); err != nil { // the connection answers other requests
 		t.Error(err)
 	}
 	if err := <-timedOut; err == nil || err.Code.Code != classify.Timeout {
@@ -198,12 +198,12 @@ func TestAnHTTP1RequestThatTimesOutClosesItsConnection(t *testing.T) {
 	}
 }
 
-// blind is a transport that tells nobody what it did.
+// blind is a transport that does not call the trace hooks.
 type blind struct{}
 
 func (blind) RoundTrip(*http.Request) (*http.Response, error) { return nil, errors.New("lost") }
 
-func TestWhatATransportDoesNotTellCountsAsSent(t *testing.T) {
+func TestARequestOfATransportWithoutTraceCountsAsSent(t *testing.T) {
 	t.Parallel()
 	if err := post(t.Context(), &http.Client{Transport: blind{}}, "https://vendor.invalid"); err == nil || err.Unsent {
 		t.Errorf("got %v, want a request that counts as sent", err)

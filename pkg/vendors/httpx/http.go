@@ -31,21 +31,21 @@ type Reply struct {
 // followed. An error is a *vendors.Error with a transport code. It names no URL,
 // since vendors put secrets there.
 func Do(client *http.Client, op string, req *http.Request) (Reply, error) {
-	t := newTrip(req)
+	x := newExchange(req)
 	if err := req.Context().Err(); err != nil {
-		t.unsent = true
-		return Reply{}, t.failed(client, op, err)
+		x.unsent = true
+		return Reply{}, x.failed(client, op, err)
 	}
-	resp, err := client.Do(t.request)
+	resp, err := client.Do(x.request)
 	if err != nil {
-		return Reply{}, t.failed(client, op, err)
+		return Reply{}, x.failed(client, op, err)
 	}
 	defer resp.Body.Close() //nolint:errcheck // the answer was read; a failed close changes nothing
 	body, err := readAll(resp)
 	if err != nil {
-		return Reply{}, t.failed(client, op, err)
+		return Reply{}, x.failed(client, op, err)
 	}
-	t.use.answered()
+	x.use.answered()
 	if len(body) > MaxAnswer {
 		return Reply{}, &vendors.Error{
 			Op: op, Code: classify.Code{Level: classify.Transport, Code: classify.Oversized},
@@ -76,7 +76,7 @@ func readAll(resp *http.Response) ([]byte, error) {
 		body, err = io.ReadAll(io.LimitReader(resp.Body, MaxAnswer+1))
 	}
 	if err == nil {
-		// A server that sees us close the connection may still end its answer
+		// A server that sees the client close the connection may still end its answer
 		// properly, or send an empty one.
 		err = resp.Request.Context().Err()
 	}

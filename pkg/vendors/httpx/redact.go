@@ -30,10 +30,11 @@ func TokensIn(said string, tokens []string) []string {
 }
 
 // Redact shortens a text for logs and dead letters to 200 bytes, and replaces the
-// given tokens and secrets. Those of three characters and fewer stay: they may be
-// parts of words.
+// given tokens and secrets. It keeps those of at most three characters, which may
+// be parts of words.
 func Redact(s string, hide ...string) string {
-	// Longest first: hiding a part of another would leave the other's rest.
+	// Longest first: if a short one is a part of a long one, hiding it first would
+	// leave the rest of the long one.
 	for _, h := range slices.SortedFunc(slices.Values(hide), func(a, b string) int { return cmp.Compare(len(b), len(a)) }) {
 		if len(h) > 3 {
 			s = strings.ReplaceAll(s, h, "…")

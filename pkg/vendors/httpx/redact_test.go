@@ -7,14 +7,14 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
-func TestWordsHideTokensAndSecrets(t *testing.T) {
+func TestRedactAnswerHidesTokensAndSecrets(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, said, want string }{
-		{"plain words", "quota exceeded", "quota exceeded"},
+		{"plain text", "quota exceeded", "quota exceeded"},
 		{"a token", "bad token token-1", "bad token …"},
 		{"a token that begins another", "bad token-12 and token-1", "bad … and …"},
 		{"a secret", "wrong secret-1", "wrong …"},
-		{"a page is not words", strings.Repeat("x", 8<<10+1), ""},
+		{"a page is not a message", strings.Repeat("x", 8<<10+1), ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
-// The codes that this file branches on; codes.tsv says what they lead to.
+// Codes that this file depends on. codes.tsv says what follows from them.
 const (
 	codeSuccess    = "80000000"
 	codePartial    = "80100000"
@@ -29,16 +29,16 @@ var (
 
 var errNoCode = errors.New("a successful HTTP status without a code in the body")
 
-// envelope is the answer of every Push Kit API. Its parts are raw since code
-// and msg were seen as strings, numbers and objects.
+// envelope is the answer of every Push Kit API. Its fields are raw, since code and
+// msg were seen as strings, numbers and objects.
 type envelope struct {
 	Code      json.RawMessage `json:"code"`
 	Msg       json.RawMessage `json:"msg"`
 	RequestID json.RawMessage `json:"requestId"`
 }
 
-// readAnswer looks at the body first and at the HTTP status only when the body
-// has no code: failures come with status 200, and what matters of a 4xx is inside.
+// readAnswer looks at the body first, and at the HTTP status only when the body
+// has no code: failures come with status 200, and the body of a 4xx has the reason.
 func readAnswer(reply httpx.Reply, tokens []string, secrets ...string) (vendors.Answer, error) {
 	var e envelope
 	if err := json.Unmarshal(reply.Body, &e); err != nil {
@@ -60,39 +60,41 @@ func readAnswer(reply httpx.Reply, tokens []string, secrets ...string) (vendors.
 	}
 	if code != codeSuccess {
 		msg := body.Decode(e.Msg)
-		answer.Code.Text = words(msg, tokens, secrets...)
+		answer.Code.Text = vendorText(msg, tokens, secrets...)
 		answer.Tokens = tokenCodes(code, msg, tokens)
 	}
 	return answer, nil
 }
 
-// codeOf reads a code that is a string or a number of digits; else it is "".
+// codeOf reads a code of digits, a number or a string. "": there is no such code.
 func codeOf(raw json.RawMessage) string { return body.Code(raw, codeForm) }
 
-// words are the vendor's, for people. A list of tokens is not words.
-func words(msg string, tokens []string, secrets ...string) string {
+// vendorText returns the vendor's text for people, redacted. A list of tokens becomes
+// "".
+func vendorText(msg string, tokens []string, secrets ...string) string {
 	if strings.HasPrefix(strings.TrimSpace(msg), "{") {
 		return ""
 	}
 	return httpx.RedactAnswer(msg, tokens, secrets...)
 }
 
-// tokenCodes finds the tokens of which the answer says something of their own.
-// What cannot be read, or was never sent, names no token: deleting needs proof.
+// tokenCodes returns the codes of the tokens that the answer names. It ignores entries
+// that cannot be read or were not in the request: deleting a token needs proof.
 func tokenCodes(code, msg string, tokens []string) []vendors.TokenCode {
 	if code != codePartial && code != codeAllInvalid {
 		return nil
 	}
 	named := namedTokens(msg)
 	if code == codeAllInvalid {
-		// A bare list adds nothing to the code; a reason may say that a token is good.
+		// A list without reasons adds nothing to the code. A reason may keep a token.
 		maps.DeleteFunc(named, func(_, reason string) bool { return reason == codePartial })
 	}
 	return vendors.NamedTokens(tokens, named)
 }
 
-// namedTokens reads the msg of a partial failure, JSON in a string: token to
-// code. API v1 has a list; API v3's object from reason to list is read too.
+// namedTokens reads the msg of a partial failure, which is JSON in a string, and
+// returns the code of each token. API v1 has a list of tokens; the object from reason
+// to list of API v3 is also read.
 func namedTokens(msg string) map[string]string {
 	var detail struct {
 		V1 json.RawMessage `json:"illegal_tokens"`
@@ -117,7 +119,8 @@ func namedTokens(msg string) map[string]string {
 	return named
 }
 
-// byReason adds API v3's form. Its keys were seen with blanks around them.
+// byReason adds the tokens of API v3's form. Its keys were seen with spaces around
+// them.
 func byReason(named map[string]string, raw json.RawMessage) {
 	var lists map[string][]string
 	if json.Unmarshal(raw, &lists) != nil {

@@ -23,7 +23,7 @@ func TestReadAnswerKeepsRequestIDAndRetryAfter(t *testing.T) {
 	vendortest.KeepsID(t, reader, `{"code":"80000000","requestId":%s}`)
 }
 
-func TestACodeIsDigitsInAStringOrNot(t *testing.T) {
+func TestACodeIsDigitsWithOrWithoutQuotes(t *testing.T) {
 	t.Parallel()
 	tests := map[string]string{
 		`"80000000"`: "80000000", `80000000`: "80000000", `0`: "0", `"1234567890"`: "1234567890",
@@ -36,12 +36,12 @@ func TestACodeIsDigitsInAStringOrNot(t *testing.T) {
 	}
 }
 
-func TestAnswerTextIsTheVendorsWordsWithoutTokens(t *testing.T) {
+func TestAnswerTextHidesTokensAndSecrets(t *testing.T) {
 	t.Parallel()
 	vendortest.HidesTokens(t, reader, `{"code":"80100001","msg":%s}`, "access-1")
 	got, err := reader(httpx.Reply{Status: 200, Body: []byte(`{"code":"80100001","msg":"{\"illegal_tokens\":[\"token-1\"]}"}`)}, []string{"token-1"})
 	if err != nil || got.Code.Text != "" {
-		t.Errorf("got text %q (%v), want none: a list of tokens is not words", got.Code.Text, err)
+		t.Errorf("got text %q (%v), want none for a list of tokens", got.Code.Text, err)
 	}
 }
 
@@ -61,7 +61,7 @@ func TestAListUnderAllInvalidAddsNothing(t *testing.T) {
 	}
 }
 
-func TestAReasonThatIsNoWordDeletesNothing(t *testing.T) {
+func TestAMalformedReasonDeletesNothing(t *testing.T) {
 	t.Parallel()
 	got := tokenCodes(codePartial, `{"illegalTokens":{"80100000":["a"]}}`, []string{"a"})
 	if len(got) != 1 {
@@ -72,14 +72,14 @@ func TestAReasonThatIsNoWordDeletesNothing(t *testing.T) {
 	}
 }
 
-// Whatever tokens were sent and named, exactly the sent and named ones have a
-// code of their own.
+// For any sent and named tokens, exactly those that were both sent and named have
+// their own code.
 func TestPartialFailureNamesExactlyTheSentTokens(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		token := rapid.StringMatching(`[!-+\--:<-~]{1,40}`)
 		tokens := rapid.SliceOfNDistinct(token, 1, 50, rapid.ID[string]).Draw(t, "tokens")
-		named := rapid.SliceOf(rapid.SampledFrom(append([]string{"stranger of ours"}, tokens...))).Draw(t, "named")
+		named := rapid.SliceOf(rapid.SampledFrom(append([]string{"token not sent"}, tokens...))).Draw(t, "named")
 		msg, err := json.Marshal(map[string]any{"illegal_tokens": named})
 		if err != nil {
 			t.Fatal(err)
@@ -88,7 +88,7 @@ func TestPartialFailureNamesExactlyTheSentTokens(t *testing.T) {
 		for _, n := range named {
 			want[n] = codePartial
 		}
-		delete(want, "stranger of ours")
+		delete(want, "token not sent")
 		if got := vendortest.ByToken(t, tokenCodes(codePartial, string(msg), tokens), tokens); !maps.Equal(got, want) {
 			t.Fatalf("got %v, want %v", got, want)
 		}

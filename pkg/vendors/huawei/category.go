@@ -4,11 +4,12 @@ import "github.com/postrider/postrider/pkg/push"
 
 const marketing = "MARKETING"
 
-// categories maps the vendors' common vocabulary to Huawei's, listed at
+// categories maps the vendors' common categories to Huawei's, listed at
 // https://developer.huawei.com/consumer/cn/doc/HMSCore-References/https-send-api-0000001050986197
-// What the names cover, and so where ORDER, NEWS, CONTENT and SOCIAL belong, is said at
-// https://help.aliyun.com/en/document_detail/2835878.html (EXPRESS: orders and logistics).
-// A name that is not here has no counterpart: TODO, for one, is no work reminder.
+// The next page says what each name covers, and so where ORDER, NEWS, CONTENT and
+// SOCIAL belong (EXPRESS: orders and logistics):
+// https://help.aliyun.com/en/document_detail/2835878.html
+// A missing name has no counterpart: TODO, for example, is not a work reminder.
 var categories = map[string]string{
 	"IM":              "IM",
 	"VOIP":            "VOIP",
@@ -29,7 +30,7 @@ var categories = map[string]string{
 	"MARKETING":       marketing,
 }
 
-// category is Huawei's name for the message's category, or "" for none.
+// category returns Huawei's name for the message's category. "": it has none.
 func category(m *push.Message) string {
 	name := categories[m.Category]
 	if name == "PLAY_VOICE" && m.Kind != push.Data {

@@ -11,20 +11,20 @@ import (
 
 const overridesField = "message.overrides." + Name
 
-// check reports what in a message breaks a hard limit of Huawei's.
+// check reports the parts of a message that break a hard limit of Huawei.
 func check(m *push.Message) []push.Fault {
 	var faults []push.Fault
 	if m.Kind != push.Data {
 		faults = append(body.CheckTexts(m, "Huawei"), body.CheckHTTPS(m)...)
 	}
 	if f := overrides.Faults(m.Overrides[Name]); len(f) > 0 {
-		return append(faults, f...) // what cannot be merged cannot be measured
+		return append(faults, f...) // without a merged message there is no size
 	}
 	return append(faults, sizeFaults(m)...)
 }
 
-// size measures the bytes of the message that Send would make, at their longest
-// and without the tokens.
+// size returns the largest number of bytes that the request's message can have,
+// without the tokens.
 func size(m *push.Message) (int, error) {
 	longest := ident{ttl: maxTTL * time.Second, key: strings.Repeat("0", 32), notifyID: 1<<31 - 1}
 	msg, err := payload(m, longest)
@@ -33,7 +33,7 @@ func size(m *push.Message) (int, error) {
 
 func sizeFaults(m *push.Message) []push.Fault {
 	n, err := size(m)
-	return body.CheckSize(m, Name, n, err, "Huawei's message, tokens aside", maxPayload)
+	return body.CheckSize(m, Name, n, err, "Huawei's message without tokens", maxPayload)
 }
 
 func limits() []vendors.Limit {

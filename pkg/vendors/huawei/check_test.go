@@ -23,14 +23,14 @@ func TestCheckNamesTheFieldAtFault(t *testing.T) {
 		m    push.Message
 		want []string
 	}{
-		{"a data message needs neither", push.Message{Kind: push.Data}, nil},
+		{"a data message needs neither title nor body", push.Message{Kind: push.Data}, nil},
 		{"a URL to open is https", push.Message{Title: "t", Body: "b", Click: &push.Click{Action: push.ClickURL, Target: "http://a"}}, []string{"message.click.target"}},
-		{"a URL to open is there", push.Message{Title: "t", Body: "b", Click: &push.Click{Action: push.ClickURL}}, []string{"message.click.target"}},
-		{"an intent is there", push.Message{Title: "t", Body: "b", Click: &push.Click{Action: push.ClickIntent}}, []string{"message.click.target"}},
+		{"a URL to open has a target", push.Message{Title: "t", Body: "b", Click: &push.Click{Action: push.ClickURL}}, []string{"message.click.target"}},
+		{"an intent has a target", push.Message{Title: "t", Body: "b", Click: &push.Click{Action: push.ClickIntent}}, []string{"message.click.target"}},
 		{"a click action is known", push.Message{Title: "t", Body: "b", Click: &push.Click{Action: "page"}}, []string{"message.click.action"}},
 		{"an image is https", push.Message{Title: "t", Body: "b", Image: "http://a/b.png"}, []string{"message.image"}},
 		{"a badge is not negative", push.Message{Title: "t", Body: "b", Badge: &minus}, []string{"message.badge"}},
-		{"overrides leave the receivers alone", push.Message{Title: "t", Body: "b", Overrides: over(`{"token":["x"],"Topic":"x","condition":null}`)},
+		{"overrides cannot change the receivers", push.Message{Title: "t", Body: "b", Overrides: over(`{"token":["x"],"Topic":"x","condition":null}`)},
 			[]string{"message.overrides.huawei.Topic", "message.overrides.huawei.condition", "message.overrides.huawei.token"}},
 		{"a long message", push.Message{Title: "t", Body: strings.Repeat("b", 4096)}, []string{"message.body"}},
 		{"an override makes a message long", push.Message{Title: "t", Body: "b", Overrides: over(`{"data":"` + strings.Repeat("b", 4096) + `"}`)}, []string{"message.overrides.huawei"}},
@@ -66,13 +66,13 @@ func TestSettingsNameTheKeyAtFault(t *testing.T) {
 		change func(s *Settings)
 		want   string
 	}{
-		{"good ones have none", func(*Settings) {}, ""},
+		{"valid settings have no fault", func(*Settings) {}, ""},
 		{"a client id is digits", func(s *Settings) { s.ClientID = "a1" }, "client_id"},
 		{"a client id has 64 digits at most", func(s *Settings) { s.ClientID = strings.Repeat("1", 65) }, "client_id"},
 		{"a secret is needed", func(s *Settings) { s.ClientSecret = vendors.NewSecret("") }, "client_secret"},
-		{"a project id stands in a path", func(s *Settings) { s.ProjectID = "../x" }, "project_id"},
+		{"a project id is part of a path", func(s *Settings) { s.ProjectID = "../x" }, "project_id"},
 		{"a base URL has no path", func(s *Settings) { s.BaseURL = "https://a/b" }, "base_url"},
-		{"an auth URL is plain on the loopback alone", func(s *Settings) { s.AuthURL = "http://a/b" }, "auth_url"},
+		{"an auth URL may be plain http only on the loopback", func(s *Settings) { s.AuthURL = "http://a/b" }, "auth_url"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -1,9 +1,9 @@
-// Package huawei speaks Huawei Push Kit's API v1, or v2 when a project id is
-// set: Android and HarmonyOS up to 4.
+// Package huawei is the adapter for Huawei Push Kit's API v1, or v2 if a project id
+// is set: Android and HarmonyOS up to 4.
 //
-// It knows the request, the answer in every shape that was seen, and the OAuth
-// grant. It refuses to know HarmonyOS 5 (API v3, another vendor), what a code
-// leads to (codes.tsv and package classify say so), and when to try again.
+// It knows the request, every observed form of the answer, and the OAuth grant. It
+// does not know HarmonyOS 5 (API v3, package harmony), what follows from a code
+// (codes.tsv and package classify do), or when to try again.
 package huawei
 
 import (
@@ -26,9 +26,9 @@ const (
 	maxBadge   = 99
 )
 
-// minRate is the lowest rate that an app is granted, in tokens a second: the
-// vendor counts devices, not requests. The figure is Tencent's, Huawei shows an
-// app's own in its console: https://cloud.tencent.com/document/product/548/41407
+// minRate is the lowest rate that an app is granted, in tokens a second: the vendor
+// counts devices, not requests. The number is from Tencent; Huawei shows an app's
+// rate in its console: https://cloud.tencent.com/document/product/548/41407
 const minRate = 6000
 
 //go:embed codes.tsv

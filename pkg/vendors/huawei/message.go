@@ -47,14 +47,14 @@ type badge struct {
 	SetNum int `json:"set_num"`
 }
 
-// ident is what tells one request's message from another's.
+// ident has the values that differ between requests with the same message.
 type ident struct {
 	ttl      time.Duration
 	key      string
 	notifyID uint32
 }
 
-// payload is the message as it goes out, overrides merged, without its tokens.
+// payload returns the message with overrides merged and without its tokens.
 func payload(m *push.Message, id ident) ([]byte, error) {
 	msg, err := newMessage(m, id)
 	if err != nil {
@@ -68,7 +68,7 @@ func newMessage(m *push.Message, id ident) (*message, error) {
 	if m.Test {
 		msg.Android.TargetUserType = 1
 	}
-	// A data message is one that has data and no notification, so it always has data.
+	// A data message has data and no notification, so its data field is always set.
 	if len(m.Data) > 0 || m.Kind == push.Data {
 		data, err := body.Data(m.Data)
 		if err != nil {
@@ -82,10 +82,10 @@ func newMessage(m *push.Message, id ident) (*message, error) {
 	return msg, nil
 }
 
-// newNotification gives every notification a notify_id: a request that is sent
-// again then replaces what it showed the first time. The vendor's collapse_key
-// is never set: it works on messages that wait for a phone, in 100 groups an
-// app, so two collapse ids could fall into one and lose a message.
+// newNotification gives every notification a notify_id, so that a repeated request
+// replaces the notification of the first. The vendor's collapse_key is never set: it
+// merges messages that wait for a phone, and an app has only 100 keys, so two
+// collapse ids could share a key and a message would be lost.
 func newNotification(m *push.Message, id ident) *notification {
 	n := &notification{
 		Title: m.Title, Body: m.Body, Image: m.Image, Sound: m.Sound,
@@ -114,7 +114,7 @@ func newClickAction(c *push.Click) clickAction {
 	return clickAction{Type: 3}
 }
 
-// ttl is at least a second: 0 would mean the vendor's default, a day.
+// ttl returns at least one second: 0 would mean the vendor's default, a day.
 func ttl(d time.Duration) string {
 	return strconv.FormatInt(min(max(int64(d/time.Second), 1), maxTTL), 10) + "s"
 }

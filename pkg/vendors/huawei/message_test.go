@@ -41,13 +41,13 @@ func TestCategories(t *testing.T) {
 		m    push.Message
 		want string
 	}{
-		{"none for a service message", push.Message{}, ""},
-		{"none for a marketing message", push.Message{Class: push.Marketing}, "MARKETING"},
-		{"Huawei's own stays", push.Message{Category: "TRAVEL"}, "TRAVEL"},
+		{"no category in a service message", push.Message{}, ""},
+		{"no category in a marketing message", push.Message{Class: push.Marketing}, "MARKETING"},
+		{"Huawei's own category stays", push.Message{Category: "TRAVEL"}, "TRAVEL"},
 		{"a marketing message keeps its own", push.Message{Class: push.Marketing, Category: "SUBSCRIPTION"}, "SUBSCRIPTION"},
 		{"an order is among orders and logistics", push.Message{Category: "ORDER"}, "EXPRESS"},
 		{"news are marketing, even as a service message", push.Message{Category: "NEWS", Class: push.Service}, "MARKETING"},
-		{"what Huawei lacks is left out", push.Message{Category: "TODO"}, ""},
+		{"a category that Huawei lacks is left out", push.Message{Category: "TODO"}, ""},
 		{"a voice message is data", push.Message{Category: "PLAY_VOICE", Kind: push.Data}, "PLAY_VOICE"},
 		{"a voice notification does not exist", push.Message{Category: "PLAY_VOICE"}, ""},
 	}
@@ -77,7 +77,7 @@ func TestAnOverrideThatEmptiesTheMessageLeavesTheTokens(t *testing.T) {
 	}
 }
 
-// Allocations are counted alone: a parallel test would add its own.
+// Not parallel: the allocations of other tests would be counted too.
 func TestAllocationsDoNotGrowWithTheTokens(t *testing.T) {
 	m := &push.Message{Title: "t", Body: "b", Data: map[string]string{"k": "v"}}
 	vendortest.ConstantAllocations(t, 1, 1000, 60, "%0130d", func(tokens []string) func() {

@@ -6,7 +6,7 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
-// overrides reserve the keys of message that say who gets it.
+// overrides reserves the fields of message that name the receivers.
 var overrides = body.Overrides{
 	Field:    overridesField,
 	Into:     "the request's message",

@@ -6,9 +6,9 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/receipts"
 )
 
-// receipts are posted to the address in the console, at most 100 of them at
-// once, perhaps twice, in any order, and for several apps where the address is
-// the project's:
+// receiptSpec describes the receipts. They are posted to the address in the console,
+// at most 100 at once, possibly twice, in any order, and for several apps if the
+// address is the project's:
 // https://developer.huawei.com/consumer/cn/doc/HMSCore-References/https-send-receipt-api-0000001051066120
 func receiptSpec() *vendors.Receipts {
 	return &vendors.Receipts{
@@ -24,28 +24,29 @@ func readReceipts(c *vendors.ReceiptCall) ([]vendors.Receipt, error) {
 		code := f.Text("status")
 		return vendors.Receipt{
 			Token: f.Text("token"), Tag: f.Text("biTag"), RequestID: f.Text("requestId"), At: f.Millis("timestamp"),
-			Code: classify.Code{Level: classify.Receipt, Code: code}, Event: event(code), Foreign: another(c.Settings, f),
+			Code: classify.Code{Level: classify.Receipt, Code: code}, Event: event(code), Foreign: foreign(c.Settings, f),
 		}
 	})
 }
 
-// another reports whether a receipt is about another app than the account's. The
-// app is appid in old documents and clientId in new ones. With API v2 the
-// client may be the project's: then nothing can be told from it.
-func another(s vendors.Settings, f receipts.Fields) bool {
-	ours, ok := s.(*Settings)
-	if !ok || ours.ProjectID != "" {
+// foreign reports whether a receipt is about another app than the account's. The app
+// is appid in old documents and clientId in new ones. With API v2 the client may be
+// the project's, so the field proves nothing.
+func foreign(s vendors.Settings, f receipts.Fields) bool {
+	own, ok := s.(*Settings)
+	if !ok || own.ProjectID != "" {
 		return false
 	}
 	for _, name := range []string{"appid", "clientId"} {
-		if theirs := f.Text(name); theirs != "" && theirs != ours.ClientID {
+		if app := f.Text(name); app != "" && app != own.ClientID {
 			return true
 		}
 	}
 	return false
 }
 
-// event: 27 and 51 tell that the message waits on the phone.
+// event returns the event of a code. 27 and 51 mean that the message waits on the
+// phone.
 func event(code string) vendors.Event {
 	switch code {
 	case "0":

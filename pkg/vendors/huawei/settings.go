@@ -29,7 +29,7 @@ type Settings struct {
 	ClientID string `yaml:"client_id"`
 	// ClientSecret is the OAuth client secret.
 	ClientSecret vendors.Secret `yaml:"client_secret"`
-	// ProjectID chooses API v2; empty: v1.
+	// ProjectID selects API v2; empty: v1.
 	ProjectID string `yaml:"project_id"`
 	// BaseURL replaces scheme and host of the send API; empty: Huawei's.
 	BaseURL string `yaml:"base_url"`
@@ -47,7 +47,7 @@ func (s *Settings) Faults() []push.Fault {
 		faults = append(faults, push.Fault{Field: "client_secret", Reason: "is required: the app's OAuth client secret"})
 	}
 	if s.ProjectID != "" && !projectIDForm.MatchString(s.ProjectID) {
-		faults = append(faults, push.Fault{Field: "project_id", Reason: "may hold letters, digits, - and _ only, 64 at most; leave it empty for API v1"})
+		faults = append(faults, push.Fault{Field: "project_id", Reason: "must have only letters, digits, - and _, 64 at most; leave it empty for API v1"})
 	}
 	faults = append(faults, httpx.CheckAddress("base_url", s.BaseURL, false)...)
 	return append(faults, httpx.CheckAddress("auth_url", s.AuthURL, true)...)

@@ -12,19 +12,20 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
-// The codes that this file branches on; codes.tsv says what they lead to.
+// Codes that this file depends on. codes.tsv says what follows from them.
 const codeSuccess = "200"
 
-// ofToken are codes that speak of one push id. Since 2025 the vendor's document
-// has them at the top as well, where with many ids they do not say which.
-var ofToken = []string{"110002", "110003"}
+// tokenOnly has the codes that are about one push id. Since 2025 the vendor's document
+// also has them as codes of the whole answer, where they do not say which of several
+// push ids they mean.
+var tokenOnly = []string{"110002", "110003"}
 
 var codeForm = regexp.MustCompile(`^[0-9]{1,10}$`)
 
 var errNoCode = errors.New("a successful HTTP status without a code in the body")
 
-// envelope is the answer of every API. Its parts are raw: code is a string and
-// was a number, value is an object, "" or true.
+// envelope is the answer of every API. Its fields are raw: code is a string and was
+// a number, value is an object, "" or true.
 type envelope struct {
 	Code    json.RawMessage `json:"code"`
 	Message json.RawMessage `json:"message"`
@@ -32,9 +33,9 @@ type envelope struct {
 	MsgID   json.RawMessage `json:"msgId"`
 }
 
-// readAnswer believes the body's code, whatever the HTTP status, but for
-// success, which needs both. The same number means different things at the top
-// and inside value, so the levels are kept apart.
+// readAnswer uses the body's code with any HTTP status; only success also needs a 2xx
+// status. The same number has different meanings as the answer's code and inside
+// value, so they have different levels.
 func readAnswer(reply httpx.Reply, tokens []string, hide ...string) (vendors.Answer, error) {
 	var e envelope
 	if err := json.Unmarshal(reply.Body, &e); err != nil {
@@ -58,11 +59,11 @@ func readAnswer(reply httpx.Reply, tokens []string, hide ...string) (vendors.Ans
 		return answer, nil
 	}
 	answer.Code.Text = httpx.RedactAnswer(body.Decode(e.Message), tokens, hide...)
-	if len(tokens) == 1 && slices.Contains(ofToken, code) {
+	if len(tokens) == 1 && slices.Contains(tokenOnly, code) {
 		answer.Tokens = []vendors.TokenCode{{Code: classify.Code{Level: classify.Token, Code: code}}}
 	}
 	return answer, nil
 }
 
-// codeOf reads a code that is a string or a number of digits; else it is "".
+// codeOf reads a code of digits, a number or a string. "": there is no such code.
 func codeOf(raw json.RawMessage) string { return body.Code(raw, codeForm) }

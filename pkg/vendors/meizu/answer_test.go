@@ -24,8 +24,8 @@ func TestReadAnswerKeepsMessageIDAndRetryAfter(t *testing.T) {
 	vendortest.KeepsID(t, reader, `{"code":"200","msgId":%s}`)
 }
 
-// 110002 at the top says which push id it means only when there is one.
-func TestACodeOfOnePushIDIsTheTokensOnlyWhenItIsAlone(t *testing.T) {
+// 110002 as the answer's code says which push id it means only if there is one.
+func TestACodeOfOnePushIDIsTheTokensOnlyInARequestOfItsOwn(t *testing.T) {
 	t.Parallel()
 	for _, code := range []string{"110002", "110003"} {
 		body := []byte(`{"code":"` + code + `","message":"","value":"","redirect":""}`)
@@ -40,28 +40,29 @@ func TestACodeOfOnePushIDIsTheTokensOnlyWhenItIsAlone(t *testing.T) {
 	}
 	flow, err := readAnswer(httpx.Reply{Status: 200, Body: []byte(`{"code":"110010","value":""}`)}, []string{"a"}, "secret")
 	if err != nil || len(flow.Tokens) != 0 {
-		t.Errorf("110010 for one push id: got %v (%v), want flow control for the request alone", flow.Tokens, err)
+		t.Errorf("110010 for one push id: got %v (%v), want flow control only for the request", flow.Tokens, err)
 	}
 }
 
-func TestAnswerTextIsTheVendorsWordsWithoutTokens(t *testing.T) {
+func TestAnswerTextHidesTokensAndSecrets(t *testing.T) {
 	t.Parallel()
 	vendortest.HidesTokens(t, reader, `{"code":"1005","message":%s,"value":""}`, "secret-1")
 }
 
-// Whatever push ids were sent and named, exactly the sent and named ones have a
-// code of their own, and those that are named twice keep their lives.
+// For any sent and named push ids, exactly those that were both sent and named have
+// their own code, and a push id that is named twice is not deleted if one of its codes
+// keeps it.
 func TestPartialFailureNamesExactlyTheSentTokens(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		tokens := rapid.SliceOfNDistinct(rapid.StringMatching(`[0-9A-Za-z]{1,45}`), 1, 100, rapid.ID[string]).Draw(t, "tokens")
 		lists, want, kind := map[string][]string{}, map[string]bool{}, rapid.SampledFrom([]string{"110002", "110003", "110010", "513", "518"})
-		for _, id := range rapid.SliceOf(rapid.SampledFrom(append([]string{"stranger_of_ours"}, tokens...))).Draw(t, "named") {
+		for _, id := range rapid.SliceOf(rapid.SampledFrom(append([]string{"token_not_sent"}, tokens...))).Draw(t, "named") {
 			code := kind.Draw(t, "code")
 			lists[code] = append(lists[code], id)
 			want[id] = want[id] || code[0] == '5'
 		}
-		delete(want, "stranger_of_ours")
+		delete(want, "token_not_sent")
 		value, err := json.Marshal(lists)
 		if err != nil {
 			t.Fatal(err)
@@ -72,7 +73,7 @@ func TestPartialFailureNamesExactlyTheSentTokens(t *testing.T) {
 		}
 		for token, code := range got {
 			if want[token] && deletes(code) {
-				t.Fatalf("%q ends by %s although another code keeps it", token, code)
+				t.Fatalf("%q is deleted for %s although another code keeps it", token, code)
 			}
 		}
 	})

@@ -12,14 +12,14 @@ import (
 
 const overridesField = "message.overrides." + Name
 
-// check reports what in a message breaks a hard limit of Meizu's. A text that
-// an override replaces is judged as it goes out: that is how one job can have
-// a longer title for everybody else.
+// check reports the parts of a message that break a hard limit of Meizu. If an
+// override replaces a text, the new text is checked: so one job can have a longer
+// title for all other vendors.
 func check(m *push.Message) []push.Fault {
 	var own override
 	if raw := m.Overrides[Name]; len(raw) > 0 {
 		if faults := overrides.Faults(raw); len(faults) > 0 {
-			return faults // what cannot be merged cannot be measured
+			return faults // without a merged message there is no size
 		}
 		own = readOverride(raw)
 	}
@@ -31,7 +31,7 @@ func check(m *push.Message) []push.Fault {
 	return append(faults, body.CheckClick(m.Click)...)
 }
 
-// override is what an override may replace of the texts that have limits.
+// override has the texts with limits that an override may replace.
 type override struct {
 	Title         *string `json:"title"`
 	Content       *string `json:"content"`
@@ -41,7 +41,7 @@ type override struct {
 	} `json:"noticeBarInfo"`
 }
 
-// readOverride leaves out what has another type: that is the vendor's to judge.
+// readOverride ignores an override with other types; the vendor will refuse it.
 func readOverride(raw []byte) override {
 	var o override
 	if err := json.Unmarshal(raw, &o); err != nil {
@@ -50,27 +50,28 @@ func readOverride(raw []byte) override {
 	return o
 }
 
-// textFaults judges a text that a notification must have, or what replaces it.
+// textFaults checks a text that a notification must have, or the text that replaces
+// it.
 func textFaults(field, key, text string, replaced *string, most int) []push.Fault {
 	if replaced == nil && text == "" || replaced != nil && *replaced == "" {
-		return []push.Fault{{Field: named(field, key, replaced), Reason: "is required for a notification at Meizu"}}
+		return []push.Fault{{Field: faultField(field, key, replaced), Reason: "is required for a notification at Meizu"}}
 	}
 	return lengthFaults(field, key, text, replaced, most)
 }
 
-// lengthFaults judges the length of a text, or of what replaces it.
+// lengthFaults checks the length of a text, or of the text that replaces it.
 func lengthFaults(field, key, text string, replaced *string, most int) []push.Fault {
 	if replaced != nil {
 		text = *replaced
 	}
 	if n := len(utf16.Encode([]rune(text))); n > most {
-		return []push.Fault{{Field: named(field, key, replaced), Reason: fmt.Sprintf("has %d characters; Meizu allows %d", n, most)}}
+		return []push.Fault{{Field: faultField(field, key, replaced), Reason: fmt.Sprintf("has %d characters; Meizu allows %d", n, most)}}
 	}
 	return nil
 }
 
-// named is the field that a text comes from.
-func named(field, key string, replaced *string) string {
+// faultField returns the field that a text comes from.
+func faultField(field, key string, replaced *string) string {
 	if replaced != nil {
 		return overridesField + "." + key
 	}
@@ -87,7 +88,7 @@ func dataFaults(m *push.Message, own override) []push.Fault {
 }
 
 func limits() []vendors.Limit {
-	const unit = "characters, those outside the BMP counting 2"
+	const unit = "characters (those outside the BMP count 2)"
 	return []vendors.Limit{
 		{Field: "message.title", Max: maxTitle, Unit: unit},
 		{Field: "message.body", Max: maxBody, Unit: unit},

@@ -1,19 +1,19 @@
 package meizu
 
 import (
-	"crypto/md5" //nolint:gosec // the vendor's signature is MD5, and no other is accepted
+	"crypto/md5" // the vendor accepts no other signature
 	"encoding/hex"
 
 	"github.com/postrider/postrider/pkg/vendors"
 	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
-// form is the whole request. What is signed is what the server decodes, so the
-// text to be signed is built first and its values are then encoded from it: no
-// allocation per token.
+// form returns the body of a request. The signature is over the decoded values, so the
+// signed text is built first and the values are encoded from it, without an allocation
+// per token.
 //
-// The signature is the MD5 of name=value for each parameter, by name and with
-// nothing between them, and the secret behind: https://github.com/MEIZUPUSH/PushAPI
+// The signature is the MD5 of name=value for each parameter, ordered by name and
+// without separators, followed by the secret: https://github.com/MEIZUPUSH/PushAPI
 func form(appID string, msg []byte, tokens []string, secret vendors.Secret) []byte {
 	size := len(appID) + len(msg) + len("appId=messageJson=pushIds=") + len(secret.Reveal())
 	for _, t := range tokens {
@@ -40,9 +40,9 @@ func form(appID string, msg []byte, tokens []string, secret vendors.Secret) []by
 	return append(b, sum[:]...)
 }
 
-// sign is the MD5 of the text in lower-case hex.
+// sign returns the MD5 of the text in lower-case hex.
 func sign(text []byte) (hexed [2 * md5.Size]byte) {
-	sum := md5.Sum(text) //nolint:gosec // see above
+	sum := md5.Sum(text)
 	hex.Encode(hexed[:], sum[:])
 	return hexed
 }

@@ -20,12 +20,12 @@ func TestSignaturesOfTheVendorsDocuments(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, text, want string }{
 		{
-			"of the vendor's Go library",
+			"from the vendor's Go library",
 			"appId=100999msgType=0pushId=862891030007404100999subSwitch=1" + "531732bc45324098978bf41c6954c09e",
 			"5bd43df385bec6f236c6417d437741e7",
 		},
 		{
-			"of the vendor's README, whose secret is a placeholder",
+			"from the vendor's README, whose secret is a placeholder",
 			`appId=10000messageJson={"title":"title","content":"content","pushTimeInfo":{"offLine":1,"validTime":24}}` +
 				"pushIds=RA50c6348036344485d01776773577c64740465480a6b" + "<APP_SECRET>",
 			"ac076ff25d9900015a681cb5172aa53b",
@@ -72,7 +72,7 @@ func TestTheFormCarriesTheSignatureOfItsRawValues(t *testing.T) {
 	}
 }
 
-// Whatever values hold, the server decodes what was signed.
+// For any values, the server decodes the text that was signed.
 func TestValuesSurviveTheForm(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -89,7 +89,7 @@ func TestValuesSurviveTheForm(t *testing.T) {
 	})
 }
 
-// Allocations are counted alone: a parallel test would add its own.
+// Not parallel: the allocations of other tests would be counted too.
 func TestAllocationsDoNotGrowWithTheTokens(t *testing.T) {
 	m := &push.Message{Title: "t", Body: "b", Data: map[string]string{"k": "v"}}
 	vendortest.ConstantAllocations(t, 1, 100, 60, "%045d", func(tokens []string) func() {

@@ -1,9 +1,9 @@
-// Package meizu speaks Meizu's Flyme push: one message to up to 100 push ids,
-// signed with MD5.
+// Package meizu is the adapter for Meizu's Flyme push: one message to up to 100 push
+// ids, signed with MD5.
 //
-// It knows the request, its signature and the answer in every shape that was
-// seen. It refuses to know Meizu's other product, the aggregator UPS, what a
-// code leads to (codes.tsv and package classify say so), and when to try again.
+// It knows the request, its signature and every observed form of the answer. It does
+// not know Meizu's other product, the aggregator UPS, what follows from a code
+// (codes.tsv and package classify do), or when to try again.
 package meizu
 
 import (
@@ -23,11 +23,11 @@ const (
 	maxTitle   = 32   // UTF-16 units, as the vendor's server is written in Java
 	maxBody    = 100  // same, for a notification's content
 	maxContent = 2000 // same, for a pass-through message
-	maxHours   = 72   // that a message waits for a phone
+	maxHours   = 72   // how long a message may wait for a phone
 )
 
-// minRate is the lower of the rates that others publish for an app, in requests
-// a second; Meizu says that there is one and not which:
+// minRate is the lowest published rate of an app, in requests a second. It is from
+// another party; Meizu says that there is a limit but not its value:
 // https://help.aliyun.com/document_detail/616229.html
 const minRate = 200
 

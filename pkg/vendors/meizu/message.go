@@ -17,7 +17,7 @@ type notification struct {
 	ClickTypeInfo clickType   `json:"clickTypeInfo"`
 	PushTimeInfo  pushTime    `json:"pushTimeInfo"`
 	AdvanceInfo   advanceInfo `json:"advanceInfo"`
-	// Extra asks for receipts, which Meizu sends for notifications alone.
+	// Extra asks for receipts, which Meizu sends only for notifications.
 	Extra *receiptExtra `json:"extra,omitempty"`
 }
 
@@ -50,14 +50,14 @@ type passThrough struct {
 	PushTimeInfo pushTime `json:"pushTimeInfo"`
 }
 
-// ident is what tells one request's message from another's.
+// ident has the values that differ between requests with the same message.
 type ident struct {
 	ttl        time.Duration
 	key        string
 	receiptURL string
 }
 
-// payload is the messageJson as it goes out, overrides merged.
+// payload returns the messageJson with overrides merged.
 func payload(m *push.Message, id ident) ([]byte, error) {
 	var msg any = newNotification(m, id)
 	if m.Kind == push.Data {
@@ -65,7 +65,7 @@ func payload(m *push.Message, id ident) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		msg = &passThrough{Title: m.Title, Content: content, PushTimeInfo: waiting(id.ttl)}
+		msg = &passThrough{Title: m.Title, Content: content, PushTimeInfo: pushTimeFor(id.ttl)}
 	}
 	return overrides.Merge(msg, m.Overrides[Name])
 }
@@ -74,7 +74,7 @@ func newNotification(m *push.Message, id ident) *notification {
 	n := &notification{
 		NoticeBarInfo: noticeBar{NoticeMsgType: 1, Title: m.Title, Content: m.Body},
 		ClickTypeInfo: newClickType(m.Click),
-		PushTimeInfo:  waiting(id.ttl),
+		PushTimeInfo:  pushTimeFor(id.ttl),
 		AdvanceInfo:   advanceInfo{NotifyKey: notifyKey(m, id.key)},
 		Extra:         newReceiptExtra(id),
 	}
@@ -98,17 +98,17 @@ func newClickType(c *push.Click) clickType {
 	return clickType{ClickType: 0}
 }
 
-// waiting is how long the message waits for a phone: whole hours, rounded down
-// lest it come after its time. A minute is forgiven, or a message of 24 h that
-// was a moment on its way would get 23.
-func waiting(ttl time.Duration) pushTime {
+// pushTimeFor returns how long the message may wait for a phone: whole hours, rounded
+// down so that it does not arrive after it expired. Up to a minute is added before,
+// so that a message of 24 h that waited a few seconds here does not get 23 h.
+func pushTimeFor(ttl time.Duration) pushTime {
 	hours := int64((min(ttl, maxHours*time.Hour) + time.Minute) / time.Hour)
 	return pushTime{OffLine: 1, ValidTime: min(max(hours, 1), maxHours)}
 }
 
-// notifyKey is 8 of the characters that Meizu allows, made from what replaces
-// the notification (the collapse id), or else from what identifies it: Meizu
-// repeats a repeated request, and of notifications with one key only the last stays.
+// notifyKey returns 8 of the characters that Meizu allows, made from the collapse id
+// or, if that is empty, from the request's key. Meizu does not de-duplicate requests,
+// but a phone shows only the last notification with the same notifyKey.
 func notifyKey(m *push.Message, key string) string {
 	if m.CollapseID != "" {
 		key = "collapse " + m.CollapseID

@@ -27,7 +27,7 @@ func TestValidTimeIsWholeHoursBetweenOneAndSeventyTwo(t *testing.T) {
 		1<<63 - 1:                     72,
 	}
 	for d, want := range tests {
-		if got := waiting(d); got.ValidTime != want || got.OffLine != 1 {
+		if got := pushTimeFor(d); got.ValidTime != want || got.OffLine != 1 {
 			t.Errorf("%v is %+v, want validTime %d and offLine 1", d, got, want)
 		}
 	}
@@ -38,10 +38,10 @@ func TestNotifyKeyIsTheSameOnEveryRetry(t *testing.T) {
 	plain, collapsing := &push.Message{}, &push.Message{CollapseID: "order-42"}
 	first, again, other := notifyKey(plain, "a"), notifyKey(plain, "a"), notifyKey(plain, "b")
 	if first != again || first == other {
-		t.Error("without a collapse id, want one notifyKey a key")
+		t.Error("without a collapse id, want a different notifyKey for each key")
 	}
 	if notifyKey(collapsing, "a") != notifyKey(collapsing, "b") {
-		t.Error("with a collapse id, want one notifyKey whatever the key")
+		t.Error("with a collapse id, want one notifyKey for all keys")
 	}
 	form := regexp.MustCompile(`^[0-9A-Za-z_-]{1,8}$`)
 	rapid.Check(t, func(t *rapid.T) {

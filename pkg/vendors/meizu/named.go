@@ -11,8 +11,9 @@ import (
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
-// tokenCodes finds the tokens that value names: from code to push ids. It lists
-// failures only. What cannot be read, or was never sent, names no token.
+// tokenCodes returns the codes of the tokens that value names. value maps each code to
+// push ids and has only failures. Entries that cannot be read or were not in the
+// request are ignored.
 func tokenCodes(value json.RawMessage, tokens []string) []vendors.TokenCode {
 	if !bytes.HasPrefix(value, []byte("{")) {
 		return nil
@@ -24,8 +25,8 @@ func tokenCodes(value json.RawMessage, tokens []string) []vendors.TokenCode {
 	return vendors.NamedTokens(tokens, namedTokens(lists))
 }
 
-// namedTokens turns the lists round. A token that is named twice has the code
-// that does not delete it.
+// namedTokens inverts the lists. A token that is named twice gets the code that does
+// not delete it.
 func namedTokens(lists map[string]json.RawMessage) map[string]string {
 	named := map[string]string{}
 	for _, key := range slices.Sorted(maps.Keys(lists)) {
@@ -47,8 +48,8 @@ func deletes(code string) bool {
 	return row.Class == classify.TokenInvalid
 }
 
-// pushIDs reads an array of push ids, or a string of them; anything else in
-// their place, as in the answers of the vendor's aggregator, is passed over.
+// pushIDs reads an array of push ids, or a string of them separated by commas. It
+// ignores other values, which the answers of the vendor's aggregator have.
 func pushIDs(raw json.RawMessage) []string {
 	var value any
 	if json.Unmarshal(raw, &value) != nil {

@@ -2,7 +2,7 @@ package meizu
 
 import "github.com/postrider/postrider/pkg/vendors"
 
-// quotas are the buckets of codes.tsv.
+// quotas returns the buckets of codes.tsv.
 func quotas() []vendors.Quota {
 	return []vendors.Quota{{Bucket: "app", Meaning: "every message of the app", Counts: vendors.EveryMessage}}
 }

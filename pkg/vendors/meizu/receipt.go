@@ -18,9 +18,10 @@ const longestReceiptURL = 128
 // receiptTypes asks for both kinds: 1 delivered and 2 clicked.
 const receiptTypes = "3"
 
-// receipts are posted once, about a second after they arose, as JSON in the
-// form field cb, with the token from the console in access_token. The address
-// must be registered in the console, or the push itself may fail:
+// receiptSpec describes the receipts. They are posted once, about a second after the
+// event, as JSON in the form field cb, with the token from the console in
+// access_token. The address must be registered in the console, or the push itself may
+// fail:
 // https://github.com/MEIZUPUSH/PushAPI
 func receiptSpec() *vendors.Receipts {
 	return &vendors.Receipts{

@@ -1,8 +1,8 @@
 // Package oauth fetches access tokens with client credentials (RFC 6749, section
 // 4.4), for the vendors that follow it: Huawei and Honor.
 //
-// It knows the request, and what an answer holds in both vendors' forms. It
-// does not know what an error leads to, and keeps no access token.
+// It knows the request and both vendors' forms of the answer. It does not know
+// what follows from an error, and keeps no access token.
 package oauth
 
 import (
@@ -22,8 +22,8 @@ import (
 
 const op = "fetch access token"
 
-// maxLifetime bounds what is believed of an access token's life; documents and
-// answers say 1 h.
+// maxLifetime is the longest lifetime of an access token that an answer may set;
+// documents and answers say 1 h.
 const maxLifetime = 24 * time.Hour
 
 var (
@@ -31,17 +31,17 @@ var (
 	errGrant  = errors.New("a successful HTTP status without a usable access_token and expires_in")
 )
 
-// Client is an app's credentials at a token endpoint. It is not changed, and
-// safe for concurrent use.
+// Client is an app's credentials at a token endpoint. It is immutable and safe for
+// concurrent use.
 type Client struct {
 	HTTP   *http.Client
 	URL    string // the whole URL of the endpoint
 	ID     string
 	Secret vendors.Secret
-	Codes  *classify.Table // knows which errors have a reading of their own with their sub_error
+	Codes  *classify.Table // has a row error/sub_error for pairs with their own meaning
 }
 
-// answer is the endpoint's, good or bad; sub_error is Huawei's own:
+// answer is the endpoint's answer, a grant or an error. Only Huawei has sub_error:
 // https://developer.huawei.com/consumer/cn/doc/harmonyos-references/account-api-obtain-app-token
 type answer struct {
 	AccessToken string          `json:"access_token"`
@@ -69,8 +69,8 @@ func (c Client) Grant(ctx context.Context) (vendors.Grant, error) {
 	return c.read(reply)
 }
 
-// read looks at the body first, whatever status and content type say: an
-// error came as text/html with JSON inside.
+// read looks at the body before the status and the content type: an error with a
+// JSON body and the content type text/html was seen.
 func (c Client) read(reply httpx.Reply) (vendors.Grant, error) {
 	var g answer
 	if err := json.Unmarshal(reply.Body, &g); err != nil {
@@ -93,8 +93,8 @@ func (c Client) read(reply httpx.Reply) (vendors.Grant, error) {
 	return vendors.Grant{Access: g.AccessToken, Lifetime: lifetime}, nil
 }
 
-// code is the answer's error, or error/sub_error where the table has a row for
-// the pair: Huawei's 1203 is a wrong client id, 1203/500 a passing fault.
+// code returns the answer's error, or error/sub_error if the table has a row for
+// the pair: Huawei's 1203 is a wrong client id, 1203/500 a temporary fault.
 func (c Client) code(g answer) string {
 	code := body.Decode(g.Error)
 	if code == "null" || !errorForm.MatchString(code) {

@@ -16,7 +16,7 @@ import (
 var testClient = Client{Secret: vendors.NewSecret("the-client-secret"), Codes: classify.MustParse("nova", strings.Join([]string{
 	"level\tcode\tclass\tremedy\tscope\ttries\taction\tbucket\twindow\tmeaning\tsource",
 	"auth\t1203\tpermanent\tconfig\tapp\t-\t-\t-\t-\ta wrong client id\ttest",
-	"auth\t1203/500\tretryable\tbackoff\tapp\t-\t-\t-\t-\ta passing fault\ttest",
+	"auth\t1203/500\tretryable\tbackoff\tapp\t-\t-\t-\t-\ta temporary fault\ttest",
 }, "\n"))}
 
 func TestTheLifetimeIsBounded(t *testing.T) {
@@ -53,7 +53,7 @@ func TestAnErrorWinsOverAToken(t *testing.T) {
 	}
 }
 
-func TestASubErrorCountsWhereTheTableHasThePair(t *testing.T) {
+func TestASubErrorCountsIfTheTableHasThePair(t *testing.T) {
 	t.Parallel()
 	for answer, want := range map[string]string{
 		`{"error":1203,"sub_error":500}`:                   "auth/1203/500",

@@ -11,10 +11,10 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
-// The codes that this file branches on; codes.tsv says what they lead to.
+// Codes that this file depends on. codes.tsv says what follows from them.
 const (
 	codeSuccess  = "0"
-	codeNotExist = "31" // of a broadcast: the message_id is not known
+	codeNotExist = "31" // for a broadcast: the message_id is not known
 )
 
 var (
@@ -25,19 +25,19 @@ var (
 
 var errNoCode = errors.New("a successful HTTP status without a code in the body")
 
-// unclear is the code of a token that an answer should speak of and does not:
-// the vendor may have accepted it.
-var unclear = classify.Code{Level: classify.Transport, Code: classify.Malformed}
+// unknownOutcome is the code of a token that an answer should name and does not: the
+// vendor may have accepted it.
+var unknownOutcome = classify.Code{Level: classify.Transport, Code: classify.Malformed}
 
-// envelope is the answer of every OPPO endpoint, with data in four shapes.
+// envelope is the answer of every OPPO endpoint. Data has four forms.
 type envelope struct {
 	Code    json.RawMessage `json:"code"`
 	Message json.RawMessage `json:"message"`
 	Data    json.RawMessage `json:"data"`
 }
 
-// parse reads a body; what cannot be read leaves the envelope empty. A client
-// was seen to unpack answers that were JSON inside a JSON string:
+// parse reads a body. A body that cannot be read gives an empty envelope. A known
+// client unpacks answers that are JSON inside a JSON string:
 // https://github.com/uuuuz/oppo-push
 func parse(body []byte) envelope {
 	var inner string
@@ -51,8 +51,8 @@ func parse(body []byte) envelope {
 	return e
 }
 
-// readAnswer looks at the body's code first and at the HTTP status only where
-// there is none: OPPO's failures come with status 200.
+// readAnswer looks at the body's code first, and at the HTTP status only if there is
+// no code: OPPO's failures come with status 200.
 func readAnswer(reply httpx.Reply, tokens []string, hide ...string) (vendors.Answer, error) {
 	e := parse(reply.Body)
 	code := codeOf(e.Code)
@@ -65,24 +65,24 @@ func readAnswer(reply httpx.Reply, tokens []string, hide ...string) (vendors.Ans
 	}
 	answer := vendors.Answer{Code: classify.Code{Level: classify.Response, Code: code}, Status: reply.Status, RetryAfter: reply.RetryAfter}
 	if code != codeSuccess {
-		answer.Code.Text = words(body.Decode(e.Message), tokens, hide...)
+		answer.Code.Text = vendorText(body.Decode(e.Message), tokens, hide...)
 	}
-	s := newSheet(tokens, hide)
+	c := newCollector(tokens, hide)
 	switch first(e.Data) {
 	case '[':
-		s.items(e.Data)
+		c.items(e.Data)
 	case '{':
-		answer.RequestID = s.buckets(e.Data)
+		answer.RequestID = c.buckets(e.Data)
 	}
-	answer.Tokens = s.codes(code)
+	answer.Tokens = c.codes(code)
 	return answer, nil
 }
 
-// codeOf reads a code that is a whole number, bare or in a string; else it is "".
+// codeOf reads an integer code, with or without quotes. "": there is no such code.
 func codeOf(raw json.RawMessage) string { return body.Code(raw, codeForm) }
 
-// name is a vendor's name for something, to be sent back and shown: a string
-// of printable characters, else "".
+// name reads a vendor's name for something, which is sent back and logged. "": it is
+// not a string of printable characters.
 func name(raw json.RawMessage) string {
 	const longest = 512
 	s := body.Decode(raw)
@@ -99,8 +99,8 @@ func first(raw json.RawMessage) byte {
 	return raw[0]
 }
 
-// words are the vendor's, for people; null is none.
-func words(msg string, tokens []string, hide ...string) string {
+// vendorText returns the vendor's text for people, redacted. null becomes "".
+func vendorText(msg string, tokens []string, hide ...string) string {
 	if msg == "null" {
 		return ""
 	}

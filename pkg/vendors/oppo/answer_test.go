@@ -24,14 +24,14 @@ func reader(reply httpx.Reply, tokens []string) (vendors.Answer, error) {
 func TestReadAnswerKeepsTheVendorsNameAndRetryAfter(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct{ data, want string }{
-		"of a unicast":                   {`{"messageId":"3000-1-1-58ad"}`, "3000-1-1-58ad"},
-		"of a broadcast the task":        {`{"message_id":"58ad","task_id":"58ae"}`, "58ae"},
-		"of a broadcast without a task":  {`{"message_id":"58ad"}`, "58ad"},
-		"of a batch none":                {`[{"messageId":"58ad","registrationId":"t"}]`, ""},
-		"not one with a line break":      {`{"messageId":"5\n8"}`, ""},
-		"not one longer than any real":   {`{"messageId":"` + strings.Repeat("5", 513) + `"}`, ""},
-		"not one that is no string":      {`{"messageId":{"a":1}}`, ""},
-		"not one whose data are nothing": {`null`, ""},
+		"of a unicast":                  {`{"messageId":"3000-1-1-58ad"}`, "3000-1-1-58ad"},
+		"of a broadcast, the task":      {`{"message_id":"58ad","task_id":"58ae"}`, "58ae"},
+		"of a broadcast without a task": {`{"message_id":"58ad"}`, "58ad"},
+		"a batch has none":              {`[{"messageId":"58ad","registrationId":"t"}]`, ""},
+		"with a line break":             {`{"messageId":"5\n8"}`, ""},
+		"longer than any real name":     {`{"messageId":"` + strings.Repeat("5", 513) + `"}`, ""},
+		"not a string":                  {`{"messageId":{"a":1}}`, ""},
+		"no data":                       {`null`, ""},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -53,7 +53,7 @@ func TestOneTokenWithSeveralMessagesHasACodeForEach(t *testing.T) {
 	}
 }
 
-func TestAnswerTextIsTheVendorsWordsWithoutTokens(t *testing.T) {
+func TestAnswerTextHidesTokensAndSecrets(t *testing.T) {
 	t.Parallel()
 	vendortest.HidesTokens(t, reader, `{"code":11,"message":%s}`, "access-1")
 }
@@ -70,8 +70,7 @@ func TestItemTextHidesTokensAndSecrets(t *testing.T) {
 	}
 }
 
-// Whatever order the items are in, and whichever failed, exactly those have a
-// code of their own.
+// In any order of the items, exactly the failed tokens have their own code.
 func TestABatchNamesExactlyTheFailedTokens(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -98,8 +97,8 @@ func TestABatchNamesExactlyTheFailedTokens(t *testing.T) {
 	})
 }
 
-// The walk finds what encoding/json finds.
-func FuzzWalk(f *testing.F) {
+// The scanner finds what encoding/json finds.
+func FuzzScan(f *testing.F) {
 	for _, seed := range []string{`{}`, `{"a":1}`, ` { "a\"b" : [ "}" , {"x":[]} ] , "c":null }`, `{"a":"\\","b":-1.5e3,"c":true}`, `[]`, `[1,"]",[[]],{}]`} {
 		f.Add([]byte(seed))
 	}

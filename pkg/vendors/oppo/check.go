@@ -14,8 +14,8 @@ import (
 
 const overridesField = "message.overrides." + Name
 
-// longest says how many characters a field of the notification may have, and
-// which field of the job it comes from:
+// longest has the largest number of characters of each field of the notification,
+// and the field of the job that it comes from:
 // https://open.oppomobile.com/new/developmentDoc/info?id=11236
 var longest = []struct {
 	field string
@@ -31,7 +31,7 @@ var longest = []struct {
 	{"call_back_parameter", 100, ""},
 }
 
-// check reports what in a message breaks a hard limit of OPPO's.
+// check reports the parts of a message that break a hard limit of OPPO.
 func check(m *push.Message) []push.Fault {
 	if m.Kind == push.Data {
 		return []push.Fault{{Field: "message.kind", Reason: "OPPO has no data messages: send a notification, or leave oppo out of the targets"}}
@@ -39,7 +39,7 @@ func check(m *push.Message) []push.Fault {
 	faults := body.CheckClick(m.Click)
 	override := m.Overrides[Name]
 	if f := overrides.Faults(override); len(f) > 0 {
-		return append(faults, f...) // what cannot be merged cannot be measured
+		return append(faults, f...) // without a merged message there is no size
 	}
 	key := strings.Repeat("0", 32)
 	raw, err := payload(m, ident{appMessageID: key, key: key, ttl: maxTTL * time.Second})
@@ -49,13 +49,13 @@ func check(m *push.Message) []push.Fault {
 	return append(faults, sizeFaults(raw, override)...)
 }
 
-// sizeFaults measures the notification that would be sent, overrides merged.
+// sizeFaults measures the notification with overrides merged.
 func sizeFaults(raw, override []byte) []push.Fault {
 	var n, own map[string]any
 	if json.Unmarshal(raw, &n) != nil || len(override) > 0 && json.Unmarshal(override, &own) != nil {
 		return []push.Fault{{Field: "message", Reason: "cannot be encoded as JSON"}}
 	}
-	// A field is to blame where it was written.
+	// The fault names the override if it has the field, else the job's field.
 	blame := func(field, from string) string {
 		if _, overridden := own[field]; overridden || from == "" {
 			return overridesField + "." + field
@@ -87,7 +87,7 @@ func sizeFaults(raw, override []byte) []push.Fault {
 }
 
 func tooLong(size, most int) string {
-	return fmt.Sprintf("has %d characters at OPPO; %d are allowed", size, most)
+	return fmt.Sprintf("has %d characters; OPPO allows %d", size, most)
 }
 
 func limits() []vendors.Limit {

@@ -39,12 +39,12 @@ func TestCheckNamesTheFieldAtFault(t *testing.T) {
 		{"a URL of 2,000 characters", push.Message{Title: "t", Body: "b", Click: click(push.ClickURL, han(2000))}, nil},
 		{"a URL of 2,001 characters", push.Message{Title: "t", Body: "b", Click: click(push.ClickURL, han(2001))}, []string{"message.click.target"}},
 		{"an activity of 501 characters", push.Message{Title: "t", Body: "b", Click: click(push.ClickActivity, han(501))}, []string{"message.click.target"}},
-		{"an intent is there", push.Message{Title: "t", Body: "b", Click: click(push.ClickIntent, "")}, []string{"message.click.target"}},
+		{"an intent has a target", push.Message{Title: "t", Body: "b", Click: click(push.ClickIntent, "")}, []string{"message.click.target"}},
 		{"a click action is known", push.Message{Title: "t", Body: "b", Click: click("page", "x")}, []string{"message.click.action"}},
 		{"a subtitle of 11 characters", push.Message{Title: "t", Body: "b", Overrides: over(`{"sub_title":"12345678901"}`)}, []string{"message.overrides.oppo.sub_title"}},
 		{"a title that overrides make long", push.Message{Title: "t", Body: "b", Overrides: over(`{"title":"` + han(51) + `"}`)}, []string{"message.overrides.oppo.title"}},
-		{"a title that overrides take out", push.Message{Title: "t", Body: "b", Overrides: over(`{"title":null}`)}, []string{"message.overrides.oppo.title"}},
-		{"overrides leave the receivers alone", push.Message{Title: "t", Body: "b", Overrides: over(`{"target_value":"x","Message_ID":1,"app_message_id":null}`)},
+		{"a title that overrides remove", push.Message{Title: "t", Body: "b", Overrides: over(`{"title":null}`)}, []string{"message.overrides.oppo.title"}},
+		{"overrides cannot change the receivers", push.Message{Title: "t", Body: "b", Overrides: over(`{"target_value":"x","Message_ID":1,"app_message_id":null}`)},
 			[]string{"message.overrides.oppo.Message_ID", "message.overrides.oppo.app_message_id", "message.overrides.oppo.target_value"}},
 	}
 	for _, tt := range tests {
@@ -55,7 +55,7 @@ func TestCheckNamesTheFieldAtFault(t *testing.T) {
 	}
 }
 
-// What passes Check is within OPPO's limits when it is sent.
+// The request for a message that passes Check is within OPPO's limits.
 func TestCheckMeasuresWhatSendMakes(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -82,13 +82,13 @@ func TestSettingsNameTheKeyAtFault(t *testing.T) {
 		change func(s *Settings)
 		want   string
 	}{
-		{"good ones have none", func(*Settings) {}, ""},
+		{"valid settings have no fault", func(*Settings) {}, ""},
 		{"an app key is needed", func(s *Settings) { s.AppKey = "" }, "app_key"},
-		{"an app key has no blanks around it", func(s *Settings) { s.AppKey = "k " }, "app_key"},
+		{"an app key has no spaces around it", func(s *Settings) { s.AppKey = "k " }, "app_key"},
 		{"a master secret is needed", func(s *Settings) { s.MasterSecret = vendors.NewSecret("") }, "master_secret"},
 		{"a master secret has no line break", func(s *Settings) { s.MasterSecret = vendors.NewSecret("s\n") }, "master_secret"},
 		{"a base URL has no path", func(s *Settings) { s.BaseURL = "https://a/b" }, "base_url"},
-		{"a feedback URL is plain on the loopback alone", func(s *Settings) { s.FeedbackURL = "http://a" }, "feedback_url"},
+		{"a feedback URL may be plain http only on the loopback", func(s *Settings) { s.FeedbackURL = "http://a" }, "feedback_url"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -108,7 +108,7 @@ func TestAddresses(t *testing.T) {
 		own.Open(nil).(*adapter).base:               "https://api-intl.push.oppomobile.com/server/v1",
 		(&Settings{}).Open(nil).(*adapter).feedback: "https://feedback.push.oppomobile.com/server/v1",
 		own.Open(nil).(*adapter).feedback:           "https://f.example/server/v1",
-		// Who keeps the list of an API at another address is not known.
+		// It is not known which host has the list of an API at another address.
 		(&Settings{BaseURL: "https://a.example"}).Open(nil).(*adapter).feedback: "",
 	} {
 		if got != want {
@@ -117,7 +117,7 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeEncodedMakesNoRequest(t *testing.T) {
+func TestAMessageThatCannotBeEncodedMakesNoRequest(t *testing.T) {
 	t.Parallel()
 	s := Settings{AppKey: "k", MasterSecret: vendors.NewSecret("s"), BaseURL: "http://127.0.0.1:1"}
 	a := s.Open(nil).(*adapter)

@@ -9,8 +9,8 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
-// Bodies are forms, some of whose values are JSON. They are written in one
-// piece: what all tokens share is escaped once, so that the number of
+// Bodies are forms, and some of their values are JSON. A body is written into one
+// buffer, and the part that all tokens share is escaped once, so that the number of
 // allocations does not grow with the tokens.
 
 const (
@@ -18,7 +18,7 @@ const (
 	targetTail = `,"verify_registration_id":false,"notification":`
 )
 
-// unicastBody is one message to the request's only token.
+// unicastBody returns the body for one message to the request's only token.
 func unicastBody(r *vendors.Request) ([]byte, error) {
 	n, err := payload(r.Message, identOf(r, r.Key))
 	if err != nil {
@@ -31,9 +31,9 @@ func unicastBody(r *vendors.Request) ([]byte, error) {
 	return target, nil
 }
 
-// batchBody is every request's message to every one of its tokens.
+// batchBody returns the body that sends every request's message to all its tokens.
 func batchBody(rs []*vendors.Request) ([]byte, error) {
-	shared := make([][]byte, len(rs)) // each message, behind its token
+	shared := make([][]byte, len(rs)) // each message, written after its token
 	size := 256
 	for i, r := range rs {
 		n, err := payload(r.Message, identOf(r, r.Key))
@@ -60,8 +60,8 @@ func batchBody(rs []*vendors.Request) ([]byte, error) {
 	return appendForm(b, "]"), nil
 }
 
-// appendTarget appends one element of messages. scratch is for the token as
-// JSON; it is returned to be used again.
+// appendTarget appends one element of messages. scratch is a buffer for the token as
+// JSON; it is returned so that the next call can use it.
 func appendTarget(b, scratch []byte, token string, shared []byte) (form, _ []byte) {
 	b = append(b, escapedHead...)
 	scratch = body.AppendString(scratch[:0], token)
@@ -75,7 +75,7 @@ var (
 	escapedTail = escaped([]byte(targetTail))
 )
 
-// broadcastBody sends an uploaded message.
+// broadcastBody returns the body that sends an uploaded message.
 func broadcastBody(r *vendors.Request) []byte {
 	size := 256 + len(r.Access)
 	for _, t := range r.Tokens {
@@ -94,7 +94,7 @@ func broadcastBody(r *vendors.Request) []byte {
 	return b
 }
 
-// uploadBody is the notification with each field in a form field of its own.
+// uploadBody returns the notification as a form with one field for each member.
 func uploadBody(r *vendors.Request) ([]byte, error) {
 	n, err := payload(r.Message, identOf(r, uploadMessageID(r)))
 	if err != nil {
@@ -126,7 +126,7 @@ func identOf(r *vendors.Request, appMessageID string) ident {
 
 func escaped(b []byte) []byte { return appendForm(make([]byte, 0, len(b)+len(b)/2), b) }
 
-// plain says which bytes stand for themselves in a form.
+// plain has the bytes that a form does not escape.
 var plain = func() (p [256]bool) {
 	for _, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~") {
 		p[c] = true
@@ -134,8 +134,8 @@ var plain = func() (p [256]bool) {
 	return p
 }()
 
-// appendForm appends a value as a form has it. A blank is %20, which every
-// decoder takes for one.
+// appendForm appends a value escaped for a form. A space becomes %20, which every
+// decoder accepts.
 func appendForm[S ~string | ~[]byte](b []byte, s S) []byte {
 	const hex = "0123456789ABCDEF"
 	for i := range len(s) {

@@ -24,7 +24,7 @@ func request(m *push.Message, tokens ...string) *vendors.Request {
 	return &vendors.Request{Message: m, Tokens: tokens, TTL: time.Hour, Key: testKey, Access: "access"}
 }
 
-// target is an element of messages, as the document has it.
+// target is an element of messages, as in the document.
 type target struct {
 	Type         int    `json:"target_type"`
 	Value        string `json:"target_value"`
@@ -37,7 +37,7 @@ type target struct {
 func targetsOf(t interface{ Fatalf(string, ...any) }, body []byte) []target {
 	form, err := url.ParseQuery(string(body))
 	if err != nil {
-		t.Fatalf("%s is no form: %v", body, err)
+		t.Fatalf("%s is not a form: %v", body, err)
 	}
 	text := form.Get("messages")
 	if text == "" {
@@ -50,7 +50,7 @@ func targetsOf(t interface{ Fatalf(string, ...any) }, body []byte) []target {
 	return list
 }
 
-// Tokens and texts come back from the form as they went in, whatever they hold.
+// Any tokens and texts can be read unchanged from the form.
 func TestTokensAndTextsSurviveTheForm(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -73,7 +73,7 @@ func TestTokensAndTextsSurviveTheForm(t *testing.T) {
 	})
 }
 
-func TestManyMessagesGoInTheOrderOfTheirRequests(t *testing.T) {
+func TestSeveralMessagesAreInTheOrderOfTheirRequests(t *testing.T) {
 	t.Parallel()
 	first, second := request(&push.Message{Title: "first", Body: "b"}, "a", "b"), request(&push.Message{Title: "second", Body: "b"}, "a")
 	second.Key = "another"
@@ -116,7 +116,7 @@ func TestABroadcastJoinsItsTokensWithSemicolons(t *testing.T) {
 	}
 }
 
-// Allocations are counted alone: a parallel test would add its own.
+// Not parallel: the allocations of other tests would be counted too.
 func TestAllocationsDoNotGrowWithTheTokens(t *testing.T) {
 	m := &push.Message{Title: "t", Body: "b", Data: map[string]string{"k": "v"}}
 	vendortest.ConstantAllocations(t, 2, 1000, 60, "CN_%032d", func(tokens []string) func() {

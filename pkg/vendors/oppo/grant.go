@@ -18,14 +18,14 @@ import (
 
 const opGrant = "fetch access token"
 
-// lifetime of an auth_token: the answer only says when it was made, by OPPO's
-// clock: https://open.oppomobile.com/new/developmentDoc/info?id=11234
+// lifetime is that of an auth_token. The answer has only its creation time, by
+// OPPO's clock: https://open.oppomobile.com/new/developmentDoc/info?id=11234
 const lifetime = 24 * time.Hour
 
 var errGrant = errors.New("a success without a usable auth_token")
 
-// Grant makes one request for an access token, signed for the time now, which
-// OPPO accepts 10 minutes either side of its own.
+// Grant makes one request for an access token, signed with the time now. OPPO accepts
+// a time that is at most 10 minutes off its own.
 func (a *adapter) Grant(ctx context.Context, now time.Time) (vendors.Grant, error) {
 	timestamp := strconv.FormatInt(now.UnixMilli(), 10)
 	form := url.Values{
@@ -40,7 +40,7 @@ func (a *adapter) Grant(ctx context.Context, now time.Time) (vendors.Grant, erro
 	return readGrant(reply, a.secret.Reveal())
 }
 
-// sign is the lower-case hex SHA-256 of the three, joined without separators.
+// sign returns the lower-case hex SHA-256 of the three, joined without separators.
 func sign(appKey, timestamp, masterSecret string) string {
 	sum := sha256.Sum256([]byte(appKey + timestamp + masterSecret))
 	return hex.EncodeToString(sum[:])
@@ -64,7 +64,7 @@ func readGrant(reply httpx.Reply, secret string) (vendors.Grant, error) {
 	case code != codeSuccess:
 		return vendors.Grant{}, &vendors.Error{
 			Op:         opGrant,
-			Code:       classify.Code{Level: classify.Auth, Code: code, Text: words(body.Decode(e.Message), nil, secret, access)},
+			Code:       classify.Code{Level: classify.Auth, Code: code, Text: vendorText(body.Decode(e.Message), nil, secret, access)},
 			Status:     reply.Status,
 			RetryAfter: reply.RetryAfter,
 		}

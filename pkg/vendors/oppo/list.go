@@ -12,21 +12,21 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
-const opList = "pull invalid registration ids"
+const opList = "fetch invalid registration ids"
 
-// pathInvalid is of the feedback API, and in mixed case. It answers up to 500
-// ids, and deletes them on OPPO's side with the answer:
+// pathInvalid is a path of the feedback API, in mixed case. OPPO answers with up to
+// 500 ids and deletes them on its side:
 // https://open.oppomobile.com/new/developmentDoc/info?id=11235
 const pathInvalid = "/feedback/fetch_invalid_regidList"
 
-// codeListed is the code of what is on the list: the same as that of a receipt
-// that says so, which OPPO words alike.
+// codeListed is the code of the ids on the list. A receipt about an invalid id has
+// the same code.
 var codeListed = classify.Code{Level: classify.Receipt, Code: "regid_invalid", Text: "on OPPO's list of invalid registration ids"}
 
 var errNoList = errors.New("a success without registration_ids")
 
-// HasList reports whether the app's list can be fetched: nobody knows where
-// the list is kept for an API at another address, unless feedback_url says so.
+// HasList reports whether the app's list can be fetched. For an API at another
+// address only feedback_url says which host has the list.
 func (a *adapter) HasList() bool { return a.feedback != "" }
 
 // FetchList makes exactly one request for the next ids of the list.
@@ -54,7 +54,7 @@ func readListPage(reply httpx.Reply, hide ...string) (vendors.ListPage, error) {
 	case code != codeSuccess:
 		return vendors.ListPage{}, &vendors.Error{
 			Op:         opList,
-			Code:       classify.Code{Level: classify.Response, Code: code, Text: words(body.Decode(e.Message), nil, hide...)},
+			Code:       classify.Code{Level: classify.Response, Code: code, Text: vendorText(body.Decode(e.Message), nil, hide...)},
 			Status:     reply.Status,
 			RetryAfter: reply.RetryAfter,
 		}
@@ -67,7 +67,8 @@ func readListPage(reply httpx.Reply, hide ...string) (vendors.ListPage, error) {
 	if !none && (json.Unmarshal(e.Data, &data) != nil || data.IDs == nil && (data.Total == nil || *data.Total > 0)) {
 		return vendors.ListPage{}, vendors.MalformedError(opList, errNoList)
 	}
-	// What is not an id is left out, but not the whole page: OPPO does not repeat the rest.
+	// An entry that is not an id is left out. The other ids of the page are kept, since
+	// OPPO does not send them again.
 	p := vendors.ListPage{Code: codeListed}
 	for _, raw := range data.IDs {
 		if id := name(raw); id != "" {

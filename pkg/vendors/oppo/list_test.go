@@ -12,7 +12,7 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
-func TestReadPulled(t *testing.T) {
+func TestReadListPage(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		status     int
@@ -21,17 +21,17 @@ func TestReadPulled(t *testing.T) {
 		unreadable int
 		code       string // of the error
 	}{
-		"a page":                       {200, `{"code":0,"message":"success","data":{"registration_ids":["CN_a","CN_b"],"totalCount":100000}}`, []string{"CN_a", "CN_b"}, 0, ""},
-		"the end":                      {200, `{"code":0,"message":"success","data":{"registration_ids":[],"totalCount":0}}`, nil, 0, ""},
-		"the end without a list":       {200, `{"code":0,"message":"success","data":{"totalCount":0}}`, nil, 0, ""},
-		"the end without data":         {200, `{"code":0,"message":"success","data":null}`, nil, 0, ""},
-		"items that are no ids":        {200, `{"code":"0","data":{"registration_ids":["CN_a",null,7,"",{}]}}`, []string{"CN_a"}, 4, ""},
-		"a count without its list":     {200, `{"code":0,"data":{"totalCount":3}}`, nil, 0, "transport/malformed"},
-		"another list":                 {200, `{"code":0,"data":{"ids":["CN_a"]}}`, nil, 0, "transport/malformed"},
-		"data that is none":            {200, `{"code":0,"data":"CN_a;CN_b"}`, nil, 0, "transport/malformed"},
-		"no code":                      {200, `{"data":{"registration_ids":["CN_a"]}}`, nil, 0, "transport/malformed"},
-		"an access token that is over": {200, `{"code":11,"message":"Invalid AuthToken the-token"}`, nil, 0, "response/11"},
-		"a proxy's page":               {502, `<html>`, nil, 0, "http/502"},
+		"a page":                   {200, `{"code":0,"message":"success","data":{"registration_ids":["CN_a","CN_b"],"totalCount":100000}}`, []string{"CN_a", "CN_b"}, 0, ""},
+		"the end":                  {200, `{"code":0,"message":"success","data":{"registration_ids":[],"totalCount":0}}`, nil, 0, ""},
+		"the end without a list":   {200, `{"code":0,"message":"success","data":{"totalCount":0}}`, nil, 0, ""},
+		"the end without data":     {200, `{"code":0,"message":"success","data":null}`, nil, 0, ""},
+		"items that are not ids":   {200, `{"code":"0","data":{"registration_ids":["CN_a",null,7,"",{}]}}`, []string{"CN_a"}, 4, ""},
+		"a count without its list": {200, `{"code":0,"data":{"totalCount":3}}`, nil, 0, "transport/malformed"},
+		"another list":             {200, `{"code":0,"data":{"ids":["CN_a"]}}`, nil, 0, "transport/malformed"},
+		"data of another type":     {200, `{"code":0,"data":"CN_a;CN_b"}`, nil, 0, "transport/malformed"},
+		"no code":                  {200, `{"data":{"registration_ids":["CN_a"]}}`, nil, 0, "transport/malformed"},
+		"an expired access token":  {200, `{"code":11,"message":"Invalid AuthToken the-token"}`, nil, 0, "response/11"},
+		"a proxy's page":           {502, `<html>`, nil, 0, "http/502"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -54,7 +54,7 @@ func TestReadPulled(t *testing.T) {
 	}
 }
 
-func TestPullMakesOneRequestWithTheTokenInAHeader(t *testing.T) {
+func TestFetchListMakesOneRequestWithTheTokenInAHeader(t *testing.T) {
 	t.Parallel()
 	var seen []*http.Request
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -74,7 +74,7 @@ func TestPullMakesOneRequestWithTheTokenInAHeader(t *testing.T) {
 	}
 }
 
-func FuzzReadPulled(f *testing.F) {
+func FuzzReadListPage(f *testing.F) {
 	f.Add(200, []byte(`{"code":0,"message":"success","data":{"registration_ids":["CN_a"],"totalCount":1}}`))
 	f.Add(500, []byte(`{"code":0,"data":[]}`))
 	f.Fuzz(func(t *testing.T, status int, body []byte) {

@@ -21,7 +21,7 @@ const (
 	styleLong  = 2
 )
 
-// The values of click_action_type that the message's actions become.
+// The values of click_action_type for the actions of a message.
 const (
 	clickApp      = 0
 	clickURL      = 2
@@ -29,9 +29,9 @@ const (
 	clickIntent   = 5
 )
 
-// notification is what unicast calls "notification", and the form of
+// notification is the value of "notification" in a unicast, and the form of
 // save_message_content: https://open.oppomobile.com/new/developmentDoc/info?id=11236
-// Its names are in snake case there; a sample of page 11238 is not.
+// That page has the names in snake case; a sample on page 11238 uses other names.
 type notification struct {
 	AppMessageID        string `json:"app_message_id"`
 	Style               int    `json:"style"`
@@ -50,14 +50,14 @@ type notification struct {
 	CallBackParameter   string `json:"call_back_parameter,omitempty"`
 }
 
-// ident is what tells one request's message from another's.
+// ident has the values that differ between requests with the same message.
 type ident struct {
 	appMessageID, key string
 	ttl               time.Duration
 	receiptURL        string // "": no receipts
 }
 
-// payload is the notification as it goes out, overrides merged.
+// payload returns the notification with overrides merged.
 func payload(m *push.Message, id ident) ([]byte, error) {
 	n, err := newNotification(m, id)
 	if err != nil {
@@ -89,7 +89,8 @@ func newNotification(m *push.Message, id ident) (*notification, error) {
 	return n, nil
 }
 
-// style is long text for what the standard style is too short for.
+// style returns the style long text for a body that is too long for the standard
+// style.
 func style(body string) int {
 	if utf8.RuneCountInString(body) > maxBody {
 		return styleLong
@@ -113,16 +114,16 @@ func (n *notification) click(c *push.Click) {
 	}
 }
 
-// categories maps the vendors' common vocabulary, which is OPPO's own, to the
-// class that OPPO has each in: https://open.oppomobile.com/new/developmentDoc/info?id=11236
+// categories maps the vendors' common categories, which are also OPPO's names, to
+// OPPO's class of each: https://open.oppomobile.com/new/developmentDoc/info?id=11236
 var categories = map[string]push.Class{
 	"IM": push.Service, "ACCOUNT": push.Service, "TODO": push.Service,
 	"DEVICE_REMINDER": push.Service, "ORDER": push.Service, "SUBSCRIPTION": push.Service,
 	"NEWS": push.Marketing, "CONTENT": push.Marketing, "MARKETING": push.Marketing, "SOCIAL": push.Marketing,
 }
 
-// category is the message's if OPPO has it in the message's class, else "": a
-// category of the other class is answered with 67.
+// category returns the message's category if OPPO has it in the message's class, else
+// "": OPPO answers a category of the other class with 67.
 func category(m *push.Message) string {
 	class := m.Class
 	if class == "" {
@@ -134,11 +135,11 @@ func category(m *push.Message) string {
 	return m.Category
 }
 
-// seconds are whole, at least one and at most ten days.
+// seconds returns whole seconds, from one second to ten days.
 func seconds(d time.Duration) int64 { return min(max(int64(d/time.Second), 1), maxTTL) }
 
-// uploadMessageID is the app_message_id of an upload. A message that is uploaded
-// again, since OPPO lost it, needs another id: OPPO stores each id once.
+// uploadMessageID returns the app_message_id of an upload. A message that is uploaded
+// again because OPPO lost it needs another id: OPPO stores each id only once.
 func uploadMessageID(r *vendors.Request) string {
 	if r.UploadID == "" {
 		return r.Key

@@ -34,11 +34,11 @@ func TestCategoriesOfTheOtherClassAreLeftOut(t *testing.T) {
 	}{
 		{"none", push.Message{}, ""},
 		{"a service category", push.Message{Category: "ORDER"}, "ORDER"},
-		{"a service category, class said", push.Message{Category: "IM", Class: push.Service}, "IM"},
+		{"a service category with its class", push.Message{Category: "IM", Class: push.Service}, "IM"},
 		{"a service category in a marketing message", push.Message{Category: "ORDER", Class: push.Marketing}, ""},
 		{"a marketing category", push.Message{Category: "NEWS", Class: push.Marketing}, "NEWS"},
 		{"a marketing category in a service message", push.Message{Category: "NEWS"}, ""},
-		{"what OPPO lacks", push.Message{Category: "VOIP"}, ""},
+		{"a category that OPPO lacks", push.Message{Category: "VOIP"}, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -50,7 +50,7 @@ func TestCategoriesOfTheOtherClassAreLeftOut(t *testing.T) {
 	}
 }
 
-func TestLongTextHasAStyleOfItsOwn(t *testing.T) {
+func TestLongTextHasItsOwnStyle(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]int{"": 1, strings.Repeat("汉", 50): 1, strings.Repeat("汉", 51): 2} {
 		if got := style(body); got != want {
@@ -59,7 +59,7 @@ func TestLongTextHasAStyleOfItsOwn(t *testing.T) {
 	}
 }
 
-func TestMarketingIsSavedHoweverFewTokens(t *testing.T) {
+func TestMarketingNeedsAnUploadForAnyNumberOfTokens(t *testing.T) {
 	t.Parallel()
 	a := &adapter{}
 	for _, tokens := range [][]string{{"a"}, {"a", "b"}} {

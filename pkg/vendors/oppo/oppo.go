@@ -1,10 +1,10 @@
-// Package oppo speaks OPPO Push's server API.
+// Package oppo is the adapter for OPPO Push's server API.
 //
-// It knows the four requests (one message to one phone, many messages to many,
-// uploading a message, sending an uploaded message), the answer in every shape
-// that was seen, the signed grant, and one page of OPPO's list of dead
-// registration ids. It refuses to know what a code leads to (codes.tsv and
-// package classify say so), and when to try again or pull the list.
+// It knows the four requests (one message to one phone, many messages to many
+// phones, uploading a message, sending an uploaded message), every observed form of
+// the answers, the signed grant, and one page of OPPO's list of invalid registration
+// ids. It does not know what follows from a code (codes.tsv and package classify
+// do), or when to try again or fetch the list.
 package oppo
 
 import (
@@ -18,14 +18,14 @@ import (
 // Name is the vendor's name in jobs, lanes and metrics.
 const Name = "oppo"
 
-// maxTokens is the most registration ids of a broadcast and the most messages
-// of a unicast_batch:
+// maxTokens is the largest number of registration ids in a broadcast, and of messages
+// in a unicast_batch:
 // https://open.oppomobile.com/new/developmentDoc/info?id=11238
 const maxTokens = 1000
 
 // minRate is the lowest rate that an app is granted: users a second, over all
-// endpoints. A footnote of the same page says requests; users is the reading
-// that cannot be too fast: https://cloud.tencent.com/document/product/548/41407
+// endpoints. A footnote of the same page says requests; a limit on users is never
+// too fast: https://cloud.tencent.com/document/product/548/41407
 const minRate = 5000
 
 //go:embed codes.tsv

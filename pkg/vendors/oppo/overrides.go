@@ -2,8 +2,8 @@ package oppo
 
 import "github.com/postrider/postrider/pkg/vendors/body"
 
-// overrides reserve fields that say who gets the message, or which message it is.
-// In the form of save_message_content they would stand beside the request's own.
+// overrides reserves the fields that name the receivers or identify the message. In
+// the form of save_message_content they would be there twice.
 var overrides = body.Overrides{
 	Field: overridesField,
 	Into:  "the notification",

@@ -5,8 +5,8 @@ import (
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
-// quotas are the buckets of codes.tsv. Messages of the private channel have no
-// quota of a day: https://open.oppomobile.com/new/developmentDoc/info?id=11238
+// quotas returns the buckets of codes.tsv. Messages of the private channel have no
+// daily quota: https://open.oppomobile.com/new/developmentDoc/info?id=11238
 func quotas() []vendors.Quota {
 	return []vendors.Quota{
 		{Bucket: "public", Meaning: "messages of the public channel: the class marketing", Counts: marketing},

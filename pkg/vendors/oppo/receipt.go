@@ -10,8 +10,8 @@ import (
 // https://open.oppomobile.com/new/developmentDoc/info?id=11236
 const longestReceiptURL = 200
 
-// receipts are posted, unsigned, as an array; those for one address come
-// together, perhaps twice and in any order:
+// receiptSpec describes the receipts. They are posted, unsigned, as an array; receipts
+// for one address come together, possibly twice and in any order:
 // https://open.oppomobile.com/new/developmentDoc/info?id=11239
 func receiptSpec() *vendors.Receipts {
 	return &vendors.Receipts{

@@ -33,31 +33,32 @@ var errNotUploaded = errors.New("the message was not uploaded")
 type adapter struct {
 	client   *http.Client
 	base     string
-	feedback string // of the feedback API; "": the list is not pulled
+	feedback string // of the feedback API; "": there is no list to fetch
 	appKey   string
 	secret   vendors.Secret
 }
 
 // Send makes exactly one request for at most 1,000 tokens. Marketing needs
-// r.UploadID: https://open.oppomobile.com/new/developmentDoc/info?id=11238 has
-// messages of the service class go to single users only.
+// r.UploadID: according to
+// https://open.oppomobile.com/new/developmentDoc/info?id=11238 messages of the
+// service class may only be sent to single users.
 func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer, error) {
 	switch {
 	case a.NeedsUpload(r) && r.UploadID == "":
 		return vendors.Answer{}, vendors.UnsentError(opSend, errNotUploaded)
 	case a.NeedsUpload(r):
-		return a.ship(ctx, pathBroadcast, broadcastBody(r), r.Tokens, r)
+		return a.sendBody(ctx, pathBroadcast, broadcastBody(r), r.Tokens, r)
 	case len(r.Tokens) == 1:
 		body, err := unicastBody(r)
 		if err != nil {
 			return vendors.Answer{}, vendors.UnsentError(opSend, err)
 		}
-		return a.ship(ctx, pathUnicast, body, r.Tokens, r)
+		return a.sendBody(ctx, pathUnicast, body, r.Tokens, r)
 	}
 	return a.SendMixed(ctx, []*vendors.Request{r})
 }
 
-// SendMixed makes exactly one unicast_batch request, whatever the messages' class.
+// SendMixed makes exactly one unicast_batch request, for messages of any class.
 func (a *adapter) SendMixed(ctx context.Context, rs []*vendors.Request) (vendors.Answer, error) {
 	if len(rs) == 0 {
 		return vendors.Answer{}, vendors.UnsentError(opSend, errors.New("no messages"))
@@ -66,14 +67,14 @@ func (a *adapter) SendMixed(ctx context.Context, rs []*vendors.Request) (vendors
 	if err != nil {
 		return vendors.Answer{}, vendors.UnsentError(opSend, err)
 	}
-	return a.ship(ctx, pathBatch, body, allTokens(rs), rs[0])
+	return a.sendBody(ctx, pathBatch, body, allTokens(rs), rs[0])
 }
 
-// NeedsUpload reports whether the message goes by broadcast.
+// NeedsUpload reports whether the message is sent as a broadcast.
 func (a *adapter) NeedsUpload(r *vendors.Request) bool { return r.Message.Class == push.Marketing }
 
-// ship posts a body and reads the answer for the tokens in it.
-func (a *adapter) ship(ctx context.Context, path string, body []byte, tokens []string, r *vendors.Request) (vendors.Answer, error) {
+// sendBody posts a body and reads the answer for the tokens in the body.
+func (a *adapter) sendBody(ctx context.Context, path string, body []byte, tokens []string, r *vendors.Request) (vendors.Answer, error) {
 	reply, err := a.post(ctx, opSend, path, body)
 	if err != nil {
 		return vendors.Answer{}, err
@@ -91,7 +92,8 @@ func (a *adapter) post(ctx context.Context, op, path string, body []byte) (httpx
 	return httpx.Do(a.client, op, req)
 }
 
-// allTokens lists the tokens of all requests in order; of a single one without copying.
+// allTokens returns the tokens of all requests in order. It does not copy those of a
+// single request.
 func allTokens(rs []*vendors.Request) []string {
 	if len(rs) == 1 {
 		return rs[0].Tokens

@@ -9,8 +9,8 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
-// OPPO's production addresses in China. The newest page names
-// https://api-push-cn.heytapmobi.com too, with the same paths; overseas it is
+// OPPO's production addresses in China. The newest page also names
+// https://api-push-cn.heytapmobi.com, with the same paths. The overseas address is
 // https://api-intl.push.oppomobile.com.
 const (
 	// https://open.oppomobile.com/new/developmentDoc/info?id=11235
@@ -28,8 +28,8 @@ type Settings struct {
 	// BaseURL replaces scheme and host of the push API; empty: OPPO's in China.
 	BaseURL string `yaml:"base_url"`
 	// FeedbackURL replaces scheme and host of the feedback API, which has the list
-	// of dead registration ids. Empty: OPPO's, or none if BaseURL is set:
-	// it is not known where such an API keeps the list.
+	// of invalid registration ids. Empty: OPPO's address; or, if BaseURL is set, no
+	// list, since it is not known which host has it.
 	FeedbackURL string `yaml:"feedback_url"`
 }
 
@@ -62,5 +62,5 @@ func (s *Settings) Open(client *http.Client) vendors.Vendor {
 	return a
 }
 
-// version is what all paths begin with.
+// version is the prefix of all paths.
 const version = "/server/v1"

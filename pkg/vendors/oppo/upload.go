@@ -12,15 +12,15 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
-// uploadLifetime is how long a message_id is used. OPPO documents no lifetime; a name
-// that is gone earlier is answered with 31 and uploaded again.
+// uploadLifetime is how long a message_id is used. OPPO documents no lifetime. If the
+// message is gone earlier, OPPO answers 31 and the message is uploaded again.
 const uploadLifetime = 24 * time.Hour
 
 var errNoMessageID = errors.New("a success without a message_id")
 
-// Upload stores the message at the vendor for broadcasts. A refusal is an *vendors.Error with
-// the level response; where the code means another thing than it does in a
-// send, it is written "save/" and the code.
+// Upload stores the message at the vendor for broadcasts. A refusal is an
+// *vendors.Error with the level response. A code whose meaning differs from that in
+// the answer to a send gets the prefix "save/".
 func (a *adapter) Upload(ctx context.Context, r *vendors.Request) (vendors.Uploaded, error) {
 	body, err := uploadBody(r)
 	if err != nil {
@@ -44,7 +44,7 @@ func readUploaded(reply httpx.Reply, hide ...string) (vendors.Uploaded, error) {
 	case code != codeSuccess:
 		return vendors.Uploaded{}, &vendors.Error{
 			Op:         opUpload,
-			Code:       classify.Code{Level: classify.Response, Code: uploadCode(code), Text: words(body.Decode(e.Message), nil, hide...)},
+			Code:       classify.Code{Level: classify.Response, Code: uploadCode(code), Text: vendorText(body.Decode(e.Message), nil, hide...)},
 			Status:     reply.Status,
 			RetryAfter: reply.RetryAfter,
 		}
@@ -62,8 +62,8 @@ func readUploaded(reply httpx.Reply, hide ...string) (vendors.Uploaded, error) {
 	return vendors.Uploaded{ID: id, Lifetime: uploadLifetime}, nil
 }
 
-// uploadCode prefers the row of its own that a code may have for uploads: no
-// answer to an upload is about a token.
+// uploadCode returns the code with the prefix "save/" if codes.tsv has such a row: an
+// answer to an upload is never about a token.
 func uploadCode(code string) string {
 	if _, known := codes().Lookup(classify.Response, "save/"+code); known {
 		return "save/" + code

@@ -2,7 +2,7 @@
 // objects with loosely typed values, forms, and a header that is signed with the
 // console's secret.
 //
-// It knows no vendor, no field and no code. What a receipt is, package vendors says.
+// It knows no vendor, no field and no code. Package vendors defines what a receipt is.
 package receipts
 
 import (
@@ -21,8 +21,8 @@ import (
 // missing value, or one of another kind, is not an error.
 type Fields map[string]json.RawMessage
 
-// ReadFields reads a JSON object. It trims blanks around names: Huawei's console
-// sends test receipts that have them.
+// ReadFields reads a JSON object. It trims spaces around names: Huawei's console
+// sends test receipts with such names.
 func ReadFields(raw []byte) (Fields, error) {
 	var object map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &object); err != nil {
@@ -38,7 +38,7 @@ func ReadFields(raw []byte) (Fields, error) {
 	return f, nil
 }
 
-// tidy returns the error without the bytes that it may quote, which may be tokens.
+// tidy returns an error without the quoted input, which may contain tokens.
 func tidy(err error) error {
 	if s, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return fmt.Errorf("not JSON from byte %d on", s.Offset)
@@ -47,10 +47,10 @@ func tidy(err error) error {
 }
 
 var (
-	errShape    = errors.New("not the JSON that is wanted")
-	errNoList   = errors.New("read receipt: there is no list")
-	errNoObject = errors.New("read receipt: the body is no object")
-	errNoForm   = errors.New("read receipt: the body is no form")
+	errShape    = errors.New("JSON of another type than expected")
+	errNoList   = errors.New("read receipt: the list is missing")
+	errNoObject = errors.New("read receipt: the body is not a JSON object")
+	errNoForm   = errors.New("read receipt: the body is not a form")
 )
 
 // Object reads the field as an object. nil: it is not an object.
@@ -109,8 +109,8 @@ func ReadObjects(raw []byte) ([]Fields, error) {
 	return all, nil
 }
 
-// Text returns the field's string without blanks around it, or its number as it is
-// written. "": it is neither.
+// Text returns the field's string without surrounding spaces, or its number as it
+// is written. "": it is neither.
 func (f Fields) Text(name string) string {
 	raw := strings.TrimSpace(string(f[name]))
 	if raw == "" {
@@ -135,8 +135,8 @@ func (f Fields) Millis(name string) time.Time {
 	return time.UnixMilli(n).UTC()
 }
 
-// List reads the field as tokens: an array of strings, or one string with commas
-// and perhaps blanks between them.
+// List reads the field as tokens: an array of strings, or one string of tokens
+// separated by commas and optional spaces.
 func (f Fields) List(name string) []string {
 	var list []string
 	if json.Unmarshal(f[name], &list) != nil {

@@ -1,5 +1,5 @@
-// Package registry lists the vendors. Adding one is a folder beside this one
-// and a line here.
+// Package registry lists the vendors. To add one, add a folder next to this one
+// and a line to All.
 package registry
 
 import (

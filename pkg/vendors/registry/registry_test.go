@@ -10,7 +10,7 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/registry"
 )
 
-func TestNoTwoVendorsAreAlike(t *testing.T) {
+func TestNoTwoVendorsHaveTheSameName(t *testing.T) {
 	t.Parallel()
 	names, titles := map[string]bool{}, map[string]bool{}
 	for _, spec := range registry.All() {
@@ -49,8 +49,8 @@ func TestEveryVendorFolderIsInTheRegistry(t *testing.T) {
 	}
 }
 
-// The suite is called by each vendor's own test. This one notices a vendor that
-// leaves the call out.
+// Each vendor's own test calls the suite. This test fails for a vendor without
+// that call.
 func TestEveryVendorRunsTheConformanceSuite(t *testing.T) {
 	t.Parallel()
 	for _, spec := range registry.All() {

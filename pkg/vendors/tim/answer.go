@@ -12,24 +12,25 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
-// The codes that this file branches on; codes.tsv says what they lead to.
+// Codes that this file depends on. codes.tsv says what follows from them.
 const (
 	codeSuccess = "0"
-	// codeFail is ours, for a failure that came without a number.
+	// codeFail is not Tencent's. It is the code of a failure without a number.
 	codeFail = "FAIL"
-	// unreadable is ours as well, for an account that is named without a number.
+	// unreadable is not Tencent's. It is the code of an account that is named without
+	// a number.
 	unreadable = "unreadable"
 )
 
-// ofToken are codes that speak of one account. For a whole request they do not
-// say which, nor whether the sender's is meant.
-var ofToken = []string{"20003", "70107", "90048"}
+// tokenOnly has the codes that are about one account. As the code of a whole request
+// they do not say which account, or whether they mean the sender.
+var tokenOnly = []string{"20003", "70107", "90048"}
 
 var codeForm = regexp.MustCompile(`^-?[0-9]{1,10}$`)
 
 var (
-	errNoCode = errors.New("a successful HTTP status without ActionStatus and ErrorCode that fit each other")
-	errNobody = errors.New("an ActionStatus SomeError that names no account of the request")
+	errNoCode    = errors.New("a successful HTTP status without consistent ActionStatus and ErrorCode")
+	errNoAccount = errors.New("an ActionStatus SomeError that names no account of the request")
 )
 
 // envelope is the answer of every API. Codes are raw: a missing one must not
@@ -43,9 +44,8 @@ type envelope struct {
 	MsgKey       json.RawMessage `json:"MsgKey"` // of chat messages
 }
 
-// readAnswer believes a failure whatever the HTTP status, and success only
-// where everything says so: HTTP 2xx, ErrorCode 0 and ActionStatus OK, or
-// SomeError with the accounts that failed.
+// readAnswer accepts a failure with any HTTP status. A success needs HTTP 2xx,
+// ErrorCode 0, and ActionStatus OK, or SomeError with the accounts that failed.
 func readAnswer(reply httpx.Reply, tokens []string, secrets ...string) (vendors.Answer, error) {
 	var e envelope
 	if err := json.Unmarshal(reply.Body, &e); err != nil {
@@ -67,19 +67,19 @@ func readAnswer(reply httpx.Reply, tokens []string, secrets ...string) (vendors.
 	}
 	if code == codeSuccess {
 		if e.ActionStatus != "OK" && len(answer.Tokens) == 0 {
-			return vendors.Answer{}, vendors.MalformedError(opSend, errNobody)
+			return vendors.Answer{}, vendors.MalformedError(opSend, errNoAccount)
 		}
 		return answer, nil
 	}
 	answer.Code.Text = httpx.RedactAnswer(body.Decode(e.ErrorInfo), tokens, secrets...)
-	if len(tokens) == 1 && len(answer.Tokens) == 0 && slices.Contains(ofToken, code) {
+	if len(tokens) == 1 && len(answer.Tokens) == 0 && slices.Contains(tokenOnly, code) {
 		answer.Tokens = []vendors.TokenCode{{Code: classify.Code{Level: classify.Token, Code: code}}}
 	}
 	return answer, nil
 }
 
-// requestCode is the answer's code, "" when it has none that can be believed.
-// A 0 beside FAIL, and a FAIL beside nothing, are failures without a number.
+// requestCode returns the answer's code. "": it has no usable code. FAIL with the code
+// 0 or without a code is a failure without a number.
 func requestCode(e envelope) string {
 	code := codeOf(e.ErrorCode)
 	switch {
@@ -93,11 +93,11 @@ func requestCode(e envelope) string {
 	return ""
 }
 
-// codeOf reads a code that is a whole number, bare or in a string; else it is "".
+// codeOf reads an integer code, with or without quotes. "": there is no such code.
 func codeOf(raw json.RawMessage) string { return body.Code(raw, codeForm) }
 
-// requestID is the vendor's name for the request, in whatever form: a task id
-// has three.
+// requestID returns the vendor's name for the request in any form: a task id has
+// three forms.
 func requestID(e envelope) string {
 	if body.Decode(e.TaskID) == "" {
 		return body.ID(e.MsgKey)

@@ -20,7 +20,7 @@ func reader(reply httpx.Reply, tokens []string) (vendors.Answer, error) {
 	return readAnswer(reply, tokens, "eJyr-1")
 }
 
-// The forms are those that the vendor's pages show.
+// The forms are those on the vendor's pages.
 func TestReadAnswerKeepsRequestIDAndRetryAfter(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct{ body, want string }{
@@ -41,8 +41,8 @@ func TestReadAnswerKeepsRequestIDAndRetryAfter(t *testing.T) {
 	}
 }
 
-// For a whole request these codes do not say whom they mean.
-func TestACodeOfOneAccountIsTheTokensOnlyWhenItIsAlone(t *testing.T) {
+// As the code of a whole request these codes do not say which account they mean.
+func TestACodeOfOneAccountIsTheTokensOnlyInARequestOfItsOwn(t *testing.T) {
 	t.Parallel()
 	for _, code := range []string{"20003", "70107", "90048"} {
 		body := []byte(`{"ActionStatus":"FAIL","ErrorCode":` + code + `,"ErrorInfo":""}`)
@@ -57,7 +57,7 @@ func TestACodeOfOneAccountIsTheTokensOnlyWhenItIsAlone(t *testing.T) {
 	}
 }
 
-func TestAFailureWithoutANumberIsNoSuccessAndDeletesNobody(t *testing.T) {
+func TestAFailureWithoutANumberIsNotASuccessAndDeletesNothing(t *testing.T) {
 	t.Parallel()
 	row, known := codes().Lookup(classify.Response, codeFail)
 	if known || row.Class == classify.Success || row.Class == classify.TokenInvalid {
@@ -69,13 +69,14 @@ func TestAFailureWithoutANumberIsNoSuccessAndDeletesNobody(t *testing.T) {
 	}
 }
 
-func TestAnswerTextIsTheVendorsWordsWithoutTokens(t *testing.T) {
+func TestAnswerTextHidesTokensAndSecrets(t *testing.T) {
 	t.Parallel()
 	vendortest.HidesTokens(t, reader, `{"ActionStatus":"FAIL","ErrorCode":90001,"ErrorInfo":%s}`, "eJyr-1")
 }
 
-// Whatever accounts were sent and named, exactly the sent and named ones have a
-// code of their own, and those that are named twice keep their lives.
+// For any sent and named accounts, exactly those that were both sent and named have
+// their own code, and an account that is named twice is not deleted if one of its
+// codes keeps it.
 func TestPartialFailureNamesExactlyTheSentTokens(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -86,12 +87,12 @@ func TestPartialFailureNamesExactlyTheSentTokens(t *testing.T) {
 		}
 		var entries []entry
 		want := map[string]bool{}
-		for _, id := range rapid.SliceOf(rapid.SampledFrom(append([]string{"a stranger"}, tokens...))).Draw(t, "named") {
+		for _, id := range rapid.SliceOf(rapid.SampledFrom(append([]string{"token not sent"}, tokens...))).Draw(t, "named") {
 			e := entry{id, rapid.SampledFrom([]int{70107, 90012, 91000}).Draw(t, "code")}
 			entries = append(entries, e)
 			want[id] = want[id] || e.Code == 91000
 		}
-		delete(want, "a stranger")
+		delete(want, "token not sent")
 		list, err := json.Marshal(entries)
 		if err != nil {
 			t.Fatal(err)
@@ -102,7 +103,7 @@ func TestPartialFailureNamesExactlyTheSentTokens(t *testing.T) {
 		}
 		for token, code := range got {
 			if want[token] && deletes(code) {
-				t.Fatalf("%q ends by %s although another code keeps it", token, code)
+				t.Fatalf("%q is deleted for %s although another code keeps it", token, code)
 			}
 		}
 	})
@@ -129,7 +130,7 @@ func FuzzReadAnswer(f *testing.F) {
 		vendortest.Whole(t, answer, tokens, "user-sig")
 		for _, tc := range answer.Tokens {
 			if tc.Code.Code == codeSuccess {
-				t.Errorf("got %+v, want no code of its own for a success", tc)
+				t.Errorf("got %+v, want no token code for a success", tc)
 			}
 		}
 		row, _ := codes().Lookup(answer.Code.Level, answer.Code.Code)

@@ -10,10 +10,10 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
-// pushBody is a request to the push service:
+// pushBody returns the body of a request to the push service:
 // https://cloud.tencent.com/document/product/269/108906
-// The message is encoded once and the accounts are written behind it, so the
-// number of allocations does not grow with them. DataId comes back in callbacks.
+// The message is encoded once and the accounts are appended, so the number of
+// allocations does not grow with them. Callbacks return DataId.
 func (a *adapter) pushBody(r *vendors.Request) ([]byte, error) {
 	info, err := pushInfo(r.Message)
 	if err != nil {
@@ -27,7 +27,7 @@ func (a *adapter) pushBody(r *vendors.Request) ([]byte, error) {
 	return appendAccounts(b, r.Tokens), nil
 }
 
-// chatBody is a message to many accounts:
+// chatBody returns the body of a chat message to several accounts:
 // https://cloud.tencent.com/document/product/269/1612
 // SyncOtherMachine 2 keeps it out of the sender's own list of chats.
 func (a *adapter) chatBody(r *vendors.Request) ([]byte, error) {
@@ -44,33 +44,34 @@ func (a *adapter) chatBody(r *vendors.Request) ([]byte, error) {
 	return appendAccounts(b, r.Tokens), nil
 }
 
-// appendAccounts ends the body with its accounts.
+// appendAccounts appends the accounts and the end of the body.
 func appendAccounts(b []byte, tokens []string) []byte {
 	b = body.AppendStrings(append(b, `,"To_Account":[`...), tokens)
 	return append(b, `]}`...)
 }
 
-// lifeTime is in seconds, and at least one: 0 would mean only phones that are online.
+// lifeTime returns seconds, at least one: with 0 only phones that are online would get
+// the message.
 func lifeTime(ttl time.Duration) int64 { return min(max(int64(ttl/time.Second), 1), maxLife) }
 
-// msgRandom is what Tencent tells a repetition from another message by, within
-// a second: the same when the same request is repeated, and another for another
-// part of the message's accounts, which would else be taken for a repetition.
+// msgRandom returns the number by which Tencent recognises a repeated request within
+// a second. It is the same if the same request is repeated, and differs for other
+// accounts of the same message, whose request would otherwise count as a repetition.
 func msgRandom(r *vendors.Request) uint32 {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(r.Key))
 	sum := h.Sum32()
 	for _, t := range r.Tokens {
 		for i := range len(t) {
-			sum = (sum ^ uint32(t[i])) * 16777619 // FNV-1a goes on, without a copy of the token
+			sum = (sum ^ uint32(t[i])) * 16777619 // FNV-1a continued, without a copy of the token
 		}
 		sum = (sum ^ ',') * 16777619
 	}
 	return positive(sum)
 }
 
-// random is the URL's parameter of that name, which no two requests should
-// share: it has nothing to do with the message's.
+// random returns the URL parameter random, which should differ in every request. It is
+// not related to MsgRandom.
 func random(r *vendors.Request) uint32 {
 	return hashed(r.Key + strconv.FormatInt(r.Now.UnixNano(), 10) + strconv.FormatUint(uint64(msgRandom(r)), 10))
 }
@@ -81,9 +82,9 @@ func hashed(s string) uint32 {
 	return positive(h.Sum32())
 }
 
-// positive keeps to 31 bits, which also servers that read a signed number
-// take, and off 0, which may mean none.
+// positive limits n to 31 bits, which a server with signed numbers also accepts, and
+// avoids 0, which may mean no number.
 func positive(n uint32) uint32 { return max(n&0x7fffffff, 1) }
 
-// isData reports whether a message is for the app alone.
+// isData reports whether a message is only for the app.
 func isData(m *push.Message) bool { return m.Kind == push.Data }

@@ -23,7 +23,7 @@ func request(m *push.Message, tokens ...string) *vendors.Request {
 	return &vendors.Request{Message: m, Tokens: tokens, TTL: time.Hour, Key: testKey, Now: time.Unix(1700000000, 0)}
 }
 
-func TestMsgRandomTellsRepetitionsFromOtherRequests(t *testing.T) {
+func TestMsgRandomIsTheSameOnlyForARepeatedRequest(t *testing.T) {
 	t.Parallel()
 	m := &push.Message{Title: "t", Body: "b"}
 	first := msgRandom(request(m, "a", "b"))
@@ -36,7 +36,7 @@ func TestMsgRandomTellsRepetitionsFromOtherRequests(t *testing.T) {
 		t.Error("the same request later: want another random in the URL")
 	}
 	if msgRandom(request(m, "c", "d")) == first || msgRandom(request(m, "ab")) == first {
-		t.Error("other accounts: want another MsgRandom, or they would be taken for a repetition")
+		t.Error("other accounts: want another MsgRandom, or they would count as a repetition")
 	}
 	other := request(m, "a", "b")
 	other.Key = "f" + testKey[1:]
@@ -78,7 +78,7 @@ func TestMsgLifeTimeIsSecondsBetweenOneAndSevenDays(t *testing.T) {
 	}
 }
 
-// Accounts come back from either body as they went in, whatever they hold.
+// Any accounts can be read unchanged from both bodies.
 func TestAccountsSurviveTheBody(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -99,8 +99,8 @@ func TestAccountsSurviveTheBody(t *testing.T) {
 	})
 }
 
-// The zeros of OfflinePushInfo mean something else than their absence.
-func TestZerosThatMeanSomethingAreWritten(t *testing.T) {
+// In OfflinePushInfo a zero and a missing field have different meanings.
+func TestMeaningfulZerosAreWritten(t *testing.T) {
 	t.Parallel()
 	zero := 0
 	info, err := pushInfo(&push.Message{Title: "t", Body: "b", Class: push.Marketing, Badge: &zero})
@@ -126,7 +126,7 @@ func TestVivoClassNeverContradictsTheCategory(t *testing.T) {
 		{"news as a service message", push.Message{Category: "NEWS"}, 0},
 		{"an order as a marketing message", push.Message{Category: "ORDER", Class: push.Marketing}, 1},
 		{"a category that vivo lacks", push.Message{Category: "FINANCE"}, 1},
-		{"a category that nobody has", push.Message{Category: "POETRY"}, 1},
+		{"a category that no vendor has", push.Message{Category: "POETRY"}, 1},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -138,7 +138,7 @@ func TestVivoClassNeverContradictsTheCategory(t *testing.T) {
 	}
 }
 
-// Allocations are counted alone: a parallel test would add its own.
+// Not parallel: the allocations of other tests would be counted too.
 func TestAllocationsDoNotGrowWithTheTokens(t *testing.T) {
 	m := &push.Message{Title: "t", Body: "b", Data: map[string]string{"k": "v"}}
 	ok := httpx.Reply{Status: 200, Body: []byte(`{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0,"TaskId":"batch_667015d4_537529d8"}`)}
@@ -169,7 +169,7 @@ func TestSendThatCannotBeEncodedMakesNoRequest(t *testing.T) {
 	}
 }
 
-// A URL holds the UserSig: no error may repeat it.
+// The URL contains the UserSig, so no error may contain the URL.
 func TestNoErrorShowsTheURL(t *testing.T) {
 	t.Parallel()
 	s := Settings{SDKAppID: 1400000001, SecretKey: vendors.NewSecret("s"), BaseURL: "http://127.0.0.1:1"}

@@ -4,16 +4,16 @@ import "github.com/postrider/postrider/pkg/push"
 
 const marketing = "MARKETING"
 
-// kinds are one vendor's name for a category each; "" where it has none.
-type kinds struct {
+// categoryNames has each vendor's name for one category. "": the vendor has none.
+type categoryNames struct {
 	Huawei string // HarmonyOS has the same
 	OPPO   string
 	VIVO   string
 }
 
-// categories maps the vendors' common vocabulary to what Tencent hands on to
-// each: https://cloud.tencent.com/document/product/269/133879
-var categories = map[string]kinds{
+// categories maps the vendors' common categories to the names that Tencent passes on
+// to each vendor: https://cloud.tencent.com/document/product/269/133879
+var categories = map[string]categoryNames{
 	"IM":              {"IM", "IM", "IM"},
 	"VOIP":            {"VOIP", "", ""},
 	"SUBSCRIPTION":    {"SUBSCRIPTION", "SUBSCRIPTION", "SUBSCRIPTION"},
@@ -33,9 +33,9 @@ var categories = map[string]kinds{
 	"MARKETING":       {marketing, marketing, marketing},
 }
 
-// category is the message's category at each vendor. A marketing message
-// without one says at least so much.
-func category(m *push.Message) kinds {
+// category returns the message's category at each vendor. A marketing message without
+// a category gets MARKETING.
+func category(m *push.Message) categoryNames {
 	k := categories[m.Category]
 	if m.Class != push.Marketing {
 		return k
@@ -48,8 +48,8 @@ func category(m *push.Message) kinds {
 	return k
 }
 
-// vivoClass is 1 for what the user waits for and 0 for the rest. vivo refuses a
-// class that contradicts the category, so the category decides where there is one.
+// vivoClass returns vivo's classification: 1 is system, 0 operational. vivo refuses a
+// class that contradicts the category, so a category decides, if there is one.
 func vivoClass(m *push.Message, category string) int {
 	switch category {
 	case "NEWS", "CONTENT", "SOCIAL", marketing:

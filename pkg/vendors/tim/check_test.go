@@ -24,9 +24,9 @@ func TestCheckNamesTheFieldAtFault(t *testing.T) {
 		m    push.Message
 		want []string
 	}{
-		{"a data message needs neither", push.Message{Kind: push.Data, Data: map[string]string{"k": "v"}}, nil},
+		{"a data message needs neither title nor body", push.Message{Kind: push.Data, Data: map[string]string{"k": "v"}}, nil},
 		{"a badge is not negative", push.Message{Title: "t", Body: "b", Badge: &minus}, []string{"message.badge"}},
-		{"overrides leave the receivers alone", push.Message{Title: "t", Body: "b", Overrides: over(`{"To_Account":["x"],"from_account":"x"}`)},
+		{"overrides cannot change the receivers", push.Message{Title: "t", Body: "b", Overrides: over(`{"To_Account":["x"],"from_account":"x"}`)},
 			[]string{"message.overrides.tim.To_Account", "message.overrides.tim.from_account"}},
 		{"a long message", push.Message{Title: "t", Body: strings.Repeat("b", 12<<10)}, []string{"message.body"}},
 		{"an override makes a message long", push.Message{Title: "t", Body: "b", Overrides: over(`{"Ext":"` + strings.Repeat("b", 12<<10) + `"}`)}, []string{"message.overrides.tim"}},
@@ -48,7 +48,7 @@ func TestCheckMeasuresWhatSendMakes(t *testing.T) {
 			Title: rapid.StringN(1, 50, -1).Draw(t, "title"), Body: strings.Repeat(rapid.StringN(1, 9, -1).Draw(t, "body"), rapid.IntRange(1, 2000).Draw(t, "times")),
 			Data: rapid.MapOf(rapid.String(), rapid.String()).Draw(t, "data"),
 		}
-		if rapid.Bool().Draw(t, "for the app alone") {
+		if rapid.Bool().Draw(t, "data message") {
 			m.Kind = push.Data
 		}
 		r := request(m)
@@ -75,15 +75,15 @@ func TestSettingsNameTheKeyAtFault(t *testing.T) {
 		change func(s *Settings)
 		want   string
 	}{
-		{"good ones have none", func(*Settings) {}, ""},
+		{"valid settings have no fault", func(*Settings) {}, ""},
 		{"an app id is over 0", func(s *Settings) { s.SDKAppID = 0 }, "sdk_app_id"},
 		{"a secret key is needed", func(s *Settings) { s.SecretKey = vendors.NewSecret("") }, "secret_key"},
 		{"an identifier may be named", func(s *Settings) { s.Identifier = "shop-admin" }, ""},
-		{"an identifier has no blanks", func(s *Settings) { s.Identifier = "shop admin" }, "identifier"},
+		{"an identifier has no spaces", func(s *Settings) { s.Identifier = "shop admin" }, "identifier"},
 		{"an identifier has 32 bytes at most", func(s *Settings) { s.Identifier = strings.Repeat("a", 33) }, "identifier"},
 		{"the push service may be named", func(s *Settings) { s.API = "push" }, ""},
 		{"chat messages may be chosen", func(s *Settings) { s.API = "chat" }, ""},
-		{"there is no third way", func(s *Settings) { s.API = "mail" }, "api"},
+		{"there is no third API", func(s *Settings) { s.API = "mail" }, "api"},
 		{"a base URL has no path", func(s *Settings) { s.BaseURL = "https://a/v4" }, "base_url"},
 	}
 	for _, tt := range tests {
@@ -96,7 +96,7 @@ func TestSettingsNameTheKeyAtFault(t *testing.T) {
 	}
 }
 
-func TestChatMessagesHaveALimitOfTheirOwn(t *testing.T) {
+func TestChatMessagesHaveTheirOwnLimit(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name string
@@ -106,12 +106,12 @@ func TestChatMessagesHaveALimitOfTheirOwn(t *testing.T) {
 	}{
 		{"a notification by the push service", false, push.Notification, false},
 		{"a notification by chat", true, push.Notification, true},
-		{"data, which goes by chat whatever the setting", false, push.Data, true},
+		{"data, which is sent by chat with any setting", false, push.Data, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			pace := (&adapter{chat: tt.chat}).Pace(&push.Message{Kind: tt.kind})
-			// A minute holds 60 seconds at that pace and one request more.
+			// A minute may have 60 seconds at that pace and one more request.
 			if most := pace*60 + maxTokens; pace > 0 != tt.want || most > 12_000 || tt.want && most < 11_000 {
 				t.Errorf("got %v accounts a second, want a limit %v", pace, tt.want)
 			}

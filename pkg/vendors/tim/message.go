@@ -12,7 +12,7 @@ import (
 // https://cloud.tencent.com/document/product/269/133879
 // A field whose zero is not its default has no omitempty.
 type offlinePush struct {
-	PushFlag    int          `json:"PushFlag"` // 0: push; 1: none
+	PushFlag    int          `json:"PushFlag"` // 0: push; 1: no push
 	Title       string       `json:"Title,omitempty"`
 	Desc        string       `json:"Desc,omitempty"`
 	Ext         string       `json:"Ext,omitempty"` // JSON, or some vendors drop it
@@ -51,7 +51,7 @@ type harmonyInfo struct {
 	Sound    string `json:"Sound,omitempty"`
 }
 
-// chat is the middle of a chat message: what does not depend on the request.
+// chat has the fields of a chat message that do not depend on the request.
 type chat struct {
 	MsgBody         []element       `json:"MsgBody"`
 	SendMsgControl  []string        `json:"SendMsgControl,omitempty"`
@@ -64,14 +64,14 @@ type element struct {
 	MsgContent content `json:"MsgContent"`
 }
 
-// content is of a TIMTextElem or a TIMCustomElem:
+// content is the content of a TIMTextElem or a TIMCustomElem:
 // https://cloud.tencent.com/document/product/269/2720
 type content struct {
 	Text *string `json:"Text,omitempty"`
 	Data *string `json:"Data,omitempty"`
 }
 
-// pushInfo is OfflinePushInfo as it goes out, overrides merged.
+// pushInfo returns OfflinePushInfo with overrides merged.
 func pushInfo(m *push.Message) ([]byte, error) {
 	info, err := newOfflinePush(m)
 	if err != nil {
@@ -80,7 +80,8 @@ func pushInfo(m *push.Message) ([]byte, error) {
 	return overrides.Merge(info, m.Overrides[Name])
 }
 
-// newOfflinePush is for a data message only the word that nothing be shown.
+// newOfflinePush returns OfflinePushInfo without overrides. For a data message it says
+// only that nothing is shown.
 func newOfflinePush(m *push.Message) (*offlinePush, error) {
 	if isData(m) {
 		return &offlinePush{PushFlag: 1}, nil
@@ -100,7 +101,7 @@ func newOfflinePush(m *push.Message) (*offlinePush, error) {
 	return info, nil
 }
 
-func newAndroid(m *push.Message, k kinds) *androidInfo {
+func newAndroid(m *push.Message, k categoryNames) *androidInfo {
 	a := &androidInfo{
 		Sound:           m.Sound,
 		HuaWeiChannelID: m.Channel, XiaoMiChannelID: m.Channel, OPPOChannelID: m.Channel, GoogleChannelID: m.Channel,
@@ -114,8 +115,8 @@ func newAndroid(m *push.Message, k kinds) *androidInfo {
 	return a
 }
 
-// chatMessage is the members of a chat message, without the braces. One that
-// carries data for the app counts as nothing unread and heads no chat.
+// chatMessage returns the members of a chat message, without the braces. A data message
+// is not counted as unread and is not shown as the last message of a chat.
 func chatMessage(m *push.Message) ([]byte, error) {
 	info, err := pushInfo(m)
 	if err != nil {
@@ -143,7 +144,7 @@ func chatMessage(m *push.Message) ([]byte, error) {
 	return b[1 : len(b)-1], nil
 }
 
-// dataText is the message's data as JSON in a string; "" without any.
+// dataText returns the message's data as JSON. "": it has no data.
 func dataText(m *push.Message) (string, error) {
 	if len(m.Data) == 0 {
 		return "", nil

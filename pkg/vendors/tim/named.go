@@ -7,8 +7,8 @@ import (
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
-// tokenCodes finds the accounts that ErrorList names. An entry that cannot be
-// read, or was never sent, names nobody; one that says 0 says nothing new.
+// tokenCodes returns the codes of the accounts that ErrorList names. It ignores entries
+// that cannot be read, were not in the request, or have the code 0.
 func tokenCodes(errorList json.RawMessage, tokens []string) []vendors.TokenCode {
 	if len(errorList) == 0 {
 		return nil
@@ -20,8 +20,8 @@ func tokenCodes(errorList json.RawMessage, tokens []string) []vendors.TokenCode 
 	return vendors.NamedTokens(tokens, namedTokens(entries))
 }
 
-// namedTokens maps accounts to codes. One that is named twice has the code that
-// does not delete it.
+// namedTokens maps accounts to codes. An account that is named twice gets the code
+// that does not delete it.
 func namedTokens(entries []json.RawMessage) map[string]string {
 	named := map[string]string{}
 	for _, raw := range entries {

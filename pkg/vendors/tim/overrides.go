@@ -2,9 +2,9 @@ package tim
 
 import "github.com/postrider/postrider/pkg/vendors/body"
 
-// overrides reserve keys that say who gets the message or who sends it. Such keys
-// stand beside OfflinePushInfo, where no override gets: one that is written all the
-// same must not be passed over.
+// overrides reserves the fields that name the receivers or the sender. They are
+// outside of OfflinePushInfo, where an override has no effect, so an override with one
+// of them is refused and not ignored.
 var overrides = body.Overrides{
 	Field:    overridesField,
 	Into:     "OfflinePushInfo",

@@ -14,12 +14,12 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/receipts"
 )
 
-// receipts are Tencent's push callbacks: at most 100 events in a call, to be
-// answered within 2 seconds, perhaps late or twice:
+// receiptSpec describes Tencent's push callbacks: at most 100 events in a call, which
+// must be answered within 2 seconds; they may come late or twice:
 // https://cloud.tencent.com/document/product/269/102567
 func receiptSpec() *vendors.Receipts {
 	return &vendors.Receipts{
-		Verify: verifyCallback, Ours: ours, Read: readCallback,
+		Verify: verifyCallback, Ours: forApp, Read: readCallback,
 		ContentType: "application/json",
 		Reply:       `{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}`,
 	}
@@ -38,14 +38,15 @@ func verifyCallback(c *vendors.ReceiptCall) bool {
 	return subtle.ConstantTimeCompare([]byte(strings.ToLower(c.Query.Get("Sign"))), []byte(want)) == 1
 }
 
-// ours: Tencent asks its callees to compare the app's id.
-func ours(c *vendors.ReceiptCall) bool {
+// forApp reports whether a call is about the account's app. Tencent asks receivers to
+// compare the app's id.
+func forApp(c *vendors.ReceiptCall) bool {
 	s, ok := c.Settings.(*Settings)
 	return ok && c.Query.Get("SdkAppid") == strconv.FormatInt(s.SDKAppID, 10)
 }
 
-// readCallback leaves out the calls about other things than pushes: the console
-// has one address for all.
+// readCallback ignores calls that are not about pushes: the console has one address
+// for all callbacks.
 func readCallback(c *vendors.ReceiptCall) ([]vendors.Receipt, error) {
 	body, err := receipts.ReadFields(c.Body)
 	if err != nil {
@@ -78,8 +79,8 @@ func readCallback(c *vendors.ReceiptCall) ([]vendors.Receipt, error) {
 	return all, nil
 }
 
-// callbackCode is Tencent's own code, none of which is over 0, or else the code
-// of the phone's vendor behind that vendor's number: "3/80300007".
+// callbackCode returns Tencent's own code, which is never over 0, or the number of the
+// phone vendor and that vendor's code: "3/80300007".
 func callbackCode(f receipts.Fields) string {
 	code := f.Text("ErrCode")
 	n, err := strconv.Atoi(code)
@@ -92,7 +93,8 @@ func callbackCode(f receipts.Fields) string {
 	return code
 }
 
-// event: stage 1 is sent to the phone's vendor, 2 arrived, 3 clicked.
+// event returns the event of a code and a stage. Stage 1 is sent to the phone vendor,
+// 2 arrived, 3 clicked.
 func event(code, stage string) vendors.Event {
 	switch {
 	case code != "0":
@@ -105,8 +107,8 @@ func event(code, stage string) vendors.Event {
 	return vendors.Pending
 }
 
-// seconds is a time in Unix seconds, or in milliseconds as newer pages have it;
-// zero: it is none.
+// seconds reads a time in Unix seconds, or in milliseconds as on newer pages. Zero: it
+// is not a time.
 func seconds(s string) time.Time {
 	n, err := strconv.ParseInt(s, 10, 64)
 	switch {

@@ -16,18 +16,18 @@ const opSend = "send"
 // adapter is immutable, and safe for concurrent use.
 type adapter struct {
 	client           *http.Client
-	pushURL, chatURL string // with all of the query that is the same in every request
+	pushURL, chatURL string // with the part of the query that is the same in every request
 	appID            int64
 	identifier       string
 	secret           vendors.Secret
 	chat             bool // notifications are chat messages
 }
 
-// Send makes exactly one request for at most 500 accounts. Its URL holds the
-// UserSig, so nothing may print it.
+// Send makes exactly one request for at most 500 accounts. Its URL contains the
+// UserSig, so the URL must not be printed.
 func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer, error) {
 	address, write := a.pushURL, a.pushBody
-	if a.chats(r.Message) {
+	if a.sendsAsChat(r.Message) {
 		address, write = a.chatURL, a.chatBody
 	}
 	body, err := write(r)
@@ -46,13 +46,13 @@ func (a *adapter) Send(ctx context.Context, r *vendors.Request) (vendors.Answer,
 	return readAnswer(reply, r.Tokens, r.Access, a.secret.Reveal())
 }
 
-// Pace is the limit of chat messages; the push service has but the app's rate.
+// Pace returns the limit of chat messages. The push service has only the app's rate.
 func (a *adapter) Pace(m *push.Message) float64 {
-	if a.chats(m) {
+	if a.sendsAsChat(m) {
 		return chatPace
 	}
 	return 0
 }
 
-// chats reports whether a message goes out as a chat message.
-func (a *adapter) chats(m *push.Message) bool { return a.chat || isData(m) }
+// sendsAsChat reports whether a message is sent as a chat message.
+func (a *adapter) sendsAsChat(m *push.Message) bool { return a.chat || isData(m) }

@@ -11,8 +11,8 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
-// Tencent's production address, of the data center in China, and paths. Other
-// data centers have others: https://cloud.tencent.com/document/product/269/1519
+// Tencent's production address for the data center in China, and the paths. Other
+// data centers have other addresses: https://cloud.tencent.com/document/product/269/1519
 const (
 	sendBase = "https://console.tim.qq.com"
 	pushPath = "/v4/timpush/batch"
@@ -25,11 +25,11 @@ const (
 	apiChat = "chat"
 )
 
-// admin is the administrator that every app has from the beginning.
+// admin is the administrator that every app has by default.
 const admin = "administrator"
 
-// identifierForm is no more than what can stand in every request: 32 bytes are
-// Tencent's limit.
+// identifierForm allows printable ASCII, and at most 32 bytes, which is Tencent's
+// limit.
 var identifierForm = regexp.MustCompile(`^[!-~]{1,32}$`)
 
 // Settings are one app's credentials and addresses.
@@ -41,12 +41,11 @@ type Settings struct {
 	Identifier string `yaml:"identifier"`
 	// SecretKey makes the UserSig.
 	SecretKey vendors.Secret `yaml:"secret_key"`
-	// API is how notifications are sent: push (empty: the same) by the push
-	// service, which leaves no trace in chats; chat as a chat message from
-	// Identifier with an offline push.
+	// API is how notifications are sent. push or empty: by the push service, without a
+	// message in a chat. chat: as a chat message from Identifier with an offline push.
 	API string `yaml:"api"`
-	// BaseURL replaces scheme and host, also for another data center; empty:
-	// Tencent's in China.
+	// BaseURL replaces scheme and host, for example for another data center. Empty:
+	// Tencent's address in China.
 	BaseURL string `yaml:"base_url"`
 }
 
@@ -57,7 +56,7 @@ func (s *Settings) Faults() []push.Fault {
 		faults = append(faults, push.Fault{Field: "sdk_app_id", Reason: "is required: the app's SDKAppID, a number over 0"})
 	}
 	if s.Identifier != "" && !identifierForm.MatchString(s.Identifier) {
-		faults = append(faults, push.Fault{Field: "identifier", Reason: "must be an administrator's UserID, at most 32 bytes without blanks; leave it empty for " + admin})
+		faults = append(faults, push.Fault{Field: "identifier", Reason: "must be an administrator's UserID, at most 32 bytes without spaces; leave it empty for " + admin})
 	}
 	if s.SecretKey.Empty() {
 		faults = append(faults, push.Fault{Field: "secret_key", Reason: "is required: the app's secret key"})

@@ -1,12 +1,13 @@
-// Package tim speaks the server API of Tencent's IM (Chat): its push service,
-// or its chat messages to many, which reach a phone as an offline push.
+// Package tim is the adapter for the server API of Tencent's IM (Chat): its push
+// service, or its chat messages to several accounts, which reach a phone as an offline
+// push.
 //
-// It knows the requests, the answers in every shape that was seen, and how a
-// UserSig is made. It refuses to know what the push of an accepted message came
-// to (a callback says so, much later), what a code leads to (codes.tsv and
-// package classify say so), and when to try again.
+// It knows the requests, every observed form of the answers, and how a UserSig is
+// made. It does not know the result of the push for an accepted message (a callback
+// reports it much later), what follows from a code (codes.tsv and package classify
+// do), or when to try again.
 //
-// A token is an account of the app's at Tencent: a UserID or a RegistrationID.
+// A token is an account of the app at Tencent: a UserID or a RegistrationID.
 package tim
 
 import (
@@ -25,19 +26,19 @@ const (
 	// https://cloud.tencent.com/document/product/269/108906 and
 	// https://cloud.tencent.com/document/product/269/1612: accounts in one request.
 	maxTokens = 500
-	// https://cloud.tencent.com/document/product/269/1671, code 93000: bytes of a request, measured
-	// without its accounts, which alone may have more.
+	// https://cloud.tencent.com/document/product/269/1671, code 93000: bytes of a request. It is
+	// measured without the accounts, since 500 accounts can have more bytes than that.
 	maxPayload = 12 << 10
 	// https://cloud.tencent.com/document/product/269/1612: seconds, 7 days.
 	maxLife = 604800
 )
 
-// minRate is what the push service takes of an app without a plan, in accounts
-// a second: https://cloud.tencent.com/document/product/269/137903
+// minRate is the rate of the push service for an app without a plan, in accounts a
+// second: https://cloud.tencent.com/document/product/269/137903
 const minRate = 30
 
-// chatPace is under the 12,000 accounts that openim/batchsendmsg takes in a
-// minute by less than a request: https://cloud.tencent.com/document/product/269/1612
+// chatPace is the limit of openim/batchsendmsg, 12,000 accounts a minute, less one
+// request, in accounts a second: https://cloud.tencent.com/document/product/269/1612
 const chatPace = (12_000 - maxTokens) / 60.0
 
 //go:embed codes.tsv

@@ -15,9 +15,9 @@ import (
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
-// How long a UserSig is used, and how much longer it is good: the clocks of
-// workers and Tencent differ. Tencent leaves the time to us and advises a day
-// at least: https://cloud.tencent.com/document/product/269/32688
+// sigLife is how long a UserSig is used. It is valid for sigSpare longer, since the
+// clocks of workers and Tencent differ. The server that makes it
+// chooses the time; Tencent advises at least a day: https://cloud.tencent.com/document/product/269/32688
 const (
 	sigLife  = 24 * time.Hour
 	sigSpare = time.Hour
@@ -33,13 +33,12 @@ type userSig struct {
 	Sig        string `json:"TLS.sig"`
 }
 
-// Grant makes a UserSig. Nobody is asked and no request is made: the secret
-// key is all that it takes, so it is never refused.
+// Grant makes a UserSig from the secret key. It makes no request and never fails.
 func (a *adapter) Grant(_ context.Context, now time.Time) (vendors.Grant, error) {
 	return vendors.Grant{Access: a.userSig(now, sigLife+sigSpare), Lifetime: sigLife}, nil
 }
 
-// userSig is Tencent's form: JSON, compressed, in its own base64.
+// userSig returns a UserSig in Tencent's form: JSON, compressed, in its own base64.
 // https://github.com/tencentyun/tls-sig-api-v2-golang
 func (a *adapter) userSig(now time.Time, life time.Duration) string {
 	doc := userSig{Version: "2.0", Identifier: a.identifier, AppID: a.appID, Expire: int64(life / time.Second), Time: now.Unix()}
@@ -47,7 +46,7 @@ func (a *adapter) userSig(now time.Time, life time.Duration) string {
 	text, _ := json.Marshal(doc) // strings and numbers always marshal
 	var packed bytes.Buffer
 	w := zlib.NewWriter(&packed)
-	_, _ = w.Write(text) // neither fails: a buffer takes everything
+	_, _ = w.Write(text) // Write and Close into a buffer do not fail
 	_ = w.Close()
 	return strings.NewReplacer("+", "*", "/", "-", "=", "_").Replace(base64.StdEncoding.EncodeToString(packed.Bytes()))
 }

@@ -15,8 +15,7 @@ import (
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
-// The signature is compared after decoding: compression may differ between
-// libraries.
+// The decoded UserSigs are compared, since compression may differ between libraries.
 func TestUserSigOfAKnownKey(t *testing.T) {
 	t.Parallel()
 	a := &adapter{appID: 1400000001, identifier: "administrator", secret: vendors.NewSecret("testkey")}
@@ -53,7 +52,7 @@ func unpack(t *testing.T, sig string) userSig {
 	return doc
 }
 
-// Grant must work where nothing can be reached: nobody is asked.
+// Grant must work without a network.
 func TestGrantMakesNoRequest(t *testing.T) {
 	t.Parallel()
 	client := &http.Client{Transport: refusing{t}}
@@ -65,7 +64,7 @@ func TestGrantMakesNoRequest(t *testing.T) {
 	}
 	doc := unpack(t, g.Access)
 	if g.Lifetime != 24*time.Hour || doc.Time != now.Unix() || doc.Expire < int64(g.Lifetime/time.Second)+60 {
-		t.Errorf("got %v and %+v, want a day, and a UserSig that is good for longer", g.Lifetime, doc)
+		t.Errorf("got %v and %+v, want a day, and a UserSig that is valid for longer", g.Lifetime, doc)
 	}
 	if again, err := a.Grant(t.Context(), now.Add(time.Second)); err != nil || again.Access == g.Access {
 		t.Errorf("a second later: got the same UserSig (%v)", err)

@@ -13,7 +13,7 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
-// The codes that this file branches on; codes.tsv says what they lead to.
+// Codes that this file depends on. codes.tsv says what follows from them.
 const (
 	codeSuccess   = "0"
 	codeBadTask   = "10152" // taskId is not legal
@@ -25,12 +25,12 @@ var codeForm = regexp.MustCompile(`^(0|[1-9][0-9]{0,9})$`)
 
 var errNoCode = errors.New("a successful HTTP status without a result in the body")
 
-// unclear is the code of a token that an answer leaves open: the vendor may
-// have accepted it.
-var unclear = classify.Code{Level: classify.Transport, Code: classify.Malformed}
+// unknownOutcome is the code of a token whose outcome an answer does not say: the
+// vendor may have accepted it.
+var unknownOutcome = classify.Code{Level: classify.Transport, Code: classify.Malformed}
 
-// envelope is the answer of every endpoint. A list push names the tokens that
-// vivo refused in invalidUsers, a send to one in invalidUser:
+// envelope is the answer of every endpoint. The answer to a list push names refused
+// tokens in invalidUsers, the answer to a send to one token in invalidUser:
 // https://dev.vivo.com.cn/documentCenter/doc/362
 type envelope struct {
 	Result       json.RawMessage `json:"result"`
@@ -46,7 +46,7 @@ type invalidUser struct {
 	UserID json.RawMessage `json:"userid"`
 }
 
-// parse reads a body; what cannot be read leaves the envelope empty.
+// parse reads a body. A body that cannot be read gives an empty envelope.
 func parse(body []byte) envelope {
 	var e envelope
 	if json.Unmarshal(body, &e) != nil {
@@ -55,8 +55,8 @@ func parse(body []byte) envelope {
 	return e
 }
 
-// readAnswer looks at the body's result first and at the HTTP status only where
-// there is none: vivo's failures come with status 200, and a 500 is plain text.
+// readAnswer looks at the body's result first, and at the HTTP status only if there is
+// no result: vivo's failures come with status 200, and a 500 is plain text.
 func readAnswer(reply httpx.Reply, tokens []string, hide ...string) (vendors.Answer, error) {
 	e := parse(reply.Body)
 	code := codeOf(e.Result)
@@ -80,7 +80,7 @@ func readAnswer(reply httpx.Reply, tokens []string, hide ...string) (vendors.Ans
 	return answer, nil
 }
 
-// invalidUsers reads either form; what is no list must not hide the other.
+// invalidUsers reads both fields. A malformed one does not hide the other.
 func invalidUsers(e envelope) []invalidUser {
 	var list []invalidUser
 	if json.Unmarshal(e.InvalidUsers, &list) != nil {
@@ -93,9 +93,9 @@ func invalidUsers(e envelope) []invalidUser {
 	return list
 }
 
-// tokenCodes finds the tokens of which the answer says something of their own.
-// When a list is refused for its regIds and some are named, nothing is proved
-// against the others.
+// tokenCodes returns the codes of tokens that the answer names. If a list is refused
+// because of its regIds and only some are named, the outcome of the others is
+// unknown.
 func tokenCodes(code string, users []invalidUser, tokens []string) []vendors.TokenCode {
 	named := map[string]string{}
 	for _, u := range users {
@@ -107,15 +107,15 @@ func tokenCodes(code string, users []invalidUser, tokens []string) []vendors.Tok
 	}
 	for i, t := range tokens {
 		if _, ok := named[t]; !ok {
-			list = append(list, vendors.TokenCode{Index: i, Code: unclear})
+			list = append(list, vendors.TokenCode{Index: i, Code: unknownOutcome})
 		}
 	}
 	slices.SortFunc(list, func(a, b vendors.TokenCode) int { return a.Index - b.Index })
 	return list
 }
 
-// addNamed notes a user's status. Of two for one token the higher counts: 1,
-// the one that has the token deleted, is the lowest.
+// addNamed records a user's status. If one token has two, the higher wins: 1, which
+// deletes the token, is the lowest.
 func addNamed(named map[string]string, u invalidUser, tokens []string) {
 	id, status := text(u.UserID), codeOf(u.Status)
 	if id == "" && len(tokens) == 1 {
@@ -129,10 +129,10 @@ func addNamed(named map[string]string, u invalidUser, tokens []string) {
 	}
 }
 
-// codeOf reads a code that is a number, bare or in a string; else it is "".
+// codeOf reads a numeric code, with or without quotes. "": there is no such code.
 func codeOf(raw json.RawMessage) string { return body.Code(raw, codeForm) }
 
-// text is a value as text; null is "".
+// text returns a value as text. null becomes "".
 func text(raw json.RawMessage) string {
 	if string(raw) == "null" {
 		return ""
@@ -140,8 +140,8 @@ func text(raw json.RawMessage) string {
 	return body.Decode(raw)
 }
 
-// name is vivo's name for something, to be sent back and shown: printable
-// characters, else "".
+// name reads vivo's name for something, which is sent back and logged. "": it is not
+// printable.
 func name(raw json.RawMessage) string {
 	const longest = 512
 	s := text(raw)

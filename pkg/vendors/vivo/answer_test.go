@@ -24,26 +24,26 @@ func TestReadAnswerKeepsTheTaskAndRetryAfter(t *testing.T) {
 	vendortest.HasID(t, reader, `{"result":0,"taskId":{"a":1}}`, "")
 }
 
-func TestAnswerTextIsTheVendorsWordsWithoutTokens(t *testing.T) {
+func TestAnswerTextHidesTokensAndSecrets(t *testing.T) {
 	t.Parallel()
 	vendortest.HidesTokens(t, reader, `{"result":10103,"desc":%s}`, "access-1")
 }
 
-// Whatever tokens were sent and named, exactly the sent and named ones have a
-// status of their own.
+// For any sent and named tokens, exactly those that were both sent and named have
+// their own status.
 func TestInvalidUsersNameExactlyTheSentTokens(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		token := rapid.StringMatching(`[!-+\--:<-~]{1,40}`)
 		tokens := rapid.SliceOfNDistinct(token, 2, 50, rapid.ID[string]).Draw(t, "tokens")
-		named := rapid.SliceOf(rapid.SampledFrom(append([]string{"stranger of ours"}, tokens...))).Draw(t, "named")
+		named := rapid.SliceOf(rapid.SampledFrom(append([]string{"token not sent"}, tokens...))).Draw(t, "named")
 		want := map[string]string{}
 		users := []map[string]any{}
 		for _, n := range named {
 			want[n] = "1"
 			users = append(users, map[string]any{"status": 1, "userid": n})
 		}
-		delete(want, "stranger of ours")
+		delete(want, "token not sent")
 		body, err := json.Marshal(map[string]any{"result": 0, "invalidUsers": users})
 		if err != nil {
 			t.Fatal(err)

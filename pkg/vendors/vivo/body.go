@@ -9,11 +9,11 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
-// vivo takes two requests with one requestId for the same one, so it has to
-// depend on everything that makes a request what it is, and on nothing that a
-// repetition changes. All are 32 hex digits; vivo allows 64 characters.
+// vivo treats two requests with one requestId as the same request. So the requestId
+// depends on everything that distinguishes requests, and on nothing that changes
+// when a request is repeated. It has 32 hex digits; vivo allows 64 characters.
 
-// singleBody is the message to the request's only token.
+// singleBody returns the body for the message to the request's only token.
 func (a *adapter) singleBody(r *vendors.Request) ([]byte, error) {
 	return payload(r.Message, ident{
 		appID: a.appID, regID: r.Tokens[0], key: r.Key, receiptURL: r.ReceiptURL,
@@ -22,8 +22,8 @@ func (a *adapter) singleBody(r *vendors.Request) ([]byte, error) {
 	})
 }
 
-// uploadBody is the message without tokens. One that is uploaded again since vivo
-// lost it is another request.
+// uploadBody returns the message without tokens. If it is uploaded again because vivo
+// lost it, the requestId differs.
 func (a *adapter) uploadBody(r *vendors.Request) ([]byte, error) {
 	return payload(r.Message, ident{
 		appID: a.appID, key: r.Key, receiptURL: r.ReceiptURL,
@@ -34,8 +34,9 @@ func (a *adapter) uploadBody(r *vendors.Request) ([]byte, error) {
 
 func listTTL(r *vendors.Request) int64 { return seconds(r.TTL, listLeast, listMost) }
 
-// listBody sends an uploaded message. It is written in one piece, so the number of
-// allocations does not grow with the tokens; its requestId is made of the rest.
+// listBody returns the body that sends an uploaded message. It is written into one
+// buffer, so the number of allocations does not grow with the tokens. Its requestId
+// is a hash of the rest.
 func (a *adapter) listBody(r *vendors.Request) []byte {
 	b := make([]byte, 0, 256+len(r.UploadID)+body.StringsSize(r.Tokens))
 	b = append(append(b, `{"appId":`...), a.appID...)

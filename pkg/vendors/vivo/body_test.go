@@ -20,7 +20,7 @@ func request(m *push.Message, tokens ...string) *vendors.Request {
 	return &vendors.Request{Message: m, Tokens: tokens, TTL: time.Hour, Key: testKey, Access: "access", UploadID: "542423431"}
 }
 
-// list is the body of pushToList, as the document has it.
+// list is the body of pushToList, as in the document.
 type list struct {
 	AppID     int      `json:"appId"`
 	TaskID    string   `json:"taskId"`
@@ -39,7 +39,7 @@ func listOf(t interface{ Fatalf(string, ...any) }, r *vendors.Request) list {
 	return l
 }
 
-// Tokens come back from the body as they went in, whatever they hold.
+// Any tokens can be read unchanged from the body.
 func TestTokensSurviveTheBody(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -51,7 +51,7 @@ func TestTokensSurviveTheBody(t *testing.T) {
 	})
 }
 
-func TestAListsRequestIDIsTheSameForTheSameRequestAlone(t *testing.T) {
+func TestAListsRequestIDIsTheSameOnlyForTheSameRequest(t *testing.T) {
 	t.Parallel()
 	m := &push.Message{Title: "t"}
 	base := request(m, "a", "b")
@@ -123,7 +123,7 @@ func TestTimeToLiveIsWithinTheEndpointsBounds(t *testing.T) {
 	}
 }
 
-func TestOneTokenIsNoList(t *testing.T) {
+func TestOneTokenNeedsNoUpload(t *testing.T) {
 	t.Parallel()
 	a := &adapter{}
 	for n, want := range map[int]bool{1: false, 2: true, 1000: true} {
@@ -145,7 +145,7 @@ func TestCategoriesOfTheOtherClassAreLeftOut(t *testing.T) {
 		{"a system category in a marketing message", push.Message{Category: "ORDER", Class: push.Marketing}, ""},
 		{"an operational category", push.Message{Category: "NEWS", Class: push.Marketing}, "NEWS"},
 		{"an operational category in a service message", push.Message{Category: "NEWS", Class: push.Service}, ""},
-		{"what vivo lacks", push.Message{Category: "VOIP"}, ""},
+		{"a category that vivo lacks", push.Message{Category: "VOIP"}, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -157,7 +157,7 @@ func TestCategoriesOfTheOtherClassAreLeftOut(t *testing.T) {
 	}
 }
 
-// Allocations are counted alone: a parallel test would add its own.
+// Not parallel: the allocations of other tests would be counted too.
 func TestAllocationsDoNotGrowWithTheTokens(t *testing.T) {
 	a := &adapter{appID: "10004"}
 	vendortest.ConstantAllocations(t, 2, 1000, 40, "%023d", func(tokens []string) func() {

@@ -13,8 +13,8 @@ import (
 )
 
 // The limits: https://dev.vivo.com.cn/documentCenter/doc/362
-// Older versions of the document count title and content as wide as they are
-// shown; newer ones count characters. The older is the stricter.
+// Older versions of the document count the columns of title and content; newer
+// versions count characters. The older rule is stricter.
 const (
 	maxTitle   = 40
 	maxContent = 100
@@ -26,7 +26,7 @@ const (
 
 const overridesField = "message.overrides." + Name
 
-// check reports what in a message breaks a hard limit of vivo's.
+// check reports the parts of a message that break a hard limit of vivo.
 func check(m *push.Message) []push.Fault {
 	if m.Kind == push.Data {
 		return []push.Fault{{Field: "message.kind", Reason: "vivo has no data messages: send a notification, or leave vivo out of the targets"}}
@@ -34,7 +34,7 @@ func check(m *push.Message) []push.Fault {
 	faults := body.CheckClick(m.Click)
 	override := m.Overrides[Name]
 	if f := overrides.Faults(override); len(f) > 0 {
-		return append(faults, f...) // what cannot be merged cannot be measured
+		return append(faults, f...) // without a merged message there is no size
 	}
 	raw, err := payload(m, ident{appID: "1", ttl: listMost})
 	if err != nil {
@@ -43,7 +43,7 @@ func check(m *push.Message) []push.Fault {
 	return append(faults, sizeFaults(raw, override)...)
 }
 
-// effective is what is measured: the root that would be sent, overrides merged.
+// effective has the measured fields of the request's root, with overrides merged.
 type effective struct {
 	Title       any            `json:"title"`
 	Content     any            `json:"content"`
@@ -59,7 +59,7 @@ func sizeFaults(raw, override []byte) []push.Fault {
 		return []push.Fault{{Field: overridesField + ".clientCustomMap", Reason: "must be a JSON object of strings"}}
 	}
 	var faults []push.Fault
-	// A field is to blame where it was written.
+	// The fault names the override if it has the field, else the job's field.
 	blame := func(field, from, reason string) {
 		if _, overridden := own[field]; overridden {
 			from = overridesField + "." + field
@@ -69,7 +69,7 @@ func sizeFaults(raw, override []byte) []push.Fault {
 	measure := func(field, from string, v any, most int) {
 		s, _ := v.(string)
 		if size := width(s); size > most {
-			blame(field, from, fmt.Sprintf("is %d wide at vivo, wide characters counting 2; %d are allowed", size, most))
+			blame(field, from, fmt.Sprintf("has %d columns (Chinese, Japanese and Korean characters count 2); vivo allows %d", size, most))
 		} else if strings.TrimSpace(s) == "" {
 			blame(field, from, "is required at vivo")
 		}
@@ -95,7 +95,7 @@ func customFault(custom map[string]any) string {
 	for key, value := range custom {
 		s, ok := value.(string)
 		if !ok {
-			return "must hold strings at vivo"
+			return "must have only strings as values at vivo"
 		}
 		size += utf8.RuneCountInString(key) + utf8.RuneCountInString(s)
 	}
@@ -108,7 +108,7 @@ func customFault(custom map[string]any) string {
 	return ""
 }
 
-// width counts characters, wide ones twice. Emoji are not wide.
+// width counts characters, and wide characters twice. Emoji are not wide.
 func width(s string) int {
 	n := 0
 	for _, r := range s {
@@ -126,7 +126,7 @@ func isWide(r rune) bool {
 }
 
 func limits() []vendors.Limit {
-	const unit = "characters, wide ones counting 2"
+	const unit = "columns (Chinese, Japanese and Korean characters count 2)"
 	return []vendors.Limit{
 		{Field: "message.title", Max: maxTitle, Unit: unit},
 		{Field: "message.body", Max: maxContent, Unit: unit},

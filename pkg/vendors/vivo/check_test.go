@@ -43,13 +43,13 @@ func TestCheckNamesTheFieldAtFault(t *testing.T) {
 		{"a URL of 1,001 characters", push.Message{Title: "t", Body: "b", Click: click(push.ClickURL, han(1001))}, []string{"message.click.target"}},
 		{"an intent of 1,024 characters", push.Message{Title: "t", Body: "b", Click: click(push.ClickIntent, han(1024))}, nil},
 		{"an intent of 1,025 characters", push.Message{Title: "t", Body: "b", Click: click(push.ClickIntent, han(1025))}, []string{"message.click.target"}},
-		{"an activity is there", push.Message{Title: "t", Body: "b", Click: click(push.ClickActivity, "")}, []string{"message.click.target"}},
+		{"an activity has a target", push.Message{Title: "t", Body: "b", Click: click(push.ClickActivity, "")}, []string{"message.click.target"}},
 		{"a click action is known", push.Message{Title: "t", Body: "b", Click: click("page", "x")}, []string{"message.click.action"}},
 		{"a title that overrides make long", push.Message{Title: "t", Body: "b", Overrides: over(`{"title":"` + han(21) + `"}`)}, []string{"message.overrides.vivo.title"}},
-		{"a title that overrides take out", push.Message{Title: "t", Body: "b", Overrides: over(`{"title":null}`)}, []string{"message.overrides.vivo.title"}},
+		{"a title that overrides remove", push.Message{Title: "t", Body: "b", Overrides: over(`{"title":null}`)}, []string{"message.overrides.vivo.title"}},
 		{"custom values are strings", push.Message{Title: "t", Body: "b", Overrides: over(`{"clientCustomMap":{"k":1}}`)}, []string{"message.overrides.vivo.clientCustomMap"}},
 		{"custom pairs are an object", push.Message{Title: "t", Body: "b", Overrides: over(`{"clientCustomMap":[]}`)}, []string{"message.overrides.vivo.clientCustomMap"}},
-		{"overrides leave the receivers alone", push.Message{Title: "t", Body: "b", Overrides: over(`{"regId":"x","RegIDs":1,"requestId":null,"pushMode":1}`)},
+		{"overrides cannot change the receivers", push.Message{Title: "t", Body: "b", Overrides: over(`{"regId":"x","RegIDs":1,"requestId":null,"pushMode":1}`)},
 			[]string{"message.overrides.vivo.RegIDs", "message.overrides.vivo.pushMode", "message.overrides.vivo.regId", "message.overrides.vivo.requestId"}},
 	}
 	for _, tt := range tests {
@@ -68,7 +68,7 @@ func pairs(n int, v string) map[string]string {
 	return m
 }
 
-// What passes Check is within vivo's limits when it is sent.
+// The request for a message that passes Check is within vivo's limits.
 func TestCheckMeasuresWhatSendMakes(t *testing.T) {
 	t.Parallel()
 	a := &adapter{appID: "10004"}
@@ -95,11 +95,11 @@ func TestSettingsNameTheKeyAtFault(t *testing.T) {
 		change func(s *Settings)
 		want   string
 	}{
-		{"good ones have none", func(*Settings) {}, ""},
+		{"valid settings have no fault", func(*Settings) {}, ""},
 		{"an app id is needed", func(s *Settings) { s.AppID = 0 }, "app_id"},
 		{"an app id is not negative", func(s *Settings) { s.AppID = -1 }, "app_id"},
 		{"an app key is needed", func(s *Settings) { s.AppKey = "" }, "app_key"},
-		{"an app key has no blanks around it", func(s *Settings) { s.AppKey = " k" }, "app_key"},
+		{"an app key has no spaces around it", func(s *Settings) { s.AppKey = " k" }, "app_key"},
 		{"an app secret is needed", func(s *Settings) { s.AppSecret = vendors.NewSecret("") }, "app_secret"},
 		{"an app secret has no line break", func(s *Settings) { s.AppSecret = vendors.NewSecret("s\n") }, "app_secret"},
 		{"a base URL has no path", func(s *Settings) { s.BaseURL = "https://a/b" }, "base_url"},
@@ -127,7 +127,7 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeEncodedMakesNoRequest(t *testing.T) {
+func TestAMessageThatCannotBeEncodedMakesNoRequest(t *testing.T) {
 	t.Parallel()
 	s := Settings{AppID: 1, AppKey: "k", AppSecret: vendors.NewSecret("s"), BaseURL: "http://127.0.0.1:1"}
 	a := s.Open(nil).(*adapter)

@@ -2,7 +2,7 @@ package vivo
 
 import (
 	"context"
-	"crypto/md5" //nolint:gosec // the document demands it; it guards nothing of ours
+	"crypto/md5" // the vendor requires MD5, which protects no data of postrider
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -17,7 +17,7 @@ import (
 
 const opGrant = "fetch access token"
 
-// lifetime of an authToken; an app may own several at once:
+// lifetime is that of an authToken. An app may have several at once:
 // https://dev.vivo.com.cn/documentCenter/doc/362
 const lifetime = 24 * time.Hour
 
@@ -31,8 +31,8 @@ type grantRequest struct {
 	Sign      string      `json:"sign"`
 }
 
-// Grant makes one request for an access token, signed for the time now, which
-// vivo accepts 10 minutes either side of its own.
+// Grant makes one request for an access token, signed with the time now. vivo accepts
+// a time that is at most 10 minutes off its own.
 func (a *adapter) Grant(ctx context.Context, now time.Time) (vendors.Grant, error) {
 	timestamp := strconv.FormatInt(now.UnixMilli(), 10)
 	body, err := body.Encode(grantRequest{
@@ -49,9 +49,9 @@ func (a *adapter) Grant(ctx context.Context, now time.Time) (vendors.Grant, erro
 	return readGrant(reply, a.secret.Reveal())
 }
 
-// sign is the lower-case hex MD5 of the four, joined without separators.
+// sign returns the lower-case hex MD5 of the four, joined without separators.
 func sign(appID, appKey, timestamp, appSecret string) string {
-	sum := md5.Sum([]byte(appID + appKey + timestamp + appSecret)) //nolint:gosec // the document demands it
+	sum := md5.Sum([]byte(appID + appKey + timestamp + appSecret))
 	return hex.EncodeToString(sum[:])
 }
 

@@ -10,7 +10,7 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
-// The vector is the document's own: https://dev.vivo.com.cn/documentCenter/doc/362
+// The test vector is from the document: https://dev.vivo.com.cn/documentCenter/doc/362
 func TestSignIsMD5OfIDKeyTimeAndSecret(t *testing.T) {
 	t.Parallel()
 	got := sign("10004", "25509283-3767-4b9e-83fe-b6e55ac6243e", "1501484120000", "7265f2a4-ebbb-44bf-88b9-b03e67dfdc21")

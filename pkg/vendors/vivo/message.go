@@ -8,14 +8,14 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
-// The bounds of timeToLive in seconds, by endpoint. A day is the newer
-// document's most for one phone; older ones have a week.
+// The bounds of timeToLive in seconds, by endpoint. A day is the newer document's
+// maximum for one phone; older documents allow a week.
 const (
 	singleLeast, singleMost = 60, 86400
 	listLeast, listMost     = 900, 604800
 )
 
-// The values of fields that stand for words.
+// The values of fields that are enumerations.
 const (
 	notifyBoth = 4 // sound and vibration, as the phone's settings allow
 
@@ -49,14 +49,14 @@ type message struct {
 	Extra           map[string]string `json:"extra,omitempty"`
 }
 
-// ident is what tells one request's message from another's.
+// ident has the values that differ between requests with the same message.
 type ident struct {
 	appID, regID, requestID, key string
 	ttl                          int64 // seconds
 	receiptURL                   string
 }
 
-// payload is the root as it goes out, overrides merged.
+// payload returns the root of the request with overrides merged.
 func payload(m *push.Message, id ident) ([]byte, error) {
 	return overrides.Merge(newMessage(m, id), m.Overrides[Name])
 }
@@ -89,16 +89,16 @@ func skip(c *push.Click) (skipType int, content string) {
 	return skipApp, ""
 }
 
-// categories maps the vendors' common vocabulary, which is vivo's own, to the
-// class that vivo has each in: https://dev.vivo.com.cn/documentCenter/doc/359
+// categories maps the vendors' common categories, which are also vivo's names, to
+// vivo's class of each: https://dev.vivo.com.cn/documentCenter/doc/359
 var categories = map[string]push.Class{
 	"IM": push.Service, "ACCOUNT": push.Service, "TODO": push.Service,
 	"DEVICE_REMINDER": push.Service, "ORDER": push.Service, "SUBSCRIPTION": push.Service,
 	"NEWS": push.Marketing, "CONTENT": push.Marketing, "MARKETING": push.Marketing, "SOCIAL": push.Marketing,
 }
 
-// category is the message's if vivo has it in the message's class, else "": a
-// category that contradicts the classification is answered with 10097.
+// category returns the message's category if vivo has it in the message's class, else
+// "": vivo answers a category that contradicts the classification with 10097.
 func category(m *push.Message) string {
 	class := m.Class
 	if class == "" {
@@ -117,8 +117,8 @@ func pushMode(m *push.Message) int {
 	return 0
 }
 
-// seconds are whole, and within the endpoint's bounds: what is left of a
-// message's life may be less than vivo can be told.
+// seconds returns whole seconds within the endpoint's bounds: the rest of a message's
+// time to live may be shorter than vivo accepts.
 func seconds(d time.Duration, least, most int64) int64 {
 	return min(max(int64(d/time.Second), least), most)
 }

@@ -2,8 +2,8 @@ package vivo
 
 import "github.com/postrider/postrider/pkg/vendors/body"
 
-// overrides reserve fields that say who gets the message, or which message and app
-// it is, and pushMode, which message.test sets in both requests of a list push.
+// overrides reserves the fields that name the receivers or identify the message or the
+// app, and pushMode, which message.test sets in both requests of a list push.
 var overrides = body.Overrides{
 	Field:    overridesField,
 	Into:     "the root of the request",

@@ -13,8 +13,8 @@ import (
 // https://dev.vivo.com.cn/documentCenter/doc/362
 const longestReceiptURL = 128
 
-// receipts are posted, unsigned, as an object keyed by task; several tasks may
-// come together. vivo sends them for formal messages only:
+// receiptSpec describes the receipts. They are posted, unsigned, as an object keyed by
+// task; several tasks may come together. vivo sends them only for formal messages:
 // https://docs.getui.com/getui/server/receipt
 func receiptSpec() *vendors.Receipts {
 	return &vendors.Receipts{
@@ -22,7 +22,7 @@ func receiptSpec() *vendors.Receipts {
 	}
 }
 
-// receiptFields ask for receipts of a message; nil: not at all.
+// receiptFields returns the fields that ask for receipts. nil: no receipts.
 func receiptFields(id ident) map[string]string {
 	if id.receiptURL == "" {
 		return nil

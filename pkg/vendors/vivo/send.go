@@ -31,12 +31,12 @@ var errNotUploaded = errors.New("the message was not uploaded")
 type adapter struct {
 	client *http.Client
 	base   string
-	appID  string // digits: JSON has it as a number
+	appID  string // digits; a number in JSON
 	appKey string
 	secret vendors.Secret
 }
 
-// NeedsUpload reports whether the request goes to a list: vivo refuses lists of one.
+// NeedsUpload reports whether the request is a list push: vivo refuses a list of one.
 func (a *adapter) NeedsUpload(r *vendors.Request) bool { return len(r.Tokens) >= minTokens }
 
 // Send makes exactly one request for at most 1,000 tokens. Two or more need r.UploadID.
@@ -66,7 +66,7 @@ func (a *adapter) sendList(ctx context.Context, r *vendors.Request) (vendors.Ans
 	answer, err := readAnswer(reply, r.Tokens, r.Access, a.secret.Reveal(), r.ReceiptURL)
 	if answer.Code.Level == classify.Response {
 		answer.UploadGone = answer.Code.Code == codeBadTask || answer.Code.Code == codeNoMessage
-		answer.RequestID = r.UploadID // receipts come under the task's id
+		answer.RequestID = r.UploadID // receipts name the task's id
 	}
 	return answer, err
 }

@@ -10,15 +10,16 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
-// uploadLifetime bounds how long a taskId is used. vivo documents no lifetime; a name
-// that is gone earlier is answered with 10155 and uploaded again.
+// uploadLifetime is the longest time that a taskId is used. vivo documents no
+// lifetime. If the message is gone earlier, vivo answers 10155 and the message is
+// uploaded again.
 const uploadLifetime = 24 * time.Hour
 
 var errNoTask = errors.New("a success without a taskId")
 
-// Upload stores the message at the vendor for list pushes. A refusal is an *vendors.Error with
-// the level response; where the code means another thing than it does in a
-// send, it is written "save/" and the code.
+// Upload stores the message at the vendor for list pushes. A refusal is an
+// *vendors.Error with the level response. A code whose meaning differs from that in
+// the answer to a send gets the prefix "save/".
 func (a *adapter) Upload(ctx context.Context, r *vendors.Request) (vendors.Uploaded, error) {
 	body, err := a.uploadBody(r)
 	if err != nil {
@@ -53,8 +54,8 @@ func readUploaded(reply httpx.Reply, life time.Duration, hide ...string) (vendor
 	return vendors.Uploaded{ID: id, Lifetime: life}, nil
 }
 
-// uploadCode prefers the row of its own that a code may have for uploads: no
-// answer to an upload is about a token.
+// uploadCode returns the code with the prefix "save/" if codes.tsv has such a row: an
+// answer to an upload is never about a token.
 func uploadCode(code string) string {
 	if _, known := codes().Lookup(classify.Response, "save/"+code); known {
 		return "save/" + code

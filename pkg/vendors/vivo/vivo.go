@@ -1,9 +1,9 @@
-// Package vivo speaks vivo Push's server API.
+// Package vivo is the adapter for vivo Push's server API.
 //
 // It knows the three requests (one message to one phone, uploading a message,
 // sending an uploaded message to a list), their answers, and the signed grant. It
-// refuses to know what a code leads to (codes.tsv and package classify say so),
-// when to try again, and how large a quota is.
+// does not know what follows from a code (codes.tsv and package classify do), when to
+// try again, or how large a quota is.
 package vivo
 
 import (
@@ -17,15 +17,15 @@ import (
 // Name is the vendor's name in jobs, lanes and metrics.
 const Name = "vivo"
 
-// A list push takes 2 to 1,000 regIds; a single one goes by another endpoint:
+// A list push has 2 to 1,000 regIds; a single regId is sent by another endpoint:
 // https://dev.vivo.com.cn/documentCenter/doc/362
 const (
 	maxTokens = 1000
 	minTokens = 2
 )
 
-// minRate is the lowest rate that an app is granted, in messages a second, a
-// message to a thousand phones being a thousand:
+// minRate is the lowest rate that an app is granted, in messages a second. A message
+// to a thousand phones counts as a thousand:
 // https://cloud.tencent.com/document/product/548/41407
 const minRate = 3000
 

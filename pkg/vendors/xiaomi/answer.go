@@ -12,7 +12,7 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
-// The codes that this file branches on; codes.tsv says what they lead to.
+// Codes that this file depends on. codes.tsv says what follows from them.
 const (
 	codeSuccess   = "0"
 	codeFailed    = "20301"
@@ -20,27 +20,27 @@ const (
 	codeBadFormat = "66007"
 	codeBad       = "bad_regids"
 
-	// What follows a slash is ours: one code that has to be read in two ways.
-	readOther = "/other" // 20301 without the proof that every token is invalid
+	// Suffixes that this package adds to a code with two meanings.
+	readOther = "/other" // 20301 without proof that every token is invalid
 	readOne   = "/one"   // a code about a token, in a request with one token
 )
 
-// reasonInvalid is the one reason of 20301 that means dead tokens. Every
-// sample of that code has it, but no document says that there is no other.
+// reasonInvalid is the only reason of 20301 that means invalid tokens. Every sample of
+// that code has it, but no document says that there are no other reasons.
 const reasonInvalid = "No valid targets!"
 
-// codeForm admits what may stand in a ledger: Xiaomi's codes are numbers, and a
-// code that came as a string would be kept as it stands.
+// codeForm limits the codes that may be stored in a ledger. Xiaomi's codes are
+// numbers, but a code that comes as a string would be stored unchanged.
 var codeForm = regexp.MustCompile(`^-?[0-9]{1,10}(/[a-z]{1,16})?$`)
 
 var (
 	errNoCode        = errors.New("a successful HTTP status without a code in the body")
-	errContradiction = errors.New("code 0 with another result than ok")
+	errContradiction = errors.New("code 0 with a result other than ok")
 )
 
 // envelope is the answer of every API:
 // https://dev.mi.com/xiaomihyperos/documentation/detail?pId=1560
-// Its parts are raw, so that one of an odd type does not hide the others.
+// Its fields are raw, so that a field of an unexpected type does not hide the others.
 type envelope struct {
 	Result      json.RawMessage `json:"result"`
 	Code        json.RawMessage `json:"code"`
@@ -50,24 +50,24 @@ type envelope struct {
 	Data        json.RawMessage `json:"data"`
 }
 
-// details are what a success adds. Failures have none.
+// details is the data of a success. Failures have no data.
 type details struct {
 	ID json.RawMessage `json:"id"`
 	// BadRegIDs are rejected tokens, separated by commas.
 	BadRegIDs json.RawMessage `json:"bad_regids"`
-	// OverQuota says how many messages were thrown away, by channel: "no_channel:2 a:3".
+	// OverQuota is the number of discarded messages per channel: "no_channel:2 a:3".
 	OverQuota json.RawMessage `json:"channel_exceed_quota"`
 }
 
-// delivery is what a request asked for: its tokens, message by message.
+// delivery has the tokens of a request, and how many belong to each message.
 type delivery struct {
 	tokens   []string
 	messages []channelTokens
 }
 
-// readAnswer looks at the body first and at the HTTP status only when the body
-// has no code: failures come with status 200. What sends or deletes is believed
-// under a successful status alone.
+// readAnswer looks at the body first, and at the HTTP status only when the body
+// has no code: failures come with status 200. A code that accepts or deletes tokens
+// counts only with a 2xx status.
 func readAnswer(reply httpx.Reply, sent delivery, hide ...string) (vendors.Answer, error) {
 	var e envelope
 	if err := json.Unmarshal(reply.Body, &e); err != nil {
@@ -84,7 +84,7 @@ func readAnswer(reply httpx.Reply, sent delivery, hide ...string) (vendors.Answe
 	}
 	answer := vendors.Answer{RequestID: body.ID(e.TraceID), Status: reply.Status, RetryAfter: reply.RetryAfter}
 	if code != codeSuccess {
-		answer.Code = classify.Code{Level: classify.Response, Code: reading(code, e, ok, len(sent.tokens)), Text: e.words(sent.tokens, hide)}
+		answer.Code = classify.Code{Level: classify.Response, Code: reading(code, e, ok, len(sent.tokens)), Text: e.vendorText(sent.tokens, hide)}
 		return answer, nil
 	}
 	answer.Code = classify.Code{Level: classify.Response, Code: code}
@@ -99,7 +99,7 @@ func readAnswer(reply httpx.Reply, sent delivery, hide ...string) (vendors.Answe
 	return answer, nil
 }
 
-// reading is the code, or which of its readings holds.
+// reading returns the code, with a suffix if the code has two meanings.
 func reading(code string, e envelope, ok bool, tokens int) string {
 	switch code {
 	case codeFailed:
@@ -114,7 +114,7 @@ func reading(code string, e envelope, ok bool, tokens int) string {
 	return code
 }
 
-// tokenCodes finds the tokens that a success leaves out.
+// tokenCodes returns the codes of the tokens that a success does not include.
 func (d details) tokenCodes(sent delivery, hide []string) []vendors.TokenCode {
 	bad := badTokens(body.Decode(d.BadRegIDs))
 	said := body.Decode(d.OverQuota)
@@ -147,12 +147,12 @@ func badTokens(list string) map[string]bool {
 	return bad
 }
 
-// codeOf reads a code that is a whole number or a string; else it is "".
+// codeOf reads a code, with or without quotes. "": there is no such code.
 func codeOf(raw json.RawMessage) string { return body.Code(raw, codeForm) }
 
-// words are the vendor's, for people: the reason, which says more than the
-// description, which is the code's own text.
-func (e envelope) words(tokens, hide []string) string {
+// vendorText returns the vendor's text for people, redacted: the reason, or else the
+// description, which is only the general text of the code.
+func (e envelope) vendorText(tokens, hide []string) string {
 	said := body.Decode(e.Reason)
 	if said == "" || said == "null" {
 		said = body.Decode(e.Description)

@@ -19,7 +19,7 @@ func reader(reply httpx.Reply, tokens []string) (vendors.Answer, error) {
 	return readAnswer(reply, sentTo(tokens...), "the-secret")
 }
 
-// sentTo is a request of one message without a channel.
+// sentTo returns the delivery of one message without a channel.
 func sentTo(tokens ...string) delivery {
 	return delivery{tokens: tokens, messages: []channelTokens{{"", len(tokens)}}}
 }
@@ -27,15 +27,15 @@ func sentTo(tokens ...string) delivery {
 func TestReadAnswerKeepsIDAndRetryAfter(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct{ body, want string }{
-		"the message id of a success":      {`{"code":0,"trace_id":"X1","data":{"id":"sdm57188602565449273KF"}}`, "sdm57188602565449273KF"},
-		"the trace id without a message":   {`{"code":0,"trace_id":"X1"}`, "X1"},
-		"the trace id of a failure":        {`{"code":10001,"trace_id":"Xcm58061602298211208Nt"}`, "Xcm58061602298211208Nt"},
-		"data of a failure is not looked":  {`{"code":10001,"trace_id":"X1","data":{"id":"s1"}}`, "X1"},
-		"null":                             {`{"code":0,"trace_id":null}`, ""},
-		"with a line break":                {`{"code":0,"trace_id":"1\n2"}`, ""},
-		"longer than any real":             {`{"code":0,"trace_id":"` + strings.Repeat("1", 129) + `"}`, ""},
-		"a message id that cannot be one":  {`{"code":0,"trace_id":"X1","data":{"id":"a b"}}`, "X1"},
-		"a message id that is no text too": {`{"code":0,"trace_id":"X1","data":{"id":7}}`, "7"},
+		"the message id of a success":     {`{"code":0,"trace_id":"X1","data":{"id":"sdm57188602565449273KF"}}`, "sdm57188602565449273KF"},
+		"the trace id without a message":  {`{"code":0,"trace_id":"X1"}`, "X1"},
+		"the trace id of a failure":       {`{"code":10001,"trace_id":"Xcm58061602298211208Nt"}`, "Xcm58061602298211208Nt"},
+		"data of a failure is ignored":    {`{"code":10001,"trace_id":"X1","data":{"id":"s1"}}`, "X1"},
+		"null":                            {`{"code":0,"trace_id":null}`, ""},
+		"with a line break":               {`{"code":0,"trace_id":"1\n2"}`, ""},
+		"longer than any real":            {`{"code":0,"trace_id":"` + strings.Repeat("1", 129) + `"}`, ""},
+		"a message id that cannot be one": {`{"code":0,"trace_id":"X1","data":{"id":"a b"}}`, "X1"},
+		"a message id that is a number":   {`{"code":0,"trace_id":"X1","data":{"id":7}}`, "7"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -45,7 +45,7 @@ func TestReadAnswerKeepsIDAndRetryAfter(t *testing.T) {
 	}
 }
 
-func TestACodeIsAWholeNumberOrNone(t *testing.T) {
+func TestACodeIsAWholeNumber(t *testing.T) {
 	t.Parallel()
 	tests := map[string]string{
 		`0`: "0", `21301`: "21301", `-1`: "-1", `"20301"`: "20301", `1234567890`: "1234567890",
@@ -58,7 +58,7 @@ func TestACodeIsAWholeNumberOrNone(t *testing.T) {
 	}
 }
 
-func TestAnswerTextIsTheVendorsWordsWithoutTokens(t *testing.T) {
+func TestAnswerTextHidesTokensAndSecrets(t *testing.T) {
 	t.Parallel()
 	vendortest.HidesTokens(t, reader, `{"code":10008,"reason":%s}`, "the-secret")
 	tests := map[string]struct{ members, want string }{
@@ -79,14 +79,14 @@ func TestAnswerTextIsTheVendorsWordsWithoutTokens(t *testing.T) {
 	}
 }
 
-// Whatever tokens were sent and named, exactly the sent and named ones have a
-// code of their own.
+// For any sent and named tokens, exactly those that were both sent and named have
+// their own code.
 func TestPartialFailureNamesExactlyTheSentTokens(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		token := rapid.StringMatching(`[!-+\--:<-~]{1,40}`)
 		tokens := rapid.SliceOfNDistinct(token, 1, 50, rapid.ID[string]).Draw(t, "tokens")
-		named := rapid.SliceOf(rapid.SampledFrom(append([]string{"stranger of ours"}, tokens...))).Draw(t, "named")
+		named := rapid.SliceOf(rapid.SampledFrom(append([]string{"token not sent"}, tokens...))).Draw(t, "named")
 		list, err := json.Marshal(strings.Join(named, ","))
 		if err != nil {
 			t.Fatal(err)
@@ -100,14 +100,14 @@ func TestPartialFailureNamesExactlyTheSentTokens(t *testing.T) {
 		for _, n := range named {
 			want[n] = codeBad
 		}
-		delete(want, "stranger of ours")
+		delete(want, "token not sent")
 		if named := vendortest.ByToken(t, got.Tokens, tokens); !maps.Equal(named, want) {
 			t.Fatalf("got %v, want %v", named, want)
 		}
 	})
 }
 
-func TestMessagesThrownAwayAreCountedByChannel(t *testing.T) {
+func TestDiscardedMessagesAreCountedPerChannel(t *testing.T) {
 	t.Parallel()
 	const all, some, bad = codeOverQuota, codeSomeOverQuota, codeBad
 	sent := delivery{
@@ -120,14 +120,14 @@ func TestMessagesThrownAwayAreCountedByChannel(t *testing.T) {
 	}{
 		{"nothing", "", "", nil},
 		{"all of two channels", "", "no_channel:2 a:3", map[int]string{0: all, 1: all, 2: all, 4: all, 5: all}},
-		{"more than there were", "", "b:9", map[int]string{3: all}},
+		{"more than were sent", "", "b:9", map[int]string{3: all}},
 		{"some of a channel", "", "a:1", map[int]string{1: some, 4: some, 5: some}},
 		{"none of a channel", "", "a:0 b:1", map[int]string{3: all}},
 		{"a channel in two parts", "", "a:1 a:2", map[int]string{1: all, 4: all, 5: all}},
 		{"a rejected token is not counted twice", "a2", "a:2", map[int]string{1: all, 4: bad, 5: all}},
 		{"a rejected token of a channel that lost some", "a2", "a:1", map[int]string{1: some, 4: bad, 5: some}},
 		{"a channel that was not used", "", "c:3", nil},
-		{"a number that is none", "", "a:x", map[int]string{0: some, 1: some, 2: some, 3: some, 4: some, 5: some}},
+		{"not a number", "", "a:x", map[int]string{0: some, 1: some, 2: some, 3: some, 4: some, 5: some}},
 		{"no number", "", "a", map[int]string{0: some, 1: some, 2: some, 3: some, 4: some, 5: some}},
 		{"a number below zero", "b1", "a:-1", map[int]string{0: some, 1: some, 2: some, 3: bad, 4: some, 5: some}},
 	}

@@ -8,9 +8,9 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
-// formBody is one message to many receivers. The tokens are written as they
-// come, so the number of allocations does not grow with them. They hold + / =,
-// which a form has to escape: unescaped they are other tokens.
+// formBody returns the body for one message to many receivers. Tokens are escaped
+// directly into the body, so the number of allocations does not grow with them. They
+// contain + / =, which a form must escape: unescaped they would be other tokens.
 func formBody(list []field, tokens []string) []byte {
 	const comma = "%2C"
 	size := len("registration_id=")
@@ -37,8 +37,8 @@ func formBody(list []field, tokens []string) []byte {
 	return b
 }
 
-// mixedBody is a message of its own for every request, each to the request's
-// tokens: a JSON array in a form field. Zero for time_to_send is now.
+// mixedBody returns the body that sends each request's message to the request's
+// tokens: a JSON array in a form field. time_to_send 0 means now.
 func mixedBody(messages [][]field, rs []*vendors.Request) []byte {
 	var doc []byte
 	doc = append(doc, '[')
@@ -62,8 +62,8 @@ func mixedBody(messages [][]field, rs []*vendors.Request) []byte {
 	return append(b, tail...)
 }
 
-// appendMessage writes the fields as JSON: numbers as numbers, and the extras
-// in an object of their own, without their prefix.
+// appendMessage appends the fields as JSON: numbers as numbers, and the extras without
+// their prefix in a separate object.
 func appendMessage(b []byte, list []field) []byte {
 	b = append(b, '{')
 	for _, f := range list {
@@ -91,7 +91,7 @@ func appendMessage(b []byte, list []field) []byte {
 	return append(b, '}', '}')
 }
 
-// number is a whole number as JSON writes it: leading zeros are not JSON.
+// number returns a whole number in JSON form: JSON has no leading zeros.
 func number(v string) string {
 	digits := strings.TrimLeft(strings.TrimPrefix(v, "-"), "0")
 	switch {
@@ -103,7 +103,7 @@ func number(v string) string {
 	return digits
 }
 
-// extrasOf goes through the extras; the flag tells the first.
+// extrasOf iterates over the extras. The flag is true for the first.
 func extrasOf(list []field) func(yield func(bool, field) bool) {
 	return func(yield func(bool, field) bool) {
 		first := true

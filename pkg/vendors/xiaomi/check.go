@@ -18,11 +18,11 @@ var (
 	activityForm = regexp.MustCompile(`^[0-9A-Za-z_.$]+$`)
 )
 
-// receiptTypes are the kinds of receipt that may be asked for, added up:
+// receiptTypes is the sum of all kinds of receipts that may be requested:
 // https://dev.mi.com/xiaomihyperos/documentation/detail?pId=1558
 const receiptTypes = 1 + 2 + 16 + 32 + 64 + 128 + 1024
 
-// check reports what in a message breaks a hard limit of Xiaomi's.
+// check reports the parts of a message that break a hard limit of Xiaomi.
 func check(m *push.Message) []push.Fault {
 	var faults []push.Fault
 	if m.Kind != push.Data {
@@ -31,7 +31,7 @@ func check(m *push.Message) []push.Fault {
 	override := m.Overrides[Name]
 	if len(override) > 0 {
 		if f := overrideFaults(override); len(f) > 0 {
-			return append(faults, f...) // what cannot be merged cannot be measured
+			return append(faults, f...) // without a merged message there is no size
 		}
 	}
 	longest := ident{packageName: strings.Repeat("p", maxPackage), ttl: maxPrivateTTL, key: strings.Repeat("0", 32)}
@@ -48,8 +48,8 @@ func check(m *push.Message) []push.Fault {
 	return append(faults, extraFaults(list, where)...)
 }
 
-// blame names the place that a field's value came from: the override if it has
-// the field, else the job's own.
+// blame returns a function that names the source of a field's value: the override if
+// it has the field, else the job's field.
 func blame(override []byte) func(name, own string) string {
 	patch, err := body.Object(override)
 	return func(name, own string) string {
@@ -69,15 +69,15 @@ func textFaults(list []field, where func(name, own string) string) []push.Fault 
 		s := value(list, t.name)
 		switch n := length(s); {
 		case strings.TrimSpace(s) == "":
-			faults = append(faults, push.Fault{Field: where(t.name, t.own), Reason: "is required for a notification at Xiaomi, and may not be all blank"})
+			faults = append(faults, push.Fault{Field: where(t.name, t.own), Reason: "is required for a notification at Xiaomi, and must not be only white space"})
 		case n > t.most:
-			faults = append(faults, push.Fault{Field: where(t.name, t.own), Reason: fmt.Sprintf("has %d characters; Xiaomi takes %d", n, t.most)})
+			faults = append(faults, push.Fault{Field: where(t.name, t.own), Reason: fmt.Sprintf("has %d characters; Xiaomi allows %d", n, t.most)})
 		}
 	}
 	return faults
 }
 
-// length counts characters as the strictest reader would: an emoji is two.
+// length counts characters in the strictest way: an emoji counts 2.
 func length(s string) int {
 	n := 0
 	for _, r := range s {
@@ -104,8 +104,9 @@ func clickFaults(c *push.Click) []push.Fault {
 	return body.CheckClick(c)
 }
 
-// extraFaults measures all extras, ours too: the document does not say whether
-// the vendor's own names count, and a request over the limit fails whole.
+// extraFaults measures all extras, including those that the adapter adds: the document
+// does not say whether the vendor's own names count, and a request over the limit
+// fails as a whole.
 func extraFaults(list []field, where func(name, own string) string) []push.Fault {
 	var faults []push.Fault
 	number, size := 0, 0
@@ -117,28 +118,28 @@ func extraFaults(list []field, where func(name, own string) string) []push.Fault
 		}
 	}
 	if number > maxExtras {
-		faults = append(faults, push.Fault{Field: overridesField, Reason: fmt.Sprintf("makes %d extra fields, ours included; Xiaomi takes %d", number, maxExtras)})
+		faults = append(faults, push.Fault{Field: overridesField, Reason: fmt.Sprintf("results in %d extra fields, with those that postrider adds; Xiaomi allows %d", number, maxExtras)})
 	}
 	if size > maxExtraSize {
-		faults = append(faults, push.Fault{Field: "message", Reason: fmt.Sprintf("has %d characters in Xiaomi's extra fields (click target, sound, channel, overrides); %d are allowed", size, maxExtraSize)})
+		faults = append(faults, push.Fault{Field: "message", Reason: fmt.Sprintf("has %d characters in the extra fields (click target, sound, channel, overrides); Xiaomi allows %d", size, maxExtraSize)})
 	}
 	return faults
 }
 
-// extraFault judges the extras that Xiaomi would ignore without a word, or
-// refuse with the whole request.
+// extraFault checks an extra that Xiaomi would silently ignore, or that would make it
+// refuse the whole request.
 func extraFault(f field) string {
 	switch f.name {
 	case "extra.callback.type":
 		if n, err := strconv.Atoi(f.value); err != nil || n < 1 || n&^receiptTypes != 0 {
-			return "must be a sum of 1, 2, 16, 32, 64, 128 and 1024: Xiaomi ignores any other"
+			return "must be a sum of 1, 2, 16, 32, 64, 128 and 1024: Xiaomi ignores any other value"
 		}
 	}
 	return ""
 }
 
 func limits() []vendors.Limit {
-	const unit = "characters, those outside the BMP counting 2"
+	const unit = "characters (those outside the BMP count 2)"
 	return []vendors.Limit{
 		{Field: "message.title", Max: maxTitle, Unit: unit},
 		{Field: "message.body", Max: maxBody, Unit: unit},

@@ -43,40 +43,40 @@ func TestCheckNamesTheFieldAtFault(t *testing.T) {
 		m    push.Message
 		want []string
 	}{
-		{"a title is not all blank", push.Message{Title: " \u3000", Body: "b"}, []string{"message.title"}},
+		{"a title is not only white space", push.Message{Title: " \u3000", Body: "b"}, []string{"message.title"}},
 		{"a title of 49 characters", push.Message{Title: text(49), Body: "b"}, nil},
 		{"a title of 50 characters", push.Message{Title: text(50), Body: "b"}, []string{"message.title"}},
 		{"an emoji counts twice", push.Message{Title: strings.Repeat("🚚", 25), Body: "b"}, []string{"message.title"}},
 		{"a body of 127 characters", push.Message{Title: "t", Body: text(127)}, nil},
 		{"a body of 128 characters", push.Message{Title: "t", Body: text(128)}, []string{"message.body"}},
-		{"a data message needs neither", push.Message{Kind: push.Data, Data: map[string]string{"k": "v"}}, nil},
+		{"a data message needs neither title nor body", push.Message{Kind: push.Data, Data: map[string]string{"k": "v"}}, nil},
 		{"a data message ignores a long title", push.Message{Kind: push.Data, Title: text(60)}, nil},
 		{"a URL to open is http", click(push.ClickURL, "http://a"), nil},
-		{"a URL to open is no other", click(push.ClickURL, "shop://a"), []string{"message.click.target"}},
-		{"a URL to open is there", click(push.ClickURL, ""), []string{"message.click.target"}},
-		{"an intent is there", click(push.ClickIntent, ""), []string{"message.click.target"}},
+		{"a URL to open has no other scheme", click(push.ClickURL, "shop://a"), []string{"message.click.target"}},
+		{"a URL to open has a target", click(push.ClickURL, ""), []string{"message.click.target"}},
+		{"an intent has a target", click(push.ClickIntent, ""), []string{"message.click.target"}},
 		{"an activity is a class", click(push.ClickActivity, "com.x.A;S.k=v"), []string{"message.click.target"}},
 		{"a click action is known", click("page", "x"), []string{"message.click.action"}},
 		{"a long intent fills the extras", click(push.ClickIntent, strings.Repeat("i", 1024)), []string{"message"}},
-		{"overrides leave the receivers alone", with(`{"registration_id":"x","topic":null,"messages":"[]"}`), []string{o + ".messages", o + ".registration_id", o + ".topic"}},
-		{"overrides leave the time of sending alone", with(`{"time_to_send":1}`), []string{o + ".time_to_send"}},
-		{"overrides are named in small letters", with(`{"Registration_ID":"x"}`), []string{o + ".Registration_ID"}},
+		{"overrides cannot change the receivers", with(`{"registration_id":"x","topic":null,"messages":"[]"}`), []string{o + ".messages", o + ".registration_id", o + ".topic"}},
+		{"overrides cannot change the time of sending", with(`{"time_to_send":1}`), []string{o + ".time_to_send"}},
+		{"overrides have lower-case names", with(`{"Registration_ID":"x"}`), []string{o + ".Registration_ID"}},
 		{"overrides have no extra object", with(`{"extra":{"channel_id":"1"}}`), []string{o + ".extra"}},
 		{"overrides have no nameless extra", with(`{"extra.":"1"}`), []string{o + ".extra."}},
-		{"overrides are no lists", with(`{"payload":["x"]}`), []string{o + ".payload"}},
+		{"overrides are not lists", with(`{"payload":["x"]}`), []string{o + ".payload"}},
 		{"numbers stay whole", with(`{"notify_id":1.5,"notify_type":"x","time_to_live":true}`), []string{o + ".notify_id", o + ".notify_type", o + ".time_to_live"}},
 		{"numbers may be text", with(`{"notify_id":"7","notify_type":-1}`), nil},
 		{"an override's title is measured", with(`{"title":"` + text(50) + `"}`), []string{o + ".title"}},
-		{"an override mends a title", push.Message{Title: text(60), Body: "b", Overrides: over(`{"title":"short"}`)}, nil},
-		{"an override takes the title out", with(`{"title":null}`), []string{o + ".title"}},
+		{"an override shortens a title", push.Message{Title: text(60), Body: "b", Overrides: over(`{"title":"short"}`)}, nil},
+		{"an override removes the title", with(`{"title":null}`), []string{o + ".title"}},
 		{"an override makes it a data message", with(`{"pass_through":1,"title":null,"description":null,"payload":"p"}`), nil},
 		{"a data message by override needs a payload", with(`{"pass_through":1}`), []string{"message.data"}},
-		{"ten extras with ours", with(extras(8)), nil},
-		{"eleven extras with ours", with(extras(9)), []string{o}},
-		{"extras of 1,024 characters with ours", with(`{"extra.k":"` + text(1024-len("knotify_effect1jobkey12345678")) + `"}`), nil},
-		{"extras of 1,025 characters with ours", with(`{"extra.k":"` + text(1025-len("knotify_effect1jobkey12345678")) + `"}`), []string{"message"}},
+		{"ten extras with those of the adapter", with(extras(8)), nil},
+		{"eleven extras with those of the adapter", with(extras(9)), []string{o}},
+		{"extras of 1,024 characters with those of the adapter", with(`{"extra.k":"` + text(1024-len("knotify_effect1jobkey12345678")) + `"}`), nil},
+		{"extras of 1,025 characters with those of the adapter", with(`{"extra.k":"` + text(1025-len("knotify_effect1jobkey12345678")) + `"}`), []string{"message"}},
 		{"a jobkey follows from the job's id", with(`{"extra.jobkey":"-23456789_bc"}`), []string{o + ".extra.jobkey"}},
-		{"a jobkey is not taken out", with(`{"extra.jobkey":null}`), []string{o + ".extra.jobkey"}},
+		{"a jobkey cannot be removed", with(`{"extra.jobkey":null}`), []string{o + ".extra.jobkey"}},
 		{"kinds of receipts are a sum", with(`{"extra.callback.type":243}`), nil},
 		{"kinds of receipts that Xiaomi ignores", with(`{"extra.callback.type":246}`), []string{o + ".extra.callback.type"}},
 		{"all kinds of receipts", with(`{"extra.callback.type":"1267"}`), nil},
@@ -89,7 +89,7 @@ func TestCheckNamesTheFieldAtFault(t *testing.T) {
 	}
 }
 
-// A message that passes Check is within the limits when it is sent.
+// The request for a message that passes Check is within the limits.
 func TestCheckMeasuresWhatSendMakes(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -125,9 +125,9 @@ func TestMergeKeepsTheOrder(t *testing.T) {
 		{"nothing", ``, base},
 		{"a field is replaced in its place", `{"title":"x"}`, []field{{"title", "x"}, {"notify_id", "1"}}},
 		{"new fields follow by name", `{"extra.b":"2","extra.a":1.50}`, []field{{"title", "t"}, {"notify_id", "1"}, {"extra.a", "1.50"}, {"extra.b", "2"}}},
-		{"null takes out", `{"title":null}`, []field{{"notify_id", "1"}}},
-		{"null takes nothing out", `{"extra.a":null}`, base},
-		{"a truth is a word", `{"extra.a":true}`, []field{{"title", "t"}, {"notify_id", "1"}, {"extra.a", "true"}}},
+		{"null removes a field", `{"title":null}`, []field{{"notify_id", "1"}}},
+		{"null for a missing field changes nothing", `{"extra.a":null}`, base},
+		{"true becomes text", `{"extra.a":true}`, []field{{"title", "t"}, {"notify_id", "1"}, {"extra.a", "true"}}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -173,13 +173,13 @@ func TestSettingsNameTheKeyAtFault(t *testing.T) {
 		change func(s *Settings)
 		want   string
 	}{
-		{"good ones have none", func(*Settings) {}, ""},
+		{"valid settings have no fault", func(*Settings) {}, ""},
 		{"a secret is needed", func(s *Settings) { s.AppSecret = vendors.NewSecret("") }, "app_secret"},
 		{"a secret has no scheme", func(s *Settings) { s.AppSecret = vendors.NewSecret("key=abc") }, "app_secret"},
 		{"a secret has no line break", func(s *Settings) { s.AppSecret = vendors.NewSecret("abc\n") }, "app_secret"},
 		{"a package is needed", func(s *Settings) { s.PackageName = "" }, "package_name"},
 		{"a package is one name", func(s *Settings) { s.PackageName = "com.a,com.b" }, "package_name"},
-		{"a package is not endless", func(s *Settings) { s.PackageName = strings.Repeat("p", 129) }, "package_name"},
+		{"a package name has at most 128 characters", func(s *Settings) { s.PackageName = strings.Repeat("p", 129) }, "package_name"},
 		{"a base URL has no path", func(s *Settings) { s.BaseURL = "https://a/b" }, "base_url"},
 	}
 	for _, tt := range tests {

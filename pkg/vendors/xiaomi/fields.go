@@ -10,7 +10,7 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/body"
 )
 
-// The fields that this package branches on; the others only pass through.
+// The fields that this package reads; it only passes the others on.
 const (
 	fieldTitle   = "title"
 	fieldBody    = "description"
@@ -24,7 +24,7 @@ const (
 // https://dev.mi.com/xiaomihyperos/documentation/detail?pId=1559
 type field struct{ name, value string }
 
-// ident is what tells one request's message from another's.
+// ident has the values that differ between requests with the same message.
 type ident struct {
 	packageName string
 	ttl         time.Duration
@@ -32,7 +32,7 @@ type ident struct {
 	receiptURL  string
 }
 
-// fields is the message as it goes out, overrides merged.
+// fields returns the message's fields with overrides merged.
 func fields(m *push.Message, id ident) ([]field, error) {
 	list := []field{{"restricted_package_name", id.packageName}}
 	if m.Kind == push.Data {
@@ -43,8 +43,8 @@ func fields(m *push.Message, id ident) ([]field, error) {
 			field{"notify_type", "-1"}, field{"notify_id", notifyID(m, id.key)})
 	}
 	if len(m.Data) > 0 || m.Kind == push.Data {
-		// Encoded once more with the form and not before: what is encoded twice
-		// arrives with its percent signs.
+		// Not escaped here, since the form escapes it: text that is escaped twice arrives
+		// with percent signs.
 		text, err := body.Data(m.Data)
 		if err != nil {
 			return nil, err
@@ -57,8 +57,8 @@ func fields(m *push.Message, id ident) ([]field, error) {
 	return merge(list, m.Overrides[Name])
 }
 
-// extras are the fields for the phone. Xiaomi's phones show only the first
-// message with a jobkey, so that a repeated request is not shown twice.
+// extras returns the fields for the phone. Xiaomi's phones show only the first message
+// with the same jobkey, so a repeated request is not shown twice.
 func extras(m *push.Message, id ident) []field {
 	var list []field
 	if m.Channel != "" {
@@ -91,7 +91,7 @@ func click(c *push.Click, packageName string) []field {
 	return []field{{"extra.notify_effect", "1"}}
 }
 
-// sound is the URI of a sound; Xiaomi knows no short form for the app's own.
+// sound returns the URI of a sound. Xiaomi has no short form for the app's own sounds.
 func sound(name, packageName string) string {
 	if strings.HasPrefix(name, "/raw/") {
 		return "android.resource://" + packageName + name
@@ -99,15 +99,15 @@ func sound(name, packageName string) string {
 	return name
 }
 
-// notifyID is the number of the notification. Without one a phone shows only
+// notifyID returns the number of the notification. Without a number a phone shows only
 // the app's last notification.
 func notifyID(m *push.Message, key string) string {
 	return strconv.FormatUint(uint64(body.NotifyID(m.CollapseID, key)), 10)
 }
 
-// jobKey is 8 letters and digits made of the request's key: older
-// documents allow 8, newer ones 12. Two messages for one phone share one once
-// in 10^12 pairs.
+// jobKey returns 8 letters and digits derived from the request's key: older documents
+// allow 8, newer ones 12. Two messages for one phone have the same jobkey in about one
+// of 10^12 pairs.
 func jobKey(key string) string {
 	const values = 36 * 36 * 36 * 36 * 36 * 36 * 36 * 36
 	h := fnv.New64a()
@@ -116,8 +116,8 @@ func jobKey(key string) string {
 	return strings.Repeat("0", 8-len(s)) + s
 }
 
-// ttl is milliseconds, at least a second's. Only a message of a private
-// channel may be held longer than a day, and those are service messages.
+// ttl returns milliseconds, at least 1,000. Only a message of a private channel may wait
+// for longer than a day, and private channels are for service messages.
 func ttl(m *push.Message, d time.Duration) string {
 	longest := maxPublicTTL
 	if m.Channel != "" && m.Class != push.Marketing {
@@ -126,7 +126,7 @@ func ttl(m *push.Message, d time.Duration) string {
 	return strconv.FormatInt(min(max(d, time.Second), longest).Milliseconds(), 10)
 }
 
-// channel is the channel that the vendor counts a message under; "": none.
+// channel returns the channel in whose quota the vendor counts a message. "": none.
 func channel(list []field) string { return value(list, extraChannel) }
 
 func value(list []field, name string) string {

@@ -53,15 +53,15 @@ func TestTTLIsMillisecondsUpToTheChannelsLimit(t *testing.T) {
 	}
 }
 
-func TestWhatPhonesDeduplicateByIsTheSameOnEveryRetry(t *testing.T) {
+func TestNotifyIDAndJobKeyAreTheSameOnEveryRetry(t *testing.T) {
 	t.Parallel()
 	plain, collapsing := &push.Message{}, &push.Message{CollapseID: "order-42"}
 	first, again, other := notifyID(plain, "a"), notifyID(plain, "a"), notifyID(plain, "b")
 	if first != again || first == other {
-		t.Error("without a collapse id, want one notify id a key")
+		t.Error("without a collapse id, want a different notify id for each key")
 	}
 	if notifyID(collapsing, "a") != notifyID(collapsing, "b") {
-		t.Error("with a collapse id, want one notify id whatever the key")
+		t.Error("with a collapse id, want one notify id for all keys")
 	}
 	jobKeyForm := regexp.MustCompile(`^[0-9A-Za-z-][0-9A-Za-z_-]{0,11}$`)
 	rapid.Check(t, func(t *rapid.T) {
@@ -107,8 +107,8 @@ func TestClicks(t *testing.T) {
 	}
 }
 
-// Fields and tokens come back from the form as they went in, whatever they hold.
-func TestTheFormSurvives(t *testing.T) {
+// Any fields and tokens can be read unchanged from the form.
+func TestFieldsAndTokensSurviveTheForm(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		tokens := rapid.SliceOfN(rapid.StringMatching(`[^,]+`), 1, 20).Draw(t, "tokens")
@@ -128,8 +128,8 @@ func TestTheFormSurvives(t *testing.T) {
 	})
 }
 
-// many sends to a server that keeps the request.
-func many(t *testing.T, answer string, rs ...*vendors.Request) (vendors.Answer, *http.Request, url.Values) {
+// sendMixed sends the requests to a test server, and returns the answer and the HTTP request.
+func sendMixed(t *testing.T, answer string, rs ...*vendors.Request) (vendors.Answer, *http.Request, url.Values) {
 	t.Helper()
 	var last *http.Request
 	var form url.Values
@@ -160,7 +160,7 @@ func TestSendMixedGivesEveryTokenItsMessage(t *testing.T) {
 	first := request(&push.Message{Title: "one", Body: `b "1"`, Channel: "a", Overrides: map[string]json.RawMessage{Name: json.RawMessage(`{"notify_type":"02","extra.callback":"https://r"}`)}}, "t/1+=", `t"2`)
 	second := request(&push.Message{Kind: push.Data, Data: map[string]string{"k": "v&"}}, "t3")
 	second.Key, second.TTL = "f"+testKey[1:], time.Minute
-	got, r, form := many(t, `{"result":"ok","code":0,"trace_id":"X1","data":{"id":"s1","bad_regids":"t3","channel_exceed_quota":"a:2"}}`, first, second)
+	got, r, form := sendMixed(t, `{"result":"ok","code":0,"trace_id":"X1","data":{"id":"s1","bad_regids":"t3","channel_exceed_quota":"a:2"}}`, first, second)
 	if r.Method != http.MethodPost || r.URL.Path != "/v2/multi_messages/regids" || r.Header.Get("Authorization") != "key=CXHodE6CbA+PKG1lEMgzvQ==" || r.Header.Get("Content-Type") != formType {
 		t.Errorf("got %s %s with %v", r.Method, r.URL.Path, r.Header)
 	}
@@ -180,14 +180,14 @@ func TestSendMixedGivesEveryTokenItsMessage(t *testing.T) {
 	}
 }
 
-func TestSendMixedWithOneTokenReadsCodesAsOne(t *testing.T) {
+func TestSendMixedWithOneTokenReadsTheCodeOfOneToken(t *testing.T) {
 	t.Parallel()
 	answer := `{"result":"error","reason":"regId","code":66007}`
 	m := &push.Message{Title: "t", Body: "b"}
-	if got, _, _ := many(t, answer, request(m, "a")); got.Code.Code != "66007/one" {
+	if got, _, _ := sendMixed(t, answer, request(m, "a")); got.Code.Code != "66007/one" {
 		t.Errorf("one token: got %s, want 66007/one", got.Code)
 	}
-	if got, _, _ := many(t, answer, request(m, "a"), request(m, "b")); got.Code.Code != "66007" {
+	if got, _, _ := sendMixed(t, answer, request(m, "a"), request(m, "b")); got.Code.Code != "66007" {
 		t.Errorf("two tokens: got %s, want 66007", got.Code)
 	}
 }
@@ -206,7 +206,7 @@ func TestSendThatCannotBeMergedMakesNoRequest(t *testing.T) {
 	}
 }
 
-// Allocations are counted alone: a parallel test would add its own.
+// Not parallel: the allocations of other tests would be counted too.
 func TestAllocationsDoNotGrowWithTheTokens(t *testing.T) {
 	m := &push.Message{Title: "t", Body: "b", Data: map[string]string{"k": "v"}}
 	a := &adapter{packageName: "com.example.shop"}

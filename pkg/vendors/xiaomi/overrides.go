@@ -23,18 +23,18 @@ var (
 var reserved = map[string]string{
 	"registration_id": errReceivers, "alias": errReceivers, "user_account": errReceivers, "topic": errReceivers,
 	"topics": errReceivers, "topic_op": errReceivers, "target": errReceivers, "messages": errReceivers,
-	"time_to_send": "cannot be overridden: use the job's not_before",
+	"time_to_send": "cannot be overridden: use the job's field not_before",
 	"extra":        "is not a field: write extra.<name>",
-	"extra.jobkey": "cannot be overridden: it follows from the job's id, so that a repeated request is shown once",
+	"extra.jobkey": "cannot be overridden: it follows from the job's id, so that a repeated message is shown once",
 }
 
 const errReceivers = "cannot be overridden: the job's targets say who gets the message"
 
-// numeric are the fields that are numbers where the message is JSON.
+// numeric has the fields that are numbers if the message is JSON.
 var numeric = []string{fieldPass, "notify_type", "notify_id", "time_to_live"}
 
-// merge replaces, adds and takes out fields. What is replaced keeps its place;
-// what is new follows by name.
+// merge replaces, adds and removes fields. A replaced field keeps its position; new
+// fields follow, ordered by name.
 func merge(list []field, override []byte) ([]field, error) {
 	if len(override) == 0 {
 		return list, nil
@@ -80,7 +80,7 @@ func overrideFaults(override []byte) []push.Fault {
 	return faults
 }
 
-// overrideFault says why a field cannot be overridden so, or "".
+// overrideFault says why a field cannot be overridden with the value. "": it can.
 func overrideFault(name string, v any) string {
 	if reason := reserved[name]; reason != "" {
 		return reason

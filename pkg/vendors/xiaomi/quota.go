@@ -9,52 +9,52 @@ import (
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
-// An endpoint for many messages never answers that the day's quota is used up.
-// It answers success and says how many messages of which channel it threw away,
-// not which ones: https://dev.mi.com/xiaomihyperos/documentation/detail?pId=1656
+// An endpoint for many messages never answers that the day's quota is used up. It
+// answers success and says how many messages of each channel it discarded, but not
+// which: https://dev.mi.com/xiaomihyperos/documentation/detail?pId=1656
 const (
 	codeOverQuota     = "channel_exceed_quota"
 	codeSomeOverQuota = codeOverQuota + "/some"
 	noChannel         = "no_channel"
 )
 
-// channelTokens is how many tokens a message went to, and in which channel.
+// channelTokens is the channel of a message and the number of its tokens.
 type channelTokens struct {
 	channel string
 	tokens  int
 }
 
-// thrown is the number of messages thrown away by channel. A text that cannot
-// be read leaves every channel in doubt.
-type thrown struct {
+// discarded is the number of discarded messages per channel. If the answer's text
+// cannot be read, any channel may have lost messages.
+type discarded struct {
 	byChannel  map[string]int
 	unreadable bool
 }
 
-// overQuota reads "no_channel:2 a:3"; nil: nothing was thrown away.
-func overQuota(s string) *thrown {
+// overQuota reads "no_channel:2 a:3". nil: nothing was discarded.
+func overQuota(s string) *discarded {
 	if s = strings.TrimSpace(s); s == "" || s == "null" {
 		return nil
 	}
-	t := &thrown{byChannel: map[string]int{}}
+	t := &discarded{byChannel: map[string]int{}}
 	for part := range strings.FieldsSeq(s) {
 		at := strings.LastIndexByte(part, ':')
 		if at < 1 {
-			return &thrown{unreadable: true}
+			return &discarded{unreadable: true}
 		}
 		n, err := strconv.ParseUint(part[at+1:], 10, 31)
 		if err != nil {
-			return &thrown{unreadable: true}
+			return &discarded{unreadable: true}
 		}
 		t.byChannel[part[:at]] += int(n)
 	}
 	return t
 }
 
-// add gives a code to the tokens of the channels that lost messages: one if all
-// of a channel's were lost, another if nobody can tell which. list holds the
-// rejected tokens, in order, which are not counted again.
-func (t *thrown) add(list []vendors.TokenCode, sent delivery, said string) []vendors.TokenCode {
+// add gives a code to the tokens of the channels that lost messages: codeOverQuota if a
+// channel lost all messages, codeSomeOverQuota if it is not known which were lost.
+// list has the rejected tokens, in order, which are not counted again.
+func (t *discarded) add(list []vendors.TokenCode, sent delivery, said string) []vendors.TokenCode {
 	rejected := make([]bool, len(sent.tokens))
 	for _, tc := range list {
 		rejected[tc.Index] = true
@@ -74,8 +74,8 @@ func (t *thrown) add(list []vendors.TokenCode, sent delivery, said string) []ven
 	return list
 }
 
-// code is what the tokens of a channel have that got so many messages.
-func (t *thrown) code(channel string, messages int) string {
+// code returns the code of the tokens of a channel to which so many messages were sent.
+func (t *discarded) code(channel string, messages int) string {
 	if channel == "" {
 		channel = noChannel
 	}

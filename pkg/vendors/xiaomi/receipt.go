@@ -12,12 +12,12 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/receipts"
 )
 
-// longestReceiptURL is our own bound: Xiaomi answers 65037 to an address that
-// is too long and does not say where that begins.
+// longestReceiptURL is chosen by postrider: Xiaomi answers 65037 to an address that is
+// too long, but does not document the limit.
 const longestReceiptURL = 256
 
-// receipts are posted once, unsigned, about a second after they arose, as JSON
-// in the form field data, keyed by message:
+// receiptSpec describes the receipts. They are posted once, unsigned, about a second
+// after the event, as JSON in the form field data, keyed by message:
 // https://dev.mi.com/xiaomihyperos/documentation/detail?pId=1558
 func receiptSpec() *vendors.Receipts {
 	return &vendors.Receipts{
@@ -25,7 +25,7 @@ func receiptSpec() *vendors.Receipts {
 	}
 }
 
-// receiptFields ask for receipts of every kind of a message.
+// receiptFields returns the fields that ask for receipts of every kind.
 func receiptFields(id ident) []field {
 	if id.receiptURL == "" {
 		return nil
@@ -74,8 +74,8 @@ func readReceipt(id string, f receipts.Fields) []vendors.Receipt {
 	return all
 }
 
-// receiptCode is the type, and what makes one reading of it: whether an invalid
-// target has a successor or is no registration id at all (errorCode 2 is an
+// receiptCode returns the type, with a suffix if the type has several meanings: whether
+// an invalid target has a successor or is not a registration id (errorCode 2 is an
 // alias, 3 an account), and which quota was used up.
 func receiptCode(f receipts.Fields, successor string) string {
 	code := f.Text("type")

@@ -43,15 +43,15 @@ func (a *adapter) SendMixed(ctx context.Context, rs []*vendors.Request) (vendors
 		if err != nil {
 			return vendors.Answer{}, err
 		}
-		messages[i], address = list, r.ReceiptURL // the same in all: it is the account's
+		messages[i], address = list, r.ReceiptURL // the same in all requests: it is the account's
 		sent.tokens = append(sent.tokens, r.Tokens...)
 		sent.messages = append(sent.messages, channelTokens{channel(list), len(r.Tokens)})
 	}
 	return a.post(ctx, a.mixedURL, mixedBody(messages, rs), sent, address)
 }
 
-// fields fails only for messages that Check keeps out. Nothing was sent then,
-// which is what Dial says.
+// fields fails only for messages that Check refuses. The error says that nothing was
+// sent.
 func (a *adapter) fields(r *vendors.Request) ([]field, error) {
 	list, err := fields(r.Message, ident{packageName: a.packageName, ttl: r.TTL, key: r.Key, receiptURL: r.ReceiptURL})
 	if err != nil {

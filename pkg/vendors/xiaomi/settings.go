@@ -10,8 +10,8 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
-// Xiaomi's production address for China, and its paths. Phones registered
-// abroad have hosts of their own, to be set as base_url:
+// Xiaomi's production address for China, and its paths. For phones registered abroad
+// Xiaomi has other hosts, which base_url has to name:
 // https://dev.mi.com/xiaomihyperos/documentation/detail?pId=1559
 const (
 	sendBase = "https://api.xmpush.xiaomi.com"
@@ -41,9 +41,9 @@ func (s *Settings) Faults() []push.Fault {
 	case secret == "":
 		faults = append(faults, push.Fault{Field: "app_secret", Reason: "is required: the app's AppSecret"})
 	case strings.HasPrefix(secret, "key="):
-		faults = append(faults, push.Fault{Field: "app_secret", Reason: "begins with key=: write the AppSecret alone"})
+		faults = append(faults, push.Fault{Field: "app_secret", Reason: "begins with key=: write only the AppSecret"})
 	case strings.ContainsFunc(secret, func(r rune) bool { return r <= ' ' || r >= 0x7f }):
-		faults = append(faults, push.Fault{Field: "app_secret", Reason: "holds white space or characters that cannot stand in a header"})
+		faults = append(faults, push.Fault{Field: "app_secret", Reason: "contains white space or characters that are not allowed in a header"})
 	}
 	if len(s.PackageName) > maxPackage || !packageForm.MatchString(s.PackageName) {
 		faults = append(faults, push.Fault{Field: "package_name", Reason: "is required: the app's Android package, like com.example.shop, at most 128 characters"})

@@ -1,10 +1,10 @@
-// Package xiaomi speaks the Xiaomi push server API: one message to many
+// Package xiaomi is the adapter for the Xiaomi push server API: one message to many
 // registration ids (API v3), or many messages to one id each (API v2).
 //
-// It knows the form, the answer in every shape that was seen, and which parts
-// of a successful answer are failures. It refuses to know aliases, accounts and
-// topics, what a code leads to (codes.tsv and package classify say so), and
-// when to try again. There is no access token: the secret is the header.
+// It knows the form, every observed form of the answer, and which parts of a
+// successful answer are failures. It does not know aliases, accounts and topics, what
+// follows from a code (codes.tsv and package classify do), or when to try again. There
+// is no access token: the secret is sent in a header.
 package xiaomi
 
 import (
@@ -27,14 +27,14 @@ const (
 	maxExtras    = 10
 	maxExtraSize = 1024 // characters of all extras, keys and values
 
-	// How long a message may be held depends on its channel's class.
+	// How long a message may wait for a phone depends on the class of its channel.
 	maxPublicTTL  = 24 * time.Hour
 	maxPrivateTTL = 10 * 24 * time.Hour
 )
 
-// maxMessages is how many different messages go in one request. Xiaomi's own
-// document gives no number; 1,000 is what integrators report, and half of it
-// is what we dare: a request over the limit would fail whole.
+// maxMessages is the largest number of different messages in one request. Xiaomi's
+// document gives no number and integrators report 1,000. It is half of that, since a
+// request over the limit would fail as a whole.
 const maxMessages = 500
 
 // minRate is the lowest rate that an app is granted, in requests a second, each

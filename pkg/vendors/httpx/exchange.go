@@ -15,46 +15,46 @@ import (
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
-// trip is one HTTP request. It records which connection the request got, and
-// whether the vendor can have seen any part of it.
-type trip struct {
+// exchange is one HTTP request and its answer. It records which connection the
+// request got, and whether the vendor can have seen any part of it.
+type exchange struct {
 	request *http.Request
 	trace   httptrace.ClientTrace
-	use     use
+	use     connUse
 	unsent  bool // not a byte of the request was written
 }
 
-func newTrip(req *http.Request) *trip {
-	t := &trip{}
+func newExchange(req *http.Request) *exchange {
+	x := &exchange{}
 	// Both functions run in the goroutine that calls http.Client.Do. A transport
 	// that is not net/http's calls neither: it may have sent the request.
-	t.trace.GetConn = func(string) {
+	x.trace.GetConn = func(string) {
 		// net/http looks for another connection for a POST only when the first one
 		// took no byte of it, or the vendor said by HTTP/2 that it did not process it
 		// (RFC 9113, 8.7). It repeats a GET in other cases too.
-		t.unsent = t.unsent || !t.use.begun || req.Method == http.MethodPost
+		x.unsent = x.unsent || !x.use.begun || req.Method == http.MethodPost
 	}
-	t.trace.GotConn = func(info httptrace.GotConnInfo) { t.unsent, t.use = false, begin(info.Conn) }
-	t.request = req.WithContext(httptrace.WithClientTrace(req.Context(), &t.trace))
-	return t
+	x.trace.GotConn = func(info httptrace.GotConnInfo) { x.unsent, x.use = false, begin(info.Conn) }
+	x.request = req.WithContext(httptrace.WithClientTrace(req.Context(), &x.trace))
+	return x
 }
 
 // failed returns the error of a request that has no answer.
-func (t *trip) failed(client *http.Client, op string, err error) *vendors.Error {
+func (x *exchange) failed(client *http.Client, op string, err error) *vendors.Error {
 	code, other := classify.Broken, errNotHTTP
-	if t.unsent {
+	if x.unsent {
 		code, other = classify.Dial, errNoConnection
 	}
 	var netErr net.Error
-	switch ended := t.request.Context().Err(); {
+	switch ended := x.request.Context().Err(); {
 	case errors.Is(ended, context.Canceled):
 		code = classify.Canceled
-	case t.unsent:
+	case x.unsent:
 	case ended != nil, errors.As(err, &netErr) && netErr.Timeout():
 		code = classify.Timeout
-		t.use.timedOut(client)
+		x.use.timedOut(client)
 	}
-	return &vendors.Error{Op: op, Code: classify.Code{Level: classify.Transport, Code: code}, Unsent: t.unsent, Err: cause(err, other)}
+	return &vendors.Error{Op: op, Code: classify.Code{Level: classify.Transport, Code: code}, Unsent: x.unsent, Err: cause(err, other)}
 }
 
 var (
@@ -70,8 +70,8 @@ func (e *proxyError) Error() string {
 	return fmt.Sprintf("the proxy answered HTTP %d to CONNECT, want 200: check HTTPS_PROXY", e.status)
 }
 
-// refusedByProxy is for http.Transport.OnProxyConnectResponse. net/http's own
-// error would quote the proxy.
+// refusedByProxy is for http.Transport.OnProxyConnectResponse. net/http's own error
+// would quote the proxy's answer.
 func refusedByProxy(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
 	if resp.StatusCode != http.StatusOK {
 		return &proxyError{resp.StatusCode}
@@ -79,9 +79,9 @@ func refusedByProxy(_ context.Context, _ *url.URL, _ *http.Request, resp *http.R
 	return nil
 }
 
-// cause removes the URL from an error of net/http. Some errors name only addresses
-// and certificates; any other one becomes other, since it may quote what the
-// vendor or a proxy sent.
+// cause removes the URL from an error of net/http. It keeps errors that name only
+// addresses and certificates. Any other error is replaced by other, since it may quote
+// what the vendor or a proxy sent.
 func cause(err, other error) error {
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		err = u.Err

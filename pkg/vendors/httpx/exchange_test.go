@@ -24,7 +24,7 @@ import (
 
 const secret = "s3cr3t-in-the-url"
 
-// post makes a request of its own with a client, and returns its error.
+// post makes one request with a client and returns its error.
 func post(ctx context.Context, client *http.Client, address string) *vendors.Error {
 	req, err := httpx.Post(ctx, "send", address+"/send?key="+secret, "text/plain", []byte("hello"))
 	if err == nil {
@@ -40,10 +40,10 @@ func post(ctx context.Context, client *http.Client, address string) *vendors.Err
 	return v
 }
 
-// transport is the client's, to be made impatient.
-func transport(c *http.Client) *http.Transport { return c.Transport.(*http.Transport) } //nolint:forcetypeassert // NewClient makes it
+// transport returns the client's transport, so that tests can shorten its timeouts.
+func transport(c *http.Client) *http.Transport { return c.Transport.(*http.Transport) }
 
-// newClient trusts the server, if there is one.
+// newClient returns a client that trusts the server's certificate, if there is one.
 func newClient(t *testing.T, trusted *httptest.Server) *http.Client {
 	t.Helper()
 	c := httpx.NewClient(1)
@@ -55,7 +55,7 @@ func newClient(t *testing.T, trusted *httptest.Server) *http.Client {
 	return c
 }
 
-// listen accepts connections and has handle deal with each; it returns the address.
+// listen accepts connections, calls handle with each, and returns the address.
 func listen(t *testing.T, handle func(net.Conn)) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -76,7 +76,7 @@ func listen(t *testing.T, handle func(net.Conn)) string {
 	return l.Addr().String()
 }
 
-// closedPort is an address where nobody listens.
+// closedPort returns an address on which nothing listens.
 func closedPort(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -87,16 +87,16 @@ func closedPort(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// through has the client use a proxy for everything.
+// through makes the client use a proxy for every request.
 func through(c *http.Client, proxy string) *http.Client {
 	transport(c).Proxy = http.ProxyURL(&url.URL{Scheme: "http", Host: proxy, User: url.UserPassword("me", secret)})
 	return c
 }
 
-// swallow reads and never answers.
+// swallow reads everything and never answers.
 func swallow(c net.Conn) { _, _ = io.Copy(io.Discard, c) }
 
-// proxyAnswering answers the CONNECT, and then nothing more.
+// proxyAnswering answers the CONNECT, and nothing after it.
 func proxyAnswering(status string) func(net.Conn) {
 	return func(c net.Conn) {
 		if _, err := http.ReadRequest(bufio.NewReader(c)); err == nil && status != "" {
@@ -107,7 +107,7 @@ func proxyAnswering(status string) func(net.Conn) {
 	}
 }
 
-func TestARequestOfWhichNothingWasWrittenIsUnsent(t *testing.T) {
+func TestARequestIsUnsentIfNoByteWasWritten(t *testing.T) {
 	t.Parallel()
 	const vendor, handshakeTimeout = "https://vendor.invalid", "TLS handshake timeout"
 	ended := func() context.Context {
@@ -127,20 +127,20 @@ func TestARequestOfWhichNothingWasWrittenIsUnsent(t *testing.T) {
 		says    string
 		code    string // "": dial
 	}{
-		"the vendor's port is closed":              {address: "https://" + closedPort(t), says: "connection refused"},
-		"the vendor never answers the handshake":   {address: "https://" + listen(t, swallow), says: handshakeTimeout},
-		"the vendor hangs up in the handshake":     {address: "https://" + listen(t, func(c net.Conn) { _ = c.Close() })},
-		"the vendor speaks no TLS":                 {address: "https://" + listen(t, func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 400 "+secret+"\r\n\r\n") })},
-		"the certificate is not trusted":           {address: serve(t, true, nil).URL, says: "certificate"},
-		"the deadline ends in the handshake":       {address: "https://" + listen(t, swallow), ctx: soon},
-		"the context ended before":                 {address: serve(t, false, nil).URL, ctx: ended, code: classify.Canceled},
-		"the proxy's port is closed":               {address: vendor, client: via(closedPort(t)), says: "connection refused"},
-		"the proxy wants a password":               {address: vendor, client: via(listen(t, proxyAnswering("407 "+secret))), says: "HTTP 407 to CONNECT"},
-		"the proxy forbids the vendor":             {address: vendor, client: via(listen(t, proxyAnswering("403 "+secret))), says: "HTTP 403 to CONNECT"},
-		"the proxy cannot reach the vendor":        {address: vendor, client: via(listen(t, proxyAnswering("502 "+secret))), says: "HTTP 502 to CONNECT"},
-		"the proxy hangs up":                       {address: vendor, client: via(listen(t, proxyAnswering("")))},
-		"the proxy never answers":                  {address: vendor, client: via(listen(t, swallow)), ctx: soon},
-		"the handshake behind the proxy times out": {address: vendor, client: via(listen(t, proxyAnswering("200 OK"))), says: handshakeTimeout},
+		"the vendor's port is closed":               {address: "https://" + closedPort(t), says: "connection refused"},
+		"the vendor never answers the handshake":    {address: "https://" + listen(t, swallow), says: handshakeTimeout},
+		"the vendor hangs up in the handshake":      {address: "https://" + listen(t, func(c net.Conn) { _ = c.Close() })},
+		"the vendor does not use TLS":               {address: "https://" + listen(t, func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 400 "+secret+"\r\n\r\n") })},
+		"the certificate is not trusted":            {address: serve(t, true, nil).URL, says: "certificate"},
+		"the deadline ends in the handshake":        {address: "https://" + listen(t, swallow), ctx: soon},
+		"the context ended before":                  {address: serve(t, false, nil).URL, ctx: ended, code: classify.Canceled},
+		"the proxy's port is closed":                {address: vendor, client: via(closedPort(t)), says: "connection refused"},
+		"the proxy wants a password":                {address: vendor, client: via(listen(t, proxyAnswering("407 "+secret))), says: "HTTP 407 to CONNECT"},
+		"the proxy forbids the vendor":              {address: vendor, client: via(listen(t, proxyAnswering("403 "+secret))), says: "HTTP 403 to CONNECT"},
+		"the proxy cannot reach the vendor":         {address: vendor, client: via(listen(t, proxyAnswering("502 "+secret))), says: "HTTP 502 to CONNECT"},
+		"the proxy hangs up":                        {address: vendor, client: via(listen(t, proxyAnswering("")))},
+		"the proxy never answers":                   {address: vendor, client: via(listen(t, swallow)), ctx: soon},
+		"the handshake after the CONNECT times out": {address: vendor, client: via(listen(t, proxyAnswering("200 OK"))), says: handshakeTimeout},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -165,7 +165,7 @@ func TestARequestOfWhichNothingWasWrittenIsUnsent(t *testing.T) {
 			case !strings.Contains(err.Error(), c.says):
 				t.Errorf("got %q, want it to say %q", err, c.says)
 			case strings.Contains(err.Error(), secret):
-				t.Errorf("%q holds a secret", err)
+				t.Errorf("%q contains a secret", err)
 			}
 		})
 	}
@@ -175,7 +175,7 @@ func via(proxy string) func(*http.Client) *http.Client {
 	return func(c *http.Client) *http.Client { return through(c, proxy) }
 }
 
-// serve starts a TLS server, with HTTP/2 or without. nil: it answers nothing.
+// serve starts a TLS server, with or without HTTP/2. If h is nil, it answers 404.
 func serve(t *testing.T, h2 bool, h http.HandlerFunc) *httptest.Server {
 	t.Helper()
 	s := httptest.NewUnstartedServer(h)
@@ -193,7 +193,7 @@ func TestARequestThatTheVendorMayHaveReadCountsAsSent(t *testing.T) {
 	for name, answer := range map[string]http.HandlerFunc{
 		"no answer in time":     func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
 		"the connection breaks": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
-		"half an answer, then no more in time": func(w http.ResponseWriter, r *http.Request) {
+		"half an answer, and the rest not in time": func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.WriteString(w, "half")
 			_ = http.NewResponseController(w).Flush()
 			<-r.Context().Done()
@@ -234,8 +234,8 @@ func TestARequestThatTheVendorMayHaveReadCountsAsSent(t *testing.T) {
 	}
 }
 
-// late answers in good form once the request's context has ended, as a server
-// may that sees the client hang up.
+// late sends a well-formed answer after the request's context has ended, as a
+// server may do when it sees the client close the connection.
 type late struct{ length int64 }
 
 func (l late) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -245,7 +245,7 @@ func (l late) RoundTrip(req *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-func TestAnAnswerToAClientThatHungUpIsNone(t *testing.T) {
+func TestAnAnswerAfterTheClientHungUpIsATimeout(t *testing.T) {
 	t.Parallel()
 	for name, length := range map[string]int64{"of a known length": 0, "of an unknown length": -1} {
 		t.Run(name, func(t *testing.T) {
@@ -254,7 +254,7 @@ func TestAnAnswerToAClientThatHungUpIsNone(t *testing.T) {
 			defer cancel()
 			err := post(ctx, &http.Client{Transport: late{length}}, "https://vendor.invalid")
 			if err == nil || err.Unsent || err.Code.Code != classify.Timeout {
-				t.Errorf("got %v, want a time-out of a request that may have been read", err)
+				t.Errorf("got %v, want a timeout of a request that may have been read", err)
 			}
 		})
 	}
@@ -272,7 +272,7 @@ func TestAUsedConnectionThatIsGoneDoesNotMakeARequestSent(t *testing.T) {
 			}
 			s.Close()
 			for range 100 {
-				// The client's connection is closed as soon as it reads the server's farewell.
+				// The client closes its connection as soon as it reads that the server closed it.
 				if err := post(t.Context(), client, s.URL); err == nil {
 					t.Fatal("no error")
 				} else if err.Unsent {

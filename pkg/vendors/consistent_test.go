@@ -9,7 +9,7 @@ import (
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
-func TestACodeThatDecidesNothingIsBelievedUnderAnyStatus(t *testing.T) {
+func TestOnlyCodesThatAcceptOrDeleteNeedASuccessfulStatus(t *testing.T) {
 	t.Parallel()
 	table := classify.MustParse("nimbus", strings.Join([]string{
 		"level\tcode\tclass\tremedy\tscope\ttries\taction\tbucket\twindow\tmeaning\tsource",
@@ -19,11 +19,11 @@ func TestACodeThatDecidesNothingIsBelievedUnderAnyStatus(t *testing.T) {
 	}, "\n")+"\n")
 	for code, want := range map[string]string{"ok": "http/403", "gone": "http/403", "auth": "response/auth", "new": "response/new"} {
 		c := classify.Code{Level: classify.Response, Code: code}
-		if got := vendors.Believed(table, http.StatusForbidden, c).String(); got != want {
+		if got := vendors.ConsistentCode(table, http.StatusForbidden, c).String(); got != want {
 			t.Errorf("%s under a 403 is %s, want %s", code, got, want)
 		}
 		for _, status := range []int{0, http.StatusOK, http.StatusNoContent} {
-			if got := vendors.Believed(table, status, c); got != c {
+			if got := vendors.ConsistentCode(table, status, c); got != c {
 				t.Errorf("%s under %d is %s", code, status, got)
 			}
 		}

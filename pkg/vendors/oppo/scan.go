@@ -6,10 +6,10 @@ import (
 )
 
 // A unicast_batch answer has an object for each of a thousand messages. These
-// walk over JSON that encoding/json has found valid, without an allocation for
-// each value.
+// functions scan JSON that encoding/json has already accepted, without an allocation
+// for each value.
 
-// eachElement visits the elements of a JSON array.
+// eachElement calls visit with each element of a JSON array.
 func eachElement(array []byte, visit func(value []byte)) {
 	for i := next(array, 1); array[i] != ']'; {
 		end := valueEnd(array, i)
@@ -18,8 +18,8 @@ func eachElement(array []byte, visit func(value []byte)) {
 	}
 }
 
-// eachMember visits the members of a JSON object; the key has its quotes and
-// escapes. Anything but an object has none.
+// eachMember calls visit with each member of a JSON object. The key has its quotes
+// and escapes. A value that is not an object has no members.
 func eachMember(object []byte, visit func(key, value []byte)) {
 	if first(object) != '{' {
 		return
@@ -34,7 +34,7 @@ func eachMember(object []byte, visit func(key, value []byte)) {
 	}
 }
 
-// next is the place of the first byte from i that is no blank.
+// next returns the index of the first byte from i on that is not white space.
 func next(b []byte, i int) int {
 	for b[i] == ' ' || b[i] == '\t' || b[i] == '\r' || b[i] == '\n' {
 		i++
@@ -49,7 +49,7 @@ func afterComma(b []byte, i int) int {
 	return i
 }
 
-// valueEnd is the place behind the value that begins at i.
+// valueEnd returns the index after the value that begins at i.
 func valueEnd(b []byte, i int) int {
 	depth := 0
 	for {
@@ -64,7 +64,7 @@ func valueEnd(b []byte, i int) int {
 			depth++
 		case '}', ']':
 			if depth--; depth <= 0 {
-				return i + 1 + depth // -1: the bracket is that of the array or object around
+				return i + 1 + depth // depth -1: the bracket ends the enclosing array or object
 			}
 		case ',', ':', ' ', '\t', '\r', '\n':
 			if depth == 0 {
@@ -75,7 +75,7 @@ func valueEnd(b []byte, i int) int {
 	}
 }
 
-// stringEnd is the place behind the string that begins at i.
+// stringEnd returns the index after the string that begins at i.
 func stringEnd(b []byte, i int) int {
 	for i++; b[i] != '"'; i++ {
 		if b[i] == '\\' {
@@ -85,8 +85,8 @@ func stringEnd(b []byte, i int) int {
 	return i + 1
 }
 
-// isString reports whether a JSON string stands for s, without decoding it; one
-// with escapes is never taken for s.
+// isString reports whether raw is the JSON string s, without decoding it. It is
+// false for a string with escapes.
 func isString(raw json.RawMessage, s string) bool {
 	return len(raw) == len(s)+2 && raw[0] == '"' && string(raw[1:len(raw)-1]) == s && bytes.IndexByte(raw, '\\') < 0
 }
