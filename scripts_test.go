@@ -81,7 +81,7 @@ func TestEveryScriptHasAHeaderAndUsesWhatItNames(t *testing.T) {
 	}
 }
 
-// loaded tells whether a Go file of the script's folder, or of the one above it,
+// loaded reports whether a Go file of the script's folder, or of the one above it,
 // loads the script.
 func loaded(code map[string]string, script string) bool {
 	for name, text := range code {

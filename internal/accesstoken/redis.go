@@ -34,7 +34,7 @@ type state struct {
 	refusals int
 }
 
-// settled tells whether the vendor need not, or must not, be asked.
+// settled reports whether the vendor need not, or must not, be asked.
 func (st state) settled() bool { return st.access != "" && !st.due || st.refused != nil }
 
 // answer is a settled state's result for a caller.

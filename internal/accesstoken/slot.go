@@ -76,7 +76,7 @@ func (sl *slot) current(now time.Time) (access string, due bool) {
 }
 
 // learn stores a token that Redis or the vendor returned, with what is left of its
-// lifetime at now. It tells whether the token should be renewed.
+// lifetime at now. It reports whether the token should be renewed.
 func (sl *slot) learn(t token, now time.Time, left time.Duration) (due bool) {
 	sl.mu.Lock()
 	defer sl.mu.Unlock()

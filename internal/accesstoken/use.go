@@ -24,7 +24,7 @@ type Holder struct {
 // included, or that there is no other than the one that it refused.
 var ErrRefused = errors.New("the vendor refuses the access token, and a new one too")
 
-// Use makes any call to the vendor with the holder's access token. call tells whether
+// Use makes any call to the vendor with the holder's access token. call reports whether
 // the vendor refused the token: then the token is invalidated, and the call is made once
 // more with a new one. Errors other than ErrRefused are the Source's: no call was made,
 // or the token of the one that was made was refused.

@@ -94,7 +94,7 @@ func (g *Flight[K, V]) Do(ctx context.Context, key K, work func(context.Context)
 	return f.value, f.err
 }
 
-// Busy tells whether the key's work is being done.
+// Busy reports whether the key's work is being done.
 func (g *Flight[K, V]) Busy(key K) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -18,8 +18,8 @@ func CallKey(stream string) string {
 	return wire.CallKey(stream, strings.ToLower(rand.Text()[:12]))
 }
 
-// DeleteEntries deletes entries of a stream and tells for each whether this call,
-// named by its CallKey, deleted it; false: somebody else did.
+// DeleteEntries deletes entries of a stream and reports for each whether this call,
+// named by its CallKey, deleted it; false: another caller did.
 func DeleteEntries(ctx context.Context, rdb redis.UniversalClient, stream, call string, ids []string) ([]bool, error) {
 	c := deleteScript.Call().Grow(0, len(ids)).Key("stream", stream).Key("call", call)
 	for _, id := range ids {

@@ -20,9 +20,9 @@ var (
 	deleteScript  = lua.Load(scripts, "delete_entries.lua")
 )
 
-// Take takes a key for a while if nobody has it, as a lock or a turn; me is a
+// Take takes a key for a while if no one else has it, as a lock or a turn; me is a
 // name that nobody else has and that was not used before. A plain SET NX that is
-// sent again reads as if somebody else had the key.
+// sent again looks as if another caller had the key.
 func Take(ctx context.Context, rdb redis.Scripter, key, me string, life time.Duration) (bool, error) {
 	return takeScript.Call().Key("key", key).Arg("me", me).Arg("life", life.Milliseconds()).Run(ctx, rdb).Bool()
 }

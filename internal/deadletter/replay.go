@@ -47,7 +47,7 @@ func (s *Store) Replay(ctx context.Context, f wire.EntryFilter, expires time.Tim
 			switch m {
 			case "ok":
 				sum.add(&all[i])
-			case "gone", "": // somebody else moved it; it was not tried
+			case "gone", "": // another caller moved it; it was not tried
 			default:
 				left = append(left, Left{all[i].ID, all[i].Job, m})
 			}

@@ -45,7 +45,7 @@ func (d *Dispatcher) noAccess(ctx context.Context, r *request, err error) *answe
 	return d.lookUpError(r, err, retry.GrantRefused, time.Time{})
 }
 
-// vendorsDoing tells whether an error came from the vendor. Else Redis is away, or
+// vendorsDoing reports whether an error came from the vendor. Else Redis is away, or
 // the worker stops.
 func vendorsDoing(err error) bool {
 	_, ok := errors.AsType[*vendors.Error](err)

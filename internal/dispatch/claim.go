@@ -28,7 +28,7 @@ type (
 type claim struct {
 	header wire.Header
 	task   string // its asynq id
-	// ours tells whether the task is still this run's; nil: it is not being worked.
+	// ours reports whether the task is still this run's; nil: it is not being worked.
 	ours     func(context.Context) (bool, error)
 	open     *ledger.Open
 	place    queue.Place
@@ -151,7 +151,7 @@ func (c *claim) confirm(at time.Time) {
 	}
 }
 
-// stillOurs tells whether nobody else has run the claim's task since this run
+// stillOurs reports whether nobody else has run the claim's task since this run
 // began.
 func (c *claim) stillOurs(ctx context.Context) bool {
 	if c.ours == nil {

@@ -116,7 +116,7 @@ func (d *Dispatcher) load(ctx context.Context, h wire.Header, lane string, t que
 }
 
 // unreadable puts back what a newer version wrote or Redis could not deliver, and
-// archives what nobody can read.
+// archives what cannot be read.
 func (d *Dispatcher) unreadable(lane string, t queue.Task, err error) error {
 	var corrupt *ledger.CorruptError
 	switch {

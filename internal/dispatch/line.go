@@ -33,7 +33,7 @@ type lineKey struct {
 
 func lineOf(a *account.Account, p push.Priority) lineKey { return lineKey{a.App, a.Spec.Name, p} }
 
-// fits tells whether the line has room for a request. ahead is how many permits
+// fits reports whether the line has room for a request. ahead is how many permits
 // those in it wait for.
 func (l *lines) fits(a *account.Account, p push.Priority, units int) (ahead int, ok bool) {
 	l.mu.Lock()
@@ -104,7 +104,7 @@ func (d *Dispatcher) yieldToRateLimit(ctx context.Context, h wire.Header, lane s
 	}
 	p, now := promiseOf(t), d.Now()
 	if p.before(now) {
-		return nil // somebody wants it looked at
+		return nil // it was called up early: look at it
 	}
 	ahead, ok := d.lines.fits(a, priority, a.Units(h.Tokens))
 	if ok {
@@ -129,8 +129,8 @@ func (d *Dispatcher) turn(ctx context.Context, a *account.Account, w Waiting, ex
 }
 
 // A task that waits for the rate limit says until when in its last error, where
-// people see it in asynq's UI. When it comes again that tells whether its time has
-// come, or somebody made it come earlier.
+// people see it in asynq's UI. When it comes again that reports whether its time has
+// come, or it was called up early.
 const (
 	promiseTime = "2006-01-02T15:04:05.000Z"
 	// promiseSlack is how much a task may be early: times are rounded, and clocks differ.
@@ -151,13 +151,13 @@ func promiseOf(t queue.Task) promise {
 	return promise{at}
 }
 
-// before tells whether the promised time is still to come.
+// before reports whether the promised time is still to come.
 func (p promise) before(now time.Time) bool { return p.at.Sub(now) > promiseSlack }
 
-// kept tells whether the promised time has come.
+// kept reports whether the promised time has come.
 func (p promise) kept(now time.Time) bool { return !p.at.IsZero() && !p.before(now) }
 
-// hadItsTurn tells whether all tasks of the request have waited for their turn.
+// hadItsTurn reports whether all tasks of the request have waited for their turn.
 func (r *request) hadItsTurn(now time.Time) bool {
 	return !slices.ContainsFunc(r.batches.Owners(), func(c *claim) bool { return !c.promise.kept(now) })
 }

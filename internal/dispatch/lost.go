@@ -25,7 +25,7 @@ func (d *Dispatcher) Fence(ctx context.Context, t queue.Task, ours func(context.
 
 // Lost says what happens to open work whose task no longer exists. If its chunk
 // exists, it is to be sent again, with the task that Lost returns. If a person
-// deleted the task, its tokens end canceled, and what nobody can send ends dead.
+// deleted the task, its tokens end canceled, and what cannot be sent ends dead.
 // The error wraps wire.ErrNewer if only a newer version knows what to do.
 func (d *Dispatcher) Lost(ctx context.Context, lane string, l queue.Lost) (again *wire.Task, err error) {
 	o := l.Open
@@ -85,7 +85,7 @@ func (d *Dispatcher) cancelLost(ctx context.Context, lane string, h wire.Header,
 	return nil
 }
 
-// lose ends what is left of a chunk that nobody can send any more.
+// lose ends what is left of a chunk that can no longer be sent.
 func (d *Dispatcher) lose(ctx context.Context, lane string, o wire.Open, reason wire.DeadReason) error {
 	n, err := d.Book.Lose(ctx, lane, o, reason)
 	if err != nil {
@@ -95,7 +95,7 @@ func (d *Dispatcher) lose(ctx context.Context, lane string, o wire.Open, reason 
 		vendor, _ := wire.SplitLane(lane)
 		d.Meter.Outcome(o.App, vendor, wire.Dead, n)
 		d.Log.Error().Str("app", o.App).Str("lane", lane).Str("task", o.Task).Str("reason", string(reason)).Int("tokens", n).
-			Msg("tokens were lost with their chunk: they end dead, and nobody can send them again")
+			Msg("tokens were lost with their chunk: they end dead and cannot be sent again")
 	}
 	return nil
 }

@@ -85,7 +85,7 @@ func (s *memoryBook) Load(_ context.Context, h wire.Header) (*ledger.Open, error
 	return o, nil
 }
 
-// Recheck tells whether chunks and jobs are as they were loaded.
+// Recheck reports whether chunks and jobs are as they were loaded.
 func (s *memoryBook) Recheck(_ context.Context, loaded []ledger.Loaded) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -102,7 +102,7 @@ func (s *memoryBook) Recheck(_ context.Context, loaded []ledger.Loaded) (string,
 	return "", nil
 }
 
-// Canceled tells whether a job was canceled.
+// Canceled reports whether a job was canceled.
 func (s *memoryBook) Canceled(_ context.Context, job string) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -281,7 +281,7 @@ func (s *memoryBook) open() map[string]*wire.Chunk {
 	return all
 }
 
-// left tells whether a chunk is still there.
+// left reports whether a chunk is still there.
 func (s *memoryBook) left(ref string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

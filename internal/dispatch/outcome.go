@@ -74,7 +74,7 @@ func (c *claim) endUnsendable(now time.Time) {
 	}
 }
 
-// anyUnsendable tells whether endUnsendable has anything to end. Mostly it has
+// anyUnsendable reports whether endUnsendable has anything to end. Mostly it has
 // not, and need not look at every token.
 func (c *claim) anyUnsendable(now time.Time) bool {
 	for i := range c.open.Chunk.Entries {

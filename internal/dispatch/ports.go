@@ -23,13 +23,13 @@ type Book interface {
 	// Fence makes every run that has loaded the chunk unable to record anything, if
 	// ours says that the chunk is still the caller's.
 	Fence(ctx context.Context, chunk string, ours func(context.Context) (bool, error)) error
-	// Lose ends what is left of a chunk that nobody can read any more.
+	// Lose ends what is left of a chunk that can no longer be read.
 	Lose(ctx context.Context, lane string, o wire.Open, reason wire.DeadReason) (tokens int, err error)
-	// Canceled tells whether a job was canceled.
+	// Canceled reports whether a job was canceled.
 	Canceled(ctx context.Context, job string) (bool, error)
 	// List adds work to the index of open work that an older producer did not add.
 	List(ctx context.Context, l ledger.Listing) error
-	// Left tells which chunks still exist.
+	// Left reports which chunks still exist.
 	Left(ctx context.Context, chunks []string) ([]bool, error)
 }
 
@@ -62,11 +62,11 @@ type Gate interface {
 	// Place gives a request that would wait long for the rate limit a time of its
 	// own. It returns how long it is until then.
 	Place(ctx context.Context, a *account.Account, w Waiting) (time.Duration, error)
-	// Parked tells which of the jobs are parked, and until when. A time that is over
+	// Parked returns which of the jobs are parked, and until when. A time that is over
 	// means that a request for that job only may be tried. It is asked often, and
 	// asks for the jobs only if any is parked.
 	Parked(ctx context.Context, a *account.Account, jobs func() []string) (map[string]time.Time, error)
-	// Try tells which jobs of a request that it has admitted are not to be in it,
+	// Try returns which jobs of a request that it has admitted are not to be in it,
 	// and until when. If others of them were parked, the request becomes their
 	// probe, which the Admission then says.
 	Try(ctx context.Context, a *account.Account, adm *Admission, jobs func() []string) (map[string]time.Time, error)
@@ -127,7 +127,7 @@ type Job struct {
 
 // Gone knows which tokens are invalid.
 type Gone interface {
-	// Dead tells of each token of the entries, in order, whether it was found
+	// Dead reports for each token of the entries, in order, whether it was found
 	// invalid after its job's start; nil: none was.
 	Dead(ctx context.Context, app, vendor string, entries []wire.Entry) ([]bool, error)
 }

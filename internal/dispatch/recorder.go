@@ -48,7 +48,7 @@ type changes struct {
 	lost   bool
 }
 
-// done tells whether there is nothing to record and nothing being recorded.
+// done reports whether there is nothing to record and nothing being recorded.
 func (c changes) done() bool { return c.step == nil && c.busy == nil }
 
 // changeLocked returns the step that collects the claim's changes.

@@ -12,7 +12,7 @@
 --  mark         the token's mark; '': it is not to be deleted
 --  at           when it was found invalid, Unix ms
 --  keep number  s to keep marks
--- Returns 1, or 0 if somebody else has moved the entry.
+-- Returns 1, or 0 if another caller has moved the entry.
 if did(call, id) then return 1 end
 local entry = redis.call('XRANGE', quarantine, id, id)
 if #entry == 0 then return 0 end

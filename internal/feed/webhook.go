@@ -92,7 +92,7 @@ func (w *Webhook) Run(ctx context.Context) {
 	}
 }
 
-// tell makes one call, if there is anything to tell within a second.
+// deliver makes one call if there are entries, or if some arrive within blockTime.
 func (w *Webhook) deliver(ctx context.Context) error {
 	cursor, err := w.Redis.Get(ctx, wire.WebhookCursorKey).Result()
 	if errors.Is(err, redis.Nil) {

@@ -67,7 +67,7 @@ type lot struct {
 	err     error
 }
 
-// add adds a line and tells whether it is the first line of a job that spans several
+// add adds a line and reports whether it is the first line of a job that spans several
 // lines.
 func (b *lot) add(n int, line []byte) (cut bool) {
 	j, err := push.DecodeJob(line)
@@ -90,7 +90,7 @@ const (
 	aList     = "is the beginning of a list: in --jobs one line is one job (NDJSON), without brackets and commas around it"
 )
 
-// breaksOff tells whether a line is the beginning of a JSON object.
+// breaksOff reports whether a line is the beginning of a JSON object.
 func breaksOff(line []byte) bool {
 	line = bytes.TrimSpace(line)
 	var whole json.RawMessage
@@ -98,7 +98,7 @@ func breaksOff(line []byte) bool {
 	return ok && line[0] == '{' && int(syntax.Offset) == len(line) && syntax.Error() == "unexpected end of JSON input"
 }
 
-// goesOn tells whether a line looks like the continuation of a job that spans several
+// goesOn reports whether a line looks like the continuation of a job that spans several
 // lines: no line of NDJSON begins like this.
 func goesOn(line []byte) bool { return bytes.ContainsAny(line[:1], " \t\"}]") }
 

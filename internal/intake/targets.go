@@ -66,7 +66,7 @@ func Targets(r io.Reader, add func(line int, vendor, token []byte) error) error 
 	}
 }
 
-// header tells whether the first line names the columns.
+// header reports whether the first line names the columns.
 func header(line []byte) (bool, error) {
 	switch strings.ToLower(strings.Map(unquoted, string(line))) {
 	case "vendor,token":

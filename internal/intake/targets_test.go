@@ -223,7 +223,7 @@ func FuzzTargets(f *testing.F) {
 	})
 }
 
-// isFrom tells whether a word comes from the line: unchanged, with its
+// isFrom reports whether a word comes from the line: unchanged, with its
 // quotes doubled, or from JSON escapes, which are encoding/json's to read.
 func isFrom(line, word string) bool {
 	return strings.Contains(line, word) || strings.Contains(strings.ReplaceAll(line, `""`, `"`), word) ||

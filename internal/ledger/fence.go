@@ -10,7 +10,7 @@ import (
 	"github.com/postrider/postrider/pkg/push/wire"
 )
 
-// Fence takes a chunk from every run that has loaded it. ours tells whether the
+// Fence takes a chunk from every run that has loaded it. ours reports whether the
 // caller still owns the chunk's task. It is called after the generation was read and
 // before the fence replaces it, so that a late fence never affects the run of a
 // worker that took the task meanwhile. A chunk that is gone needs no fence.
@@ -40,7 +40,7 @@ func (s *Store) Fence(ctx context.Context, ref string, ours func(context.Context
 	}
 }
 
-// Left tells for each chunk whether it still exists, in one round trip.
+// Left reports for each chunk whether it still exists, in one round trip.
 func (s *Store) Left(ctx context.Context, refs []string) ([]bool, error) {
 	cmds := make([]*redis.IntCmd, len(refs))
 	_, err := s.Redis.Pipelined(ctx, func(p redis.Pipeliner) error {

@@ -29,6 +29,6 @@ func nextFence(gen uint32) uint32 {
 	return (gen>>stepBits%maxFence+1)<<stepBits | rand.Uint32N(stepMask+1)
 }
 
-// fenced tells whether a chunk was fenced since a run loaded it. Steps of the run
+// fenced reports whether a chunk was fenced since a run loaded it. Steps of the run
 // itself whose replies were lost are no fence.
 func fenced(held, now uint32) bool { return held>>stepBits != now>>stepBits }

@@ -71,7 +71,7 @@ type Open struct {
 	Chunk *wire.Chunk
 	// Message is the message of entries that refer to the job's own.
 	Message string
-	// Canceled tells of each entry whether its job was canceled; Settled,
+	// Canceled reports for each entry whether its job was canceled; Settled,
 	// whether its single token already has its outcome.
 	Canceled, Settled []bool
 }
@@ -87,7 +87,7 @@ func (s *Store) Load(ctx context.Context, h wire.Header) (*Open, error) {
 		chunk = p.Get(ctx, wire.ChunkKey(h.Chunk))
 		if h.Job != "" {
 			message = p.Get(ctx, wire.MessageKey(h.Job))
-			// One of the two fails with WRONGTYPE; only the chunk tells which one.
+			// One of the two fails with WRONGTYPE; only the chunk reports which one.
 			single, state = p.Get(ctx, wire.JobKey(h.Job)), p.HGet(ctx, wire.JobKey(h.Job), wire.FieldState)
 		}
 	})

@@ -173,7 +173,7 @@ func (r *rig) status(id string) ledger.Status {
 	return st
 }
 
-// exists tells whether a key is there.
+// exists reports whether a key is there.
 func (r *rig) exists(key string) bool {
 	r.Helper()
 	n, err := r.rdb.Exists(r.Context(), key).Result()

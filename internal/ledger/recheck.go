@@ -84,7 +84,7 @@ func canceled(j Ref, state *redis.StringCmd) (bool, error) {
 	return err == nil && l.Canceling, nil
 }
 
-// Canceled tells whether a job was canceled; a job without a ledger was not.
+// Canceled reports whether a job was canceled; a job without a ledger was not.
 func (s *Store) Canceled(ctx context.Context, job string) (bool, error) {
 	state := s.Redis.HGet(ctx, wire.JobKey(job), wire.FieldState)
 	if redis.HasErrorPrefix(state.Err(), "WRONGTYPE") {

@@ -83,7 +83,7 @@ func (s *Status) count(o wire.Outcome) *int {
 // Count is the number of tokens with the outcome.
 func (s *Status) Count(o wire.Outcome) int { return *s.count(o) }
 
-// Ended tells whether every token has its outcome.
+// Ended reports whether every token has its outcome.
 func (s *Status) Ended() bool { return s.Pending == 0 && s.State != wire.Running }
 
 // Status reads a job's ledger. The error wraps ErrUnknown if there is none.

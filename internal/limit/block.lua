@@ -17,7 +17,7 @@
 --  credit          how late a caller may come back without losing throughput, µs
 --  yield           how much later than high priority others are granted, µs
 --  climb           what a second of success adds to the factor
---  keep            ms to keep the hash when nobody uses it
+--  keep            ms to keep the hash when no worker uses it
 --  now             µs; '': Redis's own clock
 -- Returns {µs to wait, 0 when granted; factor}, as strings.
 now = micros(now)

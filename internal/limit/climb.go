@@ -11,7 +11,7 @@ const (
 	quickClimb = 1.0 / 8
 )
 
-// Succeeded tells that a request succeeded. It is cheap and makes no call: Redis
+// Succeeded records that a request succeeded. It is cheap and makes no call: Redis
 // learns of it with the next block.
 func (l *Limiter) Succeeded(k Key) {
 	l.entry(k).permits.succeed(l.now())
@@ -23,7 +23,7 @@ func (p *permits) succeed(now time.Time) {
 	p.success = p.success || !now.Before(p.ignoreUntil)
 }
 
-// succeeded tells whether requests succeeded since it was last called.
+// succeeded reports whether requests succeeded since it was last called.
 func (p *permits) succeeded() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

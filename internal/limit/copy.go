@@ -66,7 +66,7 @@ func (l *Limiter) refresh(ctx context.Context, k Key) (*entry, error) {
 	return e, nil
 }
 
-// fresh tells whether the copy is younger than age.
+// fresh reports whether the copy is younger than age.
 func (c *stateCopy) fresh(now time.Time, age time.Duration) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -100,7 +100,7 @@ func (c *stateCopy) failed() {
 	c.read, c.failing = time.Time{}, true
 }
 
-// mayStop tells whether requests failed, and none of them stopped the key yet.
+// mayStop reports whether requests failed, and none of them stopped the key yet.
 func (c *stateCopy) mayStop() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -102,7 +102,7 @@ func (l *Limiter) Take(ctx context.Context, k Key, lim Limit, n int, high bool) 
 }
 
 // early is how long before its time a request that waits should ask again, at
-// most: permits that nobody takes are lost.
+// most: permits that are not taken are lost.
 const early = 500 * time.Millisecond
 
 // Waiting is a request that would wait long for its permits.

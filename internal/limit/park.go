@@ -11,7 +11,7 @@ const (
 	// firstPark is how long a job is parked at first; each probe that fails doubles
 	// it, up to longestPark.
 	firstPark, longestPark = time.Minute, 30 * time.Minute
-	// keepPark is how long it is remembered that a job was parked, if nobody probes.
+	// keepPark is how long it is remembered that a job was parked, if there is no probe.
 	keepPark = longestPark
 	// rememberCode is how long the first job that got a code is remembered. Its own
 	// probes renew that, so it is well over longestPark.
@@ -87,7 +87,7 @@ func (l *Limiter) Park(ctx context.Context, k Key, p Parking) (until time.Time, 
 	return now.Add(time.Duration(reply[0]) * time.Millisecond), reply[2] > 0, reply[1] == 1, nil
 }
 
-// AnyParked tells whether any job is parked at the key. It asks Redis at most
+// AnyParked reports whether any job is parked at the key. It asks Redis at most
 // every 100 ms.
 func (l *Limiter) AnyParked(ctx context.Context, k Key) (bool, error) {
 	e, err := l.refresh(ctx, k)
@@ -97,7 +97,7 @@ func (l *Limiter) AnyParked(ctx context.Context, k Key) (bool, error) {
 	return e.copy.get().AllParked > 0, nil
 }
 
-// Parked tells which of the jobs are parked, and until when. A time that is over
+// Parked returns which of the jobs are parked, and until when. A time that is over
 // means that a request for that job only may ask to be its probe, with Try. It
 // asks Redis at most every 100 ms while few jobs are parked.
 func (l *Limiter) Parked(ctx context.Context, k Key, jobs []string) (map[string]time.Time, error) {

@@ -1,4 +1,4 @@
--- Parks the jobs of a request that got a configuration error, and tells whether
+-- Parks the jobs of a request that got a configuration error, and reports whether
 -- a second job got that code.
 --
 -- Uses: micros

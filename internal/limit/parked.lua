@@ -1,4 +1,4 @@
--- Tells how long each of some jobs is parked, and lets one request through whose
+-- Returns how long each of some jobs is parked, and lets one request through whose
 -- jobs are parked no longer: it shows whether they go on.
 --
 -- Uses: micros

@@ -22,7 +22,7 @@ type Pass struct {
 	Probe string
 }
 
-// Pass tells whether a request that belongs to the buckets may be made now. It asks
+// Pass reports whether a request that belongs to the buckets may be made now. It asks
 // Redis at most every 100 ms, less often with many keys, and only while it is called.
 // When Redis does not answer, a request could not be recorded: then the key is paused
 // for a second. bound is how long the answer to a probe may take.

@@ -38,7 +38,7 @@ func (l *Limiter) Pause(ctx context.Context, k Key, bucket string, until time.Ti
 	return news, nil
 }
 
-// Resume ends the pause of a bucket for all workers, and tells whether there was
+// Resume ends the pause of a bucket for all workers, and reports whether there was
 // one; "" is that of the whole key, its stop and its parked jobs, and leaves the
 // pauses of buckets. A lowered rate stays lowered.
 func (l *Limiter) Resume(ctx context.Context, k Key, bucket string) (was bool, err error) {

@@ -15,7 +15,7 @@
 --  before          permits that others of its worker wait for, and get before it
 --  late            1: it had a time, which has come
 --  pace            the part of the rate that is used
---  keep            ms to keep the hash when nobody uses it
+--  keep            ms to keep the hash when no worker uses it
 --  now             µs; '': Redis's own clock
 -- Returns the µs to wait, as a string.
 now = micros(now)

@@ -17,7 +17,7 @@ func place(t *testing.T, l *Limiter, lim Limit, n, ahead int, late bool) time.Du
 	return wait
 }
 
-// about tells whether two durations are the same but for rounding and credit.
+// about reports whether two durations are the same but for rounding and credit.
 func about(got, want time.Duration) bool {
 	return (got - want).Abs() < credit*time.Microsecond+2*time.Millisecond
 }

@@ -29,7 +29,7 @@ var (
 	stateScript   = lua.Load(scripts, "state.lua")
 )
 
-// keepTime is how long Redis remembers the rate of a key that nobody uses.
+// keepTime is how long Redis remembers the rate of a key that is not in use.
 const keepTime = 10 * time.Minute
 
 // request is one call of block.lua.

@@ -99,7 +99,7 @@ func (l *Limiter) Stop(ctx context.Context, k Key, h Halt) (until time.Time, new
 	return now.Add(time.Duration(reply[0]) * time.Millisecond), reply[1] == 1, nil
 }
 
-// Well reports that the vendor answered a request well, and tells whether that ended a
+// Well reports that the vendor answered a request well, and reports whether that ended a
 // stop. It makes no call unless the request was a probe, or others had failed.
 func (l *Limiter) Well(ctx context.Context, k Key, probe string) (ended bool, err error) {
 	e := l.entry(k)

@@ -20,7 +20,7 @@
 --  smallest number      the smallest factor
 --  probe                the probe that failed; '': the request was not a probe
 --  reason               for people
---  keep number          ms to keep the hashes when nobody uses them
+--  keep number          ms to keep the hashes when no worker uses them
 --  calm_after number    ms without a stop after which the next is not in a row with it
 --  now                  µs; '': Redis's own clock
 -- Returns {ms left of the pause; 1 when this stopped it or changed the kind}.

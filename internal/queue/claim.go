@@ -39,7 +39,7 @@ func claim(ctx context.Context, rdb redis.UniversalClient, l lease, run string, 
 	return ok, nil
 }
 
-// ours tells whether a task still belongs to the run.
+// ours reports whether a task still belongs to the run.
 func ours(ctx context.Context, rdb redis.UniversalClient, t taskName, run string) (bool, error) {
 	got, err := rdb.HGet(ctx, t.key(), fieldRun).Result()
 	if err != nil && err != redis.Nil { //nolint:errorlint // go-redis returns it bare

@@ -140,7 +140,7 @@ func (f *Finder) Look(ctx context.Context) error {
 	return nil
 }
 
-// empty tells which lanes have no open work, in one round trip: most have none most of
+// empty reports which lanes have no open work, in one round trip: most have none most of
 // the time.
 func (f *Finder) empty(ctx context.Context, lanes []string) ([]bool, error) {
 	open, deleted := make([]*redis.IntCmd, len(lanes)), make([]*redis.IntCmd, len(lanes))

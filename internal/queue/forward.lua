@@ -11,7 +11,7 @@
 --  nanos          now, Unix ns
 --  task_prefix    what the keys of tasks begin with
 --  most           how many tasks are moved at most
---  ask            1: tell when the next one is due
+--  ask            1: return when the next one is due
 -- Returns how many tasks were moved, and when the next one is due (Unix s, '' for none or not asked).
 local ids = redis.call('ZRANGEBYSCORE', waiting, '-inf', now, 'LIMIT', 0, most)
 for _, id in ipairs(ids) do

@@ -81,7 +81,7 @@ func (l logger) Fatal(args ...any) {
 	os.Exit(1)
 }
 
-// logLevel keeps asynq from building messages that nobody reads.
+// logLevel keeps asynq from building messages that no one reads.
 func logLevel(l zerolog.Logger) asynq.LogLevel {
 	switch {
 	case l.GetLevel() <= zerolog.TraceLevel:

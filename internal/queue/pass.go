@@ -26,13 +26,13 @@ type Pass struct {
 	seed        maphash.Seed
 }
 
-// Seen tells whether a job of more than one token has a chunk with tokens left.
+// Seen reports whether a job of more than one token has a chunk with tokens left.
 func (p *Pass) Seen(job string) bool {
 	_, ok := p.seen[maphash.String(p.seed, job)]
 	return ok
 }
 
-// Stuck tells whether such a chunk has no task, and none could be enqueued again.
+// Stuck reports whether such a chunk has no task, and none could be enqueued again.
 func (p *Pass) Stuck(job string) bool {
 	_, ok := p.stuck[maphash.String(p.seed, job)]
 	return ok
@@ -55,7 +55,7 @@ func newPass(began time.Time) *pass {
 	}
 }
 
-// complete tells whether all lanes were read.
+// complete reports whether all lanes were read.
 func (p *pass) complete(lanes []string) bool {
 	for _, l := range lanes {
 		if p.cursors[l] != passed {
@@ -66,7 +66,7 @@ func (p *pass) complete(lanes []string) bool {
 }
 
 // note counts the jobs of members. If a job has one token left in a chunk, only
-// wire.JobsKey tells whether it has others elsewhere.
+// wire.JobsKey reports whether it has others elsewhere.
 func (p *pass) note(ctx context.Context, rdb redis.UniversalClient, all, stuck []Lost) error {
 	isStuck := make(map[string]bool, len(stuck))
 	for _, l := range stuck {
@@ -114,7 +114,7 @@ func (p *pass) note(ctx context.Context, rdb redis.UniversalClient, all, stuck [
 	return nil
 }
 
-// inList tells for each job whether wire.JobsKey lists it.
+// inList reports for each job whether wire.JobsKey lists it.
 func inList(ctx context.Context, rdb redis.UniversalClient, jobs []string) ([]bool, error) {
 	args := make([]any, 0, 2+len(jobs))
 	args = append(args, "zmscore", wire.JobsKey)

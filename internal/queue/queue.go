@@ -93,7 +93,7 @@ type Config struct {
 	ShutdownTimeout time.Duration
 	Handle          Handler
 	// Fence keeps an earlier run of a task from recording anything. It is called before
-	// a task whose worker died or is frozen runs again. ours tells whether the caller
+	// a task whose worker died or is frozen runs again. ours reports whether the caller
 	// still owns the task.
 	Fence func(ctx context.Context, t Task, ours func(context.Context) (bool, error)) error
 	// EndArchived ends the tokens that archived tasks still have; most have none.

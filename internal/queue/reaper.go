@@ -175,7 +175,7 @@ func (r *reaper) findings(ctx context.Context, now time.Time, lates, deads []lea
 	return found, nil
 }
 
-// lostReply tells whether this process took the task and the reply was lost.
+// lostReply reports whether this process took the task and the reply was lost.
 func (r *reaper) lostReply(f finding) bool {
 	if !strings.HasPrefix(f.run, r.self) {
 		return false

@@ -46,7 +46,7 @@ func asRemoval(r *http.Request) (removal, bool) {
 	return removal{m[1], m[2], m[3], m[4]}, r.Method == method && isLane(m[1])
 }
 
-// isLane tells whether a queue can be one of our lanes.
+// isLane reports whether a queue can be one of our lanes.
 func isLane(name string) bool {
 	vendor, priority := wire.SplitLane(name)
 	return vendor != "" && slices.Contains(push.Priorities(), push.Priority(priority))

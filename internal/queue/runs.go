@@ -90,7 +90,7 @@ func (s *source) runOf(t taskName) *run {
 	return s.runs[t]
 }
 
-// ours tells whether a task in work is still this process's run of it.
+// ours reports whether a task in work is still this process's run of it.
 func (s *source) ours(ctx context.Context, t taskName) (bool, error) {
 	r := s.runOf(t)
 	if r == nil {
@@ -99,7 +99,7 @@ func (s *source) ours(ctx context.Context, t taskName) (bool, error) {
 	return ours(ctx, s.rdb, t, r.runID)
 }
 
-// lostReply tells whether this process took a task without learning of it: the
+// lostReply reports whether this process took a task without learning of it: the
 // reply to the script that took it was lost.
 func (s *source) lostReply(t taskName, runID string) bool {
 	s.mu.Lock()

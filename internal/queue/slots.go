@@ -93,5 +93,5 @@ func (s *source) freeSlotLocked(r *run) {
 	}
 }
 
-// fullLocked tells whether the lane may have no other task in work. mu is held.
+// fullLocked reports whether the lane may have no other task in work. mu is held.
 func (s *source) fullLocked(l *sourceLane) bool { return l.inWork >= l.slots || s.inWork >= s.handlers }

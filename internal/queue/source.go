@@ -87,7 +87,7 @@ func (s *source) ready(l *sourceLane) (msg string, take int) {
 	return "", min(max(l.take, 1), l.slots-l.inWork, s.handlers-s.inWork)
 }
 
-// full tells whether the lane may have no other task in work.
+// full reports whether the lane may have no other task in work.
 func (s *source) full(l *sourceLane) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,4 +1,4 @@
--- Tells the states of tasks in few bytes.
+-- Returns the states of tasks in few bytes.
 --
 -- KEYS of each task
 --  task  asynq's task

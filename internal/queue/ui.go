@@ -42,7 +42,7 @@ func NewUI(open func() redis.UniversalClient) UI {
 // Close closes the UI's connections.
 func (u UI) Close() error { return errors.Join(u.HTTPHandler.Close(), u.rdb.Close()) }
 
-// Has tells whether the UI has this path. The UI itself would answer every other path
+// Has reports whether the UI has this path. The UI itself would answer every other path
 // with its page and 200, also a receipt that a vendor sends to a wrong path.
 func (UI) Has(path string) bool { return uiPages.MatchString(path) || uiAPI.MatchString(path) }
 

@@ -68,7 +68,7 @@ func (w *watcher) signal() {
 	}
 }
 
-// watches tells whether the lane is known to be empty: then Redis need not be asked.
+// watches reports whether the lane is known to be empty: then Redis need not be asked.
 func (w *watcher) watches(lane string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -7,7 +7,7 @@ import (
 	"crypto/subtle"
 )
 
-// Equal compares two texts in a time that tells nothing about either.
+// Equal compares two texts in a time that depends on neither.
 func Equal(a, b string) bool {
 	x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b))
 	return subtle.ConstantTimeCompare(x[:], y[:]) == 1

@@ -92,7 +92,7 @@ func (g gate) Done(ctx context.Context, a *account.Account, adm dispatch.Admissi
 	}
 }
 
-// Parked tells which of the jobs are parked.
+// Parked returns which of the jobs are parked.
 func (g gate) Parked(ctx context.Context, a *account.Account, jobs func() []string) (map[string]time.Time, error) {
 	if some, err := g.limiter.AnyParked(ctx, key(a)); err != nil || !some {
 		return nil, err
@@ -100,7 +100,7 @@ func (g gate) Parked(ctx context.Context, a *account.Account, jobs func() []stri
 	return g.limiter.Parked(ctx, key(a), jobs())
 }
 
-// Try tells which jobs of a request are parked, and makes the request the probe of
+// Try returns which jobs of a request are parked, and makes the request the probe of
 // those whose wait is over.
 func (g gate) Try(ctx context.Context, a *account.Account, adm *dispatch.Admission, jobs func() []string) (map[string]time.Time, error) {
 	if some, err := g.limiter.AnyParked(ctx, key(a)); err != nil || !some {

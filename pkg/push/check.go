@@ -100,7 +100,7 @@ const maxAppBytes = 64
 // AppRule says in words what ValidApp requires.
 const AppRule = "letters, digits, dots, dashes and underscores, beginning with a letter or digit, at most 64"
 
-// ValidApp tells whether a name is allowed for an app: it becomes part of keys, paths
+// ValidApp reports whether a name is allowed for an app: it becomes part of keys, paths
 // and labels. Configurations and jobs have the same rule.
 func ValidApp(name string) bool {
 	for i, r := range name {

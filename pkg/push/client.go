@@ -110,7 +110,7 @@ func (c *Client) batch(app, vendor string, test bool) int {
 	return n
 }
 
-// atMostOnce tells whether a job is delivered at most once at one vendor.
+// atMostOnce reports whether a job is delivered at most once at one vendor.
 func (c *Client) atMostOnce(j *Job, vendor string) bool {
 	d := j.Delivery
 	if d == "" {

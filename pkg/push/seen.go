@@ -10,7 +10,7 @@ type seen struct {
 	zero  bool
 }
 
-// add tells whether the token with this hash is new, and remembers it.
+// add reports whether the token with this hash is new, and remembers it.
 func (s *seen) add(h xxh3.Uint128) bool {
 	if h == (xxh3.Uint128{}) {
 		was := s.zero
@@ -63,7 +63,7 @@ type recent struct {
 	n      int
 }
 
-// add adds a token and tells whether there is no room for another: then call take.
+// add adds a token and reports whether there is no room for another: then call take.
 func (h *recent) add(token []byte) (full bool) {
 	h.bytes = append(h.bytes, token...)
 	h.ends[h.n], h.hashes[h.n] = len(h.bytes), xxh3.Hash128(token)

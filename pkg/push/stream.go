@@ -365,6 +365,6 @@ func (s *Stream) Abort(ctx context.Context) error {
 	return nil
 }
 
-// Unsealed tells whether no task of the job exists yet, so that Abort deletes all of
+// Unsealed reports whether no task of the job exists yet, so that Abort deletes all of
 // it.
 func (s *Stream) Unsealed() bool { return !s.sealed }

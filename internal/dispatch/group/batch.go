@@ -114,7 +114,7 @@ func (b *Batch[C]) Tokens() []string {
 	return all
 }
 
-// Job tells the batch's only job, or that it has several.
+// Job returns the batch's only job, or that it has several.
 func (b *Batch[C]) Job() (job string, several bool) {
 	for i := range b.Segments {
 		switch has := b.Segments[i].Entry.Job; {
@@ -127,7 +127,7 @@ func (b *Batch[C]) Job() (job string, several bool) {
 	return job, false
 }
 
-// Keep keeps the segments for which keep returns true, and tells whether any
+// Keep keeps the segments for which keep returns true, and reports whether any
 // other was taken out.
 func (b *Batch[C]) Keep(keep func(*Segment[C]) bool) (removed bool) {
 	var left []Segment[C]
@@ -223,7 +223,7 @@ func (bs Batches[C]) Owners() []C {
 	return all
 }
 
-// SeveralJobs tells whether the request has tokens of more than one job.
+// SeveralJobs reports whether the request has tokens of more than one job.
 func (bs Batches[C]) SeveralJobs() bool {
 	first := bs[0].Segments[0].Entry.Job
 	for _, b := range bs {
@@ -246,7 +246,7 @@ func (bs Batches[C]) Expires() time.Time {
 }
 
 // Keep keeps the segments for which keep returns true, in new Batches without
-// those that are empty, and tells whether any other was taken out.
+// those that are empty, and reports whether any other was taken out.
 func (bs Batches[C]) Keep(keep func(*Segment[C]) bool) (left Batches[C], removed bool) {
 	for _, b := range bs {
 		removed = b.Keep(keep) || removed

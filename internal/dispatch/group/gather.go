@@ -54,7 +54,7 @@ type gathering[C comparable] struct {
 	full    chan struct{} // closed when no more fit
 }
 
-// Small tells whether the batch is to wait for others rather than be sent at once.
+// Small reports whether the batch is to wait for others rather than be sent at once.
 func (g *Gatherer[C]) Small(a *account.Account, b *Batch[C]) bool {
 	return g.linger > 0 && !b.Exclusive && b.Count <= a.BatchFor(b.Message)/2
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
-// mayMix tells whether the batch may share a request with other messages.
+// mayMix reports whether the batch may share a request with other messages.
 func mayMix[C comparable](a *account.Account, b *Batch[C]) bool {
 	if a.MaxMixed() == 0 || b.Exclusive {
 		return false

@@ -169,7 +169,7 @@ func (v *vendorSlots) giveLocked() {
 	}
 }
 
-// may tells whether a free slot may be given to a turn.
+// may reports whether a free slot may be given to a turn.
 func (v *vendorSlots) may(t *turn) bool {
 	if t.high() {
 		return true
@@ -180,7 +180,7 @@ func (v *vendorSlots) may(t *turn) bool {
 	return v.low < max(1, v.limit-v.limit/8)
 }
 
-// before tells whether a turn gets a slot before one that came earlier.
+// before reports whether a turn gets a slot before one that came earlier.
 func (v *vendorSlots) before(t, earlier *turn) bool {
 	if t.high() != earlier.high() {
 		return t.high()

@@ -163,7 +163,7 @@ func (v *player) measure(p *play.Findings, m map[string]any, name string, most i
 	}
 }
 
-// isSystem tells a message's classification: by that field, or else by its category.
+// isSystem returns a message's classification: by that field, or else by its category.
 func isSystem(m map[string]any) bool {
 	if class, ok := m["classification"]; ok {
 		return class == json.Number("1")

@@ -72,7 +72,7 @@ func FuzzInJSON(f *testing.F) {
 	})
 }
 
-// lost tells whether some string of a decoded JSON value holds U+FFFD.
+// lost reports whether some string of a decoded JSON value holds U+FFFD.
 func lost(v any) bool {
 	switch v := v.(type) {
 	case string:

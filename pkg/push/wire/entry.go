@@ -159,7 +159,7 @@ type EntryFilter struct {
 	Since time.Time
 }
 
-// Matches tells whether the filter chooses an entry with these fields; Since is
+// Matches reports whether the filter chooses an entry with these fields; Since is
 // not looked at.
 func (f EntryFilter) Matches(app, vendor, job, code string) bool {
 	return (f.App == "" || f.App == app) &&

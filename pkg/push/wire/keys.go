@@ -17,7 +17,7 @@ const (
 	QuarantineStream = "postrider:invalid:held"
 )
 
-// Producers in any language add jobs to IntakeStream; RefusedStream tells why one
+// Producers in any language add jobs to IntakeStream; RefusedStream says why one
 // was refused.
 const (
 	IntakeStream  = "postrider:intake"
@@ -55,7 +55,7 @@ func JobChunk(job, name string) string { return "{" + job + "}:" + name }
 // PackChunk is the reference of a chunk that several jobs share.
 func PackChunk(id string) string { return "{" + id + "}" }
 
-// SentKey is a hash that tells which job's message was sent under a tag: the field
+// SentKey is a hash that reports which job's message was sent under a tag: the field
 // is a token's short hash, or "" for all tokens of a large job.
 func SentKey(app, vendor, tag string) string {
 	return "postrider:sent:{" + app + ":" + vendor + "}:" + tag
@@ -91,7 +91,7 @@ const (
 	PullLeaseKey    = "postrider:pull:lease"
 )
 
-// PullKey is a hash that tells when an app's list at a vendor was last pulled,
+// PullKey is a hash that says when an app's list at a vendor was last pulled,
 // and when it is to be pulled again.
 func PullKey(app, vendor string) string { return "postrider:pull:{" + app + ":" + vendor + "}" }
 

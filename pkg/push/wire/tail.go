@@ -183,7 +183,7 @@ func (r *reader) place(end, n int) (token int, ok bool) {
 	return end + int(gap), true
 }
 
-// IsKey tells whether a string is an idempotency key: 32 lower-case hex digits.
+// IsKey reports whether a string is an idempotency key: 32 lower-case hex digits.
 func IsKey(s string) bool {
 	raw, err := hex.DecodeString(s)
 	return err == nil && len(raw) == keyLength && hex.EncodeToString(raw) == s

@@ -1,4 +1,4 @@
--- did(call, part) tells whether a call, which go-redis sends again when its reply
+-- did(call, part) reports whether a call, which go-redis sends again when its reply
 -- was lost, has done a part of its work; note(call, part) records that it has. A
 -- call is remembered for a minute.
 local function did(call, part) return redis.call('SISMEMBER', call, part) == 1 end

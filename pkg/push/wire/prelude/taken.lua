@@ -1,4 +1,4 @@
--- taken(ledger, now, window) tells whether a job's id is taken: the job is known,
+-- taken(ledger, now, window) reports whether a job's id is taken: the job is known,
 -- and did not end longer ago than the window. Times are Unix s. It does not use
 -- kind and single: each would cost every enqueue, and few ids exist.
 local function taken(ledger, now, window)
