@@ -64,9 +64,9 @@ var mayImport = map[string][]string{
 	"internal/queue":          {"internal/coord", "internal/logging", "pkg/push", "pkg/push/lua", "pkg/push/wire"},
 	"internal/logging":        {"pkg/push/text"},
 	"internal/queue/baseline": {},
-	"internal/accesstoken":    {"internal/coord", "pkg/classify", "pkg/push/lua", "pkg/vendors"},
-	"internal/upload":         {"internal/coord", "pkg/vendors"},
-	"internal/limit":          {"pkg/push/lua"},
+	"internal/accesstoken":    {"internal/coord", "pkg/classify", "pkg/push/lua", "pkg/push/wire", "pkg/vendors"},
+	"internal/upload":         {"internal/coord", "pkg/push/wire", "pkg/vendors"},
+	"internal/limit":          {"pkg/push/lua", "pkg/push/wire"},
 	"internal/ledger":         {"internal/coord", "pkg/push/lua", "pkg/push/text", "pkg/push/wire"},
 	"internal/deadletter":     {"internal/coord", "pkg/push", "pkg/push/lua", "pkg/push/wire"},
 	"internal/feed": {

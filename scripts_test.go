@@ -109,6 +109,21 @@ func TestScriptsAreLoadedInOnePlace(t *testing.T) {
 // asynqs matches asynq's keys and the fields of its tasks that no other key has.
 var asynqs = regexp.MustCompile("[\"'`]asynq:|pending_since|'msg'|HM?Get\\(.*\"msg\"")
 
+func TestKeysHaveTheirNamesInWire(t *testing.T) {
+	t.Parallel()
+	names := regexp.MustCompile("[\"`']postrider:")
+	for name, text := range texts(t, ".go", ".lua") {
+		switch {
+		case strings.HasSuffix(name, "_test.go"), within(name, "pkg/push/wire"):
+		case within(name, "internal/preflight"): // an ACL names keys by their beginning
+		default:
+			for range names.FindAllString(text, -1) {
+				t.Errorf("%s writes out the name of a key: it belongs into pkg/push/wire", name)
+			}
+		}
+	}
+}
+
 func TestOnlyTheQueueAndWireKnowWhatAsynqKeepsInRedis(t *testing.T) {
 	t.Parallel()
 	found := 0

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/semaphore"
+
+	"github.com/postrider/postrider/pkg/push/wire"
 )
 
 const (
@@ -43,8 +45,8 @@ type slot struct {
 func (s *Store) slot(app, vendor, fingerprint string) *slot {
 	mac := hmac.New(sha256.New, s.Key)
 	mac.Write([]byte(fingerprint))
-	tag := "{" + app + ":" + vendor + "}:" + hex.EncodeToString(mac.Sum(nil)[:8])
-	key := "postrider:auth:" + tag
+	credentials := hex.EncodeToString(mac.Sum(nil)[:8])
+	key := wire.AccessKey(app, vendor, credentials)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	o := owner{app, vendor}
@@ -53,9 +55,9 @@ func (s *Store) slot(app, vendor, fingerprint string) *slot {
 			return sl
 		}
 	}
-	refused := "postrider:pause:auth:" + tag
 	sl := &slot{
-		owner: o, key: key, lock: key + ":lock", refused: refused, refusals: refused + ":count",
+		owner: o, key: key, lock: wire.AccessLockKey(app, vendor, credentials),
+		refused: wire.AccessRefusedKey(app, vendor, credentials), refusals: wire.AccessRefusalsKey(app, vendor, credentials),
 		asking: semaphore.NewWeighted(1),
 	}
 	if s.slots == nil {

@@ -10,9 +10,10 @@ import (
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+
 	"github.com/postrider/postrider/internal/redistest"
 	"github.com/postrider/postrider/pkg/vendors"
-	"github.com/redis/go-redis/v9"
 )
 
 func TestManyWorkersThatStartAtOnceMakeOneGrant(t *testing.T) {

@@ -64,7 +64,7 @@ func (d *Dispatcher) End(ctx context.Context, lane string, l queue.Lost) error {
 	h := wire.Header{Version: wire.HeaderVersion, Job: l.Job(), App: l.App, Chunk: l.Chunk, Tokens: l.Tokens, Expires: l.Expires}
 	open, err := d.Book.Load(ctx, h)
 	if err != nil || open == nil {
-		return nil //nolint:nilerr // the task's own run says what is wrong
+		return nil // the task's own run says what is wrong
 	}
 	c := newClaim(l.Task, h, open, lane)
 	c.endUnsendable(d.Now())
@@ -105,7 +105,7 @@ func (d *Dispatcher) lose(ctx context.Context, lane string, o wire.Open, reason 
 func (d *Dispatcher) Adopt(ctx context.Context, lane string, t queue.Task) error {
 	h, err := wire.DecodeHeader(t.Payload)
 	if err != nil {
-		return nil //nolint:nilerr // the task's own run says what is wrong
+		return nil // the task's own run says what is wrong
 	}
 	open, err := d.Book.Load(ctx, h)
 	var corrupt *ledger.CorruptError

@@ -15,6 +15,7 @@ import (
 	"github.com/postrider/postrider/internal/coord"
 	"github.com/postrider/postrider/internal/ledger"
 	"github.com/postrider/postrider/pkg/classify"
+	"github.com/postrider/postrider/pkg/push/wire"
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
@@ -95,24 +96,24 @@ func (p *Puller) Run(ctx context.Context) {
 func (p *Puller) Due(ctx context.Context, a *account.Account) {
 	s, err := p.schedule(ctx, a)
 	began := p.now()
-	if err != nil || ctx.Err() != nil || began.Before(s.next) {
+	if err != nil || ctx.Err() != nil || began.Before(s.Next) {
 		return // other components log errors of Redis
 	}
-	n, err := p.pull(ctx, a, cmp.Or(s.done, began))
+	n, err := p.pull(ctx, a, cmp.Or(s.Done, began))
 	if n > 0 {
 		p.Log.Info().Str("app", a.App).Str("vendor", a.Spec.Name).Int("tokens", n).Msg("pulled invalid tokens from the vendor's list")
 	}
 	switch {
 	case err == nil:
-		s = listPlan{done: began, next: began.Add(listEvery)}
+		s = wire.PullPlan{Done: began, Next: began.Add(listEvery)}
 	case ctx.Err() != nil:
 		return // the list stays due for another worker
 	default:
-		if s.failures == 0 {
+		if s.Failures == 0 {
 			p.Log.Error().Err(err).Str("app", a.App).Str("vendor", a.Spec.Name).Msg("pull the vendor's list of invalid tokens: it is retried")
 		}
-		s.next = p.now().Add(listWait(s.failures, err))
-		s.failures++
+		s.Next = p.now().Add(listWait(s.Failures, err))
+		s.Failures++
 	}
 	if err := p.plan(ctx, a, s); err != nil {
 		p.Log.Warn().Err(err).Str("app", a.App).Str("vendor", a.Spec.Name).Msg("store when the list of invalid tokens is due: it is pulled again too early")

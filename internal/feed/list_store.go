@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
@@ -78,42 +77,24 @@ func (p *Puller) found(a *account.Account, got vendors.ListPage, since time.Time
 	return f
 }
 
-// listPlan is when an account's list was last pulled to its end, and when it is due.
-type listPlan struct {
-	done, next time.Time
-	failures   int
-}
-
 // listPlanFor is how long a plan is stored after the last pull.
 const listPlanFor = 30 * 24 * time.Hour
 
-func (p *Puller) schedule(ctx context.Context, a *account.Account) (listPlan, error) {
+func (p *Puller) schedule(ctx context.Context, a *account.Account) (wire.PullPlan, error) {
 	v, err := p.Redis.HGetAll(ctx, wire.PullKey(a.App, a.Spec.Name)).Result()
 	if err != nil {
-		return listPlan{}, fmt.Errorf("read when a list is due: %w", err)
+		return wire.PullPlan{}, fmt.Errorf("read when a list is due: %w", err)
 	}
-	at := func(field string) time.Time {
-		ms, err := strconv.ParseInt(v[field], 10, 64)
-		if err != nil || ms <= 0 {
-			return time.Time{}
-		}
-		return time.UnixMilli(ms)
-	}
-	failures, _ := strconv.Atoi(v["failures"])
-	return listPlan{done: at("done"), next: at("next"), failures: max(0, failures)}, nil
+	return wire.DecodePullPlan(v), nil
 }
 
 // plan stores when the list is due next, even if ctx has ended.
-func (p *Puller) plan(ctx context.Context, a *account.Account, s listPlan) error {
+func (p *Puller) plan(ctx context.Context, a *account.Account, s wire.PullPlan) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
 	key := wire.PullKey(a.App, a.Spec.Name)
-	done := int64(0)
-	if !s.done.IsZero() {
-		done = s.done.UnixMilli()
-	}
 	pipe := p.Redis.TxPipeline()
-	pipe.HSet(ctx, key, "done", done, "next", s.next.UnixMilli(), "failures", s.failures)
+	pipe.HSet(ctx, key, s.Words()...)
 	pipe.Expire(ctx, key, listPlanFor)
 	if _, err := pipe.Exec(ctx); err != nil {
 		return fmt.Errorf("store when a list is due: %w", err)

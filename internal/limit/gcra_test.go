@@ -5,8 +5,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/postrider/postrider/internal/redistest"
 	"pgregory.net/rapid"
+
+	"github.com/postrider/postrider/internal/redistest"
 )
 
 func TestRedisAndGoAgree(t *testing.T) {

@@ -9,22 +9,21 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"golang.org/x/sync/semaphore"
+
+	"github.com/postrider/postrider/pkg/push/wire"
 )
 
 // Key is what is limited: one app at one vendor.
 type Key struct{ App, Vendor string }
 
-// tag keeps all Redis keys about it in one slot of a cluster.
-func (k Key) tag() string { return "{" + k.App + ":" + k.Vendor + "}" }
-
-func (k Key) rate() string  { return "postrider:rate:" + k.tag() }
-func (k Key) pause() string { return "postrider:pause:" + k.tag() }
-func (k Key) stop() string  { return "postrider:pause:" + k.tag() + ":stop" }
+func (k Key) rate() string  { return wire.RateKey(k.App, k.Vendor) }
+func (k Key) pause() string { return wire.PauseKey(k.App, k.Vendor) }
+func (k Key) stop() string  { return wire.StopKey(k.App, k.Vendor) }
 
 // jobs, forget and codes are where park.lua keeps parked jobs.
-func (k Key) jobs() string   { return "postrider:pause:" + k.tag() + ":jobs" }
-func (k Key) forget() string { return "postrider:pause:" + k.tag() + ":jobs:forget" }
-func (k Key) codes() string  { return "postrider:pause:" + k.tag() + ":codes" }
+func (k Key) jobs() string   { return wire.ParkedKey(k.App, k.Vendor) }
+func (k Key) forget() string { return wire.ParkedForgetKey(k.App, k.Vendor) }
+func (k Key) codes() string  { return wire.ParkedCodesKey(k.App, k.Vendor) }
 
 // Limit is a rate limit shared by all workers.
 type Limit struct {

@@ -8,8 +8,9 @@ import (
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
-	"github.com/postrider/postrider/internal/redistest"
 	"github.com/redis/go-redis/v9"
+
+	"github.com/postrider/postrider/internal/redistest"
 )
 
 // worker is a Limiter that several goroutines use as hard as they can.

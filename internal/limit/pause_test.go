@@ -8,8 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/postrider/postrider/internal/redistest"
 	"github.com/redis/go-redis/v9"
+
+	"github.com/postrider/postrider/internal/redistest"
 )
 
 func paused(t *testing.T, l *Limiter, bucket string, want time.Duration, why string) {

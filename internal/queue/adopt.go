@@ -14,10 +14,9 @@ import (
 )
 
 const (
-	// adoptedKey exists for adoptingFor while a worker lists the work of old producers,
+	// AdoptedKey exists for adoptingFor while a worker lists the work of old producers,
 	// and for adoptedFor after that: workers that start together need not all do it. What
 	// such producers enqueue later is listed when it is first loaded.
-	adoptedKey  = "postrider:adopted"
 	adoptingFor = 10 * time.Minute
 	adoptedFor  = time.Hour
 )
@@ -29,7 +28,7 @@ func (f *Finder) adopt(ctx context.Context) error {
 	if f.Adopt == nil {
 		return nil
 	}
-	mine, err := coord.Take(ctx, f.Redis, adoptedKey, rand.Text(), adoptingFor)
+	mine, err := coord.Take(ctx, f.Redis, wire.AdoptedKey, rand.Text(), adoptingFor)
 	if err != nil || !mine {
 		return err
 	}
@@ -41,9 +40,9 @@ func (f *Finder) adopt(ctx context.Context) error {
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
-		return errors.Join(err, f.Redis.Del(context.WithoutCancel(ctx), adoptedKey).Err()) // it is done again
+		return errors.Join(err, f.Redis.Del(context.WithoutCancel(ctx), wire.AdoptedKey).Err()) // it is done again
 	}
-	return f.Redis.Set(ctx, adoptedKey, "", adoptedFor).Err()
+	return f.Redis.Set(ctx, wire.AdoptedKey, "", adoptedFor).Err()
 }
 
 func (f *Finder) adoptLane(ctx context.Context, lane string) error {
@@ -102,10 +101,10 @@ func (f *Finder) adoptTasks(ctx context.Context, lane string, ids []string) erro
 	return each(len(msgs), func(i int) error {
 		t, _, err := wire.DecodeTask([]byte(msgs[i].Val()))
 		if err != nil {
-			return nil //nolint:nilerr // not a task of ours, or gone
+			return nil // not a task of ours, or gone
 		}
 		if h, err := wire.DecodeHeader(t.Payload); err != nil || h.Version == wire.HeaderVersion {
-			return nil //nolint:nilerr // its producer has listed it, or its run reports what is wrong
+			return nil // its producer has listed it, or its run reports what is wrong
 		}
 		return f.Adopt(ctx, lane, Task{ID: t.ID, Payload: t.Payload})
 	})

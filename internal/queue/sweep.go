@@ -22,8 +22,6 @@ const (
 	// archive's times are those of workers, whose clocks may differ.
 	sweepBack = 5 * time.Minute
 	sweepPage = 500
-	// sweepKey exists while no worker needs to read the archive again.
-	sweepKey = "postrider:sweep"
 )
 
 // Archived is a task in asynq's archive.
@@ -51,7 +49,7 @@ type sweeper struct {
 // sweep handles what was archived since the last call, unless another worker has just
 // done so. force: also then.
 func (s *sweeper) sweep(ctx context.Context, force bool) error {
-	mine, err := coord.Take(ctx, s.rdb, sweepKey, rand.Text(), s.every-s.every/30)
+	mine, err := coord.Take(ctx, s.rdb, wire.ArchiveSweepKey, rand.Text(), s.every-s.every/30)
 	if err != nil {
 		return fmt.Errorf("take turns at sweeping the archive: %w", err)
 	}

@@ -9,8 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/postrider/postrider/internal/redistest"
 	"github.com/redis/go-redis/v9"
+
+	"github.com/postrider/postrider/internal/redistest"
 )
 
 func TestMain(m *testing.M) { redistest.Main(m) }

@@ -78,7 +78,7 @@ func (k *Keeper) Passed(ctx context.Context, p queue.Pass) error {
 		}
 	}
 	k.rest = rest
-	errs = append(errs, k.Redis.HSet(ctx, wire.OpenCountKey, "open", open, "stuck", stuck).Err(), k.prune(ctx))
+	errs = append(errs, k.Redis.HSet(ctx, wire.OpenCountKey, wire.FieldOpenJobs, open, wire.FieldStuckJobs, stuck).Err(), k.prune(ctx))
 	return errors.Join(errs...)
 }
 

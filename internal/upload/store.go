@@ -10,6 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/postrider/postrider/internal/coord"
+	"github.com/postrider/postrider/pkg/push/wire"
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
@@ -34,7 +35,7 @@ type Store struct {
 type Message struct{ App, Vendor, Key string }
 
 func (m Message) name() string {
-	return "postrider:saved:{" + m.App + ":" + m.Vendor + "}:" + m.Key
+	return wire.UploadKey(m.App, m.Vendor, m.Key)
 }
 
 // ID answers the vendor's name for the message, and has save make it if nobody

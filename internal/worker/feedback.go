@@ -34,8 +34,8 @@ func (w *Worker) startFeedback() {
 		Redis: w.rdb, Access: w.access, Feed: w.book, Meter: w.metrics, Log: w.log, Now: w.clock.Now,
 		Accounts: w.listAccounts, Stopping: w.background.ctx.Done(),
 	}
-	w.runAsLeader(wire.WebhookLeaseKey, hook.Wanted, hook.Run)
-	w.runAsLeader(wire.PullLeaseKey, puller.Wanted, puller.Run)
+	w.runAsLeader(wire.WebhookLeaderKey, hook.Wanted, hook.Run)
+	w.runAsLeader(wire.PullLeaderKey, puller.Wanted, puller.Run)
 	for name, s := range map[string]struct{ stream, help string }{
 		"postrider_invalid_feed_entries": {wire.InvalidStream, "Entries of the feed of invalid tokens that applications have not deleted."},
 		"postrider_invalid_held_entries": {wire.QuarantineStream, "Quarantined invalid tokens, until an operator confirms or discards them."},

@@ -73,7 +73,7 @@ func TestMassInvalidationIsQuarantinedUntilItIsConfirmed(t *testing.T) {
 	r.eventually("the webhook gets the entries", func() bool { return hook.count() == 60 })
 	// A reload without an address switches the webhook off.
 	r.must(r.worker.Reload(t.Context(), r.config("100001", secret)))
-	r.eventually("the worker gives up the leadership of the webhook", func() bool { return r.rdb.Exists(context.Background(), wire.WebhookLeaseKey).Val() == 0 })
+	r.eventually("the worker gives up the leadership of the webhook", func() bool { return r.rdb.Exists(context.Background(), wire.WebhookLeaderKey).Val() == 0 })
 	r.wantHidden("the log", r.log.String(), "token-of-a-phone", "secret-of-the-webhook", server.URL)
 }
 
@@ -101,7 +101,7 @@ func TestAWorkerPullsTheListOfInvalidTokens(t *testing.T) {
 		t.Error("the metrics do not count the pull")
 	}
 	r.must(r.stop())
-	if n := r.rdb.Exists(t.Context(), wire.PullLeaseKey).Val(); n != 0 {
+	if n := r.rdb.Exists(t.Context(), wire.PullLeaderKey).Val(); n != 0 {
 		t.Error("a worker that stopped still has the leadership")
 	}
 }

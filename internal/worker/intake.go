@@ -36,8 +36,8 @@ func (w *Worker) completeStale(ctx context.Context) error {
 // the last pass over all open work. All workers report the same numbers.
 func (w *Worker) countJobs() {
 	for field, name := range map[string]struct{ metric, help string }{
-		"open":  {"postrider_open_jobs", "Jobs that have not ended."},
-		"stuck": {"postrider_stuck_jobs", "Jobs with pending tokens that no task could send."},
+		wire.FieldOpenJobs:  {"postrider_open_jobs", "Jobs that have not ended."},
+		wire.FieldStuckJobs: {"postrider_stuck_jobs", "Jobs with pending tokens that no task could send."},
 	} {
 		w.metrics.Length(name.metric, name.help, func(ctx context.Context) (int64, error) {
 			n, err := w.rdb.HGet(ctx, wire.OpenCountKey, field).Int64()

@@ -84,16 +84,71 @@ func GuardKey(app, vendor, source string) string {
 // WebhookCursorKey is the id of the last entry of the feed that the webhook took.
 const WebhookCursorKey = "postrider:webhook:cursor"
 
-// WebhookLeaseKey and PullLeaseKey say which worker is the leader that calls the
-// webhook, and which pulls the vendors' lists of invalid tokens.
+// WebhookLeaderKey and PullLeaderKey say which worker calls the webhook, and which
+// pulls the vendors' lists of invalid tokens.
 const (
-	WebhookLeaseKey = "postrider:webhook:lease"
-	PullLeaseKey    = "postrider:pull:lease"
+	WebhookLeaderKey = "postrider:webhook:lease"
+	PullLeaderKey    = "postrider:pull:lease"
 )
 
 // PullKey is a hash that says when an app's list at a vendor was last pulled,
 // and when it is to be pulled again.
 func PullKey(app, vendor string) string { return "postrider:pull:{" + app + ":" + vendor + "}" }
+
+// RateKey is a hash of an account's rate limiter.
+func RateKey(app, vendor string) string { return "postrider:rate:" + accountTag(app, vendor) }
+
+// PauseKey is a hash of an account's paused buckets.
+func PauseKey(app, vendor string) string { return "postrider:pause:" + accountTag(app, vendor) }
+
+// StopKey is a hash of an account's stop.
+func StopKey(app, vendor string) string { return PauseKey(app, vendor) + ":stop" }
+
+// ParkedKey is a hash of an account's parked jobs.
+func ParkedKey(app, vendor string) string { return PauseKey(app, vendor) + ":jobs" }
+
+// ParkedForgetKey is a sorted set of an account's parked jobs by when they are forgotten.
+func ParkedForgetKey(app, vendor string) string { return PauseKey(app, vendor) + ":jobs:forget" }
+
+// ParkedCodesKey is a hash of the first job that got each configuration error.
+func ParkedCodesKey(app, vendor string) string { return PauseKey(app, vendor) + ":codes" }
+
+// AccessKey is an account's access token; credentials is a hash of what it was granted
+// for.
+func AccessKey(app, vendor, credentials string) string {
+	return "postrider:auth:" + accountTag(app, vendor) + ":" + credentials
+}
+
+// AccessLockKey is the worker that asks the vendor for a new access token.
+func AccessLockKey(app, vendor, credentials string) string {
+	return AccessKey(app, vendor, credentials) + ":lock"
+}
+
+// AccessRefusedKey is the vendor's refusal of an access token, as long as no worker
+// asks again.
+func AccessRefusedKey(app, vendor, credentials string) string {
+	return "postrider:pause:auth:" + accountTag(app, vendor) + ":" + credentials
+}
+
+// AccessRefusalsKey is how many refusals there were in a row.
+func AccessRefusalsKey(app, vendor, credentials string) string {
+	return AccessRefusedKey(app, vendor, credentials) + ":count"
+}
+
+// UploadKey is the vendor's id of an uploaded message, by the requests' idempotency key.
+func UploadKey(app, vendor, key string) string {
+	return "postrider:saved:" + accountTag(app, vendor) + ":" + key
+}
+
+// accountTag keeps the keys of an account in one slot of a cluster.
+func accountTag(app, vendor string) string { return "{" + app + ":" + vendor + "}" }
+
+// ArchiveSweepKey exists while no worker needs to read asynq's archive again. AdoptedKey exists
+// while no worker needs to list the work of old producers.
+const (
+	ArchiveSweepKey = "postrider:sweep"
+	AdoptedKey      = "postrider:adopted"
+)
 
 // GoneKey is a sorted set of an app's tokens that are known to be invalid at a
 // vendor: their Marks by the time when they were found so, Unix milliseconds.

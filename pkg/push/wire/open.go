@@ -42,6 +42,12 @@ const (
 // the fields "open" and "stuck" are numbers of jobs.
 const OpenCountKey = "postrider:jobs:count"
 
+// The fields of OpenCountKey: how many jobs are open, and how many of them are stuck.
+const (
+	FieldOpenJobs  = "open"
+	FieldStuckJobs = "stuck"
+)
+
 // Open is a member of the index of open work.
 type Open struct {
 	Task, Chunk, App string
