@@ -17,6 +17,7 @@ var errJSON = errors.New("not JSON")
 // Span is a part of a body, from start up to end. The zero value is no part.
 type Span struct{ Start, End int }
 
+// Empty reports whether there is no span.
 func (s Span) Empty() bool { return s.End == 0 }
 
 // Visitor is called for an object's member with its key as written, without the

@@ -30,6 +30,7 @@ type StoredMessage struct {
 	Receipt ReceiptRequest
 }
 
+// NewStoredMessages returns an empty store.
 func NewStoredMessages() *StoredMessages {
 	return &StoredMessages{byID: map[string]*StoredMessage{}, byKey: map[messageKey]*StoredMessage{}}
 }
