@@ -55,8 +55,8 @@ var mayImport = map[string][]string{
 	"internal/clock":   {},
 	"internal/metrics": {"internal/account", "internal/limit", "internal/status", "pkg/classify", "pkg/push/wire", "pkg/vendors"},
 	"internal/dispatch": {
-		"internal/accesstoken", "internal/account", "internal/dispatch/group", "internal/dispatch/slots",
-		"internal/ledger", "internal/queue", "internal/upload",
+		"internal/accesstoken", "internal/account", "internal/coord", "internal/dispatch/group",
+		"internal/dispatch/slots", "internal/ledger", "internal/queue", "internal/upload",
 		"pkg/classify", "pkg/push", "pkg/push/wire", "pkg/retry", "pkg/vendors", "pkg/vendors/httpx",
 	},
 	"internal/dispatch/group": {"internal/account", "internal/coord", "pkg/push", "pkg/push/wire", "pkg/vendors"},

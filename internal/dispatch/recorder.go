@@ -9,6 +9,7 @@ import (
 	"github.com/cenkalti/backoff/v4"
 	"github.com/rs/zerolog"
 
+	"github.com/postrider/postrider/internal/coord"
 	"github.com/postrider/postrider/internal/ledger"
 	"github.com/postrider/postrider/pkg/push/wire"
 )
@@ -211,11 +212,7 @@ func (r *recorder) settle(ctx context.Context, steps []*ledger.Step) []bool {
 		if r.away.CompareAndSwap(false, true) {
 			r.log.Error().Err(err).Msg("results cannot be recorded: waiting for redis")
 		}
-		t := time.NewTimer(b.NextBackOff())
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			t.Stop()
+		if coord.Sleep(ctx, b.NextBackOff()); ctx.Err() != nil {
 			return make([]bool, len(steps))
 		}
 	}
