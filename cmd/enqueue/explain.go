@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 
@@ -25,6 +28,7 @@ func (p *program) explain() *cobra.Command {
 it. The configuration's codes block counts: an overridden rule names the file and
 line as its source. Without a configuration file it prints the built-in rules.`,
 		Example: `  enqueue explain huawei 80300007
+  enqueue explain oppo -2
   enqueue explain huawei`,
 		Args: cli.Args(1, 2),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -40,7 +44,7 @@ line as its source. Without a configuration file it prints the built-in rules.`,
 			if len(args) == 2 {
 				code = args[1]
 			}
-			rows := table.Explain(code)
+			rows := find(table, code)
 			if len(rows) == 0 {
 				return fmt.Errorf("%s has no documented code %s: its tokens are retried once, then end dead; they are never reported as invalid", spec.Name, shortCode(code))
 			}
@@ -50,6 +54,36 @@ line as its source. Without a configuration file it prints the built-in rules.`,
 			return p.printRows(rows, spec.Codes)
 		},
 	}
+}
+
+// subErrors finds the numbers that a grant's answer may have beside its code, in the
+// meaning of a row.
+var subErrors = regexp.MustCompile(`\(sub_error ([\d, ]+)\)`)
+
+// find returns the rows of a code; all for "". A number that only comes beside the code
+// of a grant's answer has the rows of those codes.
+func find(table *classify.Table, code string) []classify.Row {
+	rows := table.Explain(code)
+	if len(rows) > 0 {
+		return rows
+	}
+	return slices.DeleteFunc(table.Explain(""), func(r classify.Row) bool {
+		m := subErrors.FindStringSubmatch(r.Meaning)
+		return r.Level != classify.Auth || m == nil || !slices.Contains(strings.Split(m[1], ", "), code)
+	})
+}
+
+// negative is a code that would be taken for a flag.
+var negative = regexp.MustCompile(`^-\d+$`)
+
+// protectCode puts a negative code of explain after "--", so that it is not taken for
+// a flag: enqueue explain oppo -2.
+func protectCode(args []string) []string {
+	i := slices.IndexFunc(args, negative.MatchString)
+	if i < 0 || !slices.Contains(args[:i], "explain") || slices.Contains(args[:i], "--") {
+		return args
+	}
+	return append(slices.Delete(slices.Clone(args), i, i+1), "--", args[i])
 }
 
 // unknownVendor is the error for a word that is not a vendor's name.
@@ -84,14 +118,22 @@ func (p *program) codes(vendor string, own *classify.Table) (*classify.Table, er
 
 // printRow prints one row in full. own is the built-in table.
 func (p *program) printRow(r classify.Row, own *classify.Table) {
-	text.Fprintf(p.out, "%s\n  meaning  %s\n  class    %s\n  remedy   %s\n  scope    %s\n", r.Key(), r.Meaning, r.Class, r.Remedy, r.Scope)
-	if r.Bucket != "" {
-		text.Fprintf(p.out, "  bucket   %s\n  window   %s\n", r.Bucket, r.Window)
+	text.Fprintf(p.out, "%s\n", r.Key())
+	for _, f := range [][2]string{
+		{"meaning", r.Meaning}, {"class", string(r.Class)}, {"remedy", string(r.Remedy)}, {"scope", string(r.Scope)}, {"tries", tries(r)},
+		{"action", string(r.Action)}, {"bucket", r.Bucket}, {"window", string(r.Window)}, {"source", r.Source}, {"overrides", overridden(r, own)}, {"postrider", handling(r)},
+	} {
+		if f[1] != "" {
+			text.Fprintf(p.out, "  %-9s  %s\n", f[0], f[1])
+		}
 	}
-	text.Fprintf(p.out, "  source   %s\n", r.Source)
-	if was := overridden(r, own); was != "" {
-		text.Fprintf(p.out, "  instead of %s\n", was)
+}
+
+func tries(r classify.Row) string {
+	if r.Tries == 0 {
+		return ""
 	}
+	return strconv.Itoa(r.Tries)
 }
 
 // printRows prints a single row in full and several as a table.

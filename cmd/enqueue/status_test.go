@@ -201,7 +201,7 @@ func TestExplainPrintsOneRowInFullAndSeveralAsATable(t *testing.T) {
 	t.Parallel()
 	var d deployment
 	one := d.run(t, "", "explain", "huawei", "80300007")
-	if one.code != 0 || !strings.HasPrefix(one.out, "huawei/response/80300007\n") || !strings.Contains(one.out, "remedy   drop-token") {
+	if one.code != 0 || !strings.HasPrefix(one.out, "huawei/response/80300007\n") || !strings.Contains(one.out, "remedy     drop-token") {
 		t.Errorf("exit %d, %s", one.code, one.out)
 	}
 	all := d.run(t, "", "explain", "huawei")
@@ -223,8 +223,8 @@ codes:
 		name, want string
 		args       []string
 	}{
-		{"a rule that was changed", "remedy   drop-token\n  scope    token\n  source   " + source + "\n  instead of token-invalid, drop-token, token (https://", []string{"huawei", "80300007"}},
-		{"a code that no table has", "source   " + d.config + ":5\n  instead of no rule\n", []string{"huawei", "4711"}},
+		{"a rule that was changed", "remedy     drop-token\n  scope      token\n  source     " + source + "\n  overrides  token-invalid, drop-token, token (https://", []string{"huawei", "80300007"}},
+		{"a code that no table has", "source     " + d.config + ":5\n  overrides  no rule\n", []string{"huawei", "4711"}},
 		{"a list", " (overridden by " + source + ")\n", []string{"huawei"}},
 		{"JSON", `"class":"permanent","remedy":"drop-token","scope":"token",`, []string{"huawei", "80300007", "--json"}},
 		{"JSON's source", `"source":"` + source + `"}`, []string{"huawei", "80300007", "--json"}},
@@ -237,7 +237,7 @@ codes:
 			}
 		})
 	}
-	if got := d.run(t, "", "explain", "huawei", "80300010"); got.code != 0 || strings.Contains(got.out, "instead") {
+	if got := d.run(t, "", "explain", "huawei", "80300010"); got.code != 0 || strings.Contains(got.out, "overrides") {
 		t.Errorf("exit %d, %s, want postrider's own rule", got.code, got.out)
 	}
 }

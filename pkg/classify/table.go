@@ -186,11 +186,12 @@ func (t *Table) Lookup(level Level, code string) (row Row, known bool) {
 }
 
 // Explain returns the rows with the given code, or all rows for "", sorted by level
-// and code. A code like "20301/other" is one meaning of 20301 and returned with it.
+// and code. A code like "20301/other" is one meaning of 20301: it is returned for
+// "20301" and for "other".
 func (t *Table) Explain(code string) []Row {
 	var rows []Row
 	for _, r := range t.rows {
-		if code == "" || r.Code == code || strings.HasPrefix(r.Code, code+"/") {
+		if code == "" || r.Code == code || strings.HasPrefix(r.Code, code+"/") || strings.HasSuffix(r.Code, "/"+code) {
 			rows = append(rows, r)
 		}
 	}
