@@ -26,6 +26,6 @@
 //	       record (Book) ─► the verdict on the task: done, put back, or archived with dead letters
 //
 // The package also ends what a task leaves behind that is lost, deleted or
-// archived. It does not know any vendor's protocol, how Redis keeps the books, or
+// archived. It does not know any vendor's protocol, how the ledger is stored, or
 // how asynq works.
 package dispatch

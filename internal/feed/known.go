@@ -40,9 +40,9 @@ type known struct {
 // after its job's start; nil: no token was. If the job started later, the token is
 // assumed to be valid again, and its mark is removed. It costs one round trip, a
 // second one to remove marks, and none while the account has no invalid tokens.
-func (g *InvalidTokens) Dead(ctx context.Context, app, vendor string, entries []wire.Entry) ([]bool, error) {
+func (inv *InvalidTokens) Dead(ctx context.Context, app, vendor string, entries []wire.Entry) ([]bool, error) {
 	key := wire.GoneKey(app, vendor)
-	found, err := g.some(ctx, key)
+	found, err := inv.some(ctx, key)
 	if err != nil || !found {
 		return nil, err
 	}
@@ -53,12 +53,12 @@ func (g *InvalidTokens) Dead(ctx context.Context, app, vendor string, entries []
 		args = append(args, &marks[i]) // a pointer costs no allocation
 	}
 	cmd := redis.NewFloatSliceCmd(ctx, args...)
-	if err := g.Redis.Process(ctx, cmd); err != nil {
+	if err := inv.Redis.Process(ctx, cmd); err != nil {
 		return nil, fmt.Errorf("read which tokens are invalid: %w", err)
 	}
 	dead, valid := compare(entries, marks, cmd.Val())
 	if len(valid) > 0 {
-		if err := g.Redis.ZRem(ctx, key, valid...).Err(); err != nil {
+		if err := inv.Redis.ZRem(ctx, key, valid...).Err(); err != nil {
 			return nil, fmt.Errorf("remove marks of invalid tokens: %w", err)
 		}
 	}
@@ -66,33 +66,33 @@ func (g *InvalidTokens) Dead(ctx context.Context, app, vendor string, entries []
 }
 
 // some reports whether there is any mark; the answer may be cacheFor old.
-func (g *InvalidTokens) some(ctx context.Context, key string) (bool, error) {
+func (inv *InvalidTokens) some(ctx context.Context, key string) (bool, error) {
 	now := time.Now
-	if g.Now != nil {
-		now = g.Now
+	if inv.Now != nil {
+		now = inv.Now
 	}
-	g.mu.Lock()
-	k := g.known[key]
-	g.mu.Unlock()
-	if g.now().Before(k.until) {
+	inv.mu.Lock()
+	k := inv.known[key]
+	inv.mu.Unlock()
+	if inv.now().Before(k.until) {
 		return k.any, nil
 	}
-	n, err := g.Redis.Exists(ctx, key).Result()
+	n, err := inv.Redis.Exists(ctx, key).Result()
 	if err != nil {
 		return false, fmt.Errorf("read which tokens are invalid: %w", err)
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.known == nil {
-		g.known = map[string]known{}
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	if inv.known == nil {
+		inv.known = map[string]known{}
 	}
-	if len(g.known) >= maxKnown { // tasks may name any app
-		maps.DeleteFunc(g.known, func(_ string, k known) bool { return !g.now().Before(k.until) })
+	if len(inv.known) >= maxKnown { // tasks may name any app
+		maps.DeleteFunc(inv.known, func(_ string, k known) bool { return !inv.now().Before(k.until) })
 	}
-	if len(g.known) >= maxKnown {
+	if len(inv.known) >= maxKnown {
 		return n > 0, nil
 	}
-	g.known[key] = known{any: n > 0, until: now().Add(cacheFor)}
+	inv.known[key] = known{any: n > 0, until: now().Add(cacheFor)}
 	return n > 0, nil
 }
 
@@ -138,9 +138,9 @@ func compare(entries []wire.Entry, marks []string, found []float64) (dead []bool
 	return dead, valid
 }
 
-func (g *InvalidTokens) now() time.Time {
-	if g.Now == nil {
+func (inv *InvalidTokens) now() time.Time {
+	if inv.Now == nil {
 		return time.Now()
 	}
-	return g.Now()
+	return inv.Now()
 }
