@@ -194,6 +194,9 @@ func (d *decoder) text(path string, n ast.Node) (string, bool) {
 
 // set stores text in a field, or returns what is wrong with it.
 func set(field reflect.Value, text string) string {
+	if reason := unseenFault(text); reason != "" {
+		return reason
+	}
 	switch {
 	case field.Type() == reflect.TypeFor[time.Duration]():
 		return setDuration(field, text)

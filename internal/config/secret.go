@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"unicode"
 
 	"github.com/goccy/go-yaml/ast"
 
@@ -108,7 +109,19 @@ func (d *decoder) readSecret(name string) (secret, reason string) {
 	if secret = strings.TrimRight(string(text.TrimMark(data)), "\r\n"); secret == "" {
 		return "", "the file is empty"
 	}
-	return secret, ""
+	return secret, unseenFault(secret)
+}
+
+// unseenFault finds white space, and characters without a width such as a byte
+// order mark, at the ends of a value: they come from copying, nobody sees them,
+// and a vendor refuses the secret or id. A value of several lines may have them,
+// since its reader skips them: PEM ends with a line end.
+func unseenFault(value string) string {
+	bare := strings.TrimFunc(value, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsGraphic(r) })
+	if bare == value || strings.Contains(bare, "\n") {
+		return ""
+	}
+	return "begins or ends with white space, a line end or a byte order mark: remove it"
 }
 
 // cause returns an error without its path: the user may have written the secret

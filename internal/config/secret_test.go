@@ -79,6 +79,46 @@ func prints(t *rapid.T, v any) []string {
 	return []string{fmt.Sprintf("%v", v), fmt.Sprintf("%+v", v), fmt.Sprintf("%#v", v), string(j), string(y)}
 }
 
+// A vendor would refuse such a secret, and nobody sees white space.
+func TestSecretsHaveNoWhiteSpaceAtTheirEnds(t *testing.T) {
+	t.Parallel()
+	const key = "apps: {shop: {xiaomi: {package_name: com.example.shop, %s}}}"
+	const want = "apps.shop.xiaomi.app_secret%s: begins or ends with white space"
+	for name, secret := range map[string]string{
+		"a blank before": " hunter2", "a blank after": "hunter2 ", "a tab": "hunter2\t", "a line end before": "\nhunter2",
+		"a no-break space": "hunter2\u00a0", "an ideographic space": "\u3000hunter2", "a zero width space": "hunter2\u200b",
+		"a byte order mark": "hunter2\ufeff", "two byte order marks": "\ufeff\ufeffhunter2",
+	} {
+		for place, text := range map[string]string{
+			"":      fmt.Sprintf(key, "app_secret: "+strconv.Quote(secret)),
+			"$":     fmt.Sprintf(key, `app_secret: "${S}"`),
+			"_file": fmt.Sprintf(key, "app_secret_file: s.txt"),
+		} {
+			_, err := parse(text, environ{"S": secret}, map[string]string{"conf/s.txt": secret + "\r\n"})
+			if want := fmt.Sprintf(want, strings.TrimPrefix(place, "$")); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("%s, %q: got %v, want %s", name, place, err, want)
+			}
+		}
+	}
+	// What a shell or an editor adds to a file is no fault, and white space inside is the secret's own.
+	for name, secret := range map[string]string{"line ends": "hunter2\r\n\n", "one byte order mark": "\ufeffhunter2", "white space inside": "hunter 2"} {
+		if _, err := parse(fmt.Sprintf(key, "app_secret_file: s.txt"), nil, map[string]string{"conf/s.txt": secret}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := parse(fmt.Sprintf(key, `app_secret: "${S}"`), environ{"S": "hunter2\n"}, nil); err == nil {
+		t.Error("a line end in the environment: no error")
+	}
+	// So it is for what is no secret.
+	if _, err := parse(`apps: {shop: {xiaomi: {package_name: "com.example.shop ", app_secret: hunter2}}}`, nil, nil); err == nil || !strings.Contains(err.Error(), "package_name: begins or ends with white space") {
+		t.Errorf("white space after a package's name: got %v", err)
+	}
+	// A secret of several lines, such as a PEM, ends with a line end.
+	if _, err := parse(fmt.Sprintf(key, `app_secret: "${S}"`), environ{"S": "-----BEGIN KEY-----\nQUJD\n-----END KEY-----\n"}, nil); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestTheKeyOfAccessTokensHas32Bytes(t *testing.T) {
 	t.Parallel()
 	good := strings.Repeat("A", 43) + "="
