@@ -121,7 +121,7 @@ var users = map[string][]string{
 	"github.com/alicebob/miniredis/v2":    {"internal/demo"},
 	"github.com/rs/zerolog":               {"cmd/worker", "internal"},
 	"github.com/prometheus/client_golang": {"internal/metrics", "internal/worker"},
-	"github.com/goccy/go-yaml":            {"internal/config", "internal/vendortest"},
+	"github.com/goccy/go-yaml":            {"internal/config", "internal/simulator/playtest", "internal/vendortest"},
 	"github.com/cenkalti/backoff/v4":      {"pkg/retry", "internal/dispatch", "internal/intake", "internal/feed"},
 	"github.com/golang-jwt/jwt/v5":        {"pkg/vendors", "internal/simulator"},
 	"github.com/zeebo/xxh3":               {"internal/ledger", "internal/receipt", "internal/simulator", "pkg/push"},

@@ -72,7 +72,7 @@ func (p *program) checkAll(ctx context.Context, cfg *config.Config) []finding {
 	return found
 }
 
-// redisTimeoutout bounds the checks of Redis.
+// redisTimeout bounds the checks of Redis.
 const redisTimeout = 5 * time.Second
 
 func checkRedis(ctx context.Context, cfg *config.Config) []finding {

@@ -247,7 +247,7 @@ func (p *patient) Grant(ctx context.Context, now time.Time) (vendors.Grant, erro
 	return p.vendorFake.Grant(ctx, now)
 }
 
-// watched tells when somebody waits for the context's end.
+// watched closes waiting when somebody waits for the context's end.
 type watched struct {
 	context.Context
 	once    sync.Once
@@ -259,7 +259,7 @@ func (w *watched) Done() <-chan struct{} {
 	return w.Context.Done()
 }
 
-func TestACallerWhoLeavesTakesNobodyAlong(t *testing.T) {
+func TestTheOthersGetTheirAnswerWhenOneCallerIsCancelled(t *testing.T) {
 	t.Parallel()
 	for name, leaver := range map[string]int{"the one who asked first": 0, "another one": 1} {
 		t.Run(name, func(t *testing.T) {
@@ -284,7 +284,7 @@ func TestACallerWhoLeavesTakesNobodyAlong(t *testing.T) {
 			ends = append(ends, ask(1), ask(2))
 			leave()
 			if err := <-ends[leaver]; !errors.Is(err, context.Canceled) {
-				t.Errorf("who left got %v", err)
+				t.Errorf("the cancelled caller got %v", err)
 			}
 			close(g.answer)
 			for i, end := range ends {

@@ -29,7 +29,7 @@ func crowd(t *testing.T, g *coord.Flight[string, int], n int, work func(context.
 	return cancels, errs
 }
 
-func TestACallerWhoLeavesTakesNobodyAlong(t *testing.T) {
+func TestTheOthersGetTheirAnswerWhenOneCallerIsCancelled(t *testing.T) {
 	t.Parallel()
 	for name, leaver := range map[string]int{"the first one": 0, "another one": 1} {
 		t.Run(name, func(t *testing.T) {
@@ -48,7 +48,7 @@ func TestACallerWhoLeavesTakesNobodyAlong(t *testing.T) {
 				})
 				cancels[leaver]()
 				if err := <-errs[leaver]; !errors.Is(err, context.Canceled) {
-					t.Errorf("who left got %v", err)
+					t.Errorf("the cancelled caller got %v", err)
 				}
 				close(end)
 				for i := range errs {

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// group is the consumer group of every stream.
+	// consumerGroup is the consumer group of every stream.
 	consumerGroup = "workers"
 	// readTime is how long Read waits for an entry.
 	readTime = time.Second

@@ -202,7 +202,7 @@ func (h *faulty) Settle(ctx context.Context, steps []*ledger.Step) ([]bool, erro
 	return ok, err
 }
 
-// These tests are about the vendor's answers, not about access tokens.
+// Access succeeds, or is refused as the vendor would.
 func (h *faulty) Access(context.Context, string, string, vendors.Granter, string) (string, error) {
 	if h.chance(20) {
 		return "", &vendors.Error{Op: "fetch access token", Code: classify.Code{Level: classify.Auth, Code: h.word("denied", "flow")}}

@@ -24,7 +24,7 @@ const (
 	listStoreAtEnd = 5 * time.Second
 )
 
-// keep hands a page to the feed, and tries until it is there.
+// store hands a page to the feed, and tries until it is there.
 func (p *Puller) store(ctx context.Context, a *account.Account, got vendors.ListPage, since time.Time) error {
 	found := p.found(a, got, since)
 	if len(found.Invalid) == 0 {

@@ -245,7 +245,7 @@ func TestWithoutRedisEverythingPauses(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if p := l.Pass(ctx, shop(), nil, 0); p.Until.IsZero() {
-		t.Error("a caller who leaves is told to go on")
+		t.Error("a cancelled caller is told to go on")
 	}
 }
 

@@ -95,7 +95,7 @@ func (s Hasten) tasks(ctx context.Context, w waiting, lane, set string) error {
 	}
 }
 
-// hastenTask makes one task due if its header matches.
+// task makes one task due if its header matches.
 func (s Hasten) task(ctx context.Context, w waiting, lane, set, id string) error {
 	msg, err := s.Redis.HGet(ctx, wire.TaskKey(lane, id), "msg").Result()
 	if err != nil && !errors.Is(err, redis.Nil) {

@@ -21,7 +21,7 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"ago": ago, "clock": clock, "number": number, "join": join,
 }).Parse(pageSource))
 
-// readTimeoutout bounds the reads of one page.
+// readTimeout bounds the reads of one page.
 const readTimeout = 10 * time.Second
 
 // Page serves /postrider. All fields except Now must be set. It is safe for

@@ -154,7 +154,7 @@ func TestARefusalIsReturnedAndTheNextTriesAgain(t *testing.T) {
 	}
 }
 
-// watched tells when somebody waits for the context's end.
+// watched closes waiting when somebody waits for the context's end.
 type watched struct {
 	context.Context
 	once    sync.Once
@@ -166,7 +166,7 @@ func (w *watched) Done() <-chan struct{} {
 	return w.Context.Done()
 }
 
-func TestACallerWhoLeavesTakesNobodyAlong(t *testing.T) {
+func TestTheOthersGetTheirAnswerWhenOneCallerIsCancelled(t *testing.T) {
 	t.Parallel()
 	for name, leaver := range map[string]int{"the one who saves": 0, "another one": 1} {
 		t.Run(name, func(t *testing.T) {
@@ -201,7 +201,7 @@ func TestACallerWhoLeavesTakesNobodyAlong(t *testing.T) {
 			ends = append(ends, ask(1), ask(2))
 			leave()
 			if err := <-ends[leaver]; !errors.Is(err, context.Canceled) {
-				t.Errorf("who left got %v", err)
+				t.Errorf("the cancelled caller got %v", err)
 			}
 			close(answer)
 			for i, end := range ends {

@@ -110,7 +110,7 @@ func contradictions(s *suite) {
 	bodies := map[string]string{}
 	envelope := b.fill(s.read("envelope.txt"))
 	for _, row := range s.rows(classify.Response) {
-		if (row.Class == classify.Success || row.Class == classify.TokenInvalid) && !strings.HasPrefix(row.Code, uploadCode) {
+		if (row.Class == classify.Success || row.Class == classify.TokenInvalid) && !strings.HasPrefix(row.Code, vendors.UploadPrefix) {
 			bodies[row.Key()] = s.bodyOf(strings.ReplaceAll(envelope, "%CODE%", row.Code))
 		}
 	}

@@ -83,7 +83,7 @@ func responseRows(s *suite) {
 	b := s.bench()
 	envelope := b.fill(s.read("envelope.txt"))
 	for _, row := range s.rows(classify.Response) {
-		if strings.HasPrefix(row.Code, uploadCode) {
+		if strings.HasPrefix(row.Code, vendors.UploadPrefix) {
 			continue // see refusedUploads
 		}
 		b.answer(strings.ReplaceAll(envelope, "%CODE%", row.Code))

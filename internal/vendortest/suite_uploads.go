@@ -9,10 +9,6 @@ import (
 	"github.com/postrider/postrider/pkg/vendors"
 )
 
-// uploadCode is the prefix of a response code in codes.tsv whose meaning in the
-// answer to an upload differs from that in the answer to a send.
-const uploadCode = "save/"
-
 // uploader opens the adapter if it is an Uploader.
 func (s *suite) uploader() (*bench, vendors.Uploader, bool) {
 	s.Helper()
@@ -92,7 +88,7 @@ func refusedUploads(s *suite) {
 	}
 	envelope := b.fill(s.read("envelope.txt"))
 	for _, row := range s.rows(classify.Response) {
-		code := strings.TrimPrefix(row.Code, uploadCode)
+		code := strings.TrimPrefix(row.Code, vendors.UploadPrefix)
 		s := s.about("code %s", code)
 		b.answer(strings.ReplaceAll(envelope, "%CODE%", code))
 		_, err := b.upload(s.Context())
@@ -102,8 +98,8 @@ func refusedUploads(s *suite) {
 		}
 		e := s.vendorError(err)
 		want := "response/" + code
-		if _, own := s.spec.Codes.Lookup(classify.Response, uploadCode+code); own {
-			want = "response/" + uploadCode + code
+		if _, own := s.spec.Codes.Lookup(classify.Response, vendors.UploadPrefix+code); own {
+			want = "response/" + vendors.UploadPrefix + code
 		}
 		if row.Class == classify.Success {
 			want = "transport/malformed" // the envelope names no message

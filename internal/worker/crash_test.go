@@ -14,7 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// A crash says at which operation a worker crashes, and how much of that operation
+// crash says at which operation a worker crashes, and how much of that operation
 // happens. An operation is one round trip to Redis, with any number of commands, or
 // one call of a vendor.
 type crash struct {

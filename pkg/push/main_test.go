@@ -21,7 +21,7 @@ import (
 
 func TestMain(m *testing.M) { redistest.Main(m) }
 
-// three and five are vendors that are named after their batch limits.
+// vendors are three and five, which are named after their batch limits.
 func vendors() []push.Vendor {
 	short := func(m *push.Message) []push.Fault {
 		if len(m.Title) > 20 {

@@ -16,8 +16,8 @@ import (
 	"github.com/postrider/postrider/pkg/retry"
 )
 
-// The golden files are the specification of Decide and SignalOf: read them to know
-// what happens, and read their diff when they change.
+// update writes the golden files again. They are the specification of Decide and
+// SignalOf: read them to know what happens, and read their diff when they change.
 var update = flag.Bool("update", false, "write the files testdata/*.golden again")
 
 const goldenFile = "testdata/decide.golden"

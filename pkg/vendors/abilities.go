@@ -46,6 +46,19 @@ type Uploaded struct {
 	Lifetime time.Duration
 }
 
+// UploadPrefix begins a response code in codes.tsv whose meaning in the answer to an
+// upload differs from that in the answer to a send.
+const UploadPrefix = "save/"
+
+// UploadCode returns the response code of an answer to an upload, with UploadPrefix
+// if the table has such a row: an answer to an upload is never about a token.
+func UploadCode(t *classify.Table, code string) string {
+	if _, known := t.Lookup(classify.Response, UploadPrefix+code); known {
+		return UploadPrefix + code
+	}
+	return code
+}
+
 // MixedSender is a Vendor that takes different messages in one request.
 type MixedSender interface {
 	// SendMixed makes exactly one request for several messages of one app, with at

@@ -2,57 +2,19 @@ package harmony_test
 
 import (
 	"encoding/json"
-	"errors"
-	"fmt"
-	"strings"
 	"testing"
-	"time"
-
-	"github.com/goccy/go-yaml"
 
 	player "github.com/postrider/postrider/internal/simulator/harmony"
 	"github.com/postrider/postrider/internal/simulator/play"
 	"github.com/postrider/postrider/internal/simulator/playtest"
 	"github.com/postrider/postrider/pkg/push"
-	"github.com/postrider/postrider/pkg/vendors"
 	"github.com/postrider/postrider/pkg/vendors/harmony"
 )
 
 // newAdapter opens the adapter with the demo's settings, changed by some.
 func newAdapter(t *testing.T, o play.Options, own player.Options, changes ...func(*harmony.Settings)) playtest.Adapter {
 	t.Helper()
-	return playtest.NewAdapter(t, o, player.New(own), func(base string) vendors.Settings {
-		s := new(harmony.Settings)
-		if err := yaml.Unmarshal([]byte(strings.ReplaceAll(harmony.Spec().Demo, "%BASE%", base)), s); err != nil {
-			t.Fatal(err)
-		}
-		for _, change := range changes {
-			change(s)
-		}
-		return s
-	})
-}
-
-// said sends a message and returns the answer's code and the codes of its tokens.
-func said(t *testing.T, a playtest.Adapter, m *push.Message, tokens ...string) string {
-	t.Helper()
-	now := time.Now()
-	grant, err := a.Vendor.(vendors.Granter).Grant(t.Context(), now)
-	var refusal *vendors.Error
-	if errors.As(err, &refusal) {
-		return "refused " + refusal.Code.String()
-	}
-	answer, err := a.Send(t.Context(), &vendors.Request{
-		Message: m, Tokens: tokens, TTL: time.Hour, Key: strings.Repeat("0f", 16), Access: grant.Access, Now: now,
-	})
-	if errors.As(err, &refusal) {
-		return "error " + refusal.Code.String()
-	}
-	s := answer.Code.String()
-	for _, tc := range answer.Tokens {
-		s += fmt.Sprintf(" %d:%s", tc.Index, tc.Code.Code)
-	}
-	return s
+	return playtest.NewAdapter(t, o, player.New(own), playtest.DemoSettings(t, harmony.Spec(), changes...))
 }
 
 // fullMessage is a message with everything that the vendor supports.
@@ -66,13 +28,6 @@ func fullMessage() *push.Message {
 		Overrides: map[string]json.RawMessage{
 			"harmony": json.RawMessage(`{"pushOptions":{"collapseKey":0}}`),
 		},
-	}
-}
-
-func wantViolations(t *testing.T, a playtest.Adapter, want int64) {
-	t.Helper()
-	if r := a.Report(); r.Violations() != want {
-		t.Errorf("got %d violations, want %d: %v %v", r.Violations(), want, r.Vendors["harmony"].Violations, r.Strays)
 	}
 }
 
@@ -92,9 +47,9 @@ func TestHarmonyAdapterAndSimulatorAgree(t *testing.T) {
 		{"a marketing message", player.Options{}, &push.Message{Title: "t", Body: "b", Class: push.Marketing}, playtest.Numbered("token-%04d", 1), "response/80000000"},
 		{"a data message", player.Options{}, &push.Message{Kind: push.Data, Data: map[string]string{"k": "v"}}, playtest.Numbered("token-%04d", 3), "response/80000000"},
 		{"a data message without data", player.Options{}, &push.Message{Kind: push.Data}, playtest.Numbered("token-%04d", 3), "response/80000000"},
-		{"some invalid", player.Options{}, plain, []string{"a", "bad-1", "noRight-1", "b"}, "response/80100000 1:tokenFormatError 2:noRight"},
-		{"some invalid, without spaces and under 400", player.Options{PlainReasons: true, InvalidStatus: 400}, plain, []string{"a", "appinfoError-1"}, "response/80100000 1:appinfoError"},
-		{"all invalid", player.Options{}, plain, []string{"bad-1", "noRight-1"}, "response/80300007 0:tokenFormatError 1:noRight"},
+		{"some invalid", player.Options{}, plain, []string{"a", "bad-1", "noRight-1", "b"}, "response/80100000 1 token/tokenFormatError 2 token/noRight"},
+		{"some invalid, without spaces and under 400", player.Options{PlainReasons: true, InvalidStatus: 400}, plain, []string{"a", "appinfoError-1"}, "response/80100000 1 token/appinfoError"},
+		{"all invalid", player.Options{}, plain, []string{"bad-1", "noRight-1"}, "response/80300007 0 token/tokenFormatError 1 token/noRight"},
 		{"all invalid in words", player.Options{PlainInvalid: true}, plain, []string{"bad-1", "bad-2"}, "response/80300007"},
 		{"too many for a test", player.Options{}, &push.Message{Title: "t", Body: "b", Test: true}, playtest.Numbered("token-%04d", 11), "response/80300030"},
 		{"an image that was not verified", player.Options{UnverifiedImages: true}, fullMessage(), playtest.Numbered("token-%04d", 1), "response/80100022"},
@@ -106,10 +61,10 @@ func TestHarmonyAdapterAndSimulatorAgree(t *testing.T) {
 			if faults := harmony.Spec().Check(tt.m); len(faults) > 0 {
 				t.Fatal(faults)
 			}
-			if got := said(t, a, tt.m, tt.tokens...); got != tt.want {
+			if got := a.Outcome(tt.m, tt.tokens...); got != tt.want {
 				t.Errorf("got %s, want %s", got, tt.want)
 			}
-			wantViolations(t, a, 0)
+			a.WantViolations(0)
 		})
 	}
 }
@@ -130,19 +85,19 @@ func TestHarmonyAdapterMeetsRefusals(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			a := newAdapter(t, play.Options{}, player.Options{}, tt.change)
-			if got := said(t, a, plain, "a"); got != tt.want {
+			if got := a.Outcome(plain, "a"); got != tt.want {
 				t.Errorf("got %s, want %s", got, tt.want)
 			}
-			wantViolations(t, a, 1)
+			a.WantViolations(1)
 		})
 	}
 	t.Run("over the rate", func(t *testing.T) {
 		t.Parallel()
 		a := newAdapter(t, play.Options{Rate: 1}, player.Options{})
-		if got := said(t, a, plain, "a", "b") + " " + said(t, a, plain, "c"); got != "response/80000000 http/503" {
+		if got := a.Outcome(plain, "a", "b") + " " + a.Outcome(plain, "c"); got != "response/80000000 http/503" {
 			t.Errorf("got %s", got)
 		}
-		wantViolations(t, a, 0)
+		a.WantViolations(0)
 	})
 }
 
@@ -159,9 +114,9 @@ func TestHarmonyAdapterReadsFaults(t *testing.T) {
 		if err := a.SetFaults([]play.Fault{tt.fault}); err != nil {
 			t.Fatal(err)
 		}
-		if got := said(t, a, &push.Message{Title: "t", Body: "b"}, "a"); got != tt.want {
+		if got := a.Outcome(&push.Message{Title: "t", Body: "b"}, "a"); got != tt.want {
 			t.Errorf("got %s, want %s", got, tt.want)
 		}
 	}
-	wantViolations(t, a, 0)
+	a.WantViolations(0)
 }

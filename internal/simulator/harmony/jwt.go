@@ -1,7 +1,6 @@
 package harmony
 
 import (
-	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -25,9 +24,8 @@ type jwtTimes struct{ issued, expires time.Time }
 // authorize returns the code that refuses the caller, if any. A JWT that was
 // accepted once is remembered, so that it can be revoked.
 func (h *player) authorize(c *play.Call, cred play.Credential) string {
-	token, ok := strings.CutPrefix(c.Request.Header.Get("Authorization"), "Bearer ")
-	if !ok || token == "" {
-		c.Violate("no Authorization: Bearer header")
+	token := c.Bearer()
+	if token == "" {
 		return "80200001"
 	}
 	app, state := c.CheckAccess(token)

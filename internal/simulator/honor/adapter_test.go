@@ -2,13 +2,7 @@ package honor_test
 
 import (
 	"encoding/json"
-	"errors"
-	"fmt"
-	"strings"
 	"testing"
-	"time"
-
-	"github.com/goccy/go-yaml"
 
 	player "github.com/postrider/postrider/internal/simulator/honor"
 	"github.com/postrider/postrider/internal/simulator/play"
@@ -21,38 +15,7 @@ import (
 // newAdapter opens the adapter with the demo's settings, changed by some.
 func newAdapter(t *testing.T, o play.Options, own player.Options, changes ...func(*honor.Settings)) playtest.Adapter {
 	t.Helper()
-	return playtest.NewAdapter(t, o, player.New(own), func(base string) vendors.Settings {
-		s := new(honor.Settings)
-		if err := yaml.Unmarshal([]byte(strings.ReplaceAll(honor.Spec().Demo, "%BASE%", base)), s); err != nil {
-			t.Fatal(err)
-		}
-		for _, change := range changes {
-			change(s)
-		}
-		return s
-	})
-}
-
-// said sends a message and returns the answer's code and the codes of its tokens.
-func said(t *testing.T, a playtest.Adapter, m *push.Message, tokens ...string) string {
-	t.Helper()
-	now := time.Now()
-	grant, err := a.Vendor.(vendors.Granter).Grant(t.Context(), now)
-	var refusal *vendors.Error
-	if errors.As(err, &refusal) {
-		return "refused " + refusal.Code.String()
-	}
-	answer, err := a.Send(t.Context(), &vendors.Request{
-		Message: m, Tokens: tokens, TTL: time.Hour, Key: strings.Repeat("0f", 16), Access: grant.Access, Now: now,
-	})
-	if errors.As(err, &refusal) {
-		return "error " + refusal.Code.String()
-	}
-	s := answer.Code.String()
-	for _, tc := range answer.Tokens {
-		s += fmt.Sprintf(" %d:%s", tc.Index, tc.Code.Code)
-	}
-	return s
+	return playtest.NewAdapter(t, o, player.New(own), playtest.DemoSettings(t, honor.Spec(), changes...))
 }
 
 // fullMessage is a message with everything that the vendor supports.
@@ -66,13 +29,6 @@ func fullMessage() *push.Message {
 		Overrides: map[string]json.RawMessage{
 			"honor": json.RawMessage(`{"android":{"notification":{"badge":{"badgeClass":"com.example.Main"}}}}`),
 		},
-	}
-}
-
-func wantViolations(t *testing.T, a playtest.Adapter, want int64) {
-	t.Helper()
-	if r := a.Report(); r.Violations() != want {
-		t.Errorf("got %d violations, want %d: %v %v", r.Violations(), want, r.Vendors["honor"].Violations, r.Strays)
 	}
 }
 
@@ -92,13 +48,13 @@ func TestHonorAdapterAndSimulatorAgree(t *testing.T) {
 		{"a marketing message", player.Options{}, &push.Message{Title: "t", Body: "b", Class: push.Marketing}, playtest.Numbered("token-%04d", 1), "response/200"},
 		{"a data message", player.Options{}, &push.Message{Kind: push.Data, Data: map[string]string{"k": "v"}}, playtest.Numbered("token-%04d", 3), "response/200"},
 		{"a data message without data", player.Options{}, &push.Message{Kind: push.Data}, playtest.Numbered("token-%04d", 3), "response/200"},
-		{"some invalid", player.Options{}, plain, []string{"a", "bad-1", "fail-1", "b"}, "response/80100000 1:expireTokens 2:failTokens"},
-		{"some invalid, not sent", player.Options{NotSent: true}, plain, []string{"a", "fail-1"}, "response/80100000 1:failTokens"},
-		{"some invalid under success", player.Options{ListsUnderSuccess: true}, plain, []string{"a", "bad-1"}, "response/200 1:expireTokens"},
-		{"some invalid under success, not sent", player.Options{ListsUnderSuccess: true, NotSent: true}, plain, []string{"a", "bad-1"}, "response/200 1:expireTokens"},
+		{"some invalid", player.Options{}, plain, []string{"a", "bad-1", "fail-1", "b"}, "response/80100000 1 token/expireTokens 2 token/failTokens"},
+		{"some invalid, not sent", player.Options{NotSent: true}, plain, []string{"a", "fail-1"}, "response/80100000 1 token/failTokens"},
+		{"some invalid under success", player.Options{ListsUnderSuccess: true}, plain, []string{"a", "bad-1"}, "response/200 1 token/expireTokens"},
+		{"some invalid under success, not sent", player.Options{ListsUnderSuccess: true, NotSent: true}, plain, []string{"a", "bad-1"}, "response/200 1 token/expireTokens"},
 		{"all invalid", player.Options{}, plain, []string{"bad-1", "bad-2"}, "response/80300007"},
 		{"all invalid with lists", player.Options{ListsUnderAllInvalid: true}, plain, []string{"bad-1", "bad-2"}, "response/80300007"},
-		{"all failed", player.Options{}, plain, []string{"fail-1"}, "response/80100000 0:failTokens"},
+		{"all failed", player.Options{}, plain, []string{"fail-1"}, "response/80100000 0 token/failTokens"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -107,10 +63,10 @@ func TestHonorAdapterAndSimulatorAgree(t *testing.T) {
 			if faults := honor.Spec().Check(tt.m); len(faults) > 0 {
 				t.Fatal(faults)
 			}
-			if got := said(t, a, tt.m, tt.tokens...); got != tt.want {
+			if got := a.Outcome(tt.m, tt.tokens...); got != tt.want {
 				t.Errorf("got %s, want %s", got, tt.want)
 			}
-			wantViolations(t, a, 0)
+			a.WantViolations(0)
 		})
 	}
 }
@@ -132,19 +88,19 @@ func TestHonorAdapterMeetsRefusals(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			a := newAdapter(t, play.Options{}, tt.opt, tt.change)
-			if got := said(t, a, plain, "a"); got != tt.want {
+			if got := a.Outcome(plain, "a"); got != tt.want {
 				t.Errorf("got %s, want %s", got, tt.want)
 			}
-			wantViolations(t, a, 1)
+			a.WantViolations(1)
 		})
 	}
 	t.Run("over the rate", func(t *testing.T) {
 		t.Parallel()
 		a := newAdapter(t, play.Options{Rate: 1}, player.Options{})
-		if got := said(t, a, plain, "a", "b") + " " + said(t, a, plain, "c"); got != "response/200 response/80200021" {
+		if got := a.Outcome(plain, "a", "b") + " " + a.Outcome(plain, "c"); got != "response/200 response/80200021" {
 			t.Errorf("got %s", got)
 		}
-		wantViolations(t, a, 0)
+		a.WantViolations(0)
 	})
 }
 
@@ -163,9 +119,9 @@ func TestHonorAdapterReadsFaults(t *testing.T) {
 		if err := a.SetFaults([]play.Fault{tt.fault}); err != nil {
 			t.Fatal(err)
 		}
-		if got := said(t, a, &push.Message{Title: "t", Body: "b"}, "a"); got != tt.want {
+		if got := a.Outcome(&push.Message{Title: "t", Body: "b"}, "a"); got != tt.want {
 			t.Errorf("got %s, want %s", got, tt.want)
 		}
 	}
-	wantViolations(t, a, 0)
+	a.WantViolations(0)
 }

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"regexp"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/postrider/postrider/internal/simulator/play"
@@ -42,9 +41,8 @@ func (h player) send(c *play.Call) play.Answer {
 // authorize returns the code that refuses the caller, if any. The access token
 // must be of the app that the path names.
 func (h player) authorize(c *play.Call) string {
-	token, ok := strings.CutPrefix(c.Request.Header.Get("Authorization"), "Bearer ")
-	if !ok || token == "" {
-		c.Violate("no Authorization: Bearer header")
+	token := c.Bearer()
+	if token == "" {
 		return "403"
 	}
 	app, state := c.CheckAccess(token)

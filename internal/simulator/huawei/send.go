@@ -5,7 +5,6 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/postrider/postrider/internal/simulator/play"
 )
@@ -52,9 +51,8 @@ func (h player) send(c *play.Call) play.Answer {
 // that was never issued counts as expired: the vendor's FAQ explains 80200003 in
 // this way for tokens with missing or additional characters.
 func (h player) authorize(c *play.Call, cred play.Credential) string {
-	token, ok := strings.CutPrefix(c.Request.Header.Get("Authorization"), "Bearer ")
-	if !ok || token == "" {
-		c.Violate("no Authorization: Bearer header")
+	token := c.Bearer()
+	if token == "" {
 		return "80200001"
 	}
 	app, state := c.CheckAccess(token)

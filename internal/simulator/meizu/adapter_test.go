@@ -2,47 +2,16 @@ package meizu_test
 
 import (
 	"fmt"
-	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/postrider/postrider/pkg/vendors/httpx"
 
 	player "github.com/postrider/postrider/internal/simulator/meizu"
 	"github.com/postrider/postrider/internal/simulator/play"
+	"github.com/postrider/postrider/internal/simulator/playtest"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
 	"github.com/postrider/postrider/pkg/vendors/meizu"
 )
-
-// meizuSend sends to a simulator and returns "level/code" of the answer and of
-// each token with a code of its own.
-func meizuSend(t *testing.T, o play.Options, own player.Options, secret string, m *push.Message, requests ...[]string) (*play.Server, []string) {
-	t.Helper()
-	s := play.NewServer(o, player.New(own))
-	srv := httptest.NewServer(s)
-	t.Cleanup(srv.Close)
-	client := httpx.NewClient(1)
-	t.Cleanup(client.CloseIdleConnections)
-	settings := meizu.Settings{AppID: "100001", AppSecret: vendors.NewSecret(secret), BaseURL: srv.URL}
-	vendor := settings.Open(client)
-	var said []string
-	for _, tokens := range requests {
-		answer, err := vendor.Send(t.Context(), &vendors.Request{
-			Message: m, Tokens: tokens, TTL: time.Hour, Key: "0123456789abcdef0123456789abcdef", Now: time.Now(),
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		text := answer.Code.String()
-		for _, tc := range answer.Tokens {
-			text += fmt.Sprintf(" %d:%s", tc.Index, tc.Code)
-		}
-		said = append(said, text)
-	}
-	return s, said
-}
 
 func TestMeizuAdapterAgainstTheSimulator(t *testing.T) {
 	t.Parallel()
@@ -72,24 +41,27 @@ func TestMeizuAdapterAgainstTheSimulator(t *testing.T) {
 		{"an activity", play.Options{}, player.Options{}, "demo-secret", &push.Message{Title: "t", Body: "b", Click: &push.Click{Action: push.ClickActivity, Target: "com.example.Main"}}, [][]string{{"a"}}, []string{"response/200"}, 1, 0},
 		{"a data message", play.Options{}, player.Options{}, "demo-secret", &push.Message{Kind: push.Data, Data: map[string]string{"k": "v"}}, [][]string{{"a", "b"}}, []string{"response/200"}, 2, 0},
 		{"a data message that is not taken", play.Options{}, player.Options{NoPassThrough: true}, "demo-secret", &push.Message{Kind: push.Data, Data: map[string]string{"k": "v"}}, [][]string{{"a"}}, []string{"response/110053"}, 0, 0},
-		{"some are invalid", play.Options{}, player.Options{}, "demo-secret", plain, [][]string{{"a", "bad-1", "mute-1", "b", "slow-1"}}, []string{"response/200 1:token/110002 2:token/110010 4:token/518"}, 2, 0},
-		{"all are invalid", play.Options{}, player.Options{}, "demo-secret", plain, [][]string{{"bad-1", "malformed-1"}}, []string{"response/200 0:token/110002 1:token/110003"}, 0, 0},
-		{"one is invalid, said at the top", play.Options{}, player.Options{TopInvalid: true}, "demo-secret", plain, [][]string{{"bad-1"}}, []string{"response/110002 0:token/110002"}, 0, 0},
-		{"codes as numbers", play.Options{}, player.Options{NumberCodes: true}, "demo-secret", plain, [][]string{{"a", "bad-1"}}, []string{"response/200 1:token/110002"}, 1, 0},
+		{"some are invalid", play.Options{}, player.Options{}, "demo-secret", plain, [][]string{{"a", "bad-1", "mute-1", "b", "slow-1"}}, []string{"response/200 1 token/110002 2 token/110010 4 token/518"}, 2, 0},
+		{"all are invalid", play.Options{}, player.Options{}, "demo-secret", plain, [][]string{{"bad-1", "malformed-1"}}, []string{"response/200 0 token/110002 1 token/110003"}, 0, 0},
+		{"one is invalid, said at the top", play.Options{}, player.Options{TopInvalid: true}, "demo-secret", plain, [][]string{{"bad-1"}}, []string{"response/110002 0 token/110002"}, 0, 0},
+		{"codes as numbers", play.Options{}, player.Options{NumberCodes: true}, "demo-secret", plain, [][]string{{"a", "bad-1"}}, []string{"response/200 1 token/110002"}, 1, 0},
 		{"a wrong secret", play.Options{}, player.Options{}, "another", plain, [][]string{{"a"}}, []string{"response/1006"}, 0, 1},
 		{"over the rate", play.Options{Rate: 1}, player.Options{}, "demo-secret", plain, [][]string{{"a", "b"}, {"c"}}, []string{"response/200", "response/110010"}, 2, 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			s, said := meizuSend(t, tt.opt, tt.own, tt.secret, tt.m, tt.requests...)
+			a := playtest.NewAdapter(t, tt.opt, player.New(tt.own), func(base string) vendors.Settings {
+				return &meizu.Settings{AppID: "100001", AppSecret: vendors.NewSecret(tt.secret), BaseURL: base}
+			})
+			var said []string
+			for _, tokens := range tt.requests {
+				said = append(said, a.Outcome(tt.m, tokens...))
+			}
 			if got, want := strings.Join(said, "; "), strings.Join(tt.want, "; "); got != want {
 				t.Errorf("got %s, want %s", got, want)
 			}
-			r := s.Report()
-			if got := r.Vendors["meizu"].Accepted; got != tt.accepted || r.Violations() != tt.wrong {
-				t.Errorf("got %d accepted and %d violations, want %d and %d: %v", got, r.Violations(), tt.accepted, tt.wrong, r.Vendors["meizu"].Violations)
-			}
+			a.WantReport(tt.accepted, tt.wrong)
 		})
 	}
 }

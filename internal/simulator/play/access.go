@@ -2,6 +2,7 @@ package play
 
 import (
 	"crypto/rand"
+	"strings"
 	"sync"
 	"time"
 )
@@ -141,6 +142,17 @@ type GrantLimit struct {
 	Max   int           // grants in a window; 0 means that no limit is documented
 	Every time.Duration // the window, which begins with its first grant
 	Life  time.Duration
+}
+
+// Bearer returns the access token of the header Authorization. Without one it is ""
+// and a violation.
+func (c *Call) Bearer() string {
+	token, ok := strings.CutPrefix(c.Request.Header.Get("Authorization"), "Bearer ")
+	if !ok || token == "" {
+		c.Violate("no Authorization: Bearer header")
+		return ""
+	}
+	return token
 }
 
 // CheckAccess returns the app of an access token and whether it may be used now.

@@ -1,17 +1,22 @@
 package playtest
 
 import (
+	"errors"
 	"fmt"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
-	"github.com/postrider/postrider/pkg/vendors/httpx"
+	"github.com/goccy/go-yaml"
 
 	"github.com/postrider/postrider/internal/simulator/play"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
+	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
+
+const requestKey = "0123456789abcdef0123456789abcdef"
 
 // Adapter is a real adapter in front of a server that plays its vendor.
 type Adapter struct {
@@ -36,11 +41,27 @@ func NewAdapter(t *testing.T, o play.Options, player play.Vendor, settings func(
 	return Adapter{s, own.Open(client), t, player.Name}
 }
 
+// DemoSettings returns what NewAdapter opens: the settings of a vendor's demo, changed
+// by some.
+func DemoSettings[S vendors.Settings](t *testing.T, spec vendors.Spec, changes ...func(S)) func(base string) vendors.Settings {
+	t.Helper()
+	return func(base string) vendors.Settings {
+		s := spec.Settings()
+		if err := yaml.Unmarshal([]byte(strings.ReplaceAll(spec.Demo, "%BASE%", base)), s); err != nil {
+			t.Fatal(err)
+		}
+		for _, change := range changes {
+			change(s.(S))
+		}
+		return s
+	}
+}
+
 // Request returns a request that is ready to be sent: with an access token, and
 // saved, where the adapter needs that.
 func (a Adapter) Request(m *push.Message, tokens ...string) *vendors.Request {
 	a.t.Helper()
-	r := &vendors.Request{Message: m, Tokens: tokens, TTL: time.Hour, Key: "0123456789abcdef0123456789abcdef", Now: a.Now()}
+	r := &vendors.Request{Message: m, Tokens: tokens, TTL: time.Hour, Key: requestKey, Now: a.Now()}
 	if granter, ok := a.Vendor.(vendors.Granter); ok {
 		grant, err := granter.Grant(a.t.Context(), a.Now())
 		if err != nil {
@@ -78,6 +99,27 @@ func (a Adapter) Said(answer vendors.Answer, err error) []string {
 	return list
 }
 
+// Outcome sends a message and returns the answer's code and the codes of its tokens;
+// "refused" or "error" and the code, if the vendor grants no access token or there is
+// no answer.
+func (a Adapter) Outcome(m *push.Message, tokens ...string) string {
+	a.t.Helper()
+	r := &vendors.Request{Message: m, Tokens: tokens, TTL: time.Hour, Key: requestKey, Now: a.Now()}
+	var failure *vendors.Error
+	if granter, ok := a.Vendor.(vendors.Granter); ok {
+		grant, err := granter.Grant(a.t.Context(), r.Now)
+		if errors.As(err, &failure) {
+			return "refused " + failure.Code.String()
+		}
+		r.Access = grant.Access
+	}
+	answer, err := a.Send(a.t.Context(), r)
+	if errors.As(err, &failure) {
+		return "error " + failure.Code.String()
+	}
+	return strings.Join(a.Said(answer, err), " ")
+}
+
 // WantReport checks how many tokens were accepted and how many violations there are.
 func (a Adapter) WantReport(accepted, violations int64) {
 	a.t.Helper()
@@ -85,6 +127,14 @@ func (a Adapter) WantReport(accepted, violations int64) {
 	v := r.Vendors[a.name]
 	if v.Accepted != accepted || r.Violations() != violations {
 		a.t.Errorf("got %d accepted and %d violations, want %d and %d: %v %v", v.Accepted, r.Violations(), accepted, violations, v.Violations, r.Strays)
+	}
+}
+
+// WantViolations checks how many violations there are.
+func (a Adapter) WantViolations(want int64) {
+	a.t.Helper()
+	if r := a.Report(); r.Violations() != want {
+		a.t.Errorf("got %d violations, want %d: %v %v", r.Violations(), want, r.Vendors[a.name].Violations, r.Strays)
 	}
 }
 

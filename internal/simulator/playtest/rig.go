@@ -96,7 +96,7 @@ func (r *Rig) Do(method, path, body string, header map[string]string) (Reply, er
 	return Reply{resp.StatusCode, resp.Header.Get("Content-Type"), resp.Header, string(text)}, err
 }
 
-// Must is do, and fails the test on an error.
+// Must is Do, and fails the test on an error.
 func (r *Rig) Must(method, path, body string, header map[string]string) Reply {
 	r.T.Helper()
 	got, err := r.Do(method, path, body, header)

@@ -2,51 +2,17 @@ package tim_test
 
 import (
 	"fmt"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/postrider/postrider/pkg/vendors/httpx"
-
 	"github.com/postrider/postrider/internal/simulator/play"
+	"github.com/postrider/postrider/internal/simulator/playtest"
 	player "github.com/postrider/postrider/internal/simulator/tim"
 	"github.com/postrider/postrider/pkg/push"
 	"github.com/postrider/postrider/pkg/vendors"
 	"github.com/postrider/postrider/pkg/vendors/tim"
 )
-
-// timSend sends to a simulator, with a UserSig as old as age, and returns
-// "level/code" of the answer and of each token with a code of its own.
-func timSend(t *testing.T, o play.Options, own player.Options, settings tim.Settings, age time.Duration, m *push.Message, requests ...[]string) (*play.Server, []string) {
-	t.Helper()
-	s := play.NewServer(o, player.New(own))
-	srv := httptest.NewServer(s)
-	t.Cleanup(srv.Close)
-	client := httpx.NewClient(1)
-	t.Cleanup(client.CloseIdleConnections)
-	settings.BaseURL = srv.URL
-	vendor := settings.Open(client)
-	grant, err := vendor.(vendors.Granter).Grant(t.Context(), time.Now().Add(-age))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var said []string
-	for _, tokens := range requests {
-		answer, err := vendor.Send(t.Context(), &vendors.Request{
-			Message: m, Tokens: tokens, TTL: time.Hour, Key: "0123456789abcdef0123456789abcdef", Access: grant.Access, Now: time.Now(),
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		text := answer.Code.String()
-		for _, tc := range answer.Tokens {
-			text += fmt.Sprintf(" %d:%s", tc.Index, tc.Code)
-		}
-		said = append(said, text)
-	}
-	return s, said
-}
 
 func TestTIMAdapterAgainstTheSimulator(t *testing.T) {
 	t.Parallel()
@@ -84,11 +50,11 @@ func TestTIMAdapterAgainstTheSimulator(t *testing.T) {
 		{"full batches of a chat message", play.Options{}, player.Options{}, chatting, 0, rich, [][]string{full, rest}, []string{"response/0", "response/0"}, 1000, 0},
 		{"a data message", play.Options{}, player.Options{}, pushing, 0, data, [][]string{{"a", "b"}}, []string{"response/0"}, 2, 0},
 		{"another administrator", play.Options{}, player.Options{Admins: []string{"boss+1"}}, boss, 0, plain, [][]string{{"a"}}, []string{"response/0"}, 1, 0},
-		{"some do not exist", play.Options{}, player.Options{}, pushing, 0, plain, [][]string{{"a", "bad-1", "b"}}, []string{"response/0 1:token/70107"}, 2, 0},
-		{"some do not exist in a chat", play.Options{}, player.Options{}, chatting, 0, plain, [][]string{{"a", "bad-1", "b"}}, []string{"response/0 1:token/70107"}, 2, 0},
+		{"some do not exist", play.Options{}, player.Options{}, pushing, 0, plain, [][]string{{"a", "bad-1", "b"}}, []string{"response/0 1 token/70107"}, 2, 0},
+		{"some do not exist in a chat", play.Options{}, player.Options{}, chatting, 0, plain, [][]string{{"a", "bad-1", "b"}}, []string{"response/0 1 token/70107"}, 2, 0},
 		{"none exists", play.Options{}, player.Options{}, pushing, 0, plain, [][]string{{"bad-1", "bad-2"}}, []string{"response/90012"}, 0, 0},
-		{"none exists, listed", play.Options{}, player.Options{AllListed: true}, pushing, 0, plain, [][]string{{"bad-1", "bad-2"}}, []string{"response/0 0:token/70107 1:token/70107"}, 0, 0},
-		{"none exists in a chat, without a code", play.Options{}, player.Options{NoCode: true}, chatting, 0, plain, [][]string{{"bad-1"}}, []string{"response/FAIL 0:token/70107"}, 0, 0},
+		{"none exists, listed", play.Options{}, player.Options{AllListed: true}, pushing, 0, plain, [][]string{{"bad-1", "bad-2"}}, []string{"response/0 0 token/70107 1 token/70107"}, 0, 0},
+		{"none exists in a chat, without a code", play.Options{}, player.Options{NoCode: true}, chatting, 0, plain, [][]string{{"bad-1"}}, []string{"response/FAIL 0 token/70107"}, 0, 0},
 		{"a UserSig that is a day old", play.Options{}, player.Options{}, pushing, 24 * time.Hour, plain, [][]string{{"a"}}, []string{"response/0"}, 1, 0},
 		{"a UserSig that has expired", play.Options{}, player.Options{}, pushing, 26 * time.Hour, plain, [][]string{{"a"}}, []string{"response/70001"}, 0, 0},
 		{"a wrong key", play.Options{}, player.Options{}, stranger, 0, plain, [][]string{{"a"}}, []string{"response/70009"}, 0, 1},
@@ -99,14 +65,24 @@ func TestTIMAdapterAgainstTheSimulator(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			s, said := timSend(t, tt.opt, tt.own, tt.settings, tt.age, tt.m, tt.requests...)
+			a := playtest.NewAdapter(t, tt.opt, player.New(tt.own), func(base string) vendors.Settings {
+				tt.settings.BaseURL = base
+				return &tt.settings
+			})
+			grant, err := a.Vendor.(vendors.Granter).Grant(t.Context(), a.Now().Add(-tt.age)) // a UserSig as old as that
+			if err != nil {
+				t.Fatal(err)
+			}
+			var said []string
+			for _, tokens := range tt.requests {
+				r := a.Request(tt.m, tokens...)
+				r.Access = grant.Access
+				said = append(said, strings.Join(a.Said(a.Send(t.Context(), r)), " "))
+			}
 			if got, want := strings.Join(said, "; "), strings.Join(tt.want, "; "); got != want {
 				t.Errorf("got %s, want %s", got, want)
 			}
-			r := s.Report()
-			if got := r.Vendors["tim"].Accepted; got != tt.accepted || r.Violations() != tt.wrong {
-				t.Errorf("got %d accepted and %d violations, want %d and %d: %v", got, r.Violations(), tt.accepted, tt.wrong, r.Vendors["tim"].Violations)
-			}
+			a.WantReport(tt.accepted, tt.wrong)
 		})
 	}
 }

@@ -2,9 +2,10 @@ package wire
 
 import "strings"
 
-// A single ledger writes the code "huawei/response/80000000" as "h:80000000":
-// with an app's name of up to eight letters it then takes 48 bytes of Redis's
-// allocator instead of 64. Vendors that are not listed are written in full.
+// vendorLetters stand for vendors in a single ledger, which writes the code
+// "huawei/response/80000000" as "h:80000000": with an app's name of up to eight
+// letters it then takes 48 bytes of Redis's allocator instead of 64. Vendors that are
+// not listed are written in full.
 var vendorLetters = map[string]byte{
 	"huawei": 'h', "harmony": 'a', "honor": 'n', "oppo": 'o', "vivo": 'v', "xiaomi": 'x', "meizu": 'm', "tim": 't',
 }

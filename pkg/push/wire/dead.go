@@ -24,8 +24,3 @@ const (
 	// DeadUnreadable: the task or its chunk cannot be read.
 	DeadUnreadable DeadReason = "unreadable"
 )
-
-// DeadReasons lists them all.
-func DeadReasons() []DeadReason {
-	return []DeadReason{DeadAttempts, DeadUnknownOutcome, DeadPoison, DeadArchived, DeadLostTask, DeadUnreadable}
-}

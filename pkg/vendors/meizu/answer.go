@@ -12,7 +12,8 @@ import (
 	"github.com/postrider/postrider/pkg/vendors/httpx"
 )
 
-// Codes that this file depends on. codes.tsv says what follows from them.
+// codeSuccess is the code of a success, the one that this file depends on. codes.tsv
+// says what follows from all codes.
 const codeSuccess = "200"
 
 // tokenOnly has the codes that are about one push id. Since 2025 the vendor's document

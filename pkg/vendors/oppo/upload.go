@@ -19,8 +19,8 @@ const uploadLifetime = 24 * time.Hour
 var errNoMessageID = errors.New("a success without a message_id")
 
 // Upload stores the message at the vendor for broadcasts. A refusal is an
-// *vendors.Error with the level response. A code whose meaning differs from that in
-// the answer to a send gets the prefix "save/".
+// *vendors.Error with the level response. Its code has vendors.UploadPrefix
+// where its meaning differs from that in the answer to a send.
 func (a *adapter) Upload(ctx context.Context, r *vendors.Request) (vendors.Uploaded, error) {
 	body, err := uploadBody(r)
 	if err != nil {
@@ -44,7 +44,7 @@ func readUploaded(reply httpx.Reply, hide ...string) (vendors.Uploaded, error) {
 	case code != codeSuccess:
 		return vendors.Uploaded{}, &vendors.Error{
 			Op:         opUpload,
-			Code:       classify.Code{Level: classify.Response, Code: uploadCode(code), Text: vendorText(body.Decode(e.Message), nil, hide...)},
+			Code:       classify.Code{Level: classify.Response, Code: vendors.UploadCode(codes(), code), Text: vendorText(body.Decode(e.Message), nil, hide...)},
 			Status:     reply.Status,
 			RetryAfter: reply.RetryAfter,
 		}
@@ -60,13 +60,4 @@ func readUploaded(reply httpx.Reply, hide ...string) (vendors.Uploaded, error) {
 		return vendors.Uploaded{}, vendors.MalformedError(opUpload, errNoMessageID)
 	}
 	return vendors.Uploaded{ID: id, Lifetime: uploadLifetime}, nil
-}
-
-// uploadCode returns the code with the prefix "save/" if codes.tsv has such a row: an
-// answer to an upload is never about a token.
-func uploadCode(code string) string {
-	if _, known := codes().Lookup(classify.Response, "save/"+code); known {
-		return "save/" + code
-	}
-	return code
 }

@@ -18,8 +18,8 @@ const uploadLifetime = 24 * time.Hour
 var errNoTask = errors.New("a success without a taskId")
 
 // Upload stores the message at the vendor for list pushes. A refusal is an
-// *vendors.Error with the level response. A code whose meaning differs from that in
-// the answer to a send gets the prefix "save/".
+// *vendors.Error with the level response. Its code has vendors.UploadPrefix
+// where its meaning differs from that in the answer to a send.
 func (a *adapter) Upload(ctx context.Context, r *vendors.Request) (vendors.Uploaded, error) {
 	body, err := a.uploadBody(r)
 	if err != nil {
@@ -44,7 +44,7 @@ func readUploaded(reply httpx.Reply, life time.Duration, hide ...string) (vendor
 	case code != codeSuccess:
 		return vendors.Uploaded{}, &vendors.Error{
 			Op:         opUpload,
-			Code:       classify.Code{Level: classify.Response, Code: uploadCode(code), Text: httpx.RedactAnswer(text(e.Desc), nil, hide...)},
+			Code:       classify.Code{Level: classify.Response, Code: vendors.UploadCode(codes(), code), Text: httpx.RedactAnswer(text(e.Desc), nil, hide...)},
 			Status:     reply.Status,
 			RetryAfter: reply.RetryAfter,
 		}
@@ -52,13 +52,4 @@ func readUploaded(reply httpx.Reply, life time.Duration, hide ...string) (vendor
 		return vendors.Uploaded{}, vendors.MalformedError(opUpload, errNoTask)
 	}
 	return vendors.Uploaded{ID: id, Lifetime: life}, nil
-}
-
-// uploadCode returns the code with the prefix "save/" if codes.tsv has such a row: an
-// answer to an upload is never about a token.
-func uploadCode(code string) string {
-	if _, known := codes().Lookup(classify.Response, "save/"+code); known {
-		return "save/" + code
-	}
-	return code
 }
